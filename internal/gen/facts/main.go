@@ -20,6 +20,7 @@ type command struct {
 }
 
 var commands = map[string]command{
+	"classes":  {"observe the strace of this machine: linux/classes.txt", observeClasses},
 	"numbers":  {"observe x/sys and the headers: linux/numbers-*.txt", observeNumbers},
 	"znumbers": {"generate znumbers.go from linux/numbers-*.txt", generateNumbers},
 }
