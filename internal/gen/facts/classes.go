@@ -63,10 +63,8 @@ func observeClasses(dir string) error {
 	}
 	defer os.RemoveAll(work)
 	every := filepath.Join(work, "every")
-	cc := exec.Command("gcc", "-O1", "-static", "-o", every, "-x", "c", "-")
-	cc.Stdin = bytes.NewReader(everySource)
-	if out, err := cc.CombinedOutput(); err != nil {
-		return fmt.Errorf("gcc: %w: %s", err, out)
+	if err := compileC(every, everySource); err != nil {
+		return err
 	}
 	classes := map[string][]string{}
 	for _, abi := range []string{"amd64", "i386", "x32"} {
