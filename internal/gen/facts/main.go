@@ -20,11 +20,12 @@ type command struct {
 }
 
 var commands = map[string]command{
-	"classes":  {"observe the strace of this machine: linux/classes.txt", observeClasses},
-	"errno":    {"observe the strace of this machine: linux/errno.txt", observeErrnos},
-	"zerrno":   {"generate zerrno.go from linux/errno.txt", generateErrnos},
-	"numbers":  {"observe x/sys and the headers: linux/numbers-*.txt", observeNumbers},
-	"znumbers": {"generate znumbers.go from linux/numbers-*.txt", generateNumbers},
+	"classes":    {"observe the strace of this machine: linux/classes.txt", observeClasses},
+	"errno":      {"observe the strace of this machine: linux/errno.txt", observeErrnos},
+	"prototypes": {"observe tracefs of this machine: linux/tracefs-*.txt", observePrototypes},
+	"zerrno":     {"generate zerrno.go from linux/errno.txt", generateErrnos},
+	"numbers":    {"observe x/sys and the headers: linux/numbers-*.txt", observeNumbers},
+	"znumbers":   {"generate znumbers.go from linux/numbers-*.txt", generateNumbers},
 }
 
 func main() {
