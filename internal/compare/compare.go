@@ -99,7 +99,6 @@ func share(part, whole int) float64 {
 }
 
 // Compare compares trace a with the reference b. Further reference traces of the same command tell which differences are noise.
-// are noise.
 func Compare(a, b *Trace, opts Options, more ...*Trace) *Report {
 	r := compare(a, b, opts)
 	for _, other := range more {
