@@ -109,7 +109,8 @@ func GetSyscallInfo(tid int, info *SyscallInfo) (int, error) {
 // Number -1 at the entry skips the call; the arguments are then left as they are.
 //
 // Errors: EIO before Linux 6.16; EINVAL if info is for another kind of stop, or Flags or reserved fields are not zero;
-// ERANGE if a number or argument does not fit the ABI; ESRCH as usual.
+// ERANGE if the number does not fit an int; ESRCH as usual. Arguments too long for a 32-bit ABI are cut
+// without an error.
 func SetSyscallInfo(tid int, info *SyscallInfo) error {
 	_, err := doPtr(ReqSetSyscallInfo, tid, unsafe.Sizeof(*info), unsafe.Pointer(info))
 	return err

@@ -1,0 +1,7 @@
+package ptrace
+
+const (
+	nativeABI    = "arm64"
+	prstatusSize = arm64RegsSize
+	fpSize       = 528
+)
