@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"iter"
 	"runtime"
 	"strconv"
 	"strings"
@@ -205,29 +206,44 @@ func (p *parser) suggest(word string) string {
 	if word[0] >= '0' && word[0] <= '9' {
 		return "no system call has this number"
 	}
-	best, distance := "", len(word)/3+2
-	consider := func(name string) {
-		if d := editDistance(word, name, distance); d < distance {
-			best, distance = name, d
-		}
-	}
-	for _, c := range classNames {
-		consider(c.name)
-	}
 	if word[0] != '%' {
 		if _, ok := classOf("%" + word); ok {
 			return "did you mean '%" + word + "'?"
 		}
-		for _, pers := range p.personalities {
-			for _, name := range pers.abi.Names() {
-				consider(name)
+	}
+	best := Nearest(word, func(yield func(string) bool) {
+		for _, c := range classNames {
+			if !yield(c.name) {
+				return
 			}
 		}
-	}
+		if word[0] == '%' {
+			return
+		}
+		for _, pers := range p.personalities {
+			for _, name := range pers.abi.Names() {
+				if !yield(name) {
+					return
+				}
+			}
+		}
+	})
 	if best == "" {
 		return ""
 	}
 	return "did you mean '" + best + "'?"
+}
+
+// Nearest is the candidate that the mistyped word was probably meant to be: the first of those
+// at the smallest distance, or "" where none is near.
+func Nearest(word string, candidates iter.Seq[string]) string {
+	best, limit := "", len(word)/3+2
+	for name := range candidates {
+		if d := editDistance(word, name, limit); d < limit {
+			best, limit = name, d
+		}
+	}
+	return best
 }
 
 // editDistance is the number of insertions, deletions, substitutions and swaps of neighbours

@@ -1,0 +1,297 @@
+package cli
+
+import (
+	"encoding/hex"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"farcall/filter"
+	"farcall/syscalls"
+
+	"golang.org/x/sys/unix"
+)
+
+// An Injection is one -e inject= or -e fault=: what is to happen to which calls.
+type Injection struct {
+	Calls *filter.CallSet
+	When  Occurrence
+
+	// At most one of Error and Retval is there.
+	Error  *int    // the errno to fail with
+	Retval *uint64 // the value to return
+	// Replacement is a call without effect that the kernel executes in its place, by name; "":
+	// none is executed.
+	Replacement string
+
+	Signal     int // delivered on entry, 0: none
+	DelayEnter *time.Duration
+	DelayExit  *time.Duration
+	PokeEnter  []Poke
+	PokeExit   []Poke
+}
+
+// An Occurrence says which of a thread's calls are meant: the First one, then each Step-th up to
+// the Last. They count from 1; Last 0 has no end, Step 0 means the first one alone.
+type Occurrence struct {
+	First, Last, Step int
+}
+
+// Has tells whether the nth call, counted from 1, is meant.
+func (o Occurrence) Has(n int) bool {
+	switch {
+	case n < o.First, o.Last != 0 && n > o.Last:
+		return false
+	case o.Step == 0:
+		return n == o.First
+	}
+	return (n-o.First)%o.Step == 0
+}
+
+// A Poke overwrites memory that an argument points to.
+type Poke struct {
+	Arg  int // 1 to 7
+	Data []byte
+}
+
+const (
+	maxErrno = 4095 // include/linux/err.h, MAX_ERRNO
+	maxWhen  = 0xffff
+	maxPoke  = 1024 // bytes
+)
+
+// parseInjection reads the argument of -e inject=, or of -e fault= where fault is set:
+//
+//	SET{:TOKEN}
+//
+// fault= takes error= and when= only and fails with ENOSYS where no error is given.
+func parseInjection(arg string, fault bool) (Injection, error) {
+	kind := "inject"
+	if fault {
+		kind = "fault"
+	}
+	bad := func(hint string) error {
+		return &commandError{text: "invalid " + kind + " argument '" + arg + "'", hint: hint}
+	}
+	in := Injection{When: Occurrence{First: 1, Step: 1}}
+	set := ""
+	// A leading colon leaves the set empty; further colons in a row count as one.
+	if arg != "" && arg[0] != ':' {
+		words := strings.FieldsFunc(arg, func(r rune) bool { return r == ':' })
+		set = words[0]
+		for _, word := range words[1:] {
+			if !in.token(word, fault) {
+				return Injection{}, bad("in '" + word + "'")
+			}
+		}
+	}
+	calls, err := parseCalls(set)
+	if err != nil {
+		return Injection{}, err
+	}
+	in.Calls = calls
+	if !in.acts() {
+		if !fault {
+			return Injection{}, bad("say what to inject: error=, retval=, signal=, delay_enter=, delay_exit=, poke_enter= or poke_exit=")
+		}
+		errno := int(unix.ENOSYS)
+		in.Error = &errno
+	}
+	return in, nil
+}
+
+func (in *Injection) acts() bool {
+	return in.Error != nil || in.Retval != nil || in.Signal != 0 ||
+		in.DelayEnter != nil || in.DelayExit != nil || in.PokeEnter != nil || in.PokeExit != nil
+}
+
+// injectTokens reads each kind of token; a false result means that it is malformed or a second
+// one of its kind.
+var injectTokens = map[string]func(in *Injection, val string) bool{
+	"when":        func(in *Injection, val string) bool { return in.When.parse(val) },
+	"error":       (*Injection).parseError,
+	"retval":      (*Injection).parseRetval,
+	"signal":      (*Injection).parseSignal,
+	"syscall":     (*Injection).parseReplacement,
+	"delay_enter": func(in *Injection, val string) bool { return parseDelay(&in.DelayEnter, val) },
+	"delay_exit":  func(in *Injection, val string) bool { return parseDelay(&in.DelayExit, val) },
+	"poke_enter":  func(in *Injection, val string) bool { return parsePokes(&in.PokeEnter, val) },
+	"poke_exit":   func(in *Injection, val string) bool { return parsePokes(&in.PokeExit, val) },
+}
+
+var faultTokens = map[string]bool{"when": true, "error": true, "syscall": true}
+
+func (in *Injection) token(word string, fault bool) bool {
+	key, val, ok := strings.Cut(word, "=")
+	parse := injectTokens[key]
+	return ok && parse != nil && (!fault || faultTokens[key]) && parse(in, val)
+}
+
+func (in *Injection) parseError(val string) bool {
+	if in.Error != nil || in.Retval != nil {
+		return false
+	}
+	n, ok := parseUint(val, maxErrno, "")
+	if !ok {
+		n, ok = errnoByName(val)
+	}
+	if !ok || n == 0 {
+		return false
+	}
+	in.Error = &n
+	return true
+}
+
+func (in *Injection) parseRetval(val string) bool {
+	if in.Error != nil || in.Retval != nil {
+		return false
+	}
+	// As strtoull(3): any base, and a negative number wraps around.
+	digits, negative := strings.CutPrefix(val, "-")
+	if !negative {
+		digits = strings.TrimPrefix(digits, "+")
+	}
+	if strings.ContainsAny(digits, "_bBoO+-") && !strings.HasPrefix(strings.ToLower(digits), "0x") {
+		return false // Go's own prefixes
+	}
+	v, err := strconv.ParseUint(digits, 0, 64)
+	if err != nil {
+		return false
+	}
+	if negative {
+		v = -v
+	}
+	in.Retval = &v
+	return true
+}
+
+func (in *Injection) parseSignal(val string) bool {
+	n, ok := parseSignal(val)
+	if in.Signal != 0 || !ok || n < 1 || n > lastRealtime {
+		return false
+	}
+	in.Signal = n
+	return true
+}
+
+// parseReplacement takes only calls that have no effect and exist in every ABI (as strace does:
+// the replacement is chosen before it is known which ABI calls).
+func (in *Injection) parseReplacement(val string) bool {
+	if in.Replacement != "" {
+		return false
+	}
+	pure, err := filter.ParseCallSet("%pure")
+	if err != nil {
+		return false
+	}
+	for _, abi := range []syscalls.ABI{syscalls.AMD64, syscalls.I386, syscalls.X32} {
+		nr, ok := abi.Number(val)
+		if !ok || !pure.Has(abi, nr) {
+			return false
+		}
+	}
+	in.Replacement = val
+	return true
+}
+
+func parseDelay(delay **time.Duration, val string) bool {
+	d, ok := parseDuration(val)
+	if !ok || *delay != nil {
+		return false
+	}
+	*delay = &d
+	return true
+}
+
+// parsePokes reads @argN=HEX, separated by commas.
+func parsePokes(pokes *[]Poke, val string) bool {
+	if *pokes != nil {
+		return false
+	}
+	for word := range strings.SplitSeq(val, ",") {
+		if word == "" {
+			continue
+		}
+		word, ok := strings.CutPrefix(word, "@arg")
+		if !ok || len(word) < 2 || word[0] < '1' || word[0] > '7' || word[1] != '=' {
+			return false
+		}
+		data, err := hex.DecodeString(word[2:])
+		if err != nil || len(data) == 0 || len(data) > maxPoke {
+			return false
+		}
+		arg := int(word[0] - '0')
+		for _, p := range *pokes {
+			if p.Arg == arg {
+				return false
+			}
+		}
+		*pokes = append(*pokes, Poke{Arg: arg, Data: data})
+	}
+	return *pokes != nil
+}
+
+// parse reads FIRST[..LAST][+[STEP]].
+func (o *Occurrence) parse(val string) bool {
+	first, rest, ok := scanUint(val, maxWhen)
+	if !ok || first < 1 {
+		return false
+	}
+	when := Occurrence{First: first}
+	if tail, bounded := strings.CutPrefix(rest, ".."); bounded {
+		// 0xffff is strace's own mark for "no end".
+		when.Last, rest, ok = scanUint(tail, maxWhen-1)
+		if !ok || when.Last < first {
+			return false
+		}
+		when.Step = 1
+	}
+	switch {
+	case rest == "+":
+		when.Step = 1
+	case strings.HasPrefix(rest, "+"):
+		when.Step, ok = parseUint(rest[1:], maxWhen, "")
+		if !ok || when.Step < 1 {
+			return false
+		}
+	case rest != "":
+		return false
+	}
+	*o = when
+	return true
+}
+
+// kernelErrnos are the numbers that the kernel uses within itself and strace knows by name
+// (include/linux/errno.h).
+var kernelErrnos = map[string]int{
+	"ERESTARTSYS": 512, "ERESTARTNOINTR": 513, "ERESTARTNOHAND": 514, "ENOIOCTLCMD": 515,
+	"ERESTART_RESTARTBLOCK": 516, "EPROBE_DEFER": 517, "EOPENSTALE": 518, "ENOPARAM": 519,
+	"EBADHANDLE": 521, "ENOTSYNC": 522, "EBADCOOKIE": 523, "ENOTSUPP": 524, "ETOOSMALL": 525,
+	"ESERVERFAULT": 526, "EBADTYPE": 527, "EJUKEBOX": 528, "EIOCBQUEUED": 529,
+	"ERECALLCONFLICT": 530, "ENOGRACE": 531,
+}
+
+func errnoByName(name string) (int, bool) {
+	name = strings.ToUpper(name)
+	if name == "EOPNOTSUPP" { // package unix calls it ENOTSUP
+		return int(unix.EOPNOTSUPP), true
+	}
+	for n := unix.Errno(1); n < 512; n++ {
+		if unix.ErrnoName(n) == name {
+			return int(n), true
+		}
+	}
+	n, ok := kernelErrnos[name]
+	return n, ok
+}
+
+// parseCalls is filter.ParseCallSet with its errors made messages.
+func parseCalls(expr string) (*filter.CallSet, error) {
+	set, err := filter.ParseCallSet(expr)
+	var pe *filter.ParseError
+	if errors.As(err, &pe) {
+		return nil, &commandError{text: pe.Message, hint: pe.Hint, usage: pe.Usage}
+	}
+	return set, err
+}

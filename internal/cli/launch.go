@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"errors"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// What stands between parsed options and a trace: the user, the program and the output file are
+// looked up, each with strace's message where that fails.
+
+// checkUser tells whether a program can be run as that user.
+func checkUser(name string) error {
+	if os.Getuid() != 0 || os.Geteuid() != 0 {
+		return &commandError{text: "You must be root to use the -u/--username option", hint: "run it under sudo"}
+	}
+	if _, err := user.Lookup(name); err != nil {
+		return &commandError{text: "Cannot find user '" + name + "'", hint: "-u takes a name from the user database"}
+	}
+	return nil
+}
+
+// openOutput creates or truncates the file that the trace goes to, or opens it for appending.
+// Tracees do not inherit it.
+func openOutput(name string, appending bool) (*os.File, error) {
+	flags := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	if appending {
+		flags = os.O_WRONLY | os.O_CREATE | os.O_APPEND
+	}
+	f, err := os.OpenFile(name, flags, 0o666)
+	if err != nil {
+		return nil, &commandError{text: "Can't fopen '" + name + "': " + reason(err)}
+	}
+	return f, nil
+}
+
+// findProgram finds the file that a command's first word means. A word with a slash is a path,
+// taken as it is; others are looked for in the directories of path, the value of PATH, for a
+// regular file that somebody may execute (as strace does it, which leaves the rest to execve).
+func findProgram(word, path string) (string, error) {
+	file := word
+	if !strings.Contains(word, "/") {
+		file = searchPath(word, path)
+	}
+	if file == "" {
+		return "", cannotStat(word, unix.ENOENT)
+	}
+	if _, err := os.Stat(file); err != nil {
+		return "", cannotStat(word, err)
+	}
+	return file, nil
+}
+
+func searchPath(word, path string) string {
+	if word == "" {
+		return ""
+	}
+	for dir := range strings.SplitSeq(path, ":") {
+		file := word // an empty element is the working directory
+		if dir != "" {
+			file = filepath.Clean(dir) + "/" + word
+		}
+		if st, err := os.Stat(file); err == nil && st.Mode().IsRegular() && st.Mode()&0o111 != 0 {
+			return file
+		}
+	}
+	return ""
+}
+
+func cannotStat(word string, err error) error {
+	c := &commandError{text: "Can't stat '" + word + "': " + reason(err)}
+	switch {
+	case errors.Is(err, unix.ENOENT) && strings.HasPrefix(word, "-"):
+		c.hint = "options stand before the program to run"
+	case errors.Is(err, unix.ENOENT) && !strings.Contains(word, "/"):
+		c.hint = "no program of this name is in the directories of PATH"
+	}
+	return c
+}
+
+// reason is the C library's text for the error number in err.
+func reason(err error) string {
+	var errno unix.Errno
+	if !errors.As(err, &errno) {
+		return err.Error()
+	}
+	text := errno.Error()
+	return strings.ToUpper(text[:1]) + text[1:]
+}

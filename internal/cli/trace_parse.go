@@ -1,0 +1,440 @@
+package cli
+
+import (
+	"os"
+	"strings"
+
+	"farcall/filter"
+)
+
+// A traceRequest is a parsed command line of "farcall trace".
+type traceRequest struct {
+	options  *TraceOptions
+	warnings []string // to be shown before anything else, an error included
+	action   traceAction
+}
+
+type traceAction uint8
+
+const (
+	actionTrace traceAction = iota
+	actionHelp
+	actionVersion
+	actionNothing // --tips without a program
+)
+
+// traceParser is the state between one option and the next: what strace keeps apart until all
+// options are known, because short and long forms must not be mixed.
+type traceParser struct {
+	o        *TraceOptions
+	warnings []string
+
+	daemonShort, followShort, hexShort, quietShort, timesShort, fdsShort int
+
+	daemonLong  DaemonMode
+	followLong  bool
+	hexLong     HexStrings
+	hexLongSet  bool
+	quietSet    bool
+	timesLong   bool
+	fdsSet      bool
+	statusShort int // -z and -Z
+
+	forkDeprecated bool
+	columnsSet     bool
+	sortSet        bool
+	outputSet      bool
+	userSet        bool
+	stacks         bool
+	tips           bool
+	help, version  bool
+
+	missing []string // options that this version accepts and cannot serve
+}
+
+// parseTrace reads the arguments of "farcall trace". called is the program's first argument.
+// Warnings are to be shown even where there is an error.
+func parseTrace(called string, asStrace bool, args []string) (traceRequest, error) {
+	p := &traceParser{o: defaultTraceOptions()}
+	p.o.Called, p.o.AsStrace = called, asStrace
+
+	g := getopt{table: traceOptions, args: args}
+	for {
+		opt, more, err := g.next()
+		if err != nil {
+			return traceRequest{}, &commandError{text: err.Error(), hint: suggestOption(err), usage: true}
+		}
+		if !more {
+			break
+		}
+		if err := optionActions[opt.id](p, opt); err != nil {
+			return traceRequest{warnings: p.warnings}, err
+		}
+		if p.help {
+			return traceRequest{action: actionHelp}, nil
+		}
+	}
+	if p.version {
+		return traceRequest{action: actionVersion}, nil
+	}
+	p.o.Command = g.rest()
+	if len(p.o.Command) == 0 && len(p.o.Attach) == 0 && p.tips {
+		return traceRequest{action: actionNothing}, nil
+	}
+	for _, step := range traceChecks {
+		if err := step(p); err != nil {
+			return traceRequest{warnings: p.warnings}, err
+		}
+	}
+	return traceRequest{options: p.o, warnings: p.warnings}, nil
+}
+
+// badArgument is strace's message for an argument that an option cannot take.
+func badArgument(opt parsedOption, hint string) error {
+	return &commandError{
+		text:  "invalid " + opt.name + " argument: '" + opt.arg + "'",
+		hint:  hint,
+		usage: true,
+	}
+}
+
+func count(counter func(*traceParser) *int) func(*traceParser, parsedOption) error {
+	return func(p *traceParser, _ parsedOption) error {
+		*counter(p)++
+		return nil
+	}
+}
+
+func set(flag func(*traceParser) *bool) func(*traceParser, parsedOption) error {
+	return func(p *traceParser, _ parsedOption) error {
+		*flag(p) = true
+		return nil
+	}
+}
+
+// setWord sets an enumeration to the value of the argument. also are other spellings.
+func setWord[E ~uint8](field func(*traceParser) *E, words names, also map[string]E) func(*traceParser, parsedOption) error {
+	return func(p *traceParser, opt parsedOption) error {
+		if i, ok := words.index(opt.arg); ok {
+			*field(p) = E(i)
+			return nil
+		}
+		if v, ok := also[strings.ToLower(opt.arg)]; ok {
+			*field(p) = v
+			return nil
+		}
+		return badArgument(opt, "one of "+strings.Join(words, ", "))
+	}
+}
+
+// setPrecision switches a time on, with the argument's precision or microseconds.
+func setPrecision(on func(*traceParser) *bool, field func(*traceParser) *Precision) func(*traceParser, parsedOption) error {
+	return func(p *traceParser, opt parsedOption) error {
+		*on(p) = true
+		*field(p) = Microseconds
+		if !opt.hasArg {
+			return nil
+		}
+		v, ok := parsePrecision(opt.arg)
+		if !ok {
+			return badArgument(opt, "one of s, ms, us, ns")
+		}
+		*field(p) = v
+		return nil
+	}
+}
+
+// qualifier makes the long name of -e KEY= an option; missing is what no argument means.
+func qualifier(key, missing string) func(*traceParser, parsedOption) error {
+	return func(p *traceParser, opt parsedOption) error {
+		if !opt.hasArg {
+			return p.qualify(key, missing)
+		}
+		return p.qualify(key, opt.arg)
+	}
+}
+
+// optionActions is what each option does.
+var optionActions = [...]func(*traceParser, parsedOption) error{
+	optColumns: func(p *traceParser, opt parsedOption) error {
+		n, ok := parseUint(opt.arg, maxInt, "")
+		if !ok {
+			return badArgument(opt, "a number of columns")
+		}
+		p.o.AlignColumn = n
+		return nil
+	},
+	optAppend: set(func(p *traceParser) *bool { return &p.o.OutputAppend }),
+	optDetachOn: func(p *traceParser, opt parsedOption) error {
+		if opt.arg != "execve" {
+			return &commandError{text: "Syscall '" + opt.arg + "' for -b isn't supported", hint: "-b execve is the only one"}
+		}
+		p.o.DetachOnExec = true
+		return nil
+	},
+	optSummaryOnly: func(p *traceParser, _ parsedOption) error { return p.summary(SummaryOnly) },
+	optSummary:     func(p *traceParser, _ parsedOption) error { return p.summary(SummaryBoth) },
+	optDebug:       set(func(p *traceParser) *bool { return &p.o.Debug }),
+	optDaemonShort: count(func(p *traceParser) *int { return &p.daemonShort }),
+	optDaemonLong: func(p *traceParser, opt parsedOption) error {
+		switch i, ok := daemonNames.index(opt.arg); {
+		case !opt.hasArg:
+			p.daemonLong = DaemonGrandchild
+		case ok && i > 0:
+			p.daemonLong = DaemonMode(i)
+		case strings.EqualFold(opt.arg, "pgrp"):
+			p.daemonLong = DaemonPgroup
+		default:
+			return badArgument(opt, "one of grandchild, pgroup, session")
+		}
+		return nil
+	},
+	optQualify: func(p *traceParser, opt parsedOption) error { return p.qualifyExpr(opt.arg) },
+	optEnv: func(p *traceParser, opt parsedOption) error {
+		name, value, ok := strings.Cut(opt.arg, "=")
+		p.o.Env = append(p.o.Env, EnvChange{Name: name, Value: value, Unset: !ok})
+		return nil
+	},
+	optFollowShort: count(func(p *traceParser) *int { return &p.followShort }),
+	optFollowLong: func(p *traceParser, opt parsedOption) error {
+		if opt.hasArg {
+			if opt.arg != "output-separately" {
+				return badArgument(opt, "--follow-forks or --follow-forks=output-separately")
+			}
+			p.o.OutputSeparately = true
+		}
+		p.followLong = true
+		return nil
+	},
+	optForkDeprecated:     set(func(p *traceParser) *bool { return &p.forkDeprecated }),
+	optOutputSeparately:   set(func(p *traceParser) *bool { return &p.o.OutputSeparately }),
+	optHelp:               set(func(p *traceParser) *bool { return &p.help }),
+	optInstructionPointer: set(func(p *traceParser) *bool { return &p.o.InstructionPtr }),
+	optInterruptible: func(p *traceParser, opt parsedOption) error {
+		if n, ok := parseUint(opt.arg, int(InterruptNeverTSTP), ""); ok && n > 0 {
+			p.o.Interruptible = Interrupt(n)
+			return nil
+		}
+		if i, ok := interruptNames.index(opt.arg); ok && i > 0 {
+			p.o.Interruptible = Interrupt(i)
+			return nil
+		}
+		if strings.EqualFold(opt.arg, "always") {
+			p.o.Interruptible = InterruptAnywhere
+			return nil
+		}
+		return badArgument(opt, "1 to 4, or one of "+strings.Join(interruptNames[1:], ", "))
+	},
+	optStackShort: func(p *traceParser, _ parsedOption) error {
+		p.stacks = true
+		return p.unserved("-k/--stack-traces")
+	},
+	optStackLong: func(p *traceParser, opt parsedOption) error {
+		if opt.hasArg && opt.arg != "symbol" && opt.arg != "symbols" && opt.arg != "source" {
+			return badArgument(opt, "one of symbol, source")
+		}
+		p.stacks = true
+		return p.unserved("-k/--stack-traces")
+	},
+	optStackLimit: func(p *traceParser, opt parsedOption) error {
+		if n, ok := parseUint(opt.arg, maxInt, ""); !ok || n == 0 {
+			return badArgument(opt, "a number of frames")
+		}
+		return nil
+	},
+	optSyscallNumber: set(func(p *traceParser) *bool { return &p.o.SyscallNumber }),
+	optArgNames:      set(func(p *traceParser) *bool { return &p.o.ArgNames }),
+	optOutput: func(p *traceParser, opt parsedOption) error {
+		p.o.Output = opt.arg
+		p.outputSet = true
+		return nil
+	},
+	optSummaryOverhead: func(p *traceParser, opt parsedOption) error {
+		d, ok := parseDuration(opt.arg)
+		if !ok {
+			return badArgument(opt, "a time such as 1.5us; the units are s, ms, us, ns")
+		}
+		p.o.Overhead = Overhead{Time: d, Set: true}
+		return nil
+	},
+	optAttach: func(p *traceParser, opt parsedOption) error { return p.attach(opt.arg) },
+	optTracePath: func(p *traceParser, opt parsedOption) error {
+		p.o.Paths = append(p.o.Paths, opt.arg)
+		return nil
+	},
+	optQuietShort: count(func(p *traceParser) *int { return &p.quietShort }),
+	optRelativeTimes: setPrecision(
+		func(p *traceParser) *bool { return &p.o.Relative },
+		func(p *traceParser) *Precision { return &p.o.RelPrecision }),
+	optStringLimit: func(p *traceParser, opt parsedOption) error {
+		n, ok := parseUint(opt.arg, 1<<30-1, "") // UINT_MAX / 4
+		if !ok {
+			return badArgument(opt, "a number of bytes below 1073741824")
+		}
+		p.o.StringLimit = n
+		return nil
+	},
+	optSummarySort: func(p *traceParser, opt parsedOption) (err error) {
+		p.sortSet = true
+		p.o.SortBy, err = parseSortBy(opt.arg)
+		return err
+	},
+	optTimesShort: count(func(p *traceParser) *int { return &p.timesShort }),
+	optTimesLong: func(p *traceParser, opt parsedOption) error {
+		p.timesLong = true
+		arg := opt.arg
+		if !opt.hasArg {
+			arg = "time"
+		}
+		if !p.o.parseTimestamps(arg) {
+			return badArgument(opt, "a format (none, time, unix), a precision (s, ms, us, ns), or both")
+		}
+		return nil
+	},
+	optSyscallTimes: setPrecision(
+		func(p *traceParser) *bool { return &p.o.CallTimes },
+		func(p *traceParser) *Precision { return &p.o.CallPrecision }),
+	optUser: func(p *traceParser, opt parsedOption) error {
+		p.o.User = opt.arg
+		p.userSet = true
+		return nil
+	},
+	optSummaryColumns: func(p *traceParser, opt parsedOption) (err error) {
+		p.columnsSet = true
+		p.o.SummaryColumns, err = parseSummaryColumns(opt.arg)
+		return err
+	},
+	optNoAbbrev: func(p *traceParser, _ parsedOption) error {
+		p.o.Abbrev = new(filter.CallSet)
+		return nil
+	},
+	optVersion:   set(func(p *traceParser) *bool { return &p.version }),
+	optWallClock: set(func(p *traceParser) *bool { return &p.o.WallClock }),
+	optHexShort:  count(func(p *traceParser) *int { return &p.hexShort }),
+	optHexLong: func(p *traceParser, opt parsedOption) error {
+		p.hexLongSet = true
+		if !opt.hasArg {
+			p.hexLong = HexAll
+			return nil
+		}
+		return setWord(func(p *traceParser) *HexStrings { return &p.hexLong }, hexNames, nil)(p, opt)
+	},
+	optConstStyle: func(p *traceParser, opt parsedOption) error {
+		for i, name := range constNames { // in lower case only, unlike its neighbours
+			if opt.arg == name {
+				p.o.ConstStyle = ConstStyle(i)
+				return nil
+			}
+		}
+		return badArgument(opt, "one of "+strings.Join(constNames, ", "))
+	},
+	optDecodeFDsShort: count(func(p *traceParser) *int { return &p.fdsShort }),
+	optDecodePIDsComm: func(p *traceParser, _ parsedOption) error { return p.qualify("decode-pids", "comm") },
+	optDecodePIDsNS:   func(p *traceParser, _ parsedOption) error { return p.qualify("decode-pids", "pidns") },
+	optSuccessful:     func(p *traceParser, _ parsedOption) error { return p.status(StatusSuccessful) },
+	optFailed:         func(p *traceParser, _ parsedOption) error { return p.status(StatusFailed) },
+	optSeccomp: func(p *traceParser, opt parsedOption) error {
+		if !opt.hasArg {
+			p.o.Seccomp = SeccompOn
+			return nil
+		}
+		return setWord(func(p *traceParser) *SeccompMode { return &p.o.Seccomp }, seccompNames, nil)(p, opt)
+	},
+	optTips: func(p *traceParser, opt parsedOption) error {
+		if !checkTips(opt.arg) {
+			return badArgument(opt, "tips are accepted for strace's sake and never shown")
+		}
+		p.tips = true
+		return nil
+	},
+	optArgv0: func(p *traceParser, opt parsedOption) error {
+		p.o.Argv0 = &opt.arg
+		return nil
+	},
+	optKillOnExit: set(func(p *traceParser) *bool { return &p.o.KillOnExit }),
+	optSyscallLimit: func(p *traceParser, opt parsedOption) error {
+		n, ok := parseLimit(opt.arg)
+		if !ok {
+			return badArgument(opt, "a number of system calls, at least 1")
+		}
+		p.o.SyscallLimit = n
+		return nil
+	},
+	optAlwaysShowPID: set(func(p *traceParser) *bool { return &p.o.AlwaysShowPID }),
+
+	optQualTrace:      qualifier("trace", ""),
+	optQualTraceFDs:   qualifier("trace-fds", ""),
+	optQualAbbrev:     qualifier("abbrev", ""),
+	optQualVerbose:    qualifier("verbose", ""),
+	optQualRaw:        qualifier("raw", ""),
+	optQualSignal:     qualifier("signal", ""),
+	optQualStatus:     qualifier("status", ""),
+	optQualRead:       qualifier("read", ""),
+	optQualWrite:      qualifier("write", ""),
+	optQualFault:      qualifier("fault", ""),
+	optQualInject:     qualifier("inject", ""),
+	optQualKVM:        qualifier("kvm", ""),
+	optQualNamespace:  qualifier("namespace", "new"),
+	optQualQuiet:      qualifier("quiet", quietOnce),
+	optQualDecodeFDs:  qualifier("decode-fds", "path"),
+	optQualDecodePIDs: qualifier("decode-pids", ""),
+	optQualSecontext:  qualifier("secontext", ""),
+
+	optFormat: setWord(func(p *traceParser) *OutputFormat { return &p.o.Format }, formatNames, nil),
+	optColor: func(p *traceParser, opt parsedOption) error {
+		if !opt.hasArg {
+			p.o.Color = ColorAlways
+			return nil
+		}
+		return setWord(func(p *traceParser) *ColorMode { return &p.o.Color }, colorNames, nil)(p, opt)
+	},
+	optSeize: func(p *traceParser, opt parsedOption) error {
+		i, ok := names{"no", "yes"}.index(opt.arg)
+		if !ok {
+			return badArgument(opt, "yes or no")
+		}
+		p.o.Seize = i == 1
+		return nil
+	},
+	optCPU: setWord(func(p *traceParser) *CPUMode { return &p.o.CPU }, cpuNames, nil),
+	optDescribe: func(p *traceParser, opt parsedOption) error {
+		p.o.Describe = opt.arg
+		return nil
+	},
+}
+
+func (p *traceParser) summary(mode SummaryMode) error {
+	if p.o.Summary != SummaryOff && p.o.Summary != mode {
+		return misuse("-c/--summary-only and -C/--summary are mutually exclusive")
+	}
+	p.o.Summary = mode
+	return nil
+}
+
+func (p *traceParser) status(s StatusSet) error {
+	p.o.Status = s
+	p.statusShort++
+	return nil
+}
+
+// unserved notes an option that is understood, but not served by this version. The complaint
+// waits for mistakes that are the user's.
+func (p *traceParser) unserved(option string) error {
+	p.missing = append(p.missing, option)
+	return nil
+}
+
+// attach reads a list of process numbers, separated by commas or white space.
+func (p *traceParser) attach(arg string) error {
+	for _, word := range strings.FieldsFunc(arg, func(r rune) bool { return strings.ContainsRune(", \n\t", r) }) {
+		pid, ok := parseUint(word, maxInt, "")
+		if !ok || pid == 0 {
+			return fail("Invalid process id: '%s'", word)
+		}
+		if pid == os.Getpid() {
+			return &commandError{text: "I'm sorry, I can't let you do that, Dave.", hint: "a tracer cannot trace itself"}
+		}
+		p.o.Attach = append(p.o.Attach, pid)
+	}
+	return nil
+}
