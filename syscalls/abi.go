@@ -8,10 +8,10 @@ type ABI uint8
 
 // The ABIs that farcall decodes. The first three are those of an x86-64 kernel.
 const (
-	AMD64 ABI = iota // 64-bit x86, the syscall instruction
-	I386             // 32-bit x86, int 0x80 and sysenter; also from 64-bit code
-	X32              // 32-bit pointers in 64-bit mode; numbers carry X32Bit
-	ARM64            // 64-bit ARM
+	AMD64  ABI = iota // 64-bit x86, the syscall instruction
+	I386              // 32-bit x86, int 0x80 and sysenter; also from 64-bit code
+	X32               // 32-bit pointers in 64-bit mode; numbers carry X32Bit
+	ARM64             // 64-bit ARM
 	NumABI = 4
 )
 

@@ -1,0 +1,740 @@
+// Package decode turns the registers and the memory of a program at a system call into a tree
+// of Values, driven by the call's description, and lists the memory that the call reads and
+// writes. It touches no process: memory comes through the interface Memory.
+package decode
+
+import (
+	"encoding/binary"
+
+	"farcall/syscalls"
+)
+
+// Options say how much is read.
+type Options struct {
+	StringLimit int  // bytes of a string or buffer, elements of an array; 0 means 32
+	Verbose     bool // whole structures and arrays
+	Shallow     bool // structures and arrays by address only
+	Resolve     Resolver
+}
+
+// A Resolver finds out what a number of the program refers to. The result is kept by the
+// caller until the next Enter.
+type Resolver interface {
+	// FD appends the description of a file descriptor, such as its path, nothing if unknown.
+	FD(dst []byte, fd int32) []byte
+	// PID appends the description of a process or thread id.
+	PID(dst []byte, pid int32) []byte
+}
+
+const (
+	maxPath   = 4096 // PATH_MAX, linux/limits.h
+	maxDepth  = 8    // of structures within structures
+	maxElems  = 1 << 16
+	maxBuffer = 1 << 24
+)
+
+// A Call is one system call of a thread: first what it asked, then what came of it. The
+// zero value is ready; it is meant to be used again for the thread's next call, and its
+// Values are valid until then.
+type Call struct {
+	Desc   *syscalls.Call // the variant that the arguments chose
+	Number uint64
+	ABI    syscalls.ABI
+	Regs   [6]uint64
+	Args   []Value // the first Ready of them are decoded
+	Ready  int
+	Done   bool // the result is known
+	Failed bool
+	Ret    int64 // the result, or the negated error number when Failed
+	Result Value
+	Aux    Value // what the result means, Absent if there is nothing to say
+
+	opts   Options
+	mem    Memory
+	layout int
+	argBuf [8]Value
+	pre    [8]*Value
+	vals   []Value
+	bytes  []byte
+	cache  [8]cached
+	cached int
+	ranges [8]Range
+	frames [maxDepth + 1]frame
+	depth  int
+	visit  func(Region)
+}
+
+// A frame is the structure being read: the scope of the expressions in its description.
+type frame struct {
+	call   *Call
+	st     *syscalls.Struct
+	buf    []byte
+	params []*syscalls.Expr
+	up     *frame
+}
+
+func (f *frame) Arg(i int) uint64 { return f.call.arg(i) }
+func (f *frame) Ret() uint64      { return f.call.ret() }
+
+func (f *frame) Deref(i int) uint64 {
+	c := f.call
+	if i < len(c.pre) && c.pre[i] != nil && !c.Done {
+		return c.pre[i].Num
+	}
+	a := c.Desc.Args[i]
+	addr := c.arg(i)
+	if addr == 0 {
+		return 0
+	}
+	n := a.Type.Extent(c.layout)
+	b := c.read(addr, n)
+	if len(b) < n {
+		return 0
+	}
+	return load(b, n)
+}
+
+func (f *frame) Field(i int) uint64 {
+	if f.st == nil || i >= len(f.st.Fields) {
+		return 0
+	}
+	m := &f.st.Fields[i]
+	off, n := int(m.Off[f.call.layout]), m.Type.Size(f.call.layout)
+	if off+n > len(f.buf) {
+		return 0
+	}
+	if m.Type.Kind == syscalls.KindInt || m.Type.Kind == syscalls.KindFD {
+		return uint64(signExtend(load(f.buf[off:], n), m.Type, f.call.layout))
+	}
+	return load(f.buf[off:], n)
+}
+
+func (f *frame) Param(i int) uint64 {
+	if i >= len(f.params) || f.up == nil {
+		return 0
+	}
+	return f.params[i].Eval(f.up)
+}
+
+func load(b []byte, width int) uint64 {
+	switch width {
+	case 1:
+		return uint64(b[0])
+	case 2:
+		return uint64(binary.LittleEndian.Uint16(b))
+	case 4:
+		return uint64(binary.LittleEndian.Uint32(b))
+	case 8:
+		return binary.LittleEndian.Uint64(b)
+	}
+	return 0
+}
+
+// arg is the value of an argument, cut to its type's width and sign-extended if signed.
+func (c *Call) arg(i int) uint64 {
+	f := &c.Desc.Args[i]
+	r := f.Register(c.ABI)
+	if r >= len(c.Regs) {
+		return 0
+	}
+	n := c.Regs[r]
+	if f.Type.Dir != 0 {
+		return c.pointer(n)
+	}
+	w := f.Type.Extent(c.layout)
+	if w == 8 && c.ABI == syscalls.I386 {
+		n = n & 0xffffffff
+		if r+1 < len(c.Regs) {
+			n |= c.Regs[r+1] << 32
+		}
+		return n
+	}
+	switch f.Type.Kind {
+	case syscalls.KindInt, syscalls.KindFD, syscalls.KindDirFD, syscalls.KindPID, syscalls.KindSignal:
+		return uint64(signExtend(n, f.Type, c.layout))
+	}
+	return truncate(n, w)
+}
+
+func (c *Call) pointer(n uint64) uint64 {
+	if c.ABI == syscalls.I386 || c.ABI == syscalls.X32 {
+		return n & 0xffffffff
+	}
+	return n
+}
+
+func (c *Call) ret() uint64 {
+	if !c.Done || c.Failed {
+		return 0
+	}
+	return uint64(c.Ret)
+}
+
+func (c *Call) limit() int {
+	if c.opts.StringLimit > 0 {
+		return c.opts.StringLimit
+	}
+	return 32
+}
+
+// elems is how many of n elements of an array are read.
+func (c *Call) elems(n uint64) (show int, more bool) {
+	limit := maxElems
+	if !c.opts.Verbose && c.visit == nil {
+		limit = c.limit()
+	}
+	if n > uint64(limit) {
+		return limit, true
+	}
+	return int(n), false
+}
+
+// Enter begins a call: desc is the call as the table has it, of which the variant is chosen
+// here. Every argument that is known before the call is decoded.
+func (c *Call) Enter(desc *syscalls.Call, abi syscalls.ABI, number uint64, regs [6]uint64, mem Memory, opts Options) {
+	c.vals, c.bytes = c.vals[:0], c.bytes[:0]
+	c.Desc = desc.Match(&regs, abi == syscalls.I386)
+	c.ABI, c.Number, c.Regs = abi, number, regs
+	c.layout = abi.Layout()
+	c.mem, c.opts = mem, opts
+	c.Done, c.Failed, c.Ret = false, false, 0
+	c.Result, c.Aux = Value{State: Absent}, Value{State: Absent}
+	n := len(c.Desc.Args)
+	c.Args = c.argBuf[:n]
+	clear(c.Args)
+	c.Ready = 0
+	c.beginStage()
+	upTo := int(c.Desc.Defer)
+	c.prefetch(0, upTo)
+	for i := range c.Desc.Args {
+		c.pre[i] = nil
+	}
+	for i := upTo; i < n; i++ {
+		if a := &c.Desc.Args[i]; a.Type.Dir == syscalls.InOut || a.Type.Dir == syscalls.In {
+			v := &c.values(1)[0]
+			c.argument(v, i)
+			c.pre[i] = v
+		}
+	}
+	for i := range upTo {
+		c.argument(&c.Args[i], i)
+	}
+	c.Ready = upTo
+}
+
+// Exit completes the call with its result: the negated error number when failed.
+func (c *Call) Exit(ret int64, failed bool) {
+	c.Done, c.Failed, c.Ret = true, failed, ret
+	c.beginStage()
+	c.prefetch(c.Ready, len(c.Args))
+	for i := c.Ready; i < len(c.Args); i++ {
+		v := &c.Args[i]
+		switch a := &c.Desc.Args[i]; {
+		case c.pre[i] != nil && (failed || a.Type.Dir == syscalls.In):
+			*v = *c.pre[i]
+		case a.Type.Dir == syscalls.InOut:
+			c.argument(v, i)
+			v.Pre = c.pre[i]
+		default:
+			c.argument(v, i)
+		}
+	}
+	c.Ready = len(c.Args)
+	c.Result = Value{Type: c.Desc.Ret, Num: uint64(ret)}
+	if failed {
+		return
+	}
+	if c.Desc.Ret.Kind == syscalls.KindFD || c.Desc.Ret.Kind == syscalls.KindPID {
+		c.resolve(&c.Result)
+	}
+	c.format(&c.Result)
+	if aux := c.Desc.Aux; aux != nil {
+		c.Aux = Value{Type: aux, Num: truncate(uint64(ret), aux.Extent(c.layout))}
+		c.format(&c.Aux)
+	}
+}
+
+func (c *Call) beginStage() {
+	c.cached, c.depth = 0, 0
+	c.frames[0] = frame{call: c}
+}
+
+// argument decodes argument i from its register.
+func (c *Call) argument(v *Value, i int) {
+	a := &c.Desc.Args[i]
+	v.Name, v.Type, v.Attr = a.Name, a.Type, a.Attr
+	if a.Cond != nil && a.Cond.Eval(&c.frames[0]) == 0 {
+		v.State = Absent
+		v.Num = c.arg(i)
+		return
+	}
+	c.value(v, c.arg(i), nil)
+}
+
+// value decodes a number that is a pointer if the type has a direction. inline is the memory
+// of an aggregate that stands in a structure or array, nil for registers.
+func (c *Call) value(v *Value, n uint64, inline []byte) {
+	t := v.Type
+	if t.Dir == 0 {
+		c.contents(v, n, inline)
+		return
+	}
+	v.Addr = n
+	switch {
+	case n == 0:
+		v.State = Null
+	case t.Dir == syscalls.Out && !c.Done, t.Dir&syscalls.Out != 0 && c.Failed:
+		v.State = Address
+		if c.visit != nil {
+			c.pointee(v)
+		}
+	default:
+		c.pointee(v)
+	}
+}
+
+// contents decodes a value that stands in a register or inline in memory.
+func (c *Call) contents(v *Value, n uint64, inline []byte) {
+	t := v.Type
+	v.Num = n
+	switch t.Kind {
+	case syscalls.KindStruct:
+		c.structure(v, inline)
+	case syscalls.KindUnion:
+		c.union(v, n, inline)
+	case syscalls.KindArray:
+		c.array(v, inline)
+	case syscalls.KindChars:
+		v.Bytes = inline
+		if i := indexNUL(inline, len(inline)); i >= 0 {
+			v.Bytes = inline[:i]
+		}
+	case syscalls.KindBytes:
+		v.Size = len(inline)
+		v.Bytes = inline[:min(len(inline), c.limit())]
+		v.More = v.Size > len(v.Bytes)
+	case syscalls.KindSigset, syscalls.KindIPv6, syscalls.KindIPv4:
+		v.Bytes = inline
+	case syscalls.KindFD, syscalls.KindDirFD, syscalls.KindPID:
+		c.resolve(v)
+	case syscalls.KindPtr:
+		v.Addr = n
+		if n == 0 {
+			v.State = Null
+		} else {
+			v.State = Address
+		}
+	}
+	c.format(v)
+}
+
+func (c *Call) resolve(v *Value) {
+	r := c.opts.Resolve
+	if r == nil {
+		return
+	}
+	start := len(c.bytes)
+	b := c.bytes[start:]
+	if v.Type.Kind == syscalls.KindPID {
+		b = r.PID(b, int32(v.Num))
+	} else {
+		b = r.FD(b, int32(v.Num))
+	}
+	if len(b) > 0 {
+		if start+len(b) <= cap(c.bytes) {
+			c.bytes = c.bytes[:start+len(b)]
+		}
+		v.Bytes = b[:len(b):len(b)]
+	}
+}
+
+// pointee decodes what the pointer v.Addr points to.
+func (c *Call) pointee(v *Value) {
+	t := v.Type
+	addr := v.Addr
+	switch t.Kind {
+	case syscalls.KindString, syscalls.KindPath:
+		limit := c.limit()
+		if t.Kind == syscalls.KindPath {
+			limit = maxPath
+		}
+		if t.Len != nil {
+			limit = min(limit, c.length(t, maxBuffer))
+		} else if c.visit != nil {
+			limit = maxBuffer
+		}
+		s, nul, ok := c.readString(addr, limit)
+		if !ok && len(s) == 0 || !ok && t.Kind == syscalls.KindPath {
+			v.State = Address
+			return
+		}
+		if !nul && ok && t.Len == nil { // a NUL right behind the limit leaves the string whole
+			next := c.read(addr+uint64(len(s)), 1)
+			nul = len(next) == 1 && next[0] == 0
+		}
+		v.Bytes, v.More = s, !nul && t.Len == nil
+		c.region(t, addr, len(s)+1)
+	case syscalls.KindBytes:
+		n := c.length(t, maxBuffer)
+		c.region(t, addr, n)
+		v.Size = n
+		show := min(n, c.limit())
+		v.Bytes = c.read(addr, show)
+		v.More = n > show
+		if len(v.Bytes) < show {
+			v.Bytes, v.State = nil, Address
+		}
+	case syscalls.KindSigset:
+		n := c.length(t, 128)
+		c.region(t, addr, n)
+		v.Bytes = c.read(addr, min(n, 8))
+		if len(v.Bytes) < min(n, 8) || n == 0 {
+			v.State = Address
+		}
+	case syscalls.KindStrings, syscalls.KindEnv:
+		c.strings(v)
+	case syscalls.KindArray:
+		if c.opts.Shallow {
+			v.State = Address
+			return
+		}
+		c.array(v, nil)
+	case syscalls.KindStruct:
+		if c.opts.Shallow {
+			v.State = Address
+			return
+		}
+		size := int(t.Struct.Size[c.layout])
+		n := size
+		if t.Len != nil {
+			n = c.length(t, pageSize)
+		}
+		c.region(t, addr, n)
+		b := c.read(addr, n)
+		if len(b) < n || n == 0 {
+			v.State = Address
+			return
+		}
+		v.Size = n
+		c.structure(v, b)
+	case syscalls.KindUnion:
+		c.union(v, 0, nil)
+	case syscalls.KindChars:
+		n := c.length(t, maxBuffer)
+		b := c.read(addr, n)
+		if len(b) < n {
+			v.State = Address
+			return
+		}
+		c.contents(v, 0, b)
+		return
+	default:
+		n := t.Extent(c.layout)
+		c.region(t, addr, n)
+		b := c.read(addr, n)
+		if len(b) < n {
+			v.State = Address
+			return
+		}
+		c.contents(v, load(b, n), b)
+		return
+	}
+	c.format(v)
+}
+
+// length is the number of bytes or elements behind a pointer: what fits before the call, what
+// is valid after it. It is never negative and at most limit.
+func (c *Call) length(t *syscalls.Type, limit int) int {
+	f := &c.frames[c.depth]
+	n := uint64(limit)
+	if t.Len != nil {
+		n = t.Len.Eval(f)
+	}
+	if t.RetLen != nil && c.Done {
+		n = min(n, t.RetLen.Eval(f))
+	}
+	return int(min(n, uint64(limit)))
+}
+
+// structure decodes the members that lie within b.
+func (c *Call) structure(v *Value, b []byte) {
+	st := v.Type.Struct
+	if c.depth+1 >= len(c.frames) {
+		v.State = Address
+		return
+	}
+	up := &c.frames[c.depth]
+	c.depth++
+	c.frames[c.depth] = frame{call: c, st: st, buf: b, params: v.Type.Params, up: up}
+	defer func() { c.depth-- }()
+	f := &c.frames[c.depth]
+	v.Sub = c.values(len(st.Fields))
+	n := 0
+	for i := range st.Fields {
+		m := &st.Fields[i]
+		if m.Type.Kind == syscalls.KindPad {
+			continue
+		}
+		off, size := int(m.Off[c.layout]), m.Type.Size(c.layout)
+		if size == 0 && m.Type.Dir == 0 { // of variable length, at the end
+			size = max(0, min(c.inlineLen(m.Type), len(b)-off))
+		}
+		if off+size > len(b) || m.Cond != nil && m.Cond.Eval(f) == 0 {
+			continue
+		}
+		s := &v.Sub[n]
+		s.Name, s.Type, s.Attr = m.Name, m.Type, m.Attr
+		var num uint64
+		if size <= 8 {
+			num = load(b[off:], size)
+		}
+		if m.Attr&syscalls.AttrNonzero != 0 && allZero(b[off:off+size]) {
+			continue
+		}
+		n++
+		c.value(s, num, b[off:off+size:off+size])
+	}
+	v.Sub = v.Sub[:n]
+	if v.Type.Dir != 0 && len(b) > int(st.Size[c.layout]) && v.Type.Len != nil {
+		v.Bytes = b[st.Size[c.layout]:] // newer than the description
+	}
+}
+
+func (c *Call) inlineLen(t *syscalls.Type) int {
+	n := c.length(t, maxBuffer)
+	if t.Kind == syscalls.KindArray {
+		n *= t.Elem.Size(c.layout)
+	}
+	if t.Kind == syscalls.KindUnion && t.Len == nil {
+		return maxBuffer
+	}
+	return n
+}
+
+func allZero(b []byte) bool {
+	for _, x := range b {
+		if x != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// union decodes the alternative that the selector chooses in place of v.
+func (c *Call) union(v *Value, n uint64, inline []byte) {
+	t := v.Type
+	alt := t.Union.Pick(t.Sel.Eval(&c.frames[c.depth]))
+	if alt == nil {
+		v.State = Address
+		if t.Dir == 0 {
+			v.Addr = n
+		}
+		return
+	}
+	if t.Dir == 0 {
+		v.Type = alt
+		size := alt.Size(c.layout)
+		if inline != nil && size > 0 && size <= len(inline) {
+			inline = inline[:size:size]
+			if size <= 8 {
+				n = load(inline, size)
+			}
+		}
+		if v.Attr&syscalls.AttrFlat != 0 && alt.Kind != syscalls.KindStruct {
+			v.Attr &^= syscalls.AttrFlat
+		}
+		c.value(v, n, inline)
+		return
+	}
+	through := *alt // a pointer to the alternative
+	if through.Dir == 0 {
+		through.Dir = t.Dir
+	}
+	if through.Len == nil {
+		through.Len = t.Len
+	}
+	v.Type = &through
+	c.pointee(v)
+}
+
+// array decodes the elements of an array, inline or behind v.Addr.
+func (c *Call) array(v *Value, inline []byte) {
+	t := v.Type
+	es := t.Elem.Size(c.layout)
+	if es == 0 {
+		v.State = Address
+		return
+	}
+	f := &c.frames[c.depth]
+	n := uint64(maxElems)
+	if t.Len != nil {
+		n = t.Len.Eval(f)
+	}
+	if t.RetLen != nil && c.Done {
+		n = min(n, t.RetLen.Eval(f))
+	}
+	v.Size = int(min(n, maxElems))
+	show, more := c.elems(n)
+	b := inline
+	if inline == nil || t.Dir != 0 {
+		c.region(t, v.Addr, v.Size*es)
+		b = c.read(v.Addr, show*es)
+		if show > 0 && len(b) < es {
+			v.State = Address
+			return
+		}
+	}
+	if len(b)/es < show {
+		show = len(b) / es
+		v.State = Known
+		more = true
+	}
+	v.More = more
+	v.Sub = c.values(show)
+	for i := range v.Sub {
+		s := &v.Sub[i]
+		s.Type = t.Elem
+		e := b[i*es : (i+1)*es : (i+1)*es]
+		var num uint64
+		if es <= 8 {
+			num = load(e, es)
+		}
+		c.value(s, num, e)
+	}
+}
+
+// strings decodes a NULL-terminated vector of pointers to strings.
+func (c *Call) strings(v *Value) {
+	t := v.Type
+	w := syscalls.ABI(c.ABI).WordSize()
+	count := 0
+	limit, _ := c.elems(maxElems)
+	if t.Kind == syscalls.KindEnv && !c.opts.Verbose {
+		limit = 0
+	}
+	elem := &stringType
+	var ptrs []uint64
+	at := v.Addr
+	for count < maxElems {
+		n := int(pageSize-at%pageSize) / w * w
+		if n == 0 { // a pointer across two pages
+			n = w
+		}
+		n = min(n, 64*w)
+		b := c.read(at, n)
+		if len(b) < w {
+			if count == 0 {
+				v.State = Address
+				return
+			}
+			v.More = true
+			break
+		}
+		end := false
+		for i := 0; i+w <= len(b); i += w {
+			p := load(b[i:], w)
+			if p == 0 {
+				end = true
+				break
+			}
+			if count < limit {
+				ptrs = append(ptrs, p)
+			}
+			count++
+		}
+		if end {
+			break
+		}
+		at += uint64(len(b) / w * w)
+	}
+	c.region(t, v.Addr, (count+1)*w)
+	v.Size = count
+	v.More = v.More || count > len(ptrs)
+	v.Sub = c.values(len(ptrs))
+	for i, p := range ptrs {
+		v.Sub[i].Type = elem
+		c.value(&v.Sub[i], p, nil)
+	}
+}
+
+var stringType = syscalls.Type{Kind: syscalls.KindString, Dir: syscalls.In}
+
+// prefetch reads in one go what the arguments from to upTo point to.
+func (c *Call) prefetch(from, upTo int) {
+	n, total := 0, 0
+	var sizes [8]int
+	for i := from; i < upTo; i++ {
+		a := &c.Desc.Args[i]
+		if a.Type.Dir == 0 || a.Type.Dir == syscalls.Out && !c.Done || a.Type.Dir&syscalls.Out != 0 && c.Failed ||
+			c.pre[i] != nil && c.Done && a.Type.Dir == syscalls.In {
+			continue
+		}
+		addr := c.arg(i)
+		if addr == 0 {
+			continue
+		}
+		size := c.ahead(a.Type, addr)
+		if size <= 0 {
+			continue
+		}
+		c.ranges[n].Addr = addr
+		sizes[n] = size
+		n++
+		total += size
+	}
+	if n < 2 && (n == 0 || total > 1024) { // one read is read when it is needed
+		return
+	}
+	b := c.alloc(total)
+	for i := range n {
+		c.ranges[i].Buf, b = b[:sizes[i]:sizes[i]], b[sizes[i]:]
+		c.ranges[i].N = 0
+	}
+	if n == 1 {
+		c.ranges[0].N = c.mem.Read(c.ranges[0].Addr, c.ranges[0].Buf)
+	} else {
+		c.mem.ReadV(c.ranges[:n])
+	}
+	for i := range n {
+		c.cache[i] = cached{c.ranges[i].Addr, c.ranges[i].Buf[:c.ranges[i].N]}
+	}
+	c.cached = n
+}
+
+// ahead is how many bytes of a pointee are worth reading before it is decoded, 0 if
+// that depends on memory which is not read yet.
+func (c *Call) ahead(t *syscalls.Type, addr uint64) int {
+	page := int(pageSize - addr%pageSize)
+	switch t.Kind {
+	case syscalls.KindPath:
+		return min(page, 128)
+	case syscalls.KindString:
+		return min(page, c.limit()+1)
+	case syscalls.KindStrings, syscalls.KindEnv, syscalls.KindUnion:
+		return 0
+	}
+	if t.Len != nil && derefs(t.Len) || t.RetLen != nil && derefs(t.RetLen) {
+		return 0
+	}
+	switch t.Kind {
+	case syscalls.KindBytes:
+		return min(c.length(t, maxBuffer), c.limit())
+	case syscalls.KindSigset:
+		return min(c.length(t, 128), 8)
+	case syscalls.KindArray:
+		show, _ := c.elems(uint64(c.length(t, maxElems)))
+		return min(show*t.Elem.Size(c.layout), pageSize)
+	case syscalls.KindStruct:
+		if t.Len != nil {
+			return c.length(t, pageSize)
+		}
+		return int(t.Struct.Size[c.layout])
+	case syscalls.KindChars:
+		return c.length(t, pageSize)
+	}
+	return t.Extent(c.layout)
+}
+
+func derefs(e *syscalls.Expr) bool {
+	return e != nil && (e.Op == syscalls.OpDeref || derefs(e.L) || derefs(e.R))
+}

@@ -1,0 +1,64 @@
+// Package event says what a tracer saw, and encodes it: as text in the form that users of
+// strace(1) know, and as JSON, one object a line.
+package event
+
+import (
+	"farcall/decode"
+	"farcall/syscalls"
+)
+
+// A Kind tells what an Event is about.
+type Kind uint8
+
+// The kinds of events.
+const (
+	CallEntry  Kind = iota // a call begins; Call holds what is known before it
+	CallExit               // a call has returned
+	Signal                 // a signal is about to be delivered
+	GroupStop              // a stop by job control
+	Exited                 // a thread ended by exiting
+	Killed                 // a thread ended by a signal
+	Superseded             // a thread vanished because another one of its process called execve
+	Detached               // the tracer let go of the thread
+	Attached               // the tracer took hold of a running thread
+	numKinds
+)
+
+func (k Kind) String() string {
+	return [...]string{"entry", "syscall", "signal", "stop", "exit", "killed", "superseded", "detach", "attach"}[k]
+}
+
+// An Event is one thing that happened to one thread. It is valid only while it is handed out.
+type Event struct {
+	Kind     Kind
+	TID, PID int    // thread and process (thread group)
+	Comm     string // name of the process, when it was asked for
+	Time     int64  // nanoseconds since the Epoch
+	Duration int64  // CallExit: nanoseconds between entry and exit stop
+	IP       uint64 // calls: the program's instruction pointer
+	Call     *decode.Call
+	Lost     bool          // CallExit: the thread ended inside the call, there is no result
+	Siginfo  *decode.Value // Signal: a siginfo_t as it is described, nil if it could not be read
+	Signo    int           // GroupStop, Killed
+	Code     int           // Exited: exit status
+	Core     bool          // Killed: a core dump was written
+	By       int           // Superseded: the thread that called execve
+	ABI      syscalls.ABI  // of the thread at its last call
+	Stack    []StackFrame  // calls: innermost first, when it was asked for
+}
+
+// A StackFrame is one return address with what is known of it.
+type StackFrame struct {
+	IP     uint64
+	Symbol string
+	Offset uint64
+	Object string
+	File   string
+	Line   int
+}
+
+// An Encoder writes events.
+type Encoder interface {
+	Encode(*Event) error
+	Flush() error
+}

@@ -1,0 +1,429 @@
+package event
+
+import (
+	"io"
+	"strconv"
+	"time"
+
+	"farcall/decode"
+	"farcall/syscalls"
+)
+
+// Clock is the form of the time that precedes a line.
+type Clock uint8
+
+// The forms.
+const (
+	NoClock   Clock = iota
+	TimeOfDay       // HH:MM:SS
+	Epoch           // seconds since the Epoch
+)
+
+// A Precision is a number of decimal places of a second: 0, 3, 6 or 9.
+type Precision int
+
+// PIDStyle is how a line says which thread it is about.
+type PIDStyle uint8
+
+// The styles.
+const (
+	NoPID      PIDStyle = iota
+	BracketPID          // [pid 1234] while more than one thread is traced
+	ColumnPID           // 1234 in front of every line
+)
+
+// TextOptions are the options of a Text encoder.
+type TextOptions struct {
+	Style
+	PID            PIDStyle
+	Clock          Clock
+	ClockPrecision Precision
+	Relative       bool // time since the line before (-r)
+	RelPrecision   Precision
+	Durations      bool // time spent in calls (-T)
+	DurPrecision   Precision
+	IP             bool // instruction pointer (-i)
+	Number         bool // call number (-n)
+	Columns        int  // where the result stands (-a)
+	WholeLines     bool // write a call only when it has returned
+	FlushEach      bool // write at every event, as the program may write to the same place
+	Color          bool
+	Raw            func(*decode.Call) bool               // show the registers only (-e raw)
+	Dump           func(b []byte, c *decode.Call) []byte // appends what follows a call's line (-e read, write)
+}
+
+// Text writes events in the form of strace(1). It is not safe for concurrent use.
+type Text struct {
+	w     io.Writer
+	opts  TextOptions
+	buf   []byte
+	col   int   // length of the open line
+	tid   int   // the thread whose line is open, 0 if none is
+	last  int64 // time of the line before, for Relative
+	live  int
+	cut   map[int]bool // threads whose entry stands in an earlier line
+	err   error
+	width int
+}
+
+// NewText returns an encoder that writes to w.
+func NewText(w io.Writer, opts TextOptions) *Text {
+	return &Text{w: w, opts: opts, cut: map[int]bool{}, buf: make([]byte, 0, 64<<10)}
+}
+
+// SetLive tells how many threads are being traced, which BracketPID wants to know.
+func (t *Text) SetLive(n int) { t.live = n }
+
+// Encode writes one event.
+func (t *Text) Encode(e *Event) error {
+	start := len(t.buf)
+	switch e.Kind {
+	case CallEntry:
+		if t.opts.WholeLines {
+			return t.err
+		}
+		t.leader(e)
+		t.callHead(e)
+	case CallExit:
+		t.exit(e)
+	case Signal:
+		t.leader(e)
+		t.buf = append(t.buf, "--- "...)
+		t.buf = t.opts.appendSignal(t.buf, e.Signo)
+		if e.Siginfo != nil {
+			t.buf = append(t.buf, ' ')
+			t.buf = t.opts.appendValue(t.buf, e.Siginfo, e.ABI)
+		}
+		t.end(" ---\n")
+	case GroupStop:
+		t.leader(e)
+		t.buf = append(t.buf, "--- stopped by "...)
+		t.buf = t.opts.appendSignal(t.buf, e.Signo)
+		t.end(" ---\n")
+	case Exited:
+		t.leader(e)
+		t.buf = append(t.buf, "+++ exited with "...)
+		t.buf = strconv.AppendInt(t.buf, int64(e.Code), 10)
+		t.end(" +++\n")
+	case Killed:
+		t.leader(e)
+		t.buf = append(t.buf, "+++ killed by "...)
+		t.buf = t.opts.appendSignal(t.buf, e.Signo)
+		if e.Core {
+			t.buf = append(t.buf, " (core dumped)"...)
+		}
+		t.end(" +++\n")
+	case Superseded:
+		t.leader(e)
+		t.buf = append(t.buf, "+++ superseded by execve in pid "...)
+		t.buf = strconv.AppendInt(t.buf, int64(e.By), 10)
+		t.end(" +++\n")
+	case Detached:
+		if t.tid == e.TID {
+			t.end(" <detached ...>\n")
+		}
+		delete(t.cut, e.TID)
+	}
+	if e.Kind == Exited || e.Kind == Killed || e.Kind == Superseded {
+		delete(t.cut, e.TID)
+	}
+	if t.opts.FlushEach && len(t.buf) > start || len(t.buf) > 48<<10 {
+		t.Flush()
+	}
+	return t.err
+}
+
+// Flush writes what is buffered.
+func (t *Text) Flush() error {
+	if t.tid != 0 {
+		t.col += len(t.buf) - t.width
+	}
+	if len(t.buf) > 0 && t.err == nil {
+		_, t.err = t.w.Write(t.buf)
+	}
+	t.buf, t.width = t.buf[:0], 0
+	return t.err
+}
+
+// leader begins a line for the event's thread, ending the one that is open.
+func (t *Text) leader(e *Event) {
+	if t.tid != 0 {
+		t.cut[t.tid] = true
+		t.end(" <unfinished ...>\n")
+	}
+	t.tid, t.col, t.width = e.TID, 0, len(t.buf)
+	switch {
+	case t.opts.PID == ColumnPID:
+		n := len(t.buf)
+		t.buf = strconv.AppendInt(t.buf, int64(e.TID), 10)
+		t.buf = appendFound(t.buf, []byte(e.Comm))
+		for len(t.buf) < n+5 {
+			t.buf = append(t.buf, ' ')
+		}
+		t.buf = append(t.buf, ' ')
+	case t.opts.PID == BracketPID && t.live > 1:
+		t.buf = append(t.buf, "[pid "...)
+		t.buf = appendPadded(t.buf, int64(e.TID), 5, ' ')
+		t.buf = appendFound(t.buf, []byte(e.Comm))
+		t.buf = append(t.buf, "] "...)
+	}
+	t.clock(e)
+	if t.opts.Number {
+		switch e.Kind {
+		case CallEntry, CallExit:
+			t.buf = append(t.buf, '[')
+			t.buf = appendPadded(t.buf, int64(e.Call.Number), 4, ' ')
+			t.buf = append(t.buf, "] "...)
+		default:
+			t.buf = append(t.buf, "[????] "...)
+		}
+	}
+	if t.opts.IP {
+		width := 2 * e.ABI.WordSize()
+		t.buf = append(t.buf, '[')
+		n := len(t.buf)
+		t.buf = strconv.AppendUint(t.buf, e.IP, 16)
+		for len(t.buf) < n+width {
+			t.buf = append(t.buf, 0)
+			copy(t.buf[n+1:], t.buf[n:])
+			t.buf[n] = '0'
+		}
+		t.buf = append(t.buf, "] "...)
+	}
+}
+
+func appendPadded(b []byte, n int64, width int, pad byte) []byte {
+	var d [20]byte
+	s := strconv.AppendInt(d[:0], n, 10)
+	for i := len(s); i < width; i++ {
+		b = append(b, pad)
+	}
+	return append(b, s...)
+}
+
+func (t *Text) clock(e *Event) {
+	sec, nsec := e.Time/1e9, e.Time%1e9
+	switch t.opts.Clock {
+	case TimeOfDay:
+		t.buf = time.Unix(sec, nsec).AppendFormat(t.buf, "15:04:05")
+	case Epoch:
+		t.buf = strconv.AppendInt(t.buf, sec, 10)
+	}
+	if t.opts.Clock != NoClock {
+		t.buf = appendFraction(t.buf, nsec, t.opts.ClockPrecision)
+		t.buf = append(t.buf, ' ')
+	}
+	if t.opts.Relative {
+		since := e.Time - t.last
+		if t.last == 0 {
+			since = 0
+		}
+		t.last = e.Time
+		if t.opts.Clock != NoClock {
+			t.buf = append(t.buf, "(+"...)
+		}
+		t.buf = appendPadded(t.buf, since/1e9, 6, ' ')
+		t.buf = appendFraction(t.buf, since%1e9, t.opts.RelPrecision)
+		if t.opts.Clock != NoClock {
+			t.buf = append(t.buf, ')')
+		}
+		t.buf = append(t.buf, ' ')
+	}
+}
+
+// appendFraction writes a point and the first p digits of nsec.
+func appendFraction(b []byte, nsec int64, p Precision) []byte {
+	if p <= 0 {
+		return b
+	}
+	b = append(b, '.')
+	for i, d := Precision(0), int64(100000000); i < p && d > 0; i, d = i+1, d/10 {
+		b = append(b, byte('0'+nsec/d%10))
+	}
+	return b
+}
+
+// end closes the open line.
+func (t *Text) end(s string) {
+	t.buf = append(t.buf, s...)
+	t.tid, t.col, t.width = 0, 0, len(t.buf)
+}
+
+func (t *Text) callName(c *decode.Call) {
+	if t.opts.Color {
+		t.buf = append(t.buf, "\x1b[36m"...)
+		defer func() { t.buf = append(t.buf, "\x1b[0m"...) }()
+	}
+	t.buf = append(t.buf, c.Desc.Name...)
+}
+
+// callHead writes the name and the arguments that are known at entry.
+func (t *Text) callHead(e *Event) {
+	c := e.Call
+	t.callName(c)
+	t.buf = append(t.buf, '(')
+	if t.raw(c) {
+		t.rawArgs(c)
+		return
+	}
+	t.args(c, 0, c.Ready)
+}
+
+func (t *Text) raw(c *decode.Call) bool { return t.opts.Raw != nil && t.opts.Raw(c) }
+
+func (t *Text) rawArgs(c *decode.Call) {
+	for i := range c.Desc.Args {
+		if i > 0 {
+			t.buf = append(t.buf, ", "...)
+		}
+		t.buf = appendHex(t.buf, c.Regs[min(c.Desc.Args[i].Register(c.ABI), 5)])
+	}
+}
+
+// args writes the arguments from to upTo, and a comma behind the last if more may follow.
+func (t *Text) args(c *decode.Call, from, upTo int) {
+	for i := from; i < upTo; i++ {
+		a := &c.Args[i]
+		if a.State == decode.Absent || a.Attr&syscalls.AttrHidden != 0 {
+			continue
+		}
+		if t.opts.ArgNames || a.Attr&syscalls.AttrNamed != 0 {
+			t.buf = append(t.buf, a.Name...)
+			t.buf = append(t.buf, '=')
+		}
+		t.buf = t.opts.appendValue(t.buf, a, c.ABI)
+		for k := i + 1; k < len(c.Args); k++ {
+			if k >= c.Ready || c.Args[k].State != decode.Absent && c.Args[k].Attr&syscalls.AttrHidden == 0 {
+				t.buf = append(t.buf, ", "...)
+				break
+			}
+		}
+	}
+}
+
+// exit writes what became of a call: the rest of its line, or a line of its own.
+func (t *Text) exit(e *Event) {
+	c := e.Call
+	first := int(c.Desc.Defer)
+	switch {
+	case t.tid == e.TID && !t.cut[e.TID] || t.tid == e.TID:
+	case t.cut[e.TID]:
+		t.leader(e)
+		t.buf = append(t.buf, "<... "...)
+		t.callName(c)
+		t.buf = append(t.buf, " resumed>"...)
+	default: // the entry was not shown
+		t.leader(e)
+		ready := c.Ready
+		c.Ready = min(first, ready)
+		t.callHead(e)
+		c.Ready = ready
+	}
+	delete(t.cut, e.TID)
+	if !t.raw(c) {
+		t.args(c, min(first, c.Ready), c.Ready)
+	}
+	t.buf = append(t.buf, ") "...)
+	col := t.col + len(t.buf) - t.width
+	for ; col < t.opts.Columns; col++ {
+		t.buf = append(t.buf, ' ')
+	}
+	t.buf = append(t.buf, "= "...)
+	t.result(e)
+	if t.opts.Durations && !e.Lost {
+		t.buf = append(t.buf, " <"...)
+		t.buf = strconv.AppendInt(t.buf, e.Duration/1e9, 10)
+		t.buf = appendFraction(t.buf, e.Duration%1e9, t.opts.DurPrecision)
+		t.buf = append(t.buf, '>')
+	}
+	t.end("\n")
+	if t.opts.Dump != nil && !e.Lost {
+		t.buf = t.opts.Dump(t.buf, c)
+		t.width = len(t.buf)
+	}
+	for i := range e.Stack {
+		t.frame(&e.Stack[i])
+	}
+}
+
+// frame writes one line of a stack trace.
+func (t *Text) frame(f *StackFrame) {
+	t.buf = append(t.buf, " > "...)
+	t.buf = append(t.buf, f.Object...)
+	t.buf = append(t.buf, '(')
+	if f.Symbol != "" {
+		t.buf = append(t.buf, f.Symbol...)
+		t.buf = append(t.buf, '+')
+		t.buf = append(t.buf, "0x"...)
+		t.buf = strconv.AppendUint(t.buf, f.Offset, 16)
+	}
+	t.buf = append(t.buf, ") [0x"...)
+	t.buf = strconv.AppendUint(t.buf, f.IP, 16)
+	t.buf = append(t.buf, "]\n"...)
+	t.width = len(t.buf)
+}
+
+// result writes what stands behind the equals sign.
+func (t *Text) result(e *Event) {
+	c := e.Call
+	switch {
+	case e.Lost || c.Desc.Ret.Kind == syscalls.KindPad && !c.Failed:
+		t.buf = append(t.buf, '?')
+		return
+	case c.Failed:
+		t.failure(int(-c.Ret))
+		return
+	case t.raw(c):
+		t.buf = appendHex(t.buf, uint64(c.Ret))
+		return
+	}
+	switch r := c.Desc.Ret; r.Kind {
+	case syscalls.KindHex, syscalls.KindPtr:
+		t.buf = appendHex(t.buf, c.Result.Num)
+	case syscalls.KindInt, syscalls.KindUID, syscalls.KindSignal:
+		t.buf = strconv.AppendInt(t.buf, c.Ret, 10)
+	case syscalls.KindFD, syscalls.KindPID, syscalls.KindUint:
+		t.buf = strconv.AppendInt(t.buf, c.Ret, 10)
+		t.buf = appendFound(t.buf, c.Result.Bytes)
+	default:
+		t.buf = t.opts.appendValue(t.buf, &c.Result, c.ABI)
+	}
+	if c.Aux.State == decode.Absent || c.Aux.Type == nil {
+		return
+	}
+	t.buf = append(t.buf, " ("...)
+	t.buf = append(t.buf, c.Desc.AuxText...)
+	if len(c.Aux.Note) > 0 {
+		t.buf = append(t.buf, c.Aux.Note...)
+	} else {
+		t.buf = t.opts.appendValue(t.buf, &c.Aux, c.ABI)
+	}
+	t.buf = append(t.buf, ')')
+}
+
+// failure writes an error number.
+func (t *Text) failure(errno int) {
+	name := syscalls.ErrnoName(errno)
+	restart := errno >= 512 && errno <= 516 && errno != 515
+	switch {
+	case restart:
+		t.buf = append(t.buf, "? "...)
+	case t.opts.Color:
+		t.buf = append(t.buf, "\x1b[31m-1 "...)
+	default:
+		t.buf = append(t.buf, "-1 "...)
+	}
+	if name == "" {
+		t.buf = append(t.buf, "(errno "...)
+		t.buf = strconv.AppendInt(t.buf, int64(errno), 10)
+		t.buf = append(t.buf, ')')
+	} else {
+		t.buf = append(t.buf, name...)
+		t.buf = append(t.buf, " ("...)
+		t.buf = append(t.buf, syscalls.ErrnoText(errno)...)
+		t.buf = append(t.buf, ')')
+	}
+	if t.opts.Color && !restart {
+		t.buf = append(t.buf, "\x1b[0m"...)
+	}
+}

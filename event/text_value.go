@@ -1,0 +1,491 @@
+package event
+
+import (
+	"encoding/binary"
+	"strconv"
+	"time"
+
+	"farcall/decode"
+	"farcall/syscalls"
+)
+
+// ConstStyle is how named numbers are shown (-X).
+type ConstStyle uint8
+
+// The styles.
+const (
+	Abbrev  ConstStyle = iota // the name
+	Raw                       // the number
+	Verbose                   // the number, the name behind it as a comment
+)
+
+// HexStyle is which strings are shown in hexadecimal (-x, -xx).
+type HexStyle uint8
+
+// The styles.
+const (
+	HexNone          HexStyle = iota
+	HexNonASCII               // strings with a byte that is not printable ASCII
+	HexAll                    // all strings
+	HexNonASCIIChars          // only those bytes that are not printable ASCII
+)
+
+// A Style is how values are written.
+type Style struct {
+	Consts   ConstStyle
+	Hex      HexStyle
+	Verbose  bool // whole structures
+	ArgNames bool // name=value for every argument
+}
+
+func appendHex(b []byte, n uint64) []byte {
+	if n == 0 {
+		return append(b, '0')
+	}
+	return strconv.AppendUint(append(b, '0', 'x'), n, 16)
+}
+
+// appendAddr writes an address, NULL for 0.
+func appendAddr(b []byte, n uint64) []byte {
+	if n == 0 {
+		return append(b, "NULL"...)
+	}
+	return appendHex(b, n)
+}
+
+// appendValue writes v without its name.
+func (s *Style) appendValue(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
+	b = s.appendBare(b, v, abi)
+	if len(v.Note) > 0 {
+		b = append(b, " /* "...)
+		b = append(b, v.Note...)
+		b = append(b, " */"...)
+	}
+	return b
+}
+
+func (s *Style) appendBare(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
+	switch v.State {
+	case decode.Null:
+		return append(b, "NULL"...)
+	case decode.Address:
+		return appendAddr(b, v.Addr)
+	}
+	t := v.Type
+	if t.Dir == 0 {
+		return s.appendContents(b, v, abi)
+	}
+	switch t.Kind {
+	case syscalls.KindString, syscalls.KindPath, syscalls.KindBytes, syscalls.KindChars, syscalls.KindArray, syscalls.KindStruct,
+		syscalls.KindStrings, syscalls.KindSigset:
+		return s.appendContents(b, v, abi)
+	case syscalls.KindEnv:
+		if s.Verbose {
+			return s.appendContents(b, v, abi)
+		}
+		b = appendAddr(b, v.Addr)
+		b = append(b, " /* "...)
+		b = strconv.AppendInt(b, int64(v.Size), 10)
+		if v.Size == 1 {
+			return append(b, " var */"...)
+		}
+		return append(b, " vars */"...)
+	}
+	b = append(b, '[')
+	if p := v.Pre; p != nil && p.State == decode.Known && p.Num != v.Num {
+		b = s.appendContents(b, p, abi)
+		b = append(b, " => "...)
+	}
+	b = s.appendContents(b, v, abi)
+	return append(b, ']')
+}
+
+// appendContents writes what stands behind a pointer, or in a register.
+func (s *Style) appendContents(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
+	t := v.Type
+	switch t.Kind {
+	case syscalls.KindInt:
+		return strconv.AppendInt(b, intOf(v, abi), 10)
+	case syscalls.KindUint, syscalls.KindNsec:
+		return strconv.AppendUint(b, v.Num, 10)
+	case syscalls.KindTime:
+		return s.appendTime(b, v, abi)
+	case syscalls.KindHex:
+		return appendHex(b, v.Num)
+	case syscalls.KindOct:
+		return appendOct(b, v.Num)
+	case syscalls.KindPerm:
+		return appendPerm(b, v.Num)
+	case syscalls.KindPtr:
+		return appendAddr(b, v.Num)
+	case syscalls.KindFD, syscalls.KindPID:
+		b = strconv.AppendInt(b, intOf(v, abi), 10)
+		return appendFound(b, v.Bytes)
+	case syscalls.KindDirFD:
+		if int32(v.Num) == -100 { // AT_FDCWD, linux/fcntl.h
+			b = s.appendNamed(b, "AT_FDCWD", v.Num&0xffffffff, true, abi)
+		} else {
+			b = strconv.AppendInt(b, intOf(v, abi), 10)
+		}
+		return appendFound(b, v.Bytes)
+	case syscalls.KindUID:
+		if n := v.Num; truncated(n, t, abi) == truncated(^uint64(0), t, abi) {
+			return append(b, "-1"...)
+		}
+		return strconv.AppendUint(b, v.Num, 10)
+	case syscalls.KindSignal:
+		return s.appendSignal(b, int(int32(v.Num)))
+	case syscalls.KindMode:
+		return s.appendMode(b, v.Num)
+	case syscalls.KindDev:
+		return s.appendDev(b, v.Num)
+	case syscalls.KindRlim:
+		return s.appendRlim(b, v.Num)
+	case syscalls.KindPort:
+		n := v.Num>>8&0xff | v.Num&0xff<<8
+		b = append(b, "htons("...)
+		return append(strconv.AppendUint(b, n, 10), ')')
+	case syscalls.KindIPv4:
+		return appendIPv4(append(b, "inet_addr(\""...), v.Bytes, "\")")
+	case syscalls.KindIPv6:
+		return appendIPv6(b, v.Bytes)
+	case syscalls.KindFlags:
+		return s.AppendFlags(b, t.Set, v.Num, abi)
+	case syscalls.KindEnum, syscalls.KindConst:
+		return s.AppendEnum(b, t.Set, v.Num, abi)
+	case syscalls.KindString, syscalls.KindPath, syscalls.KindBytes, syscalls.KindChars:
+		b = s.AppendQuoted(b, v.Bytes)
+		if v.More {
+			b = append(b, "..."...)
+		}
+		return b
+	case syscalls.KindSigset:
+		return appendSigset(b, v.Bytes)
+	case syscalls.KindArray, syscalls.KindStrings, syscalls.KindEnv:
+		return s.appendArray(b, v, abi)
+	case syscalls.KindStruct:
+		return s.appendStruct(b, v, abi)
+	}
+	return appendHex(b, v.Num)
+}
+
+func intOf(v *decode.Value, abi syscalls.ABI) int64 {
+	switch v.Type.Extent(abi.Layout()) {
+	case 1:
+		return int64(int8(v.Num))
+	case 2:
+		return int64(int16(v.Num))
+	case 4:
+		return int64(int32(v.Num))
+	}
+	return int64(v.Num)
+}
+
+func truncated(n uint64, t *syscalls.Type, abi syscalls.ABI) uint64 {
+	switch t.Extent(abi.Layout()) {
+	case 1:
+		return n & 0xff
+	case 2:
+		return n & 0xffff
+	case 4:
+		return n & 0xffffffff
+	}
+	return n
+}
+
+func appendFound(b, found []byte) []byte {
+	if len(found) == 0 {
+		return b
+	}
+	b = append(b, '<')
+	b = append(b, found...)
+	return append(b, '>')
+}
+
+func appendOct(b []byte, n uint64) []byte {
+	if n == 0 {
+		return append(b, '0')
+	}
+	return strconv.AppendUint(append(b, '0'), n, 8)
+}
+
+// appendPerm writes permission bits with at least three octal digits, as in %#03o.
+func appendPerm(b []byte, n uint64) []byte {
+	switch {
+	case n == 0:
+		return append(b, "000"...)
+	case n < 8:
+		b = append(b, "00"...)
+	default:
+		b = append(b, '0')
+	}
+	return strconv.AppendUint(b, n, 8)
+}
+
+func (s *Style) appendSignal(b []byte, n int) []byte {
+	if name := syscalls.SignalName(n); name != "" {
+		return s.appendNamed(b, name, uint64(n), false, syscalls.AMD64)
+	}
+	return strconv.AppendInt(b, int64(n), 10)
+}
+
+// appendNamed writes a number that has a name in the style asked for.
+func (s *Style) appendNamed(b []byte, name string, n uint64, signed bool, _ syscalls.ABI) []byte {
+	switch s.Consts {
+	case Raw, Verbose:
+		if signed {
+			b = strconv.AppendInt(b, int64(int32(n)), 10)
+		} else {
+			b = appendHex(b, n)
+		}
+		if s.Consts == Raw {
+			return b
+		}
+		b = append(b, " /* "...)
+		b = append(b, name...)
+		return append(b, " */"...)
+	}
+	return append(b, name...)
+}
+
+// AppendFlags writes the bits of n by their names in the set.
+func (s *Style) AppendFlags(b []byte, set *syscalls.Set, n uint64, abi syscalls.ABI) []byte {
+	if s.Consts == Raw {
+		return appendHex(b, n)
+	}
+	start := len(b)
+	if s.Consts == Verbose {
+		if n != 0 {
+			b = append(appendHex(b, n), " /* "...)
+		} else {
+			b = append(b, "0 /* "...)
+		}
+	}
+	out, known := set.AppendFlags(b, abi, n, '|')
+	if known {
+		if s.Consts == Verbose {
+			out = append(out, " */"...)
+		}
+		return out
+	}
+	b = appendHex(b[:start], n)
+	if n != 0 && set.Unknown != "" {
+		b = append(b, " /* "...)
+		b = append(b, set.Unknown...)
+		b = append(b, " */"...)
+	}
+	return b
+}
+
+// AppendEnum writes n by its name in the set.
+func (s *Style) AppendEnum(b []byte, set *syscalls.Set, n uint64, abi syscalls.ABI) []byte {
+	name := set.Lookup(abi, n)
+	if name != "" {
+		return s.appendNamed(b, name, n, false, abi)
+	}
+	b = appendHex(b, n)
+	if set.Unknown != "" && s.Consts != Raw {
+		b = append(b, " /* "...)
+		b = append(b, set.Unknown...)
+		b = append(b, " */"...)
+	}
+	return b
+}
+
+func (s *Style) appendArray(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
+	b = append(b, '[')
+	for i := range v.Sub {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = s.appendValue(b, &v.Sub[i], abi)
+	}
+	if v.More {
+		if len(v.Sub) > 0 {
+			b = append(b, ", "...)
+		}
+		b = append(b, "..."...)
+	}
+	return append(b, ']')
+}
+
+func (s *Style) appendStruct(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
+	b = append(b, '{')
+	b, _, abbreviated := s.appendMembers(b, v.Sub, abi, false)
+	if len(v.Bytes) > 0 && !zero(v.Bytes) { // what a newer kernel's structure has beyond the known one
+		b = append(b, ", /* bytes "...)
+		b = strconv.AppendInt(b, int64(v.Size-len(v.Bytes)), 10)
+		b = append(b, ".."...)
+		b = strconv.AppendInt(b, int64(v.Size-1), 10)
+		b = append(b, " */ "...)
+		hex := *s
+		hex.Hex = HexAll
+		b = hex.AppendQuoted(b, v.Bytes)
+	}
+	if abbreviated {
+		b = append(b, ", ..."...)
+	}
+	return append(b, '}')
+}
+
+func zero(b []byte) bool {
+	for _, x := range b {
+		if x != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// appendMembers writes the members of a structure; some tells whether any was written before.
+func (s *Style) appendMembers(b []byte, vs []decode.Value, abi syscalls.ABI, some bool) (_ []byte, wrote, abbreviated bool) {
+	for i := range vs {
+		m := &vs[i]
+		switch {
+		case m.State == decode.Absent || m.Attr&syscalls.AttrHidden != 0:
+			continue
+		case m.Attr&syscalls.AttrVerbose != 0 && !s.Verbose:
+			abbreviated = true
+			continue
+		case m.Attr&syscalls.AttrFlat != 0 && m.Type.Kind == syscalls.KindStruct && m.State == decode.Known:
+			var a bool
+			b, some, a = s.appendMembers(b, m.Sub, abi, some)
+			abbreviated = abbreviated || a
+			continue
+		}
+		if some {
+			b = append(b, ", "...)
+		}
+		some = true
+		if m.Attr&syscalls.AttrPlain == 0 {
+			b = append(b, m.Name...)
+			b = append(b, '=')
+		}
+		b = s.appendValue(b, m, abi)
+	}
+	return b, some, abbreviated
+}
+
+func (s *Style) appendMode(b []byte, n uint64) []byte {
+	types := [...]string{1: "S_IFIFO", 2: "S_IFCHR", 4: "S_IFDIR", 6: "S_IFBLK", 8: "S_IFREG", 10: "S_IFLNK", 12: "S_IFSOCK"}
+	typ := ""
+	if i := n >> 12 & 15; int(i) < len(types) {
+		typ = types[i]
+	}
+	if n>>16 != 0 {
+		typ = ""
+	}
+	if typ == "" || s.Consts == Raw {
+		return appendPerm(b, n)
+	}
+	if s.Consts == Verbose {
+		b = append(appendPerm(b, n), " /* "...)
+	}
+	b = append(b, typ...)
+	for _, bit := range [...]struct {
+		mask uint64
+		name string
+	}{{0o4000, "|S_ISUID"}, {0o2000, "|S_ISGID"}, {0o1000, "|S_ISVTX"}} {
+		if n&bit.mask != 0 {
+			b = append(b, bit.name...)
+		}
+	}
+	b = appendPerm(append(b, '|'), n&0o777)
+	if s.Consts == Verbose {
+		b = append(b, " */"...)
+	}
+	return b
+}
+
+// appendDev writes a device number in the kernel's 64-bit encoding, as makedev(3).
+func (s *Style) appendDev(b []byte, n uint64) []byte {
+	if s.Consts == Raw {
+		return appendHex(b, n)
+	}
+	if s.Consts == Verbose {
+		b = append(appendHex(b, n), " /* "...)
+	}
+	major := n>>8&0xfff | n>>32&0xfffff000
+	minor := n&0xff | n>>12&0xffffff00
+	b = appendHex(append(b, "makedev("...), major)
+	b = appendHex(append(b, ", "...), minor)
+	b = append(b, ')')
+	if s.Consts == Verbose {
+		b = append(b, " */"...)
+	}
+	return b
+}
+
+func (s *Style) appendRlim(b []byte, n uint64) []byte {
+	switch {
+	case n == ^uint64(0):
+		return s.appendNamed(b, "RLIM64_INFINITY", n, false, syscalls.AMD64)
+	case n > 1024 && n%1024 == 0:
+		return append(strconv.AppendUint(b, n/1024, 10), "*1024"...)
+	}
+	return strconv.AppendUint(b, n, 10)
+}
+
+func (s *Style) appendTime(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
+	n := intOf(v, abi)
+	b = strconv.AppendInt(b, n, 10)
+	return b
+}
+
+// AppendClock writes seconds since the Epoch as a date.
+func AppendClock(b []byte, sec, nsec int64) []byte {
+	t := time.Unix(sec, nsec)
+	b = t.AppendFormat(b, "2006-01-02T15:04:05")
+	if nsec != 0 {
+		b = append(b, '.')
+		for d := int64(100000000); d > 0; d /= 10 {
+			b = append(b, byte('0'+nsec/d%10))
+		}
+	}
+	return t.AppendFormat(b, "-0700")
+}
+
+func appendIPv4(b, ip []byte, tail string) []byte {
+	for i, x := range ip {
+		if i > 0 {
+			b = append(b, '.')
+		}
+		b = strconv.AppendUint(b, uint64(x), 10)
+	}
+	return append(b, tail...)
+}
+
+// appendSigset writes the signals of a kernel signal set, or those missing from a nearly full one.
+func appendSigset(b, set []byte) []byte {
+	var word [8]byte
+	copy(word[:], set)
+	bits := binary.LittleEndian.Uint64(word[:])
+	n, count := 8*min(len(set), 8), 0
+	for i := range n {
+		count += int(bits >> i & 1)
+	}
+	if count >= n*2/3 && n > 0 {
+		b = append(b, '~')
+		bits = ^bits
+	}
+	b = append(b, '[')
+	first := true
+	for i := range n {
+		if bits>>i&1 == 0 {
+			continue
+		}
+		if !first {
+			b = append(b, ' ')
+		}
+		first = false
+		name := syscalls.SignalName(i + 1)
+		if len(name) > 3 && name[:3] == "SIG" {
+			name = name[3:]
+		}
+		if name == "" {
+			b = strconv.AppendInt(b, int64(i+1), 10)
+		}
+		b = append(b, name...)
+	}
+	return append(b, ']')
+}

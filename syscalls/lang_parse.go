@@ -1,0 +1,751 @@
+package syscalls
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Consts resolves the names of kernel constants for an ABI.
+type Consts interface {
+	Value(a ABI, name string) (uint64, bool)
+}
+
+// A Source is a description file.
+type Source struct {
+	Name, Text string
+}
+
+// A Table is a parsed set of descriptions.
+type Table struct {
+	Calls   [NumABI]map[string]*Call // by name; variants hang under their call
+	Structs map[string]*Struct
+	Unions  map[string]*Union
+	Sets    map[string]*Set
+	Types   map[string]*Type
+}
+
+// Parse reads descriptions. Every name must be defined before it is used, except that base
+// supplies what an earlier Parse defined; base may be nil. The error is a *SyntaxError.
+func Parse(sources []Source, consts Consts, base *Table) (*Table, error) {
+	t := &Table{
+		Structs: map[string]*Struct{}, Unions: map[string]*Union{},
+		Sets: map[string]*Set{}, Types: map[string]*Type{},
+	}
+	for a := range t.Calls {
+		t.Calls[a] = map[string]*Call{}
+	}
+	p := &parser{table: t, base: base, consts: consts, specific: [NumABI]map[string]bool{{}, {}, {}, {}}}
+	// Sets, structures and unions of all files come before the calls, so that
+	// the order of the files does not matter.
+	for _, defs := range []bool{true, false} {
+		for _, s := range sources {
+			p.lexer = &lexer{file: s.Name, src: s.Text, line: 1}
+			p.have = false
+			if err := p.file(defs); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := p.attach(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+type parser struct {
+	*lexer
+	table    *Table
+	base     *Table
+	consts   Consts
+	tok      token
+	have     bool
+	fields   []Field // names that an expression may refer to
+	isArgs   bool    // fields are arguments
+	variants []variant
+	nesting  int
+	specific [NumABI]map[string]bool // calls that an @abi line defined
+}
+
+type variant struct {
+	call *Call
+	abis []ABI
+	at   token
+	file string
+}
+
+func (p *parser) peek() (token, error) {
+	if !p.have {
+		t, err := p.next()
+		if err != nil {
+			return t, err
+		}
+		p.tok, p.have = t, true
+	}
+	return p.tok, nil
+}
+
+func (p *parser) take() (token, error) {
+	t, err := p.peek()
+	p.have = false
+	return t, err
+}
+
+// accept takes the next token if it is the punctuation or word text.
+func (p *parser) accept(text string) (bool, error) {
+	t, err := p.peek()
+	if err != nil {
+		return false, err
+	}
+	if (t.kind == tokPunct || t.kind == tokIdent) && t.text == text {
+		p.have = false
+		return true, nil
+	}
+	return false, nil
+}
+
+func (p *parser) expect(text string) error {
+	t, err := p.take()
+	if err != nil {
+		return err
+	}
+	if t.kind != tokPunct || t.text != text {
+		return p.fail(t, "want %q, have %v", text, t)
+	}
+	return nil
+}
+
+func (p *parser) ident(what string) (token, error) {
+	t, err := p.take()
+	if err == nil && t.kind != tokIdent {
+		err = p.fail(t, "want %s, have %v", what, t)
+	}
+	return t, err
+}
+
+// file parses the definitions of a file, or its calls.
+func (p *parser) file(defs bool) error {
+	for {
+		t, err := p.peek()
+		if err != nil {
+			return err
+		}
+		switch {
+		case t.kind == tokEOF:
+			return nil
+		case t.kind == tokNewline:
+			p.have = false
+			continue
+		case t.kind != tokIdent:
+			return p.fail(t, "want a definition, have %v", t)
+		}
+		isDef := t.text == "flags" || t.text == "enum" || t.text == "struct" || t.text == "union" || t.text == "type"
+		if isDef != defs {
+			if err := p.skipLine(); err != nil {
+				return err
+			}
+			continue
+		}
+		p.fields = nil
+		switch t.text {
+		case "flags", "enum":
+			err = p.set()
+		case "struct":
+			err = p.structDef()
+		case "union":
+			err = p.unionDef()
+		case "type":
+			err = p.alias()
+		default:
+			err = p.call()
+		}
+		if err != nil {
+			return err
+		}
+		if t, err = p.take(); err != nil {
+			return err
+		}
+		if t.kind != tokNewline && t.kind != tokEOF {
+			return p.fail(t, "want end of line, have %v", t)
+		}
+	}
+}
+
+func (p *parser) skipLine() error {
+	for {
+		t, err := p.take()
+		if err != nil {
+			return err
+		}
+		if t.kind == tokNewline {
+			return nil
+		}
+		if t.kind == tokEOF {
+			p.tok, p.have = t, true
+			return nil
+		}
+	}
+}
+
+// number parses a constant: a number or the name of one, possibly negated.
+func (p *parser) number(a ABI) (uint64, error) {
+	neg, err := p.accept("-")
+	if err != nil {
+		return 0, err
+	}
+	t, err := p.take()
+	if err != nil {
+		return 0, err
+	}
+	v, ok := t.num, t.kind == tokNumber
+	if t.kind == tokIdent {
+		v, ok = p.consts.Value(a, t.text)
+	}
+	if !ok {
+		return 0, p.fail(t, "unknown constant %v", t)
+	}
+	if neg {
+		v = -v
+	}
+	return v, nil
+}
+
+// set parses: flags|enum NAME ["UNKNOWN"] { NAME[:VALUE][/MASK], ... }
+func (p *parser) set() error {
+	kw, _ := p.take()
+	name, err := p.ident("the name of a set")
+	if err != nil {
+		return err
+	}
+	if p.table.Sets[name.text] != nil {
+		return p.fail(name, "set %s is defined twice", name.text)
+	}
+	s := &Set{Name: name.text}
+	if t, err := p.peek(); err != nil {
+		return err
+	} else if t.kind == tokString {
+		s.Unknown = t.text
+		p.have = false
+	}
+	if err := p.expect("{"); err != nil {
+		return err
+	}
+	differs := false
+	for {
+		if end, err := p.accept("}"); err != nil {
+			return err
+		} else if end {
+			break
+		}
+		// A name may hold characters that identifiers cannot: it may be a string.
+		n, err := p.take()
+		if err != nil {
+			return err
+		}
+		if n.kind != tokIdent && n.kind != tokString {
+			return p.fail(n, "want the name of a value, have %v", n)
+		}
+		v := Val{Name: n.text}
+		w := v
+		if colon, err := p.accept(":"); err != nil {
+			return err
+		} else if colon {
+			if v.Value, err = p.number(AMD64); err != nil {
+				return err
+			}
+			w.Value = v.Value
+		} else {
+			var ok bool
+			if v.Value, ok = p.consts.Value(AMD64, n.text); !ok {
+				return p.fail(n, "unknown constant %v: give its value, as in %s:1", n, n.text)
+			}
+			if w.Value, ok = p.consts.Value(ARM64, n.text); !ok {
+				w.Value = v.Value
+			}
+		}
+		v.Mask, w.Mask = v.Value, w.Value
+		if slash, err := p.accept("/"); err != nil {
+			return err
+		} else if slash {
+			if v.Mask, err = p.number(AMD64); err != nil {
+				return err
+			}
+			w.Mask = v.Mask
+		}
+		differs = differs || v != w
+		s.Vals = append(s.Vals, v)
+		s.ARM64 = append(s.ARM64, w)
+		if _, err := p.accept(","); err != nil {
+			return err
+		}
+	}
+	if !differs {
+		s.ARM64 = nil
+	}
+	if kw.text == "enum" && len(s.Vals) > 24 {
+		s.sort()
+	}
+	p.table.Sets[s.Name] = s
+	return nil
+}
+
+// sort prepares the binary search of a large enum. Of several names for one value the first counts.
+func (s *Set) sort() {
+	idx := make([]uint16, len(s.Vals))
+	for i := range idx {
+		idx[i] = uint16(i)
+	}
+	slices.SortStableFunc(idx, func(a, b uint16) int {
+		switch x, y := s.Vals[a].Value, s.Vals[b].Value; {
+		case x < y:
+			return -1
+		case x > y:
+			return 1
+		}
+		return 0
+	})
+	s.Sorted = idx
+}
+
+// structDef parses: struct NAME [packed] { FIELD; ... }
+func (p *parser) structDef() error {
+	p.take()
+	name, err := p.ident("the name of a structure")
+	if err != nil {
+		return err
+	}
+	if err := p.fresh(name); err != nil {
+		return err
+	}
+	s := &Struct{Name: name.text}
+	if s.Packed, err = p.accept("packed"); err != nil {
+		return err
+	}
+	if err := p.expect("{"); err != nil {
+		return err
+	}
+	// Expressions may refer to members that come later: collect their names first.
+	if p.fields, err = p.memberNames(); err != nil {
+		return err
+	}
+	p.isArgs = false
+	for {
+		if end, err := p.accept("}"); err != nil {
+			return err
+		} else if end {
+			break
+		}
+		f, err := p.field()
+		if err != nil {
+			return err
+		}
+		s.Fields = append(s.Fields, f)
+		if _, err := p.accept(";"); err != nil {
+			return err
+		}
+	}
+	s.place()
+	p.table.Structs[s.Name] = s
+	return nil
+}
+
+// memberNames looks ahead for the names of a structure's members: the first word and every
+// word behind a semicolon of the outermost level.
+func (p *parser) memberNames() ([]Field, error) {
+	look := *p.lexer
+	var names []Field
+	depth, want := 0, true
+	if p.have {
+		return nil, p.fail(p.tok, "internal: token read ahead")
+	}
+	for {
+		t, err := look.next()
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case t.kind == tokEOF:
+			return nil, p.fail(t, "structure is not closed")
+		case want && t.kind == tokIdent:
+			names = append(names, Field{Name: t.text})
+			want = false
+		case t.kind != tokPunct:
+		case t.text == "}" && depth == 0:
+			return names, nil
+		case t.text == ";" && depth == 0:
+			want = true
+		case t.text == "(" || t.text == "[" || t.text == "{":
+			depth++
+		case t.text == ")" || t.text == "]" || t.text == "}":
+			depth--
+		}
+	}
+}
+
+func (p *parser) fresh(name token) error {
+	_, kind := baseTypes[name.text]
+	if kind || p.table.Structs[name.text] != nil || p.table.Unions[name.text] != nil || p.table.Types[name.text] != nil {
+		return p.fail(name, "type %s is defined twice", name.text)
+	}
+	return nil
+}
+
+// unionDef parses: union NAME { VALUE[|VALUE...]: TYPE; ...; *: TYPE }
+func (p *parser) unionDef() error {
+	p.take()
+	name, err := p.ident("the name of a union")
+	if err != nil {
+		return err
+	}
+	if err := p.fresh(name); err != nil {
+		return err
+	}
+	u := &Union{Name: name.text}
+	if err := p.expect("{"); err != nil {
+		return err
+	}
+	for {
+		if end, err := p.accept("}"); err != nil {
+			return err
+		} else if end {
+			break
+		}
+		var alt Alt
+		star, err := p.accept("*")
+		if err != nil {
+			return err
+		}
+		for more := !star; more; {
+			v, err := p.number(AMD64)
+			if err != nil {
+				return err
+			}
+			alt.Vals = append(alt.Vals, v)
+			if more, err = p.accept("|"); err != nil {
+				return err
+			}
+		}
+		if err := p.expect(":"); err != nil {
+			return err
+		}
+		if alt.Type, err = p.typ(); err != nil {
+			return err
+		}
+		if star {
+			u.Else = alt.Type
+		} else {
+			u.Alts = append(u.Alts, alt)
+		}
+		if _, err := p.accept(";"); err != nil {
+			return err
+		}
+	}
+	p.table.Unions[u.Name] = u
+	return nil
+}
+
+// alias parses: type NAME = TYPE
+func (p *parser) alias() error {
+	p.take()
+	name, err := p.ident("the name of a type")
+	if err != nil {
+		return err
+	}
+	if err := p.fresh(name); err != nil {
+		return err
+	}
+	if err := p.expect("="); err != nil {
+		return err
+	}
+	t, err := p.typ()
+	if err != nil {
+		return err
+	}
+	p.table.Types[name.text] = t
+	return nil
+}
+
+// call parses: NAME[$VARIANT][@ABI,...](ARG, ...) TYPE [aux ["TEXT"] TYPE] [: CLASS ...]
+func (p *parser) call() error {
+	name, err := p.ident("the name of a call")
+	if err != nil {
+		return err
+	}
+	c := &Call{Name: name.text}
+	if dollar, err := p.accept("$"); err != nil {
+		return err
+	} else if dollar {
+		t, err := p.ident("the name of a variant")
+		if err != nil {
+			return err
+		}
+		c.Variant = t.text
+	}
+	abis, err := p.abis()
+	if err != nil {
+		return err
+	}
+	if err := p.args(c); err != nil {
+		return err
+	}
+	if c.Ret, err = p.typ(); err != nil {
+		return err
+	}
+	if aux, err := p.accept("aux"); err != nil {
+		return err
+	} else if aux {
+		if t, err := p.peek(); err != nil {
+			return err
+		} else if t.kind == tokString {
+			c.AuxText = t.text
+			p.have = false
+		}
+		if c.Aux, err = p.typ(); err != nil {
+			return err
+		}
+	}
+	if colon, err := p.accept(":"); err != nil {
+		return err
+	} else if colon {
+		for {
+			t, err := p.peek()
+			if err != nil {
+				return err
+			}
+			if t.kind != tokIdent {
+				break
+			}
+			p.have = false
+			cl, ok := ClassByName(t.text)
+			if !ok {
+				return p.fail(t, "unknown class %q", t.text)
+			}
+			c.Class |= cl
+		}
+	}
+	return p.define(c, abis, name)
+}
+
+func (p *parser) define(c *Call, abis []ABI, at token) error {
+	if c.Variant != "" {
+		p.variants = append(p.variants, variant{c, abis, at, p.file0()})
+		return nil
+	}
+	for a := ABI(0); a < NumABI; a++ {
+		calls := p.table.Calls[a]
+		switch {
+		case abis == nil && p.specific[a][c.Name]:
+		case abis == nil:
+			if calls[c.Name] != nil {
+				return p.fail(at, "call %s is described twice", c.Name)
+			}
+			calls[c.Name] = c
+		case slices.Contains(abis, a):
+			if p.specific[a][c.Name] {
+				return p.fail(at, "call %s is described twice for %v", c.Name, a)
+			}
+			p.specific[a][c.Name] = true
+			calls[c.Name] = c
+		}
+	}
+	return nil
+}
+
+func (p *parser) file0() string { return p.lexer.file }
+
+func (p *parser) abis() ([]ABI, error) {
+	at, err := p.accept("@")
+	if err != nil || !at {
+		return nil, err
+	}
+	var abis []ABI
+	for {
+		t, err := p.ident("the name of an ABI")
+		if err != nil {
+			return nil, err
+		}
+		found := false
+		for a := ABI(0); a < NumABI; a++ {
+			if a.String() == t.text {
+				abis, found = append(abis, a), true
+			}
+		}
+		if !found {
+			return nil, p.fail(t, "unknown ABI %q: want amd64, i386, x32 or arm64", t.text)
+		}
+		if comma, err := p.accept(","); err != nil || !comma {
+			return abis, err
+		}
+	}
+}
+
+func (p *parser) args(c *Call) error {
+	if err := p.expect("("); err != nil {
+		return err
+	}
+	names, err := p.argNames()
+	if err != nil {
+		return err
+	}
+	p.fields, p.isArgs = names, true
+	reg, reg32 := uint8(0), uint8(0)
+	for {
+		if end, err := p.accept(")"); err != nil {
+			return err
+		} else if end {
+			break
+		}
+		f, err := p.field()
+		if err != nil {
+			return err
+		}
+		f.Reg, f.Reg32 = reg, reg32
+		reg++
+		reg32++
+		if f.Type.Dir == 0 && f.Type.Width == 8 { // two registers on i386
+			reg32++
+		}
+		if reg > 6 {
+			return p.fail(p.tok, "call %s has more than six arguments", c.Name)
+		}
+		c.Args = append(c.Args, f)
+		if _, err := p.accept(","); err != nil {
+			return err
+		}
+	}
+	c.Defer = deferFrom(c.Args)
+	return nil
+}
+
+// deferFrom finds the first argument that is known only once the call has returned.
+func deferFrom(args []Field) uint8 {
+	for i := range args {
+		if a := &args[i]; a.Attr&AttrExit != 0 || a.Type.Dir&Out != 0 && a.Attr&AttrEntry == 0 {
+			return uint8(i)
+		}
+	}
+	return uint8(len(args))
+}
+
+// argNames looks ahead for the names of a call's arguments.
+func (p *parser) argNames() ([]Field, error) {
+	look := *p.lexer
+	var names []Field
+	depth, want := 0, true
+	for {
+		t, err := look.next()
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case t.kind == tokEOF:
+			return nil, p.fail(t, "argument list is not closed")
+		case want && t.kind == tokIdent:
+			names = append(names, Field{Name: t.text})
+			want = false
+		case t.kind != tokPunct:
+		case t.text == ")" && depth == 0:
+			return names, nil
+		case t.text == "," && depth == 0:
+			want = true
+		case t.text == "(" || t.text == "[" || t.text == "{":
+			depth++
+		case t.text == ")" || t.text == "]" || t.text == "}":
+			depth--
+		}
+	}
+}
+
+// attach hangs the variants under their calls.
+func (p *parser) attach() error {
+	for _, v := range p.variants {
+		done := map[*Call]bool{}
+		for a := ABI(0); a < NumABI; a++ {
+			if v.abis != nil && !slices.Contains(v.abis, a) {
+				continue
+			}
+			c := p.table.Calls[a][v.call.Name]
+			if c == nil && p.base != nil && p.base.Calls[a][v.call.Name] != nil {
+				copied := *p.base.Calls[a][v.call.Name]
+				copied.Variants = slices.Clone(copied.Variants)
+				c = &copied
+				for b := a; b < NumABI; b++ {
+					if p.base.Calls[b][v.call.Name] == p.base.Calls[a][v.call.Name] {
+						p.table.Calls[b][v.call.Name] = c
+					}
+				}
+			}
+			if c == nil || done[c] {
+				continue
+			}
+			done[c] = true
+			if err := addVariant(c, v.call); err != nil {
+				return &SyntaxError{v.file, v.at.line, v.at.col, err.Error()}
+			}
+		}
+		if len(done) == 0 {
+			return &SyntaxError{v.file, v.at.line, v.at.col,
+				fmt.Sprintf("variant %s of a call that is not described: %s", v.call.Variant, v.call.Name)}
+		}
+	}
+	return nil
+}
+
+// addVariant puts v, once for each combination of its constants, among c's variants.
+func addVariant(c, v *Call) error {
+	key := -1
+	for i := range v.Args {
+		if v.Args[i].Type.Kind == KindConst {
+			key = i
+			break
+		}
+	}
+	if key < 0 {
+		return fmt.Errorf("variant %s has no const argument that chooses it", v.Variant)
+	}
+	if key >= len(c.Args) {
+		return fmt.Errorf("variant %s has more arguments than %s", v.Variant, c.Name)
+	}
+	if len(c.Variants) > 0 && int(c.Key) != key {
+		return fmt.Errorf("variant %s is chosen by argument %d, the others by %d", v.Variant, key+1, c.Key+1)
+	}
+	c.Key = uint8(key)
+	v.Class |= c.Class
+	for _, one := range expandConsts(v, 0) {
+		at, _ := slices.BinarySearchFunc(c.Variants, one, func(a, b *Call) int {
+			x, y := uint32(a.KeyValue(c.Key)), uint32(b.KeyValue(c.Key))
+			switch {
+			case x < y:
+				return -1
+			case x > y:
+				return 1
+			}
+			return 0
+		})
+		// Later lines stand behind earlier ones with the same key.
+		for at < len(c.Variants) && uint32(c.Variants[at].KeyValue(c.Key)) == uint32(one.KeyValue(c.Key)) {
+			at++
+		}
+		c.Variants = slices.Insert(c.Variants, at, one)
+	}
+	return nil
+}
+
+func expandConsts(c *Call, from int) []*Call {
+	for i := from; i < len(c.Args); i++ {
+		t := c.Args[i].Type
+		if t.Kind != KindConst || len(t.Set.Vals) < 2 {
+			continue
+		}
+		var all []*Call
+		for _, v := range t.Set.Vals {
+			one := *c
+			one.Args = slices.Clone(c.Args)
+			ty := *t
+			ty.Set = &Set{Name: v.Name, Vals: []Val{v}}
+			one.Args[i].Type = &ty
+			all = append(all, expandConsts(&one, i+1)...)
+		}
+		return all
+	}
+	return []*Call{c}
+}

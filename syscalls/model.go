@@ -1,0 +1,345 @@
+package syscalls
+
+// Dir says what the kernel does with the memory behind a pointer.
+type Dir uint8
+
+// The directions. By-value arguments and fields have none.
+const (
+	In    Dir = 1 << iota // the kernel reads it
+	Out                   // the kernel writes it
+	InOut = In | Out
+)
+
+func (d Dir) String() string {
+	return [...]string{"", "in", "out", "inout"}[d&InOut]
+}
+
+// A Kind is how a value of a type is read and shown.
+type Kind uint8
+
+// The kinds of the description language; see docs/HOWTO-add-a-system-call.md.
+const (
+	KindInt     Kind = iota // signed decimal
+	KindUint                // unsigned decimal
+	KindHex                 // hexadecimal, 0 as 0
+	KindOct                 // octal with a leading 0
+	KindPtr                 // an address whose pointee is not described
+	KindFD                  // file descriptor
+	KindDirFD               // file descriptor or AT_FDCWD
+	KindPID                 // process or thread id
+	KindUID                 // user or group id, -1 for "no change"
+	KindSignal              // signal number
+	KindPerm                // permission bits, octal, at least three digits
+	KindMode                // file type and permission bits
+	KindDev                 // device number
+	KindTime                // seconds since the Epoch
+	KindNsec                // nanoseconds
+	KindPort                // port in network byte order
+	KindIPv4                // 4 bytes
+	KindIPv6                // 16 bytes
+	KindRlim                // resource limit
+	KindFlags               // bits of Set
+	KindEnum                // one value of Set
+	KindConst               // the value that chooses a variant of a call
+	KindString              // NUL-terminated, limited by the string size
+	KindPath                // NUL-terminated path name, shown whole
+	KindBytes               // Len bytes, RetLen of them valid after the call
+	KindChars               // fixed-size array of characters, ended by NUL if shorter
+	KindArray               // Len elements, RetLen of them valid after the call
+	KindStruct              // fields of Struct
+	KindUnion               // the alternative of Union that Sel chooses
+	KindSigset              // Len bytes of signal bits
+	KindStrings             // NULL-terminated vector of pointers to strings (argv)
+	KindEnv                 // the same, shown by its count unless verbose
+	KindPad                 // bytes never shown
+	numKinds
+)
+
+// Widths that depend on the ABI. Other values of Type.Width are bytes.
+const (
+	WidthLong uint8 = 254 // __kernel_long_t: 4 on i386, 8 elsewhere
+	WidthWord uint8 = 255 // size_t and pointers: 4 on i386 and x32, 8 elsewhere
+)
+
+// A Type describes a value in a register or in memory. With a direction it is a pointer
+// to such a value.
+type Type struct {
+	Kind   Kind
+	Dir    Dir
+	Width  uint8  // of a number, in bytes, or WidthLong, WidthWord
+	Format Format // a Go formatter that adds what the language cannot say
+	Set    *Set
+	Struct *Struct
+	Union  *Union
+	Elem   *Type
+	Len    *Expr   // bytes or elements before the call; for a struct: bytes the caller gave
+	RetLen *Expr   // the same after the call, nil for Len
+	Sel    *Expr   // chooses the union's alternative
+	Params []*Expr // what a structure's $1, $2, ... stand for
+}
+
+// Attr modifies how an argument or field is shown.
+type Attr uint8
+
+// The attributes.
+const (
+	AttrVerbose Attr = 1 << iota // @v: left out, and "..." shown, unless verbose
+	AttrNonzero                  // @nz: left out when zero
+	AttrHidden                   // @hide: never shown
+	AttrExit                     // @exit: shown only once the call has returned, and what follows too
+	AttrEntry                    // @entry: shown at entry although an earlier argument is written by the kernel
+	AttrNamed                    // @name: shown as name=value in an argument list
+	AttrPlain                    // @plain: shown without its name in a structure
+	AttrFlat                     // @flat: the fields of this structure or union belong to its parent
+)
+
+// A Field is an argument of a call or a member of a structure.
+type Field struct {
+	Name  string
+	Type  *Type
+	Attr  Attr
+	Reg   uint8     // arguments: the index of its register; i386 differs where 64-bit values come first
+	Reg32 uint8     // arguments: the same on i386
+	Off   [3]uint16 // members: offset by layout
+	Cond  *Expr     // present only when non-zero
+}
+
+// The layouts of structures in memory.
+const (
+	LayoutLP64 = iota // amd64, arm64
+	LayoutI386        // 4-byte words, 64-bit integers aligned to 4
+	LayoutX32         // 4-byte pointers, 8-byte kernel longs
+)
+
+// Layout is the index of the ABI's structure layout.
+func (a ABI) Layout() int {
+	switch a {
+	case I386:
+		return LayoutI386
+	case X32:
+		return LayoutX32
+	}
+	return LayoutLP64
+}
+
+// A Struct is a structure with its layout on each ABI.
+type Struct struct {
+	Name   string
+	Fields []Field
+	Size   [3]uint16
+	Packed bool
+}
+
+// A Union is a choice of types by the value of a selector.
+type Union struct {
+	Name string
+	Alts []Alt
+	Else *Type // nil: nothing is shown
+}
+
+// An Alt is one alternative of a Union.
+type Alt struct {
+	Vals []uint64
+	Type *Type
+}
+
+// Pick returns the alternative for a selector's value, nil if there is none.
+func (u *Union) Pick(sel uint64) *Type {
+	for i := range u.Alts {
+		for _, v := range u.Alts[i].Vals {
+			if v == sel {
+				return u.Alts[i].Type
+			}
+		}
+	}
+	return u.Else
+}
+
+// A Call describes a system call, or one variant of it.
+type Call struct {
+	Name     string
+	Variant  string // the part behind $, empty for the call itself
+	Args     []Field
+	Ret      *Type
+	Aux      *Type  // shown in parentheses behind the result
+	AuxText  string // precedes Aux
+	Class    Class
+	Defer    uint8   // index of the first argument that is known only at exit
+	Derived  bool    // arguments come from the kernel's own prototype, nobody has described them
+	Key      uint8   // index of the argument that chooses the variant
+	Variants []*Call // sorted by the value of the key argument
+}
+
+// KeyValue is the value of the constant argument with index key in a variant.
+func (c *Call) KeyValue(key uint8) uint64 {
+	if int(key) < len(c.Args) && c.Args[key].Type.Kind == KindConst {
+		return c.Args[key].Type.Set.Vals[0].Value
+	}
+	return 0
+}
+
+// Match returns the variant of c that the argument registers choose, or c itself.
+// It looks at the low 32 bits of each constant argument, as the kernel does.
+func (c *Call) Match(args *[6]uint64, i386 bool) *Call {
+	if len(c.Variants) == 0 {
+		return c
+	}
+	want := uint32(args[c.Args[c.Key].reg(i386)])
+	lo, hi := 0, len(c.Variants)
+	for lo < hi {
+		m := int(uint(lo+hi) >> 1)
+		if uint32(c.Variants[m].KeyValue(c.Key)) < want {
+			lo = m + 1
+		} else {
+			hi = m
+		}
+	}
+next:
+	for ; lo < len(c.Variants); lo++ {
+		v := c.Variants[lo]
+		if uint32(v.KeyValue(c.Key)) != want {
+			break
+		}
+		for i := range v.Args {
+			a := &v.Args[i]
+			if a.Type.Kind == KindConst && uint8(i) != c.Key &&
+				uint32(a.Type.Set.Vals[0].Value) != uint32(args[a.reg(i386)]) {
+				continue next
+			}
+		}
+		return v
+	}
+	return c
+}
+
+func (f *Field) reg(i386 bool) uint8 {
+	if i386 {
+		return f.Reg32
+	}
+	return f.Reg
+}
+
+// Register is the index of the register (0 to 5) that holds the argument, or its low half.
+func (f *Field) Register(a ABI) int { return int(f.reg(a == I386)) }
+
+// Size is the number of bytes that a value of the type occupies in memory: the pointer's
+// size when it has a direction. Variable-length types give 0.
+func (t *Type) Size(layout int) int {
+	if t.Dir != 0 {
+		return wordSize(layout)
+	}
+	return t.Extent(layout)
+}
+
+// Extent is the number of bytes of the value itself, behind the pointer when the type has a
+// direction. Variable-length types give 0.
+func (t *Type) Extent(layout int) int {
+	switch t.Kind {
+	case KindStruct:
+		return int(t.Struct.Size[layout])
+	case KindUnion:
+		n := 0
+		for i := range t.Union.Alts {
+			n = max(n, t.Union.Alts[i].Type.Size(layout))
+		}
+		if t.Union.Else != nil {
+			n = max(n, t.Union.Else.Size(layout))
+		}
+		return n
+	case KindBytes, KindChars, KindPad, KindSigset:
+		if t.Len != nil && t.Len.Op == OpNum {
+			return int(t.Len.Num)
+		}
+		return 0
+	case KindArray:
+		if t.Len != nil && t.Len.Op == OpNum {
+			return int(t.Len.Num) * t.Elem.Size(layout)
+		}
+		return 0
+	case KindIPv4:
+		return 4
+	case KindIPv6:
+		return 16
+	case KindPort:
+		return 2
+	}
+	return t.width(layout)
+}
+
+func (t *Type) width(layout int) int {
+	switch t.Width {
+	case WidthLong:
+		if layout == LayoutI386 {
+			return 4
+		}
+		return 8
+	case WidthWord:
+		return wordSize(layout)
+	}
+	return int(t.Width)
+}
+
+func wordSize(layout int) int {
+	if layout == LayoutLP64 {
+		return 8
+	}
+	return 4
+}
+
+// align is the alignment of a value of the type in a structure.
+func (t *Type) align(layout int) int {
+	n := 1
+	switch {
+	case t.Dir != 0:
+		n = wordSize(layout)
+	case t.Kind == KindStruct:
+		if t.Struct.Packed {
+			return 1
+		}
+		for i := range t.Struct.Fields {
+			n = max(n, t.Struct.Fields[i].Type.align(layout))
+		}
+	case t.Kind == KindUnion:
+		for i := range t.Union.Alts {
+			n = max(n, t.Union.Alts[i].Type.align(layout))
+		}
+		if t.Union.Else != nil {
+			n = max(n, t.Union.Else.align(layout))
+		}
+	case t.Kind == KindArray:
+		n = t.Elem.align(layout)
+	case t.Kind == KindBytes, t.Kind == KindChars, t.Kind == KindPad, t.Kind == KindIPv6:
+		n = 1
+	case t.Kind == KindSigset:
+		n = wordSize(layout)
+	case t.Kind == KindIPv4:
+		n = 4
+	case t.Kind == KindPort:
+		n = 2
+	default:
+		n = max(1, t.width(layout))
+	}
+	if layout == LayoutI386 {
+		n = min(n, 4)
+	}
+	return n
+}
+
+// place computes the offsets of a structure's members and its size on every layout.
+func (s *Struct) place() {
+	for l := range s.Size {
+		off, align := 0, 1
+		for i := range s.Fields {
+			f := &s.Fields[i]
+			a := f.Type.align(l)
+			if s.Packed {
+				a = 1
+			}
+			align = max(align, a)
+			off = (off + a - 1) / a * a
+			f.Off[l] = uint16(off)
+			off += f.Type.Size(l)
+		}
+		s.Size[l] = uint16((off + align - 1) / align * align)
+	}
+}

@@ -1,0 +1,92 @@
+package syscalls
+
+import "strconv"
+
+// A Set names the values of a flags or enum type.
+type Set struct {
+	Name    string
+	Unknown string // what stands in the comment behind an unknown value, such as "O_???"
+	Vals    []Val
+	ARM64   []Val    // the same where numbers differ on arm64, nil if none does
+	Sorted  []uint16 // indices into Vals by value, for large enums
+}
+
+// A Val is a named value. In a flag set it is present in v when v&Mask == Value.
+type Val struct {
+	Name  string
+	Value uint64
+	Mask  uint64
+}
+
+// For returns the values as they are numbered on the ABI.
+func (s *Set) For(a ABI) []Val {
+	if a == ARM64 && s.ARM64 != nil {
+		return s.ARM64
+	}
+	return s.Vals
+}
+
+// Lookup returns the name of a single value, "" if it has none. A negative value is found by its
+// low 32 bits too.
+func (s *Set) Lookup(a ABI, v uint64) string {
+	name := s.lookup(a, v)
+	if name == "" && v>>31 == 1 {
+		name = s.lookup(a, v|0xffffffff<<32)
+	}
+	return name
+}
+
+func (s *Set) lookup(a ABI, v uint64) string {
+	vals := s.For(a)
+	if s.Sorted != nil && a != ARM64 {
+		lo, hi := 0, len(s.Sorted)
+		for lo < hi {
+			m := int(uint(lo+hi) >> 1)
+			if vals[s.Sorted[m]].Value < v {
+				lo = m + 1
+			} else {
+				hi = m
+			}
+		}
+		if lo < len(s.Sorted) && vals[s.Sorted[lo]].Value == v {
+			return vals[s.Sorted[lo]].Name
+		}
+		return ""
+	}
+	for i := range vals {
+		if vals[i].Value == v {
+			return vals[i].Name
+		}
+	}
+	return ""
+}
+
+// AppendFlags appends the names of the bits in v, joined by sep, and the rest in
+// hexadecimal. known tells whether at least one name applied.
+func (s *Set) AppendFlags(dst []byte, a ABI, v uint64, sep byte) (out []byte, known bool) {
+	vals := s.For(a)
+	rest := v
+	for i := range vals {
+		f := &vals[i]
+		if f.Value == 0 && f.Mask == 0 { // a name for "nothing set"
+			if v == 0 && !known {
+				return append(dst, f.Name...), true
+			}
+			continue
+		}
+		if rest&f.Mask != f.Value || f.Value == 0 && v&f.Mask != 0 {
+			continue
+		}
+		if known {
+			dst = append(dst, sep)
+		}
+		dst = append(dst, f.Name...)
+		rest &^= f.Mask
+		known = true
+	}
+	if rest != 0 && known {
+		dst = append(dst, sep, '0', 'x')
+		dst = strconv.AppendUint(dst, rest, 16)
+	}
+	return dst, known
+}
