@@ -29,11 +29,10 @@ const (
 
 var classNames = [...]string{
 	"file", "desc", "memory", "process", "signal", "ipc", "network", "creds", "clock",
-	"stat", "lstat", "fstat", "statlike", "statfs", "fstatfs", "statfslike", "pure", "never",
+	"stat", "lstat", "fstat", "%stat", "statfs", "fstatfs", "%statfs", "pure", "never",
 }
 
-// ClassByName returns the class with the name that descriptions use. The command line's
-// %%stat and %%statfs are statlike and statfslike here.
+// ClassByName returns the class with the name that strace gives it behind a percent sign.
 func ClassByName(name string) (Class, bool) {
 	for i, n := range classNames {
 		if n == name {

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"farcall/internal/gen/constants"
 	"farcall/internal/gen/tracefs"
 	"farcall/syscalls"
 )
@@ -98,29 +97,6 @@ func prototypes(dir string) (map[string][]tracefs.Arg, error) {
 		}
 	}
 	return all, nil
-}
-
-// consts are the kernel's constants by ABI.
-type consts [2]*constants.Set
-
-func loadConsts() (consts, error) {
-	var c consts
-	for i, arch := range []string{"amd64", "arm64"} {
-		s, err := constants.Load(arch)
-		if err != nil {
-			return c, fmt.Errorf("load constants of %s: %w", arch, err)
-		}
-		c[i] = s
-	}
-	return c, nil
-}
-
-// Value implements syscalls.Consts.
-func (c consts) Value(a syscalls.ABI, name string) (uint64, bool) {
-	if a == syscalls.ARM64 {
-		return c[1].Value(name)
-	}
-	return c[0].Value(name)
 }
 
 // classes gives each call the classes that the checked-in list names, and wants the two to agree
