@@ -274,8 +274,11 @@ var kernelErrnos = map[string]int{
 
 func errnoByName(name string) (int, bool) {
 	name = strings.ToUpper(name)
-	if name == "EOPNOTSUPP" { // package unix calls it ENOTSUP
+	switch name { // package unix and strace chose differently between two names for one number
+	case "EOPNOTSUPP":
 		return int(unix.EOPNOTSUPP), true
+	case "ENOTSUP":
+		return 0, false
 	}
 	for n := unix.Errno(1); n < 512; n++ {
 		if unix.ErrnoName(n) == name {
