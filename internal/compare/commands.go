@@ -8,11 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 )
 
-//go:embed testdata/*.c
+//go:embed testdata/*.c testdata/*.go
 var sources embed.FS
 
 // Command is a real command whose traces are compared.
@@ -24,6 +23,8 @@ type Command struct {
 	Setup func(env *Environment, dir string) error
 	// Env is added to the environment.
 	Env []string
+	// OwnAddresses is set for a program that picks addresses at random itself, whatever the kernel does (Go's heap).
+	OwnAddresses bool
 }
 
 // Environment is what the commands find besides their working directories.
@@ -36,7 +37,6 @@ type Environment struct {
 const (
 	binPlaceholder = "@bin" // directory of programs built for the runs
 	urlPlaceholder = "@url" // address of the loopback server
-	goPlaceholder  = "@go"  // the Go command
 )
 
 // Commands is the table over which farcall is compared with strace: pipelines, threads, execs and failures among them.
@@ -64,8 +64,8 @@ var Commands = []Command{
 	{Name: "sed", Why: "edit in place: mkostemp, rename, chown", Setup: texts, Args: []string{"sed", "-i", "s/line/LINE/", "a.txt"}},
 	{Name: "cat missing", Why: "a failing command", Args: []string{"cat", "/nonexistent/file"}},
 	{Name: "killed", Why: "death by a signal", Args: []string{"sh", "-c", "ulimit -c 0; kill -SEGV $$"}},
-	{Name: "go", Why: "static program with a runtime of its own, threads, SIGURG", Args: []string{goPlaceholder, "version"},
-		Env: []string{"GOMAXPROCS=1", "GOTOOLCHAIN=local", "GOTELEMETRY=off"}},
+	{Name: "go", Why: "static program with a runtime of its own, threads, SIGURG", Args: []string{binPlaceholder + "/goprog"},
+		Env: []string{"GOMAXPROCS=1"}, OwnAddresses: true},
 	{Name: "sqlite", Why: "locks, pread and pwrite, fsync", Args: []string{"sqlite3", "t.db",
 		"create table t(a,b); insert into t values (1,'x'),(2,'y'); select * from t order by b desc;"}},
 	{Name: "curl", Why: "sockets, poll, threads", Args: []string{"curl", "-s", "-o", "page", urlPlaceholder}},
@@ -96,6 +96,15 @@ func NewEnvironment(dir string) (*Environment, error) {
 			return nil, fmt.Errorf("build %s: %w\n%s", name, err, out)
 		}
 	}
+	if err := e.source(filepath.Join(dir, "bin"), "goprog.go"); err != nil {
+		return nil, err
+	}
+	build := exec.Command("go", "build", "-o", "goprog", "goprog.go")
+	build.Dir = filepath.Join(dir, "bin")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
+	if err := output(build); err != nil {
+		return nil, err
+	}
 	if err := e.makeRepository(filepath.Join(dir, "template", "repository")); err != nil {
 		return nil, err
 	}
@@ -117,8 +126,7 @@ func (e *Environment) Close() error { return e.server.Close() }
 func (e *Environment) args(c *Command) []string {
 	out := make([]string, len(c.Args))
 	for i, a := range c.Args {
-		out[i] = strings.NewReplacer(binPlaceholder, filepath.Join(e.dir, "bin"), urlPlaceholder, "http://"+e.server.Addr().String()+"/",
-			goPlaceholder, filepath.Join(runtime.GOROOT(), "bin", "go")).Replace(a)
+		out[i] = strings.NewReplacer(binPlaceholder, filepath.Join(e.dir, "bin"), urlPlaceholder, "http://"+e.server.Addr().String()+"/").Replace(a)
 	}
 	return out
 }
