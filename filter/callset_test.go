@@ -83,6 +83,46 @@ func TestParseCallSet(t *testing.T) {
 	}
 }
 
+// TestClasses uses the real tables: each class has members, and a few that strace(1) promises.
+func TestClasses(t *testing.T) {
+	for _, class := range ClassNames() {
+		set, err := ParseCallSet(class)
+		if err != nil || set.Len(syscalls.AMD64) == 0 || set.Unnamed() {
+			t.Errorf("%s: %v, %v", class, set, err)
+		}
+	}
+	for _, tt := range []struct{ class, yes, no string }{
+		{"%file", "openat", "close"},
+		{"%desc", "close", "getpid"},
+		{"%net", "socket", "pipe"},
+		{"%process", "execve", "getpid"},
+		{"%signal", "kill", "open"},
+		{"%memory", "mmap", "read"},
+		{"%ipc", "shmget", "pipe"},
+		{"%creds", "setuid", "getpid"},
+		{"%clock", "clock_gettime", "nanosleep"},
+		{"%pure", "getpid", "setuid"},
+		{"%stat", "stat", "lstat"},
+		{"%lstat", "lstat", "stat"},
+		{"%fstat", "statx", "stat"},
+		{"%%stat", "statx", "statfs"},
+		{"%statfs", "statfs", "fstatfs"},
+		{"%fstatfs", "fstatfs", "statfs"},
+		{"%%statfs", "ustat", "stat"},
+	} {
+		set, err := ParseCallSet(tt.class)
+		if err != nil {
+			t.Errorf("%s: %v", tt.class, err)
+			continue
+		}
+		yes, _ := syscalls.AMD64.Number(tt.yes)
+		no, _ := syscalls.AMD64.Number(tt.no)
+		if !set.Has(syscalls.AMD64, yes) || set.Has(syscalls.AMD64, no) {
+			t.Errorf("%s holds %s: %v, %s: %v", tt.class, tt.yes, set.Has(syscalls.AMD64, yes), tt.no, set.Has(syscalls.AMD64, no))
+		}
+	}
+}
+
 // TestComplement: what "!" leaves are all other calls, unknown ones too, in every ABI.
 func TestComplement(t *testing.T) {
 	set, err := testParse("!open")

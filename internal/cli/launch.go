@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"farcall/syscalls"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -106,6 +108,8 @@ func reason(err error) string {
 	if !errors.As(err, &errno) {
 		return err.Error()
 	}
-	text := errno.Error()
-	return strings.ToUpper(text[:1]) + text[1:]
+	if text := syscalls.ErrnoText(int(errno)); text != "" {
+		return text
+	}
+	return errno.Error()
 }
