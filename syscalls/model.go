@@ -52,6 +52,10 @@ const (
 	KindStrings             // NULL-terminated vector of pointers to strings (argv)
 	KindEnv                 // the same, shown by its count unless verbose
 	KindPad                 // bytes never shown
+	KindIfindex             // index of a network interface
+	KindList                // elements of varying size: each begins with its own length
+	KindSunPath             // path of a UNIX socket; a leading NUL makes it abstract
+	KindHex8                // hexadecimal, at least eight characters
 	numKinds
 )
 
@@ -59,6 +63,12 @@ const (
 const (
 	WidthLong uint8 = 254 // __kernel_long_t: 4 on i386, 8 elsewhere
 	WidthWord uint8 = 255 // size_t and pointers: 4 on i386 and x32, 8 elsewhere
+)
+
+// Widths of KindBytes.
+const (
+	WholeBytes uint8 = 1 // shown whole, whatever the limit on strings
+	HexBytes   uint8 = 2 // shown in hexadecimal
 )
 
 // A Type describes a value in a register or in memory. With a direction it is a pointer
@@ -79,7 +89,7 @@ type Type struct {
 }
 
 // Attr modifies how an argument or field is shown.
-type Attr uint8
+type Attr uint16
 
 // The attributes.
 const (
@@ -91,6 +101,8 @@ const (
 	AttrNamed                    // @name: shown as name=value in an argument list
 	AttrPlain                    // @plain: shown without its name in a structure
 	AttrFlat                     // @flat: the fields of this structure or union belong to its parent
+	AttrWas                      // @was: a member shown with its value before the call too, when that differs
+	AttrOK                       // @ok: a member shown only if the call succeeded
 )
 
 // A Field is an argument of a call or a member of a structure.
@@ -128,6 +140,7 @@ type Struct struct {
 	Fields []Field
 	Size   [3]uint16
 	Packed bool
+	Tuple  bool // its members are shown without names in brackets
 }
 
 // A Union is a choice of types by the value of a selector.
@@ -141,13 +154,18 @@ type Union struct {
 type Alt struct {
 	Vals []uint64
 	Type *Type
+	Min  uint16 // bytes that must be there, or else Union.Else applies
 }
 
-// Pick returns the alternative for a selector's value, nil if there is none.
-func (u *Union) Pick(sel uint64) *Type {
+// Pick returns the alternative for a selector's value and have bytes of memory, nil if there is
+// none.
+func (u *Union) Pick(sel uint64, have int) *Type {
 	for i := range u.Alts {
 		for _, v := range u.Alts[i].Vals {
 			if v == sel {
+				if have < int(u.Alts[i].Min) {
+					return u.Else
+				}
 				return u.Alts[i].Type
 			}
 		}
@@ -246,7 +264,7 @@ func (t *Type) Extent(layout int) int {
 			n = max(n, t.Union.Else.Size(layout))
 		}
 		return n
-	case KindBytes, KindChars, KindPad, KindSigset:
+	case KindBytes, KindChars, KindPad, KindSigset, KindSunPath:
 		if t.Len != nil && t.Len.Op == OpNum {
 			return int(t.Len.Num)
 		}
@@ -261,7 +279,7 @@ func (t *Type) Extent(layout int) int {
 	case KindIPv6:
 		return 16
 	case KindPort:
-		return 2
+		return max(2, int(t.Width))
 	}
 	return t.width(layout)
 }
@@ -308,14 +326,14 @@ func (t *Type) align(layout int) int {
 		}
 	case t.Kind == KindArray:
 		n = t.Elem.align(layout)
-	case t.Kind == KindBytes, t.Kind == KindChars, t.Kind == KindPad, t.Kind == KindIPv6:
+	case t.Kind == KindBytes, t.Kind == KindChars, t.Kind == KindPad, t.Kind == KindIPv6, t.Kind == KindList, t.Kind == KindSunPath:
 		n = 1
 	case t.Kind == KindSigset:
 		n = wordSize(layout)
 	case t.Kind == KindIPv4:
 		n = 4
 	case t.Kind == KindPort:
-		n = 2
+		n = max(2, int(t.Width))
 	default:
 		n = max(1, t.width(layout))
 	}

@@ -724,7 +724,7 @@ var zcallsI386 = [...]*call{
 	334: &zcall_pwritev_2,
 	335: &zcall_rt_tgsigqueueinfo_2,
 	336: &zcall_perf_event_open_2,
-	337: &zcall_recvmmsg_2,
+	337: &zcall_recvmmsg,
 	338: &zcall_fanotify_init_2,
 	339: &zcall_fanotify_mark_2,
 	340: &zcall_prlimit64_2,
@@ -732,7 +732,7 @@ var zcallsI386 = [...]*call{
 	342: &zcall_open_by_handle_at_2,
 	343: &zcall_clock_adjtime_2,
 	344: &zcall_syncfs_2,
-	345: &zcall_sendmmsg_2,
+	345: &zcall_sendmmsg,
 	346: &zcall_setns_2,
 	347: &zcall_process_vm_readv_2,
 	348: &zcall_process_vm_writev_2,
@@ -746,21 +746,21 @@ var zcallsI386 = [...]*call{
 	356: &zcall_memfd_create_2,
 	357: &zcall_bpf_2,
 	358: &zcall_execveat_2,
-	359: &zcall_socket_2,
-	360: &zcall_socketpair_2,
-	361: &zcall_bind_2,
-	362: &zcall_connect_2,
-	363: &zcall_listen_2,
-	364: &zcall_accept4_2,
+	359: &zcall_socket,
+	360: &zcall_socketpair,
+	361: &zcall_bind,
+	362: &zcall_connect,
+	363: &zcall_listen,
+	364: &zcall_accept4,
 	365: &zcall_getsockopt_2,
 	366: &zcall_setsockopt_2,
-	367: &zcall_getsockname_2,
-	368: &zcall_getpeername_2,
-	369: &zcall_sendto_2,
-	370: &zcall_sendmsg_2,
-	371: &zcall_recvfrom_2,
-	372: &zcall_recvmsg_2,
-	373: &zcall_shutdown_2,
+	367: &zcall_getsockname,
+	368: &zcall_getpeername,
+	369: &zcall_sendto,
+	370: &zcall_sendmsg,
+	371: &zcall_recvfrom,
+	372: &zcall_recvmsg,
+	373: &zcall_shutdown,
 	374: &zcall_userfaultfd_2,
 	375: &zcall_membarrier_2,
 	376: &zcall_mlock2_2,
@@ -891,16 +891,16 @@ var zcallsX32 = [...]*call{
 	38:  &zcall_setitimer_3,
 	39:  &zcall_getpid_3,
 	40:  &zcall_sendfile_3,
-	41:  &zcall_socket_3,
-	42:  &zcall_connect_3,
-	43:  &zcall_accept_2,
-	44:  &zcall_sendto_3,
-	48:  &zcall_shutdown_3,
-	49:  &zcall_bind_3,
-	50:  &zcall_listen_3,
-	51:  &zcall_getsockname_3,
-	52:  &zcall_getpeername_3,
-	53:  &zcall_socketpair_3,
+	41:  &zcall_socket,
+	42:  &zcall_connect,
+	43:  &zcall_accept,
+	44:  &zcall_sendto,
+	48:  &zcall_shutdown,
+	49:  &zcall_bind,
+	50:  &zcall_listen,
+	51:  &zcall_getsockname,
+	52:  &zcall_getpeername,
+	53:  &zcall_socketpair,
 	56:  &zcall_clone_3,
 	57:  &zcall_fork_3,
 	58:  &zcall_vfork_3,
@@ -1106,7 +1106,7 @@ var zcallsX32 = [...]*call{
 	285: &zcall_fallocate_3,
 	286: &zcall_timerfd_settime_3,
 	287: &zcall_timerfd_gettime_3,
-	288: &zcall_accept4_3,
+	288: &zcall_accept4,
 	289: &zcall_signalfd4_3,
 	290: &zcall_eventfd2_3,
 	291: &zcall_epoll_create1_3,
@@ -1195,9 +1195,9 @@ var zcallsX32 = [...]*call{
 	514: &zcall_ioctl_3,
 	515: &zcall_readv_3,
 	516: &zcall_writev_3,
-	517: &zcall_recvfrom_3,
-	518: &zcall_sendmsg_3,
-	519: &zcall_recvmsg_3,
+	517: &zcall_recvfrom,
+	518: &zcall_sendmsg,
+	519: &zcall_recvmsg,
 	520: &zcall_execve_3,
 	521: &zcall_ptrace_3,
 	522: &zcall_rt_sigpending_3,
@@ -1215,8 +1215,8 @@ var zcallsX32 = [...]*call{
 	534: &zcall_preadv_3,
 	535: &zcall_pwritev_3,
 	536: &zcall_rt_tgsigqueueinfo_3,
-	537: &zcall_recvmmsg_3,
-	538: &zcall_sendmmsg_3,
+	537: &zcall_recvmmsg,
+	538: &zcall_sendmmsg,
 	539: &zcall_process_vm_readv_3,
 	540: &zcall_process_vm_writev_3,
 	541: &zcall_setsockopt_3,
@@ -1427,21 +1427,21 @@ var zcallsARM64 = [...]*call{
 	195: &zcall_shmctl_4,
 	196: &zcall_shmat_4,
 	197: &zcall_shmdt_4,
-	198: &zcall_socket_4,
-	199: &zcall_socketpair_4,
-	200: &zcall_bind_4,
-	201: &zcall_listen_4,
-	202: &zcall_accept_3,
-	203: &zcall_connect_4,
-	204: &zcall_getsockname_4,
-	205: &zcall_getpeername_4,
-	206: &zcall_sendto_4,
-	207: &zcall_recvfrom_4,
+	198: &zcall_socket,
+	199: &zcall_socketpair,
+	200: &zcall_bind,
+	201: &zcall_listen,
+	202: &zcall_accept,
+	203: &zcall_connect,
+	204: &zcall_getsockname,
+	205: &zcall_getpeername,
+	206: &zcall_sendto,
+	207: &zcall_recvfrom,
 	208: &zcall_setsockopt_4,
 	209: &zcall_getsockopt_4,
-	210: &zcall_shutdown_4,
-	211: &zcall_sendmsg_4,
-	212: &zcall_recvmsg_4,
+	210: &zcall_shutdown,
+	211: &zcall_sendmsg,
+	212: &zcall_recvmsg,
 	213: &zcall_readahead_4,
 	214: &zcall_brk_4,
 	215: &zcall_munmap_4,
@@ -1471,8 +1471,8 @@ var zcallsARM64 = [...]*call{
 	239: &zcall_move_pages_4,
 	240: &zcall_rt_tgsigqueueinfo_4,
 	241: &zcall_perf_event_open_4,
-	242: &zcall_accept4_4,
-	243: &zcall_recvmmsg_4,
+	242: &zcall_accept4,
+	243: &zcall_recvmmsg,
 	260: &zcall_wait4_4,
 	261: &zcall_prlimit64_4,
 	262: &zcall_fanotify_init_4,
@@ -1482,7 +1482,7 @@ var zcallsARM64 = [...]*call{
 	266: &zcall_clock_adjtime_4,
 	267: &zcall_syncfs_4,
 	268: &zcall_setns_4,
-	269: &zcall_sendmmsg_4,
+	269: &zcall_sendmmsg,
 	270: &zcall_process_vm_readv_4,
 	271: &zcall_process_vm_writev_4,
 	272: &zcall_kcmp_4,
@@ -1562,38 +1562,230 @@ var zcallsARM64 = [...]*call{
 var (
 	zsets = [...]named[set]{
 		{"access_mode", &zset_access_mode},
+		{"arp_hardware_types", &zset_arp_hardware_types},
 		{"at_flags", &zset_at_flags},
+		{"cmsg_ip_types", &zset_cmsg_ip_types},
+		{"cmsg_levels", &zset_cmsg_levels},
+		{"cmsg_socket_types", &zset_cmsg_socket_types},
+		{"ethernet_protocols", &zset_ethernet_protocols},
+		{"hci_channels", &zset_hci_channels},
+		{"msg_flags", &zset_msg_flags},
+		{"nfc_protocols", &zset_nfc_protocols},
 		{"open_flags", &zset_open_flags},
+		{"packet_types", &zset_packet_types},
+		{"proto_bluetooth", &zset_proto_bluetooth},
+		{"proto_caif", &zset_proto_caif},
+		{"proto_can", &zset_proto_can},
+		{"proto_inet", &zset_proto_inet},
+		{"proto_inet6", &zset_proto_inet6},
+		{"proto_irda", &zset_proto_irda},
+		{"proto_isdn", &zset_proto_isdn},
+		{"proto_kcm", &zset_proto_kcm},
+		{"proto_netlink", &zset_proto_netlink},
+		{"proto_nfc", &zset_proto_nfc},
+		{"proto_phonet", &zset_proto_phonet},
+		{"proto_rxrpc", &zset_proto_rxrpc},
+		{"proto_smc", &zset_proto_smc},
+		{"shutdown_modes", &zset_shutdown_modes},
+		{"so_alg", &zset_so_alg},
+		{"so_ax25", &zset_so_ax25},
+		{"so_bluetooth", &zset_so_bluetooth},
+		{"so_caif", &zset_so_caif},
+		{"so_can_raw", &zset_so_can_raw},
+		{"so_dccp", &zset_so_dccp},
+		{"so_ip_get", &zset_so_ip_get},
+		{"so_ip_set", &zset_so_ip_set},
+		{"so_ipv6_get", &zset_so_ipv6_get},
+		{"so_ipv6_set", &zset_so_ipv6_set},
+		{"so_ipx", &zset_so_ipx},
+		{"so_irda", &zset_so_irda},
+		{"so_iucv", &zset_so_iucv},
+		{"so_kcm", &zset_so_kcm},
+		{"so_llc", &zset_so_llc},
+		{"so_netlink", &zset_so_netlink},
+		{"so_nfc", &zset_so_nfc},
+		{"so_packet", &zset_so_packet},
+		{"so_pnpipe", &zset_so_pnpipe},
+		{"so_pppol2tp", &zset_so_pppol2tp},
+		{"so_raw", &zset_so_raw},
+		{"so_rds", &zset_so_rds},
+		{"so_rxrpc", &zset_so_rxrpc},
+		{"so_sctp", &zset_so_sctp},
+		{"so_socket_get", &zset_so_socket_get},
+		{"so_socket_set", &zset_so_socket_set},
+		{"so_tcp", &zset_so_tcp},
+		{"so_tipc", &zset_so_tipc},
+		{"so_tls", &zset_so_tls},
+		{"so_udp", &zset_so_udp},
+		{"so_vsock", &zset_so_vsock},
+		{"so_xdp", &zset_so_xdp},
+		{"sock_families", &zset_sock_families},
+		{"sock_flags", &zset_sock_flags},
+		{"sock_levels", &zset_sock_levels},
+		{"sock_types", &zset_sock_types},
+		{"vsock_cids", &zset_vsock_cids},
+		{"vsock_ports", &zset_vsock_ports},
 		{"whence", &zset_whence},
+		{"xdp_sockaddr_flags", &zset_xdp_sockaddr_flags},
 	}
 	zstructs = [...]named[structure]{
+		{"cmsg", &zstruct_cmsg},
+		{"in_pktinfo", &zstruct_in_pktinfo},
 		{"iovec_in", &zstruct_iovec_in},
 		{"iovec_out", &zstruct_iovec_out},
+		{"mmsghdr_in", &zstruct_mmsghdr_in},
+		{"mmsghdr_out", &zstruct_mmsghdr_out},
+		{"msg_iov_in", &zstruct_msg_iov_in},
+		{"msg_iov_out", &zstruct_msg_iov_out},
+		{"msghdr_in", &zstruct_msghdr_in},
+		{"msghdr_out", &zstruct_msghdr_out},
+		{"sock_extended_err", &zstruct_sock_extended_err},
+		{"sockaddr_any", &zstruct_sockaddr_any},
+		{"sockaddr_in", &zstruct_sockaddr_in},
+		{"sockaddr_in6", &zstruct_sockaddr_in6},
+		{"sockaddr_ipx", &zstruct_sockaddr_ipx},
+		{"sockaddr_ll", &zstruct_sockaddr_ll},
+		{"sockaddr_nfc", &zstruct_sockaddr_nfc},
+		{"sockaddr_nl", &zstruct_sockaddr_nl},
+		{"sockaddr_other", &zstruct_sockaddr_other},
+		{"sockaddr_qrtr", &zstruct_sockaddr_qrtr},
+		{"sockaddr_un", &zstruct_sockaddr_un},
+		{"sockaddr_vm", &zstruct_sockaddr_vm},
+		{"sockaddr_xdp", &zstruct_sockaddr_xdp},
 		{"timespec", &zstruct_timespec},
 		{"timeval", &zstruct_timeval},
+		{"ucred", &zstruct_ucred},
 	}
-	zunions = [...]named[union]{}
-	ztypes  = [...]named[typ]{}
+	zunions = [...]named[union]{
+		{"cmsg_data", &zunion_cmsg_data},
+		{"cmsg_type", &zunion_cmsg_type},
+		{"in6_scope", &zunion_in6_scope},
+		{"msg_data", &zunion_msg_data},
+		{"sock_protocol", &zunion_sock_protocol},
+		{"sockaddr_data", &zunion_sockaddr_data},
+	}
+	ztypes = [...]named[typ]{}
 )
 
 var (
-	zt0  = typ{Kind: 5, Width: 4}
-	zt1  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt2  = typ{Kind: 1, Width: 255}
-	zt3  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
-	zt4  = typ{Kind: 23, Dir: 1}
-	zt5  = typ{Kind: 19, Width: 4, Set: &zset_open_flags}
-	zt6  = typ{Kind: 10, Width: 2}
-	zt7  = typ{Kind: 0, Width: 4}
-	zt8  = typ{Kind: 4, Width: 255}
-	zt9  = typ{Kind: 0, Width: 254}
-	zt10 = typ{Kind: 2, Width: 4}
-	zt11 = typ{Kind: 2, Width: 254}
-	zt12 = typ{Kind: 6, Width: 4}
-	zt13 = typ{Kind: 7, Width: 4}
-	zt14 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt15 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
-	zt16 = typ{Kind: 1, Width: 254}
+	zt0   = typ{Kind: 5, Width: 4}
+	zt1   = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt2   = typ{Kind: 1, Width: 255}
+	zt3   = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
+	zt4   = typ{Kind: 23, Dir: 1}
+	zt5   = typ{Kind: 19, Width: 4, Set: &zset_open_flags}
+	zt6   = typ{Kind: 10, Width: 2}
+	zt7   = typ{Kind: 0, Width: 4}
+	zt8   = typ{Kind: 4, Width: 255}
+	zt9   = typ{Kind: 0, Width: 254}
+	zt10  = typ{Kind: 2, Width: 4}
+	zt11  = typ{Kind: 2, Width: 254}
+	zt12  = typ{Kind: 6, Width: 4}
+	zt13  = typ{Kind: 20, Width: 4, Set: &zset_sock_families}
+	zt14  = typ{Kind: 19, Width: 4, Set: &zset_sock_types}
+	zt15  = typ{Kind: 20, Width: 4, Set: &zset_proto_inet}
+	zt16  = typ{Kind: 20, Width: 4, Set: &zset_proto_netlink}
+	zt17  = typ{Kind: 15, Width: 2, Set: &zset_ethernet_protocols}
+	zt18  = typ{Kind: 20, Width: 4, Set: &zset_proto_irda}
+	zt19  = typ{Kind: 20, Width: 4, Set: &zset_proto_can}
+	zt20  = typ{Kind: 20, Width: 4, Set: &zset_proto_bluetooth}
+	zt21  = typ{Kind: 20, Width: 4, Set: &zset_proto_isdn}
+	zt22  = typ{Kind: 20, Width: 4, Set: &zset_proto_phonet}
+	zt23  = typ{Kind: 20, Width: 4, Set: &zset_proto_caif}
+	zt24  = typ{Kind: 20, Width: 4, Set: &zset_proto_nfc}
+	zt25  = typ{Kind: 20, Width: 4, Set: &zset_proto_kcm}
+	zt26  = typ{Kind: 20, Width: 4, Set: &zset_proto_smc}
+	zt27  = typ{Kind: 1, Width: 4}
+	zt28  = typ{Kind: 28, Union: &zunion_sock_protocol, Sel: &expr{Op: 1}}
+	zt29  = typ{Kind: 20, Width: 2, Set: &zset_sock_families}
+	zt30  = typ{Kind: 35}
+	zt31  = typ{Kind: 27, Struct: &zstruct_sockaddr_un}
+	zt32  = typ{Kind: 15, Width: 2}
+	zt33  = typ{Kind: 16, Width: 4}
+	zt34  = typ{Kind: 27, Struct: &zstruct_sockaddr_in}
+	zt35  = typ{Kind: 15, Width: 4}
+	zt36  = typ{Kind: 17, Width: 16}
+	zt37  = typ{Kind: 33, Width: 4}
+	zt38  = typ{Kind: 28, Union: &zunion_in6_scope, Sel: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xc0ff}}, R: &expr{Op: 0, Num: 0x80fe}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x2ff}}}}
+	zt39  = typ{Kind: 27, Struct: &zstruct_sockaddr_in6}
+	zt40  = typ{Kind: 2, Width: 2}
+	zt41  = typ{Kind: 36, Width: 4}
+	zt42  = typ{Kind: 27, Struct: &zstruct_sockaddr_nl}
+	zt43  = typ{Kind: 20, Width: 2, Set: &zset_arp_hardware_types}
+	zt44  = typ{Kind: 20, Width: 1, Set: &zset_packet_types}
+	zt45  = typ{Kind: 1, Width: 1}
+	zt46  = typ{Kind: 2, Width: 1}
+	zt47  = typ{Kind: 26, Elem: &zt46, Len: &expr{Op: 2, Num: 0x4}}
+	zt48  = typ{Kind: 27, Struct: &zstruct_sockaddr_ll}
+	zt49  = typ{Kind: 20, Width: 4, Set: &zset_vsock_ports}
+	zt50  = typ{Kind: 20, Width: 4, Set: &zset_vsock_cids}
+	zt51  = typ{Kind: 24, Width: 2, Len: &expr{Op: 0, Num: 0x3}}
+	zt52  = typ{Kind: 27, Struct: &zstruct_sockaddr_vm}
+	zt53  = typ{Kind: 26, Elem: &zt46, Len: &expr{Op: 0, Num: 0x6}}
+	zt54  = typ{Kind: 27, Struct: &zstruct_sockaddr_ipx}
+	zt55  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2}}
+	zt56  = typ{Kind: 27, Struct: &zstruct_sockaddr_qrtr}
+	zt57  = typ{Kind: 20, Width: 4, Set: &zset_nfc_protocols}
+	zt58  = typ{Kind: 27, Struct: &zstruct_sockaddr_nfc}
+	zt59  = typ{Kind: 19, Width: 2, Set: &zset_xdp_sockaddr_flags}
+	zt60  = typ{Kind: 27, Struct: &zstruct_sockaddr_xdp}
+	zt61  = typ{Kind: 24, Width: 1}
+	zt62  = typ{Kind: 27, Struct: &zstruct_sockaddr_other}
+	zt63  = typ{Kind: 28, Union: &zunion_sockaddr_data, Sel: &expr{Op: 2}}
+	zt64  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 21, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}}
+	zt65  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 21, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x2}}
+	zt66  = typ{Kind: 0, Dir: 3, Width: 4}
+	zt67  = typ{Kind: 24}
+	zt68  = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 20, L: &expr{Op: 1}}}
+	zt69  = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
+	zt70  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 21, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
+	zt71  = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 20, L: &expr{Op: 1}}}
+	zt72  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 21, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
+	zt73  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 21, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
+	zt74  = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt75  = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt76  = typ{Kind: 26, Dir: 1, Elem: &zt75, Len: &expr{Op: 2, Num: 0x3}}
+	zt77  = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
+	zt78  = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
+	zt79  = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
+	zt80  = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
+	zt81  = typ{Kind: 26, Elem: &zt0}
+	zt82  = typ{Kind: 7, Width: 4}
+	zt83  = typ{Kind: 8, Width: 4}
+	zt84  = typ{Kind: 27, Struct: &zstruct_ucred}
+	zt85  = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
+	zt86  = typ{Kind: 1, Width: 254}
+	zt87  = typ{Kind: 27, Struct: &zstruct_timeval}
+	zt88  = typ{Kind: 27, Struct: &zstruct_timespec}
+	zt89  = typ{Kind: 26, Elem: &zt88, Len: &expr{Op: 0, Num: 0x3}}
+	zt90  = typ{Kind: 26, Elem: &zt46}
+	zt91  = typ{Kind: 26, Elem: &zt27}
+	zt92  = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
+	zt93  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
+	zt94  = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
+	zt95  = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
+	zt96  = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
+	zt97  = typ{Kind: 27, Struct: &zstruct_cmsg}
+	zt98  = typ{Kind: 34, Dir: 1, Elem: &zt97, Len: &expr{Op: 2, Num: 0x5}}
+	zt99  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 20, L: &expr{Op: 1}}}}
+	zt100 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 21, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
+	zt101 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt102 = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt103 = typ{Kind: 26, Dir: 1, Elem: &zt102, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
+	zt104 = typ{Kind: 34, Dir: 2, Elem: &zt97, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
+	zt105 = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 20, L: &expr{Op: 1}}, &expr{Op: 4}}}
+	zt106 = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
+	zt107 = typ{Kind: 26, Dir: 2, Elem: &zt0, Len: &expr{Op: 0, Num: 0x2}}
+	zt108 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt109 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt110 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 20, L: &expr{Op: 1}}}}
+	zt111 = typ{Kind: 26, Dir: 3, Elem: &zt110, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt112 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec}
+	zt113 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt114 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 20, L: &expr{Op: 1}}}}
+	zt115 = typ{Kind: 26, Dir: 3, Elem: &zt114, Len: &expr{Op: 1, Num: 0x2}}
+	zt116 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt117 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -1866,88 +2058,814 @@ var zcall_sendfile = call{Name: "sendfile", Args: []field{
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x42, Defer: 4, Derived: true}
 
+var zset_sock_families = set{Name: "sock_families", Unknown: "AF_???", Vals: []val{
+	{"AF_UNSPEC", 0x0, 0x0},
+	{"AF_UNIX", 0x1, 0x1},
+	{"AF_INET", 0x2, 0x2},
+	{"AF_AX25", 0x3, 0x3},
+	{"AF_IPX", 0x4, 0x4},
+	{"AF_APPLETALK", 0x5, 0x5},
+	{"AF_NETROM", 0x6, 0x6},
+	{"AF_BRIDGE", 0x7, 0x7},
+	{"AF_ATMPVC", 0x8, 0x8},
+	{"AF_X25", 0x9, 0x9},
+	{"AF_INET6", 0xa, 0xa},
+	{"AF_ROSE", 0xb, 0xb},
+	{"AF_DECnet", 0xc, 0xc},
+	{"AF_NETBEUI", 0xd, 0xd},
+	{"AF_SECURITY", 0xe, 0xe},
+	{"AF_KEY", 0xf, 0xf},
+	{"AF_NETLINK", 0x10, 0x10},
+	{"AF_PACKET", 0x11, 0x11},
+	{"AF_ASH", 0x12, 0x12},
+	{"AF_ECONET", 0x13, 0x13},
+	{"AF_ATMSVC", 0x14, 0x14},
+	{"AF_RDS", 0x15, 0x15},
+	{"AF_SNA", 0x16, 0x16},
+	{"AF_IRDA", 0x17, 0x17},
+	{"AF_PPPOX", 0x18, 0x18},
+	{"AF_WANPIPE", 0x19, 0x19},
+	{"AF_LLC", 0x1a, 0x1a},
+	{"AF_IB", 0x1b, 0x1b},
+	{"AF_MPLS", 0x1c, 0x1c},
+	{"AF_CAN", 0x1d, 0x1d},
+	{"AF_TIPC", 0x1e, 0x1e},
+	{"AF_BLUETOOTH", 0x1f, 0x1f},
+	{"AF_IUCV", 0x20, 0x20},
+	{"AF_RXRPC", 0x21, 0x21},
+	{"AF_ISDN", 0x22, 0x22},
+	{"AF_PHONET", 0x23, 0x23},
+	{"AF_IEEE802154", 0x24, 0x24},
+	{"AF_CAIF", 0x25, 0x25},
+	{"AF_ALG", 0x26, 0x26},
+	{"AF_NFC", 0x27, 0x27},
+	{"AF_VSOCK", 0x28, 0x28},
+	{"AF_KCM", 0x29, 0x29},
+	{"AF_QIPCRTR", 0x2a, 0x2a},
+	{"AF_SMC", 0x2b, 0x2b},
+	{"AF_XDP", 0x2c, 0x2c},
+	{"AF_MCTP", 0x2d, 0x2d},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
+
+var zset_sock_types = set{Name: "sock_types", Unknown: "|SOCK_???", Vals: []val{
+	{"SOCK_STREAM", 0x1, 0xf},
+	{"SOCK_DGRAM", 0x2, 0xf},
+	{"SOCK_RAW", 0x3, 0xf},
+	{"SOCK_RDM", 0x4, 0xf},
+	{"SOCK_SEQPACKET", 0x5, 0xf},
+	{"SOCK_DCCP", 0x6, 0xf},
+	{"SOCK_PACKET", 0xa, 0xf},
+	{"SOCK_CLOEXEC", 0x80000, 0x80000},
+	{"SOCK_NONBLOCK", 0x800, 0x800},
+}}
+
+var zset_proto_inet = set{Name: "proto_inet", Unknown: "IPPROTO_???", Vals: []val{
+	{"IPPROTO_IP", 0x0, 0x0},
+	{"IPPROTO_ICMP", 0x1, 0x1},
+	{"IPPROTO_IGMP", 0x2, 0x2},
+	{"IPPROTO_IPIP", 0x4, 0x4},
+	{"IPPROTO_TCP", 0x6, 0x6},
+	{"IPPROTO_EGP", 0x8, 0x8},
+	{"IPPROTO_PUP", 0xc, 0xc},
+	{"IPPROTO_UDP", 0x11, 0x11},
+	{"IPPROTO_IDP", 0x16, 0x16},
+	{"IPPROTO_TP", 0x1d, 0x1d},
+	{"IPPROTO_DCCP", 0x21, 0x21},
+	{"IPPROTO_IPV6", 0x29, 0x29},
+	{"IPPROTO_ROUTING", 0x2b, 0x2b},
+	{"IPPROTO_FRAGMENT", 0x2c, 0x2c},
+	{"IPPROTO_RSVP", 0x2e, 0x2e},
+	{"IPPROTO_GRE", 0x2f, 0x2f},
+	{"IPPROTO_ESP", 0x32, 0x32},
+	{"IPPROTO_AH", 0x33, 0x33},
+	{"IPPROTO_ICMPV6", 0x3a, 0x3a},
+	{"IPPROTO_NONE", 0x3b, 0x3b},
+	{"IPPROTO_DSTOPTS", 0x3c, 0x3c},
+	{"IPPROTO_MTP", 0x5c, 0x5c},
+	{"IPPROTO_BEETPH", 0x5e, 0x5e},
+	{"IPPROTO_ENCAP", 0x62, 0x62},
+	{"IPPROTO_PIM", 0x67, 0x67},
+	{"IPPROTO_COMP", 0x6c, 0x6c},
+	{"IPPROTO_L2TP", 0x73, 0x73},
+	{"IPPROTO_SCTP", 0x84, 0x84},
+	{"IPPROTO_MH", 0x87, 0x87},
+	{"IPPROTO_UDPLITE", 0x88, 0x88},
+	{"IPPROTO_MPLS", 0x89, 0x89},
+	{"IPPROTO_ETHERNET", 0x8f, 0x8f},
+	{"IPPROTO_RAW", 0xff, 0xff},
+	{"IPPROTO_MPTCP", 0x106, 0x106},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33}}
+
+var zset_proto_netlink = set{Name: "proto_netlink", Unknown: "NETLINK_???", Vals: []val{
+	{"NETLINK_ROUTE", 0x0, 0x0},
+	{"NETLINK_UNUSED", 0x1, 0x1},
+	{"NETLINK_USERSOCK", 0x2, 0x2},
+	{"NETLINK_FIREWALL", 0x3, 0x3},
+	{"NETLINK_SOCK_DIAG", 0x4, 0x4},
+	{"NETLINK_NFLOG", 0x5, 0x5},
+	{"NETLINK_XFRM", 0x6, 0x6},
+	{"NETLINK_SELINUX", 0x7, 0x7},
+	{"NETLINK_ISCSI", 0x8, 0x8},
+	{"NETLINK_AUDIT", 0x9, 0x9},
+	{"NETLINK_FIB_LOOKUP", 0xa, 0xa},
+	{"NETLINK_CONNECTOR", 0xb, 0xb},
+	{"NETLINK_NETFILTER", 0xc, 0xc},
+	{"NETLINK_IP6_FW", 0xd, 0xd},
+	{"NETLINK_DNRTMSG", 0xe, 0xe},
+	{"NETLINK_KOBJECT_UEVENT", 0xf, 0xf},
+	{"NETLINK_GENERIC", 0x10, 0x10},
+	{"NETLINK_SCSITRANSPORT", 0x12, 0x12},
+	{"NETLINK_ECRYPTFS", 0x13, 0x13},
+	{"NETLINK_RDMA", 0x14, 0x14},
+	{"NETLINK_CRYPTO", 0x15, 0x15},
+	{"NETLINK_SMC", 0x16, 0x16},
+}}
+
+var zset_ethernet_protocols = set{Name: "ethernet_protocols", Unknown: "ETH_P_???", Vals: []val{
+	{"ETH_P_802_3", 0x1, 0x1},
+	{"ETH_P_AX25", 0x2, 0x2},
+	{"ETH_P_ALL", 0x3, 0x3},
+	{"ETH_P_802_2", 0x4, 0x4},
+	{"ETH_P_SNAP", 0x5, 0x5},
+	{"ETH_P_DDCMP", 0x6, 0x6},
+	{"ETH_P_WAN_PPP", 0x7, 0x7},
+	{"ETH_P_PPP_MP", 0x8, 0x8},
+	{"ETH_P_LOCALTALK", 0x9, 0x9},
+	{"ETH_P_CAN", 0xc, 0xc},
+	{"ETH_P_CANFD", 0xd, 0xd},
+	{"ETH_P_CANXL", 0xe, 0xe},
+	{"ETH_P_PPPTALK", 0x10, 0x10},
+	{"ETH_P_TR_802_2", 0x11, 0x11},
+	{"ETH_P_MOBITEX", 0x15, 0x15},
+	{"ETH_P_CONTROL", 0x16, 0x16},
+	{"ETH_P_IRDA", 0x17, 0x17},
+	{"ETH_P_ECONET", 0x18, 0x18},
+	{"ETH_P_HDLC", 0x19, 0x19},
+	{"ETH_P_ARCNET", 0x1a, 0x1a},
+	{"ETH_P_DSA", 0x1b, 0x1b},
+	{"ETH_P_TRAILER", 0x1c, 0x1c},
+	{"ETH_P_LOOP", 0x60, 0x60},
+	{"ETH_P_PHONET", 0xf5, 0xf5},
+	{"ETH_P_IEEE802154", 0xf6, 0xf6},
+	{"ETH_P_CAIF", 0xf7, 0xf7},
+	{"ETH_P_XDSA", 0xf8, 0xf8},
+	{"ETH_P_MAP", 0xf9, 0xf9},
+	{"ETH_P_MCTP", 0xfa, 0xfa},
+	{"ETH_P_PUP", 0x200, 0x200},
+	{"ETH_P_PUPAT", 0x201, 0x201},
+	{"ETH_P_802_3_MIN", 0x600, 0x600},
+	{"ETH_P_IP", 0x800, 0x800},
+	{"ETH_P_X25", 0x805, 0x805},
+	{"ETH_P_ARP", 0x806, 0x806},
+	{"ETH_P_BPQ", 0x8ff, 0x8ff},
+	{"ETH_P_IEEEPUP", 0xa00, 0xa00},
+	{"ETH_P_IEEEPUPAT", 0xa01, 0xa01},
+	{"ETH_P_ERSPAN2", 0x22eb, 0x22eb},
+	{"ETH_P_TSN", 0x22f0, 0x22f0},
+	{"ETH_P_BATMAN", 0x4305, 0x4305},
+	{"ETH_P_DEC", 0x6000, 0x6000},
+	{"ETH_P_DNA_DL", 0x6001, 0x6001},
+	{"ETH_P_DNA_RC", 0x6002, 0x6002},
+	{"ETH_P_DNA_RT", 0x6003, 0x6003},
+	{"ETH_P_LAT", 0x6004, 0x6004},
+	{"ETH_P_DIAG", 0x6005, 0x6005},
+	{"ETH_P_CUST", 0x6006, 0x6006},
+	{"ETH_P_SCA", 0x6007, 0x6007},
+	{"ETH_P_TEB", 0x6558, 0x6558},
+	{"ETH_P_RARP", 0x8035, 0x8035},
+	{"ETH_P_ATALK", 0x809b, 0x809b},
+	{"ETH_P_AARP", 0x80f3, 0x80f3},
+	{"ETH_P_8021Q", 0x8100, 0x8100},
+	{"ETH_P_IPX", 0x8137, 0x8137},
+	{"ETH_P_IPV6", 0x86dd, 0x86dd},
+	{"ETH_P_PAUSE", 0x8808, 0x8808},
+	{"ETH_P_SLOW", 0x8809, 0x8809},
+	{"ETH_P_WCCP", 0x883e, 0x883e},
+	{"ETH_P_MPLS_UC", 0x8847, 0x8847},
+	{"ETH_P_MPLS_MC", 0x8848, 0x8848},
+	{"ETH_P_ATMMPOA", 0x884c, 0x884c},
+	{"ETH_P_PPP_DISC", 0x8863, 0x8863},
+	{"ETH_P_PPP_SES", 0x8864, 0x8864},
+	{"ETH_P_LINK_CTL", 0x886c, 0x886c},
+	{"ETH_P_ATMFATE", 0x8884, 0x8884},
+	{"ETH_P_PAE", 0x888e, 0x888e},
+	{"ETH_P_REALTEK", 0x8899, 0x8899},
+	{"ETH_P_AOE", 0x88a2, 0x88a2},
+	{"ETH_P_8021AD", 0x88a8, 0x88a8},
+	{"ETH_P_802_EX1", 0x88b5, 0x88b5},
+	{"ETH_P_ERSPAN", 0x88be, 0x88be},
+	{"ETH_P_PREAUTH", 0x88c7, 0x88c7},
+	{"ETH_P_TIPC", 0x88ca, 0x88ca},
+	{"ETH_P_LLDP", 0x88cc, 0x88cc},
+	{"ETH_P_MRP", 0x88e3, 0x88e3},
+	{"ETH_P_MACSEC", 0x88e5, 0x88e5},
+	{"ETH_P_8021AH", 0x88e7, 0x88e7},
+	{"ETH_P_MVRP", 0x88f5, 0x88f5},
+	{"ETH_P_1588", 0x88f7, 0x88f7},
+	{"ETH_P_NCSI", 0x88f8, 0x88f8},
+	{"ETH_P_PRP", 0x88fb, 0x88fb},
+	{"ETH_P_CFM", 0x8902, 0x8902},
+	{"ETH_P_FCOE", 0x8906, 0x8906},
+	{"ETH_P_TDLS", 0x890d, 0x890d},
+	{"ETH_P_FIP", 0x8914, 0x8914},
+	{"ETH_P_IBOE", 0x8915, 0x8915},
+	{"ETH_P_80221", 0x8917, 0x8917},
+	{"ETH_P_HSR", 0x892f, 0x892f},
+	{"ETH_P_NSH", 0x894f, 0x894f},
+	{"ETH_P_LOOPBACK", 0x9000, 0x9000},
+	{"ETH_P_QINQ1", 0x9100, 0x9100},
+	{"ETH_P_QINQ2", 0x9200, 0x9200},
+	{"ETH_P_QINQ3", 0x9300, 0x9300},
+	{"ETH_P_EDSA", 0xdada, 0xdada},
+	{"ETH_P_DSA_8021Q", 0xdadb, 0xdadb},
+	{"ETH_P_DSA_A5PSW", 0xe001, 0xe001},
+	{"ETH_P_IFE", 0xed3e, 0xed3e},
+	{"ETH_P_AF_IUCV", 0xfbfb, 0xfbfb},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 93, 94, 95, 96, 97, 98}}
+
+var zset_proto_irda = set{Name: "proto_irda", Unknown: "IRDAPROTO_???", Vals: []val{
+	{"CAN_RAW", 0x1, 0x1},
+	{"CAN_BCM", 0x2, 0x2},
+	{"CAN_TP16", 0x3, 0x3},
+	{"CAN_TP20", 0x4, 0x4},
+	{"CAN_MCNET", 0x5, 0x5},
+	{"CAN_ISOTP", 0x6, 0x6},
+	{"CAN_J1939", 0x7, 0x7},
+}}
+
+var zset_proto_can = set{Name: "proto_can", Unknown: "CAN_???", Vals: []val{
+	{"CAN_RAW", 0x1, 0x1},
+	{"CAN_BCM", 0x2, 0x2},
+	{"CAN_TP16", 0x3, 0x3},
+	{"CAN_TP20", 0x4, 0x4},
+	{"CAN_MCNET", 0x5, 0x5},
+	{"CAN_ISOTP", 0x6, 0x6},
+	{"CAN_J1939", 0x7, 0x7},
+}}
+
+var zset_proto_bluetooth = set{Name: "proto_bluetooth", Unknown: "BTPROTO_???", Vals: []val{
+	{"BTPROTO_L2CAP", 0x0, 0x0},
+	{"BTPROTO_HCI", 0x1, 0x1},
+	{"BTPROTO_SCO", 0x2, 0x2},
+	{"BTPROTO_RFCOMM", 0x3, 0x3},
+	{"BTPROTO_BNEP", 0x4, 0x4},
+	{"BTPROTO_CMTP", 0x5, 0x5},
+	{"BTPROTO_HIDP", 0x6, 0x6},
+	{"BTPROTO_AVDTP", 0x7, 0x7},
+}}
+
+var zset_proto_isdn = set{Name: "proto_isdn", Unknown: "ISDN_P_???", Vals: []val{
+	{"ISDN_P_BASE", 0x0, 0x0},
+	{"ISDN_P_TE_S0", 0x1, 0x1},
+	{"ISDN_P_NT_S0", 0x2, 0x2},
+	{"ISDN_P_TE_E1", 0x3, 0x3},
+	{"ISDN_P_NT_E1", 0x4, 0x4},
+	{"ISDN_P_LAPD_TE", 0x10, 0x10},
+	{"ISDN_P_LAPD_NT", 0x11, 0x11},
+	{"ISDN_P_B_RAW", 0x21, 0x21},
+	{"ISDN_P_B_HDLC", 0x22, 0x22},
+	{"ISDN_P_B_X75SLP", 0x23, 0x23},
+	{"ISDN_P_B_L2DTMF", 0x24, 0x24},
+	{"ISDN_P_B_L2DSP", 0x25, 0x25},
+	{"ISDN_P_B_L2DSPHDLC", 0x26, 0x26},
+}}
+
+var zset_proto_phonet = set{Name: "proto_phonet", Unknown: "PN_PROTO_???", Vals: []val{
+	{"PN_PROTO_TRANSPORT", 0x0, 0x0},
+	{"PN_PROTO_PHONET", 0x1, 0x1},
+	{"PN_PROTO_PIPE", 0x2, 0x2},
+}}
+
+var zset_proto_caif = set{Name: "proto_caif", Unknown: "CAIFPROTO_???", Vals: []val{
+	{"CAIFPROTO_AT", 0x0, 0x0},
+	{"CAIFPROTO_DATAGRAM", 0x1, 0x1},
+	{"CAIFPROTO_DATAGRAM_LOOP", 0x2, 0x2},
+	{"CAIFPROTO_UTIL", 0x3, 0x3},
+	{"CAIFPROTO_RFM", 0x4, 0x4},
+	{"CAIFPROTO_DEBUG", 0x5, 0x5},
+}}
+
+var zset_proto_nfc = set{Name: "proto_nfc", Unknown: "NFC_SOCKPROTO_???", Vals: []val{
+	{"NFC_SOCKPROTO_RAW", 0x0, 0x0},
+	{"NFC_SOCKPROTO_LLCP", 0x1, 0x1},
+}}
+
+var zset_proto_kcm = set{Name: "proto_kcm", Unknown: "KCMPROTO_???", Vals: []val{
+	{"KCMPROTO_CONNECTED", 0x0, 0x0},
+}}
+
+var zset_proto_smc = set{Name: "proto_smc", Unknown: "SMCPROTO_???", Vals: []val{
+	{"SMCPROTO_SMC", 0x0, 0x0},
+	{"SMCPROTO_SMC6", 0x1, 0x1},
+}}
+
+var zunion_sock_protocol = union{Name: "sock_protocol", Alts: []alt{
+	{Vals: []uint64{0x2, 0xa}, Type: &zt15},
+	{Vals: []uint64{0x10}, Type: &zt16},
+	{Vals: []uint64{0x11}, Type: &zt17},
+	{Vals: []uint64{0x17}, Type: &zt18},
+	{Vals: []uint64{0x1d}, Type: &zt19},
+	{Vals: []uint64{0x1f}, Type: &zt20},
+	{Vals: []uint64{0x21}, Type: &zt13},
+	{Vals: []uint64{0x22}, Type: &zt21},
+	{Vals: []uint64{0x23}, Type: &zt22},
+	{Vals: []uint64{0x25}, Type: &zt23},
+	{Vals: []uint64{0x27}, Type: &zt24},
+	{Vals: []uint64{0x29}, Type: &zt25},
+	{Vals: []uint64{0x2b}, Type: &zt26},
+}, Else: &zt27}
+
 var zcall_socket = call{Name: "socket", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
+	{Name: "family", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt14, Reg: 1, Reg32: 1},
+	{Name: "protocol", Type: &zt28, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x40, Defer: 3}
+
+var zstruct_sockaddr_un = structure{Name: "sockaddr_un", Size: [3]uint16{0, 0, 0}, Packed: true, Fields: []field{
+	{Name: "sun_path", Type: &zt30, Off: [3]uint16{0, 0, 0}},
+}}
+
+var zstruct_sockaddr_in = structure{Name: "sockaddr_in", Size: [3]uint16{6, 6, 6}, Packed: true, Fields: []field{
+	{Name: "sin_port", Type: &zt32, Off: [3]uint16{0, 0, 0}},
+	{Name: "sin_addr", Type: &zt33, Off: [3]uint16{2, 2, 2}},
+}}
+
+var zunion_in6_scope = union{Name: "in6_scope", Alts: []alt{
+	{Vals: []uint64{0x1}, Type: &zt37},
+	{Vals: []uint64{0x0}, Type: &zt27},
+}}
+
+var zstruct_sockaddr_in6 = structure{Name: "sockaddr_in6", Size: [3]uint16{26, 26, 26}, Packed: true, Fields: []field{
+	{Name: "sin6_port", Type: &zt32, Off: [3]uint16{0, 0, 0}},
+	{Name: "sin6_flowinfo", Type: &zt35, Off: [3]uint16{2, 2, 2}},
+	{Name: "sin6_addr", Type: &zt36, Off: [3]uint16{6, 6, 6}},
+	{Name: "sin6_scope_id", Type: &zt38, Off: [3]uint16{22, 22, 22}},
+}}
+
+var zstruct_sockaddr_nl = structure{Name: "sockaddr_nl", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
+	{Name: "nl_pad", Type: &zt40, Attr: 2, Off: [3]uint16{0, 0, 0}},
+	{Name: "nl_pid", Type: &zt27, Off: [3]uint16{2, 2, 2}},
+	{Name: "nl_groups", Type: &zt41, Off: [3]uint16{6, 6, 6}},
+}}
+
+var zset_arp_hardware_types = set{Name: "arp_hardware_types", Unknown: "ARPHRD_???", Vals: []val{
+	{"ARPHRD_NETROM", 0x0, 0x0},
+	{"ARPHRD_ETHER", 0x1, 0x1},
+	{"ARPHRD_EETHER", 0x2, 0x2},
+	{"ARPHRD_AX25", 0x3, 0x3},
+	{"ARPHRD_PRONET", 0x4, 0x4},
+	{"ARPHRD_CHAOS", 0x5, 0x5},
+	{"ARPHRD_IEEE802", 0x6, 0x6},
+	{"ARPHRD_ARCNET", 0x7, 0x7},
+	{"ARPHRD_APPLETLK", 0x8, 0x8},
+	{"ARPHRD_DLCI", 0xf, 0xf},
+	{"ARPHRD_ATM", 0x13, 0x13},
+	{"ARPHRD_METRICOM", 0x17, 0x17},
+	{"ARPHRD_IEEE1394", 0x18, 0x18},
+	{"ARPHRD_EUI64", 0x1b, 0x1b},
+	{"ARPHRD_INFINIBAND", 0x20, 0x20},
+	{"ARPHRD_SLIP", 0x100, 0x100},
+	{"ARPHRD_CSLIP", 0x101, 0x101},
+	{"ARPHRD_SLIP6", 0x102, 0x102},
+	{"ARPHRD_CSLIP6", 0x103, 0x103},
+	{"ARPHRD_RSRVD", 0x104, 0x104},
+	{"ARPHRD_ADAPT", 0x108, 0x108},
+	{"ARPHRD_ROSE", 0x10e, 0x10e},
+	{"ARPHRD_X25", 0x10f, 0x10f},
+	{"ARPHRD_HWX25", 0x110, 0x110},
+	{"ARPHRD_CAN", 0x118, 0x118},
+	{"ARPHRD_MCTP", 0x122, 0x122},
+	{"ARPHRD_PPP", 0x200, 0x200},
+	{"ARPHRD_CISCO", 0x201, 0x201},
+	{"ARPHRD_LAPB", 0x204, 0x204},
+	{"ARPHRD_DDCMP", 0x205, 0x205},
+	{"ARPHRD_RAWHDLC", 0x206, 0x206},
+	{"ARPHRD_RAWIP", 0x207, 0x207},
+	{"ARPHRD_TUNNEL", 0x300, 0x300},
+	{"ARPHRD_TUNNEL6", 0x301, 0x301},
+	{"ARPHRD_FRAD", 0x302, 0x302},
+	{"ARPHRD_SKIP", 0x303, 0x303},
+	{"ARPHRD_LOOPBACK", 0x304, 0x304},
+	{"ARPHRD_LOCALTLK", 0x305, 0x305},
+	{"ARPHRD_FDDI", 0x306, 0x306},
+	{"ARPHRD_BIF", 0x307, 0x307},
+	{"ARPHRD_SIT", 0x308, 0x308},
+	{"ARPHRD_IPDDP", 0x309, 0x309},
+	{"ARPHRD_IPGRE", 0x30a, 0x30a},
+	{"ARPHRD_PIMREG", 0x30b, 0x30b},
+	{"ARPHRD_HIPPI", 0x30c, 0x30c},
+	{"ARPHRD_ASH", 0x30d, 0x30d},
+	{"ARPHRD_ECONET", 0x30e, 0x30e},
+	{"ARPHRD_IRDA", 0x30f, 0x30f},
+	{"ARPHRD_FCPP", 0x310, 0x310},
+	{"ARPHRD_FCAL", 0x311, 0x311},
+	{"ARPHRD_FCPL", 0x312, 0x312},
+	{"ARPHRD_FCFABRIC", 0x313, 0x313},
+	{"ARPHRD_IEEE802_TR", 0x320, 0x320},
+	{"ARPHRD_IEEE80211", 0x321, 0x321},
+	{"ARPHRD_IEEE80211_PRISM", 0x322, 0x322},
+	{"ARPHRD_IEEE80211_RADIOTAP", 0x323, 0x323},
+	{"ARPHRD_IEEE802154", 0x324, 0x324},
+	{"ARPHRD_IEEE802154_MONITOR", 0x325, 0x325},
+	{"ARPHRD_PHONET", 0x334, 0x334},
+	{"ARPHRD_PHONET_PIPE", 0x335, 0x335},
+	{"ARPHRD_CAIF", 0x336, 0x336},
+	{"ARPHRD_IP6GRE", 0x337, 0x337},
+	{"ARPHRD_NETLINK", 0x338, 0x338},
+	{"ARPHRD_6LOWPAN", 0x339, 0x339},
+	{"ARPHRD_VSOCKMON", 0x33a, 0x33a},
+	{"ARPHRD_NONE", 0xfffe, 0xfffe},
+	{"ARPHRD_VOID", 0xffff, 0xffff},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66}}
+
+var zset_packet_types = set{Name: "packet_types", Unknown: "PACKET_???", Vals: []val{
+	{"PACKET_HOST", 0x0, 0x0},
+	{"PACKET_BROADCAST", 0x1, 0x1},
+	{"PACKET_MULTICAST", 0x2, 0x2},
+	{"PACKET_OTHERHOST", 0x3, 0x3},
+	{"PACKET_OUTGOING", 0x4, 0x4},
+	{"PACKET_LOOPBACK", 0x5, 0x5},
+	{"PACKET_USER", 0x6, 0x6},
+	{"PACKET_KERNEL", 0x7, 0x7},
+}}
+
+var zstruct_sockaddr_ll = structure{Name: "sockaddr_ll", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
+	{Name: "sll_protocol", Type: &zt17, Off: [3]uint16{0, 0, 0}},
+	{Name: "sll_ifindex", Type: &zt37, Off: [3]uint16{2, 2, 2}},
+	{Name: "sll_hatype", Type: &zt43, Off: [3]uint16{6, 6, 6}},
+	{Name: "sll_pkttype", Type: &zt44, Off: [3]uint16{8, 8, 8}},
+	{Name: "sll_halen", Type: &zt45, Off: [3]uint16{9, 9, 9}},
+	{Name: "sll_addr", Type: &zt47, Off: [3]uint16{10, 10, 10}, Cond: &expr{Op: 2, Num: 0x4}},
+}}
+
+var zset_vsock_ports = set{Name: "vsock_ports", Vals: []val{
+	{"VMADDR_PORT_ANY", 0xffffffff, 0xffffffff},
+}}
+
+var zset_vsock_cids = set{Name: "vsock_cids", Vals: []val{
+	{"VMADDR_CID_ANY", 0xffffffff, 0xffffffff},
+	{"VMADDR_CID_HYPERVISOR", 0x0, 0x0},
+	{"VMADDR_CID_LOCAL", 0x1, 0x1},
+	{"VMADDR_CID_HOST", 0x2, 0x2},
+}}
+
+var zstruct_sockaddr_vm = structure{Name: "sockaddr_vm", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
+	{Name: "svm_reserved1", Type: &zt40, Attr: 2, Off: [3]uint16{0, 0, 0}},
+	{Name: "svm_port", Type: &zt49, Off: [3]uint16{2, 2, 2}},
+	{Name: "svm_cid", Type: &zt50, Off: [3]uint16{6, 6, 6}},
+	{Name: "svm_flags", Type: &zt46, Off: [3]uint16{10, 10, 10}},
+	{Name: "svm_zero", Type: &zt51, Attr: 2, Off: [3]uint16{11, 11, 11}},
+}}
+
+var zstruct_sockaddr_ipx = structure{Name: "sockaddr_ipx", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
+	{Name: "sipx_port", Type: &zt32, Off: [3]uint16{0, 0, 0}},
+	{Name: "sipx_network", Type: &zt35, Off: [3]uint16{2, 2, 2}},
+	{Name: "sipx_node", Type: &zt53, Off: [3]uint16{6, 6, 6}},
+	{Name: "sipx_type", Type: &zt46, Off: [3]uint16{12, 12, 12}},
+	{Name: "sipx_zero", Type: &zt46, Attr: 2, Off: [3]uint16{13, 13, 13}},
+}}
+
+var zstruct_sockaddr_qrtr = structure{Name: "sockaddr_qrtr", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
+	{Name: "pad", Type: &zt55, Off: [3]uint16{0, 0, 0}},
+	{Name: "sq_node", Type: &zt10, Off: [3]uint16{2, 2, 2}},
+	{Name: "sq_port", Type: &zt10, Off: [3]uint16{6, 6, 6}},
+}}
+
+var zset_nfc_protocols = set{Name: "nfc_protocols", Unknown: "NFC_PROTO_???", Vals: []val{
+	{"NFC_PROTO_JEWEL", 0x1, 0x1},
+	{"NFC_PROTO_MIFARE", 0x2, 0x2},
+	{"NFC_PROTO_FELICA", 0x3, 0x3},
+	{"NFC_PROTO_ISO14443", 0x4, 0x4},
+	{"NFC_PROTO_NFC_DEP", 0x5, 0x5},
+	{"NFC_PROTO_ISO14443_B", 0x6, 0x6},
+	{"NFC_PROTO_ISO15693", 0x7, 0x7},
+}}
+
+var zstruct_sockaddr_nfc = structure{Name: "sockaddr_nfc", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
+	{Name: "pad", Type: &zt55, Off: [3]uint16{0, 0, 0}},
+	{Name: "dev_idx", Type: &zt27, Off: [3]uint16{2, 2, 2}},
+	{Name: "target_idx", Type: &zt10, Off: [3]uint16{6, 6, 6}},
+	{Name: "nfc_protocol", Type: &zt57, Off: [3]uint16{10, 10, 10}},
+}}
+
+var zset_xdp_sockaddr_flags = set{Name: "xdp_sockaddr_flags", Unknown: "XDP_???", Vals: []val{
+	{"XDP_SHARED_UMEM", 0x1, 0x1},
+	{"XDP_COPY", 0x2, 0x2},
+	{"XDP_ZEROCOPY", 0x4, 0x4},
+	{"XDP_USE_NEED_WAKEUP", 0x8, 0x8},
+	{"XDP_USE_SG", 0x10, 0x10},
+}}
+
+var zstruct_sockaddr_xdp = structure{Name: "sockaddr_xdp", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
+	{Name: "sxdp_flags", Type: &zt59, Off: [3]uint16{0, 0, 0}},
+	{Name: "sxdp_ifindex", Type: &zt37, Off: [3]uint16{2, 2, 2}},
+	{Name: "sxdp_queue_id", Type: &zt27, Off: [3]uint16{6, 6, 6}},
+	{Name: "sxdp_shared_umem_fd", Type: &zt0, Off: [3]uint16{10, 10, 10}},
+}}
+
+var zstruct_sockaddr_other = structure{Name: "sockaddr_other", Size: [3]uint16{0, 0, 0}, Packed: true, Fields: []field{
+	{Name: "sa_data", Type: &zt61, Off: [3]uint16{0, 0, 0}},
+}}
+
+var zunion_sockaddr_data = union{Name: "sockaddr_data", Alts: []alt{
+	{Vals: []uint64{0x1}, Type: &zt31, Min: 1},
+	{Vals: []uint64{0x2}, Type: &zt34, Min: 14},
+	{Vals: []uint64{0xa}, Type: &zt39, Min: 22},
+	{Vals: []uint64{0x10}, Type: &zt42, Min: 10},
+	{Vals: []uint64{0x11}, Type: &zt48, Min: 18},
+	{Vals: []uint64{0x28}, Type: &zt52, Min: 14},
+	{Vals: []uint64{0x4}, Type: &zt54, Min: 14},
+	{Vals: []uint64{0x2a}, Type: &zt56, Min: 10},
+	{Vals: []uint64{0x27}, Type: &zt58, Min: 14},
+	{Vals: []uint64{0x2c}, Type: &zt60, Min: 14},
+}, Else: &zt62}
+
+var zstruct_sockaddr_any = structure{Name: "sockaddr_any", Size: [3]uint16{28, 28, 28}, Packed: true, Fields: []field{
+	{Name: "sa_family", Type: &zt29, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt63, Attr: 128, Off: [3]uint16{2, 2, 2}},
+}}
 
 var zcall_connect = call{Name: "connect", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uservaddr", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "uservaddr", Type: &zt64, Reg: 1, Reg32: 1},
 	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_accept = call{Name: "accept", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
+	{Name: "upeer_sockaddr", Type: &zt65, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt66, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x40, Defer: 1}
+
+var zunion_msg_data = union{Name: "msg_data", Alts: []alt{
+	{Vals: []uint64{0x0}, Type: &zt67},
+}, Else: &zt67}
+
+var zset_msg_flags = set{Name: "msg_flags", Unknown: "MSG_???", Vals: []val{
+	{"MSG_OOB", 0x1, 0x1},
+	{"MSG_PEEK", 0x2, 0x2},
+	{"MSG_DONTROUTE", 0x4, 0x4},
+	{"MSG_CTRUNC", 0x8, 0x8},
+	{"MSG_PROBE", 0x10, 0x10},
+	{"MSG_TRUNC", 0x20, 0x20},
+	{"MSG_DONTWAIT", 0x40, 0x40},
+	{"MSG_EOR", 0x80, 0x80},
+	{"MSG_WAITALL", 0x100, 0x100},
+	{"MSG_FIN", 0x200, 0x200},
+	{"MSG_SYN", 0x400, 0x400},
+	{"MSG_CONFIRM", 0x800, 0x800},
+	{"MSG_RST", 0x1000, 0x1000},
+	{"MSG_ERRQUEUE", 0x2000, 0x2000},
+	{"MSG_NOSIGNAL", 0x4000, 0x4000},
+	{"MSG_MORE", 0x8000, 0x8000},
+	{"MSG_WAITFORONE", 0x10000, 0x10000},
+	{"MSG_SENDPAGE_NOTLAST", 0x20000, 0x20000},
+	{"MSG_BATCH", 0x40000, 0x40000},
+	{"MSG_NO_SHARED_FRAGS", 0x80000, 0x80000},
+	{"MSG_ZEROCOPY", 0x4000000, 0x4000000},
+	{"MSG_SOCK_DEVMEM", 0x2000000, 0x2000000},
+	{"MSG_FASTOPEN", 0x20000000, 0x20000000},
+	{"MSG_CMSG_CLOEXEC", 0x40000000, 0x40000000},
+	{"MSG_CMSG_COMPAT", 0x80000000, 0x80000000},
+}}
 
 var zcall_sendto = call{Name: "sendto", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buff", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "buff", Type: &zt68, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt69, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt70, Reg: 4, Reg32: 4},
 	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
+}, Ret: &zt2, Class: 0x40, Defer: 6}
 
 var zcall_recvfrom = call{Name: "recvfrom", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "ubuf", Type: &zt71, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
+	{Name: "flags", Type: &zt69, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt72, Reg: 4, Reg32: 4},
+	{Name: "addr_len", Type: &zt66, Reg: 5, Reg32: 5},
+}, Ret: &zt2, Class: 0x40, Defer: 1}
+
+var zstruct_msg_iov_in = structure{Name: "msg_iov_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "iov_base", Type: &zt74, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+}}
+
+var zset_cmsg_levels = set{Name: "cmsg_levels", Unknown: "SOL_???", Vals: []val{
+	{"SOL_IP", 0x0, 0x0},
+	{"SOL_SOCKET", 0x1, 0x1},
+	{"SOL_TCP", 0x6, 0x6},
+	{"SOL_UDP", 0x11, 0x11},
+	{"AF_VSOCK", 0x28, 0x28},
+	{"SOL_IPV6", 0x29, 0x29},
+	{"SOL_ICMPV6", 0x3a, 0x3a},
+	{"SOL_CAN_BASE", 0x64, 0x64},
+	{"SOL_CAN_RAW", 0x65, 0x65},
+	{"SOL_SCTP", 0x84, 0x84},
+	{"SOL_UDPLITE", 0x88, 0x88},
+	{"SOL_RAW", 0xff, 0xff},
+	{"SOL_IPX", 0x100, 0x100},
+	{"SOL_AX25", 0x101, 0x101},
+	{"SOL_ATALK", 0x102, 0x102},
+	{"SOL_NETROM", 0x103, 0x103},
+	{"SOL_ROSE", 0x104, 0x104},
+	{"SOL_DECNET", 0x105, 0x105},
+	{"SOL_X25", 0x106, 0x106},
+	{"SOL_PACKET", 0x107, 0x107},
+	{"SOL_ATM", 0x108, 0x108},
+	{"SOL_AAL", 0x109, 0x109},
+	{"SOL_IRDA", 0x10a, 0x10a},
+	{"SOL_NETBEUI", 0x10b, 0x10b},
+	{"SOL_LLC", 0x10c, 0x10c},
+	{"SOL_DCCP", 0x10d, 0x10d},
+	{"SOL_NETLINK", 0x10e, 0x10e},
+	{"SOL_TIPC", 0x10f, 0x10f},
+	{"SOL_RXRPC", 0x110, 0x110},
+	{"SOL_PPPOL2TP", 0x111, 0x111},
+	{"SOL_BLUETOOTH", 0x112, 0x112},
+	{"SOL_PNPIPE", 0x113, 0x113},
+	{"SOL_RDS", 0x114, 0x114},
+	{"SOL_IUCV", 0x115, 0x115},
+	{"SOL_CAIF", 0x116, 0x116},
+	{"SOL_ALG", 0x117, 0x117},
+	{"SOL_NFC", 0x118, 0x118},
+	{"SOL_KCM", 0x119, 0x119},
+	{"SOL_TLS", 0x11a, 0x11a},
+	{"SOL_XDP", 0x11b, 0x11b},
+	{"SOL_MPTCP", 0x11c, 0x11c},
+	{"SOL_MCTP", 0x11d, 0x11d},
+	{"SOL_SMC", 0x11e, 0x11e},
+	{"SOL_VSOCK", 0x11f, 0x11f},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43}}
+
+var zset_cmsg_ip_types = set{Name: "cmsg_ip_types", Unknown: "IP_???", Vals: []val{
+	{"IP_TOS", 0x1, 0x1},
+	{"IP_TTL", 0x2, 0x2},
+	{"SCM_SECURITY", 0x3, 0x3},
+	{"IP_RECVOPTS", 0x6, 0x6},
+	{"IP_RETOPTS", 0x7, 0x7},
+	{"IP_PKTINFO", 0x8, 0x8},
+	{"IP_RECVERR", 0xb, 0xb},
+	{"IP_ORIGDSTADDR", 0x14, 0x14},
+	{"IP_CHECKSUM", 0x17, 0x17},
+}}
+
+var zset_cmsg_socket_types = set{Name: "cmsg_socket_types", Unknown: "SCM_???", Vals: []val{
+	{"SCM_RIGHTS", 0x1, 0x1},
+	{"SCM_CREDENTIALS", 0x2, 0x2},
+	{"SCM_SECURITY", 0x3, 0x3},
+	{"SCM_PIDFD", 0x4, 0x4},
+	{"SO_TIMESTAMP_OLD", 0x1d, 0x1d},
+	{"SO_TIMESTAMPNS_OLD", 0x23, 0x23},
+	{"SO_TIMESTAMPING_OLD", 0x25, 0x25},
+	{"SO_WIFI_STATUS", 0x29, 0x29},
+	{"SCM_TIMESTAMPING_OPT_STATS", 0x36, 0x36},
+	{"SCM_TIMESTAMPING_PKTINFO", 0x3a, 0x3a},
+	{"SO_TXTIME", 0x3d, 0x3d},
+	{"SO_TIMESTAMP_NEW", 0x3f, 0x3f},
+	{"SO_TIMESTAMPNS_NEW", 0x40, 0x40},
+	{"SO_TIMESTAMPING_NEW", 0x41, 0x41},
+}}
+
+var zunion_cmsg_type = union{Name: "cmsg_type", Alts: []alt{
+	{Vals: []uint64{0x0}, Type: &zt78},
+	{Vals: []uint64{0x1}, Type: &zt79},
+}, Else: &zt10}
+
+var zstruct_ucred = structure{Name: "ucred", Size: [3]uint16{12, 12, 12}, Fields: []field{
+	{Name: "pid", Type: &zt82, Off: [3]uint16{0, 0, 0}},
+	{Name: "uid", Type: &zt83, Off: [3]uint16{4, 4, 4}},
+	{Name: "gid", Type: &zt83, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zstruct_timeval = structure{Name: "timeval", Size: [3]uint16{16, 8, 16}, Fields: []field{
+	{Name: "tv_sec", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_usec", Type: &zt86, Off: [3]uint16{8, 4, 8}},
+}}
+
+var zstruct_timespec = structure{Name: "timespec", Size: [3]uint16{16, 8, 16}, Fields: []field{
+	{Name: "tv_sec", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_nsec", Type: &zt86, Off: [3]uint16{8, 4, 8}},
+}}
+
+var zstruct_in_pktinfo = structure{Name: "in_pktinfo", Size: [3]uint16{12, 12, 12}, Fields: []field{
+	{Name: "ipi_ifindex", Type: &zt37, Off: [3]uint16{0, 0, 0}},
+	{Name: "ipi_spec_dst", Type: &zt33, Off: [3]uint16{4, 4, 4}},
+	{Name: "ipi_addr", Type: &zt33, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zstruct_sock_extended_err = structure{Name: "sock_extended_err", Size: [3]uint16{44, 44, 44}, Fields: []field{
+	{Name: "ee_errno", Type: &zt27, Off: [3]uint16{0, 0, 0}},
+	{Name: "ee_origin", Type: &zt45, Off: [3]uint16{4, 4, 4}},
+	{Name: "ee_type", Type: &zt45, Off: [3]uint16{5, 5, 5}},
+	{Name: "ee_code", Type: &zt45, Off: [3]uint16{6, 6, 6}},
+	{Name: "ee_pad", Type: &zt93, Off: [3]uint16{7, 7, 7}},
+	{Name: "ee_info", Type: &zt27, Off: [3]uint16{8, 8, 8}},
+	{Name: "ee_data", Type: &zt27, Off: [3]uint16{12, 12, 12}},
+	{Name: "offender", Type: &zt94, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zunion_cmsg_data = union{Name: "cmsg_data", Alts: []alt{
+	{Vals: []uint64{0x10001}, Type: &zt81},
+	{Vals: []uint64{0x10002}, Type: &zt84, Min: 12},
+	{Vals: []uint64{0x10003}, Type: &zt61},
+	{Vals: []uint64{0x10004}, Type: &zt85, Min: 4},
+	{Vals: []uint64{0x1001d, 0x1003f}, Type: &zt87, Min: 16},
+	{Vals: []uint64{0x10023, 0x10040}, Type: &zt88, Min: 16},
+	{Vals: []uint64{0x10025, 0x10041}, Type: &zt89, Min: 48},
+	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt90},
+	{Vals: []uint64{0x2, 0x17}, Type: &zt91},
+	{Vals: []uint64{0x3}, Type: &zt61},
+	{Vals: []uint64{0x8}, Type: &zt92, Min: 12},
+	{Vals: []uint64{0xb}, Type: &zt95, Min: 32},
+	{Vals: []uint64{0x14}, Type: &zt94, Min: 16},
+}}
+
+var zstruct_cmsg = structure{Name: "cmsg", Size: [3]uint16{64, 56, 64}, Fields: []field{
+	{Name: "cmsg_len", Type: &zt2, Off: [3]uint16{0, 0, 0}},
+	{Name: "cmsg_level", Type: &zt77, Off: [3]uint16{8, 4, 4}},
+	{Name: "cmsg_type", Type: &zt80, Off: [3]uint16{12, 8, 8}},
+	{Name: "cmsg_data", Type: &zt96, Off: [3]uint16{16, 12, 16}},
+}}
+
+var zstruct_msghdr_in = structure{Name: "msghdr_in", Size: [3]uint16{56, 28, 28}, Fields: []field{
+	{Name: "msg_name", Type: &zt73, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_namelen", Type: &zt7, Off: [3]uint16{8, 4, 4}},
+	{Name: "msg_iov", Type: &zt76, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iovlen", Type: &zt2, Off: [3]uint16{24, 12, 12}},
+	{Name: "msg_control", Type: &zt98, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_controllen", Type: &zt2, Off: [3]uint16{40, 20, 20}},
+	{Name: "msg_flags", Type: &zt69, Off: [3]uint16{48, 24, 24}},
+}}
 
 var zcall_sendmsg = call{Name: "sendmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
+	{Name: "msg", Type: &zt99, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt69, Reg: 2, Reg32: 2},
+}, Ret: &zt2, Class: 0x40, Defer: 3}
+
+var zstruct_msg_iov_out = structure{Name: "msg_iov_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "iov_base", Type: &zt101, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+}}
+
+var zstruct_msghdr_out = structure{Name: "msghdr_out", Size: [3]uint16{56, 28, 28}, Fields: []field{
+	{Name: "msg_name", Type: &zt100, Attr: 512, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_namelen", Type: &zt7, Attr: 256, Off: [3]uint16{8, 4, 4}},
+	{Name: "msg_iov", Type: &zt103, Attr: 512, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iovlen", Type: &zt2, Attr: 512, Off: [3]uint16{24, 12, 12}},
+	{Name: "msg_control", Type: &zt104, Attr: 512, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_controllen", Type: &zt2, Attr: 512, Off: [3]uint16{40, 20, 20}},
+	{Name: "msg_flags", Type: &zt69, Attr: 512, Off: [3]uint16{48, 24, 24}},
+}}
 
 var zcall_recvmsg = call{Name: "recvmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
+	{Name: "msg", Type: &zt105, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt69, Reg: 2, Reg32: 2},
+}, Ret: &zt2, Class: 0x40, Defer: 1}
+
+var zset_shutdown_modes = set{Name: "shutdown_modes", Unknown: "SHUT_???", Vals: []val{
+	{"SHUT_RD", 0x0, 0x0},
+	{"SHUT_WR", 0x1, 0x1},
+	{"SHUT_RDWR", 0x2, 0x2},
+}}
 
 var zcall_shutdown = call{Name: "shutdown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "how", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
+	{Name: "how", Type: &zt106, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x40, Defer: 2}
 
 var zcall_bind = call{Name: "bind", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "umyaddr", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "umyaddr", Type: &zt64, Reg: 1, Reg32: 1},
 	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_listen = call{Name: "listen", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "backlog", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
+}, Ret: &zt7, Class: 0x40, Defer: 2}
 
 var zcall_getsockname = call{Name: "getsockname", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
+	{Name: "usockaddr", Type: &zt65, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt66, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_getpeername = call{Name: "getpeername", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
+	{Name: "usockaddr", Type: &zt65, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt66, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_socketpair = call{Name: "socketpair", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "usockvec", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
+	{Name: "family", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt14, Reg: 1, Reg32: 1},
+	{Name: "protocol", Type: &zt27, Reg: 2, Reg32: 2},
+	{Name: "usockvec", Type: &zt107, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_setsockopt = call{Name: "setsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -1988,14 +2906,14 @@ var zcall_exit = call{Name: "exit", Args: []field{
 }, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
 
 var zcall_wait4 = call{Name: "wait4", Args: []field{
-	{Name: "upid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "stat_addr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "ru", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x8, Defer: 4, Derived: true}
 
 var zcall_kill = call{Name: "kill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
 
@@ -2224,8 +3142,8 @@ var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt9, Class: 0x1
 var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
 
 var zcall_setpgid = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pgid", Type: &zt82, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_getppid = call{Name: "getppid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
@@ -2279,7 +3197,7 @@ var zcall_getresgid = call{Name: "getresgid", Args: []field{
 }, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
 
 var zcall_getpgid = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_setfsuid = call{Name: "setfsuid", Args: []field{
@@ -2291,7 +3209,7 @@ var zcall_setfsgid = call{Name: "setfsgid", Args: []field{
 }, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
 
 var zcall_getsid = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_capget = call{Name: "capget", Args: []field{
@@ -2317,7 +3235,7 @@ var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 }, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
 
 var zcall_rt_sigqueueinfo = call{Name: "rt_sigqueueinfo", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "uinfo", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
@@ -2384,23 +3302,23 @@ var zcall_setpriority = call{Name: "setpriority", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_setparam = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_getparam = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_max = call{Name: "sched_get_priority_max", Args: []field{
@@ -2412,7 +3330,7 @@ var zcall_sched_get_priority_min = call{Name: "sched_get_priority_min", Args: []
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
@@ -2673,7 +3591,7 @@ var zcall_fremovexattr = call{Name: "fremovexattr", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_tkill = call{Name: "tkill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
 
@@ -2691,13 +3609,13 @@ var zcall_futex = call{Name: "futex", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
@@ -2864,8 +3782,8 @@ var zcall_epoll_ctl = call{Name: "epoll_ctl", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_tgkill = call{Name: "tgkill", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "tgid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
 
@@ -2946,7 +3864,7 @@ var zcall_kexec_load = call{Name: "kexec_load", Args: []field{
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "upid", Type: &zt82, Reg: 1, Reg32: 1},
 	{Name: "infop", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "options", Type: &zt7, Reg: 3, Reg32: 3},
 	{Name: "ru", Type: &zt8, Reg: 4, Reg32: 4},
@@ -3000,7 +3918,7 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "old_nodes", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "new_nodes", Type: &zt8, Reg: 3, Reg32: 3},
@@ -3156,7 +4074,7 @@ var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "pages", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "nodes", Type: &zt8, Reg: 3, Reg32: 3},
@@ -3214,12 +4132,17 @@ var zcall_timerfd_gettime = call{Name: "timerfd_gettime", Args: []field{
 	{Name: "otmr", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
+var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
+	{"SOCK_CLOEXEC", 0x80000, 0x80000},
+	{"SOCK_NONBLOCK", 0x800, 0x800},
+}}
+
 var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
+	{Name: "upeer_sockaddr", Type: &zt65, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt66, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt108, Reg: 3, Reg32: 3},
+}, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -3269,27 +4192,32 @@ var zcall_pwritev = call{Name: "pwritev", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_rt_tgsigqueueinfo = call{Name: "rt_tgsigqueueinfo", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "tgid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "uinfo", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x18, Defer: 4, Derived: true}
 
 var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
 	{Name: "attr_uptr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
+var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
+	{Name: "msg_hdr", Type: &zt109, Attr: 512, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_len", Type: &zt27, Attr: 512, Off: [3]uint16{56, 28, 28}},
+}}
+
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
+	{Name: "mmsg", Type: &zt111, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt27, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt69, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt112, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_fanotify_init = call{Name: "fanotify_init", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
@@ -3305,7 +4233,7 @@ var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "resource", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "new_rlim", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "old_rlim", Type: &zt8, Reg: 3, Reg32: 3},
@@ -3334,12 +4262,17 @@ var zcall_syncfs = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
+var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
+	{Name: "msg_hdr", Type: &zt113, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_len", Type: &zt27, Attr: 512, Off: [3]uint16{56, 28, 28}},
+}}
+
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
+	{Name: "mmsg", Type: &zt115, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt27, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt69, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -3353,7 +4286,7 @@ var zcall_getcpu = call{Name: "getcpu", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
@@ -3362,7 +4295,7 @@ var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
@@ -3371,8 +4304,8 @@ var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
-	{Name: "pid1", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid2", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "pid1", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid2", Type: &zt82, Reg: 1, Reg32: 1},
 	{Name: "type", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "idx1", Type: &zt11, Reg: 3, Reg32: 3},
 	{Name: "idx2", Type: &zt11, Reg: 4, Reg32: 4},
@@ -3385,13 +4318,13 @@ var zcall_finit_module = call{Name: "finit_module", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
@@ -3599,7 +4532,7 @@ var zcall_fspick = call{Name: "fspick", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
@@ -3866,7 +4799,7 @@ var zcall_exit_2 = call{Name: "exit", Args: []field{
 var zcall_fork_2 = call{Name: "fork", Args: []field{}, Ret: &zt9, Class: 0x8, Defer: 0, Derived: true}
 
 var zcall_waitpid = call{Name: "waitpid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "stat_addr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x8, Defer: 3, Derived: true}
@@ -3994,7 +4927,7 @@ var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt9, Class: 0x0, De
 var zcall_sync_2 = call{Name: "sync", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_kill_2 = call{Name: "kill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
 
@@ -4071,8 +5004,8 @@ var zcall_fcntl_2 = call{Name: "fcntl", Args: []field{
 var zcall_mpx = call{Name: "mpx", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setpgid_2 = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pgid", Type: &zt82, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_ulimit = call{Name: "ulimit", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
@@ -4341,7 +5274,7 @@ var zcall_vm86old = call{Name: "vm86old", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_wait4_2 = call{Name: "wait4", Args: []field{
-	{Name: "upid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "stat_addr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "ru", Type: &zt8, Reg: 3, Reg32: 3},
@@ -4437,7 +5370,7 @@ var zcall_quotactl_2 = call{Name: "quotactl", Args: []field{
 }, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_getpgid_2 = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_fchdir_2 = call{Name: "fchdir", Args: []field{
@@ -4515,7 +5448,7 @@ var zcall_writev_2 = call{Name: "writev", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_getsid_2 = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_fdatasync_2 = call{Name: "fdatasync", Args: []field{
@@ -4543,23 +5476,23 @@ var zcall_mlockall_2 = call{Name: "mlockall", Args: []field{
 var zcall_munlockall_2 = call{Name: "munlockall", Args: []field{}, Ret: &zt9, Class: 0x4, Defer: 0, Derived: true}
 
 var zcall_sched_setparam_2 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_getparam_2 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler_2 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler_2 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_yield_2 = call{Name: "sched_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
@@ -4573,7 +5506,7 @@ var zcall_sched_get_priority_min_2 = call{Name: "sched_get_priority_min", Args: 
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval_2 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
@@ -4676,7 +5609,7 @@ var zcall_rt_sigtimedwait_2 = call{Name: "rt_sigtimedwait", Args: []field{
 }, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
 
 var zcall_rt_sigqueueinfo_2 = call{Name: "rt_sigqueueinfo", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "uinfo", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
@@ -4982,7 +5915,7 @@ var zcall_fremovexattr_2 = call{Name: "fremovexattr", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_tkill_2 = call{Name: "tkill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
 
@@ -5003,13 +5936,13 @@ var zcall_futex_2 = call{Name: "futex", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_sched_setaffinity_2 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity_2 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
@@ -5159,8 +6092,8 @@ var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 }, Ret: &zt9, Class: 0xc002, Defer: 3, Derived: true}
 
 var zcall_tgkill_2 = call{Name: "tgkill", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "tgid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
 
@@ -5250,7 +6183,7 @@ var zcall_kexec_load_2 = call{Name: "kexec_load", Args: []field{
 
 var zcall_waitid_2 = call{Name: "waitid", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "upid", Type: &zt82, Reg: 1, Reg32: 1},
 	{Name: "infop", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "options", Type: &zt7, Reg: 3, Reg32: 3},
 	{Name: "ru", Type: &zt8, Reg: 4, Reg32: 4},
@@ -5304,7 +6237,7 @@ var zcall_inotify_rm_watch_2 = call{Name: "inotify_rm_watch", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_migrate_pages_2 = call{Name: "migrate_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "old_nodes", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "new_nodes", Type: &zt8, Reg: 3, Reg32: 3},
@@ -5453,7 +6386,7 @@ var zcall_vmsplice_2 = call{Name: "vmsplice", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_move_pages_2 = call{Name: "move_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "pages", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "nodes", Type: &zt8, Reg: 3, Reg32: 3},
@@ -5565,27 +6498,19 @@ var zcall_pwritev_2 = call{Name: "pwritev", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_rt_tgsigqueueinfo_2 = call{Name: "rt_tgsigqueueinfo", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "tgid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "uinfo", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x18, Defer: 4, Derived: true}
 
 var zcall_perf_event_open_2 = call{Name: "perf_event_open", Args: []field{
 	{Name: "attr_uptr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_recvmmsg_2 = call{Name: "recvmmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
 
 var zcall_fanotify_init_2 = call{Name: "fanotify_init", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
@@ -5601,7 +6526,7 @@ var zcall_fanotify_mark_2 = call{Name: "fanotify_mark", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_prlimit64_2 = call{Name: "prlimit64", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "resource", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "new_rlim", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "old_rlim", Type: &zt8, Reg: 3, Reg32: 3},
@@ -5630,20 +6555,13 @@ var zcall_syncfs_2 = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
-var zcall_sendmmsg_2 = call{Name: "sendmmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
 var zcall_setns_2 = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_process_vm_readv_2 = call{Name: "process_vm_readv", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
@@ -5652,7 +6570,7 @@ var zcall_process_vm_readv_2 = call{Name: "process_vm_readv", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_process_vm_writev_2 = call{Name: "process_vm_writev", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
@@ -5661,8 +6579,8 @@ var zcall_process_vm_writev_2 = call{Name: "process_vm_writev", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_kcmp_2 = call{Name: "kcmp", Args: []field{
-	{Name: "pid1", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid2", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "pid1", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid2", Type: &zt82, Reg: 1, Reg32: 1},
 	{Name: "type", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "idx1", Type: &zt11, Reg: 3, Reg32: 3},
 	{Name: "idx2", Type: &zt11, Reg: 4, Reg32: 4},
@@ -5675,13 +6593,13 @@ var zcall_finit_module_2 = call{Name: "finit_module", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr_2 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr_2 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
@@ -5726,43 +6644,6 @@ var zcall_execveat_2 = call{Name: "execveat", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0xb, Defer: 5, Derived: true}
 
-var zcall_socket_2 = call{Name: "socket", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_socketpair_2 = call{Name: "socketpair", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "usockvec", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
-var zcall_bind_2 = call{Name: "bind", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "umyaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_connect_2 = call{Name: "connect", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uservaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_listen_2 = call{Name: "listen", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "backlog", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
-
-var zcall_accept4_2 = call{Name: "accept4", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
 var zcall_getsockopt_2 = call{Name: "getsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
@@ -5778,53 +6659,6 @@ var zcall_setsockopt_2 = call{Name: "setsockopt", Args: []field{
 	{Name: "optval", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_getsockname_2 = call{Name: "getsockname", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_getpeername_2 = call{Name: "getpeername", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_sendto_2 = call{Name: "sendto", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buff", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
-
-var zcall_sendmsg_2 = call{Name: "sendmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_recvfrom_2 = call{Name: "recvfrom", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
-
-var zcall_recvmsg_2 = call{Name: "recvmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_shutdown_2 = call{Name: "shutdown", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "how", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
 
 var zcall_userfaultfd_2 = call{Name: "userfaultfd", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
@@ -6107,7 +6941,7 @@ var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
@@ -6179,7 +7013,7 @@ var zcall_fspick_2 = call{Name: "fspick", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_pidfd_open_2 = call{Name: "pidfd_open", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
@@ -6612,68 +7446,6 @@ var zcall_sendfile_3 = call{Name: "sendfile", Args: []field{
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x42, Defer: 4, Derived: true}
 
-var zcall_socket_3 = call{Name: "socket", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_connect_3 = call{Name: "connect", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uservaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_accept_2 = call{Name: "accept", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_sendto_3 = call{Name: "sendto", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buff", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
-
-var zcall_shutdown_3 = call{Name: "shutdown", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "how", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
-
-var zcall_bind_3 = call{Name: "bind", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "umyaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_listen_3 = call{Name: "listen", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "backlog", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
-
-var zcall_getsockname_3 = call{Name: "getsockname", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_getpeername_3 = call{Name: "getpeername", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_socketpair_3 = call{Name: "socketpair", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "usockvec", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
 var zcall_clone_3 = call{Name: "clone", Args: []field{
 	{Name: "clone_flags", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "newsp", Type: &zt11, Reg: 1, Reg32: 1},
@@ -6691,14 +7463,14 @@ var zcall_exit_3 = call{Name: "exit", Args: []field{
 }, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
 
 var zcall_wait4_3 = call{Name: "wait4", Args: []field{
-	{Name: "upid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "stat_addr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "ru", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x8, Defer: 4, Derived: true}
 
 var zcall_kill_3 = call{Name: "kill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
 
@@ -6920,8 +7692,8 @@ var zcall_geteuid_3 = call{Name: "geteuid", Args: []field{}, Ret: &zt9, Class: 0
 var zcall_getegid_3 = call{Name: "getegid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
 
 var zcall_setpgid_3 = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pgid", Type: &zt82, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_getppid_3 = call{Name: "getppid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
@@ -6975,7 +7747,7 @@ var zcall_getresgid_3 = call{Name: "getresgid", Args: []field{
 }, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
 
 var zcall_getpgid_3 = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_setfsuid_3 = call{Name: "setfsuid", Args: []field{
@@ -6987,7 +7759,7 @@ var zcall_setfsgid_3 = call{Name: "setfsgid", Args: []field{
 }, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
 
 var zcall_getsid_3 = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_capget_3 = call{Name: "capget", Args: []field{
@@ -7053,23 +7825,23 @@ var zcall_setpriority_3 = call{Name: "setpriority", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_setparam_3 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_getparam_3 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler_3 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler_3 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_max_3 = call{Name: "sched_get_priority_max", Args: []field{
@@ -7081,7 +7853,7 @@ var zcall_sched_get_priority_min_3 = call{Name: "sched_get_priority_min", Args: 
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval_3 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
@@ -7315,7 +8087,7 @@ var zcall_fremovexattr_3 = call{Name: "fremovexattr", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_tkill_3 = call{Name: "tkill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
 
@@ -7333,13 +8105,13 @@ var zcall_futex_3 = call{Name: "futex", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_sched_setaffinity_3 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity_3 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
@@ -7467,8 +8239,8 @@ var zcall_epoll_ctl_3 = call{Name: "epoll_ctl", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_tgkill_3 = call{Name: "tgkill", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "tgid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
 
@@ -7581,7 +8353,7 @@ var zcall_inotify_rm_watch_3 = call{Name: "inotify_rm_watch", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_migrate_pages_3 = call{Name: "migrate_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "old_nodes", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "new_nodes", Type: &zt8, Reg: 3, Reg32: 3},
@@ -7761,13 +8533,6 @@ var zcall_timerfd_gettime_3 = call{Name: "timerfd_gettime", Args: []field{
 	{Name: "otmr", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_accept4_3 = call{Name: "accept4", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
 var zcall_signalfd4_3 = call{Name: "signalfd4", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "user_mask", Type: &zt8, Reg: 1, Reg32: 1},
@@ -7801,7 +8566,7 @@ var zcall_inotify_init1_3 = call{Name: "inotify_init1", Args: []field{
 
 var zcall_perf_event_open_3 = call{Name: "perf_event_open", Args: []field{
 	{Name: "attr_uptr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
@@ -7821,7 +8586,7 @@ var zcall_fanotify_mark_3 = call{Name: "fanotify_mark", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_prlimit64_3 = call{Name: "prlimit64", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "resource", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "new_rlim", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "old_rlim", Type: &zt8, Reg: 3, Reg32: 3},
@@ -7862,8 +8627,8 @@ var zcall_getcpu_3 = call{Name: "getcpu", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_kcmp_3 = call{Name: "kcmp", Args: []field{
-	{Name: "pid1", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid2", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "pid1", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid2", Type: &zt82, Reg: 1, Reg32: 1},
 	{Name: "type", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "idx1", Type: &zt11, Reg: 3, Reg32: 3},
 	{Name: "idx2", Type: &zt11, Reg: 4, Reg32: 4},
@@ -7876,13 +8641,13 @@ var zcall_finit_module_3 = call{Name: "finit_module", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr_3 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr_3 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
@@ -8060,7 +8825,7 @@ var zcall_fspick_3 = call{Name: "fspick", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_pidfd_open_3 = call{Name: "pidfd_open", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
@@ -8339,27 +9104,6 @@ var zcall_writev_3 = call{Name: "writev", Args: []field{
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_recvfrom_3 = call{Name: "recvfrom", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
-
-var zcall_sendmsg_3 = call{Name: "sendmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_recvmsg_3 = call{Name: "recvmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
 var zcall_execve_3 = call{Name: "execve", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "argv", Type: &zt8, Reg: 1, Reg32: 1},
@@ -8386,7 +9130,7 @@ var zcall_rt_sigtimedwait_3 = call{Name: "rt_sigtimedwait", Args: []field{
 }, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
 
 var zcall_rt_sigqueueinfo_3 = call{Name: "rt_sigqueueinfo", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "uinfo", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
@@ -8416,7 +9160,7 @@ var zcall_kexec_load_3 = call{Name: "kexec_load", Args: []field{
 
 var zcall_waitid_3 = call{Name: "waitid", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "upid", Type: &zt82, Reg: 1, Reg32: 1},
 	{Name: "infop", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "options", Type: &zt7, Reg: 3, Reg32: 3},
 	{Name: "ru", Type: &zt8, Reg: 4, Reg32: 4},
@@ -8441,7 +9185,7 @@ var zcall_vmsplice_3 = call{Name: "vmsplice", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_move_pages_3 = call{Name: "move_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "pages", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "nodes", Type: &zt8, Reg: 3, Reg32: 3},
@@ -8466,29 +9210,14 @@ var zcall_pwritev_3 = call{Name: "pwritev", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_rt_tgsigqueueinfo_3 = call{Name: "rt_tgsigqueueinfo", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "tgid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "uinfo", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x18, Defer: 4, Derived: true}
 
-var zcall_recvmmsg_3 = call{Name: "recvmmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_sendmmsg_3 = call{Name: "sendmmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
 var zcall_process_vm_readv_3 = call{Name: "process_vm_readv", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
@@ -8497,7 +9226,7 @@ var zcall_process_vm_readv_3 = call{Name: "process_vm_readv", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_process_vm_writev_3 = call{Name: "process_vm_writev", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
@@ -9098,7 +9827,7 @@ var zcall_exit_group_4 = call{Name: "exit_group", Args: []field{
 
 var zcall_waitid_4 = call{Name: "waitid", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "upid", Type: &zt82, Reg: 1, Reg32: 1},
 	{Name: "infop", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "options", Type: &zt7, Reg: 3, Reg32: 3},
 	{Name: "ru", Type: &zt8, Reg: 4, Reg32: 4},
@@ -9228,33 +9957,33 @@ var zcall_ptrace_4 = call{Name: "ptrace", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_sched_setparam_4 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler_4 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler_4 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_getparam_4 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setaffinity_4 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity_4 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
@@ -9270,25 +9999,25 @@ var zcall_sched_get_priority_min_4 = call{Name: "sched_get_priority_min", Args: 
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval_4 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_restart_syscall_4 = call{Name: "restart_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_kill_4 = call{Name: "kill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
 
 var zcall_tkill_4 = call{Name: "tkill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
 
 var zcall_tgkill_4 = call{Name: "tgkill", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "tgid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
 
@@ -9329,7 +10058,7 @@ var zcall_rt_sigtimedwait_4 = call{Name: "rt_sigtimedwait", Args: []field{
 }, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
 
 var zcall_rt_sigqueueinfo_4 = call{Name: "rt_sigqueueinfo", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "uinfo", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
@@ -9409,16 +10138,16 @@ var zcall_times_4 = call{Name: "times", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_setpgid_4 = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pgid", Type: &zt82, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_getpgid_4 = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_getsid_4 = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_setsid_4 = call{Name: "setsid", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
@@ -9624,72 +10353,6 @@ var zcall_shmdt_4 = call{Name: "shmdt", Args: []field{
 	{Name: "shmaddr", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x24, Defer: 1, Derived: true}
 
-var zcall_socket_4 = call{Name: "socket", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_socketpair_4 = call{Name: "socketpair", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "usockvec", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
-var zcall_bind_4 = call{Name: "bind", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "umyaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_listen_4 = call{Name: "listen", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "backlog", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
-
-var zcall_accept_3 = call{Name: "accept", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_connect_4 = call{Name: "connect", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uservaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_getsockname_4 = call{Name: "getsockname", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_getpeername_4 = call{Name: "getpeername", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_sendto_4 = call{Name: "sendto", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buff", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
-
-var zcall_recvfrom_4 = call{Name: "recvfrom", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
-
 var zcall_setsockopt_4 = call{Name: "setsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
@@ -9705,23 +10368,6 @@ var zcall_getsockopt_4 = call{Name: "getsockopt", Args: []field{
 	{Name: "optval", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt8, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_shutdown_4 = call{Name: "shutdown", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "how", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
-
-var zcall_sendmsg_4 = call{Name: "sendmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_recvmsg_4 = call{Name: "recvmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
 
 var zcall_readahead_4 = call{Name: "readahead", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -9880,14 +10526,14 @@ var zcall_set_mempolicy_4 = call{Name: "set_mempolicy", Args: []field{
 }, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
 
 var zcall_migrate_pages_4 = call{Name: "migrate_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "old_nodes", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "new_nodes", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
 
 var zcall_move_pages_4 = call{Name: "move_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "pages", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "nodes", Type: &zt8, Reg: 3, Reg32: 3},
@@ -9896,44 +10542,29 @@ var zcall_move_pages_4 = call{Name: "move_pages", Args: []field{
 }, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
 
 var zcall_rt_tgsigqueueinfo_4 = call{Name: "rt_tgsigqueueinfo", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "tgid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "uinfo", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x18, Defer: 4, Derived: true}
 
 var zcall_perf_event_open_4 = call{Name: "perf_event_open", Args: []field{
 	{Name: "attr_uptr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
-var zcall_accept4_4 = call{Name: "accept4", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
-var zcall_recvmmsg_4 = call{Name: "recvmmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
 var zcall_wait4_4 = call{Name: "wait4", Args: []field{
-	{Name: "upid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "stat_addr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "ru", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x8, Defer: 4, Derived: true}
 
 var zcall_prlimit64_4 = call{Name: "prlimit64", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "resource", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "new_rlim", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "old_rlim", Type: &zt8, Reg: 3, Reg32: 3},
@@ -9980,15 +10611,8 @@ var zcall_setns_4 = call{Name: "setns", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_sendmmsg_4 = call{Name: "sendmmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
 var zcall_process_vm_readv_4 = call{Name: "process_vm_readv", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
@@ -9997,7 +10621,7 @@ var zcall_process_vm_readv_4 = call{Name: "process_vm_readv", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_process_vm_writev_4 = call{Name: "process_vm_writev", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
@@ -10006,8 +10630,8 @@ var zcall_process_vm_writev_4 = call{Name: "process_vm_writev", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_kcmp_4 = call{Name: "kcmp", Args: []field{
-	{Name: "pid1", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid2", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "pid1", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid2", Type: &zt82, Reg: 1, Reg32: 1},
 	{Name: "type", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "idx1", Type: &zt11, Reg: 3, Reg32: 3},
 	{Name: "idx2", Type: &zt11, Reg: 4, Reg32: 4},
@@ -10020,13 +10644,13 @@ var zcall_finit_module_4 = call{Name: "finit_module", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr_4 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr_4 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
@@ -10230,7 +10854,7 @@ var zcall_fspick_4 = call{Name: "fspick", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_pidfd_open_4 = call{Name: "pidfd_open", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
@@ -10506,6 +11130,946 @@ var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
 	{"AT_RECURSIVE", 0x8000, 0x8000},
 }}
 
+var zset_hci_channels = set{Name: "hci_channels", Unknown: "HCI_CHANNEL_???", Vals: []val{
+	{"HCI_CHANNEL_RAW", 0x0, 0x0},
+	{"HCI_CHANNEL_USER", 0x1, 0x1},
+	{"HCI_CHANNEL_MONITOR", 0x2, 0x2},
+	{"HCI_CHANNEL_CONTROL", 0x3, 0x3},
+	{"HCI_CHANNEL_LOGGING", 0x4, 0x4},
+}}
+
+var zset_proto_inet6 = set{Name: "proto_inet6", Unknown: "IPPROTO_???", Vals: []val{
+	{"IPPROTO_IP", 0x0, 0x0},
+	{"IPPROTO_ICMP", 0x1, 0x1},
+	{"IPPROTO_IGMP", 0x2, 0x2},
+	{"IPPROTO_IPIP", 0x4, 0x4},
+	{"IPPROTO_TCP", 0x6, 0x6},
+	{"IPPROTO_EGP", 0x8, 0x8},
+	{"IPPROTO_PUP", 0xc, 0xc},
+	{"IPPROTO_UDP", 0x11, 0x11},
+	{"IPPROTO_IDP", 0x16, 0x16},
+	{"IPPROTO_TP", 0x1d, 0x1d},
+	{"IPPROTO_DCCP", 0x21, 0x21},
+	{"IPPROTO_IPV6", 0x29, 0x29},
+	{"IPPROTO_ROUTING", 0x2b, 0x2b},
+	{"IPPROTO_FRAGMENT", 0x2c, 0x2c},
+	{"IPPROTO_RSVP", 0x2e, 0x2e},
+	{"IPPROTO_GRE", 0x2f, 0x2f},
+	{"IPPROTO_ESP", 0x32, 0x32},
+	{"IPPROTO_AH", 0x33, 0x33},
+	{"IPPROTO_ICMPV6", 0x3a, 0x3a},
+	{"IPPROTO_NONE", 0x3b, 0x3b},
+	{"IPPROTO_DSTOPTS", 0x3c, 0x3c},
+	{"IPPROTO_MTP", 0x5c, 0x5c},
+	{"IPPROTO_BEETPH", 0x5e, 0x5e},
+	{"IPPROTO_ENCAP", 0x62, 0x62},
+	{"IPPROTO_PIM", 0x67, 0x67},
+	{"IPPROTO_COMP", 0x6c, 0x6c},
+	{"IPPROTO_L2TP", 0x73, 0x73},
+	{"IPPROTO_SCTP", 0x84, 0x84},
+	{"IPPROTO_MH", 0x87, 0x87},
+	{"IPPROTO_UDPLITE", 0x88, 0x88},
+	{"IPPROTO_MPLS", 0x89, 0x89},
+	{"IPPROTO_ETHERNET", 0x8f, 0x8f},
+	{"IPPROTO_RAW", 0xff, 0xff},
+	{"IPPROTO_MPTCP", 0x106, 0x106},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33}}
+
+var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
+	{"AF_UNSPEC", 0x0, 0x0},
+	{"AF_UNIX", 0x1, 0x1},
+	{"AF_INET", 0x2, 0x2},
+	{"AF_AX25", 0x3, 0x3},
+	{"AF_IPX", 0x4, 0x4},
+	{"AF_APPLETALK", 0x5, 0x5},
+	{"AF_NETROM", 0x6, 0x6},
+	{"AF_BRIDGE", 0x7, 0x7},
+	{"AF_ATMPVC", 0x8, 0x8},
+	{"AF_X25", 0x9, 0x9},
+	{"AF_INET6", 0xa, 0xa},
+	{"AF_ROSE", 0xb, 0xb},
+	{"AF_DECnet", 0xc, 0xc},
+	{"AF_NETBEUI", 0xd, 0xd},
+	{"AF_SECURITY", 0xe, 0xe},
+	{"AF_KEY", 0xf, 0xf},
+	{"AF_NETLINK", 0x10, 0x10},
+	{"AF_PACKET", 0x11, 0x11},
+	{"AF_ASH", 0x12, 0x12},
+	{"AF_ECONET", 0x13, 0x13},
+	{"AF_ATMSVC", 0x14, 0x14},
+	{"AF_RDS", 0x15, 0x15},
+	{"AF_SNA", 0x16, 0x16},
+	{"AF_IRDA", 0x17, 0x17},
+	{"AF_PPPOX", 0x18, 0x18},
+	{"AF_WANPIPE", 0x19, 0x19},
+	{"AF_LLC", 0x1a, 0x1a},
+	{"AF_IB", 0x1b, 0x1b},
+	{"AF_MPLS", 0x1c, 0x1c},
+	{"AF_CAN", 0x1d, 0x1d},
+	{"AF_TIPC", 0x1e, 0x1e},
+	{"AF_BLUETOOTH", 0x1f, 0x1f},
+	{"AF_IUCV", 0x20, 0x20},
+	{"AF_RXRPC", 0x21, 0x21},
+	{"AF_ISDN", 0x22, 0x22},
+	{"AF_PHONET", 0x23, 0x23},
+	{"AF_IEEE802154", 0x24, 0x24},
+	{"AF_CAIF", 0x25, 0x25},
+	{"AF_ALG", 0x26, 0x26},
+	{"AF_NFC", 0x27, 0x27},
+	{"AF_VSOCK", 0x28, 0x28},
+	{"AF_KCM", 0x29, 0x29},
+	{"AF_QIPCRTR", 0x2a, 0x2a},
+	{"AF_SMC", 0x2b, 0x2b},
+	{"AF_XDP", 0x2c, 0x2c},
+	{"AF_MCTP", 0x2d, 0x2d},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
+
+var zset_so_alg = set{Name: "so_alg", Unknown: "ALG_???", Vals: []val{
+	{"ALG_SET_KEY", 0x1, 0x1},
+	{"ALG_SET_IV", 0x2, 0x2},
+	{"ALG_SET_OP", 0x3, 0x3},
+	{"ALG_SET_AEAD_ASSOCLEN", 0x4, 0x4},
+	{"ALG_SET_AEAD_AUTHSIZE", 0x5, 0x5},
+	{"ALG_SET_DRBG_ENTROPY", 0x6, 0x6},
+}}
+
+var zset_so_ax25 = set{Name: "so_ax25", Unknown: "AX25_???", Vals: []val{
+	{"AX25_WINDOW", 0x1, 0x1},
+	{"AX25_T1", 0x2, 0x2},
+	{"AX25_N2", 0x3, 0x3},
+	{"AX25_T3", 0x4, 0x4},
+	{"AX25_T2", 0x5, 0x5},
+	{"AX25_BACKOFF", 0x6, 0x6},
+	{"AX25_EXTSEQ", 0x7, 0x7},
+	{"AX25_PIDINCL", 0x8, 0x8},
+	{"AX25_IDLE", 0x9, 0x9},
+	{"AX25_PACLEN", 0xa, 0xa},
+	{"AX25_IAMDIGI", 0xc, 0xc},
+	{"SO_BINDTODEVICE", 0x19, 0x19},
+}}
+
+var zset_so_bluetooth = set{Name: "so_bluetooth", Unknown: "BT_???", Vals: []val{
+	{"BT_SECURITY", 0x4, 0x4},
+	{"BT_DEFER_SETUP", 0x7, 0x7},
+	{"BT_FLUSHABLE", 0x8, 0x8},
+	{"BT_POWER", 0x9, 0x9},
+	{"BT_CHANNEL_POLICY", 0xa, 0xa},
+	{"BT_VOICE", 0xb, 0xb},
+	{"BT_SNDMTU", 0xc, 0xc},
+	{"BT_RCVMTU", 0xd, 0xd},
+}}
+
+var zset_so_caif = set{Name: "so_caif", Unknown: "CAIFSO_???", Vals: []val{
+	{"CAIFSO_LINK_SELECT", 0x7f, 0x7f},
+	{"CAIFSO_REQ_PARAM", 0x80, 0x80},
+	{"CAIFSO_RSP_PARAM", 0x81, 0x81},
+}}
+
+var zset_so_can_raw = set{Name: "so_can_raw", Unknown: "CAN_RAW_???", Vals: []val{
+	{"CAN_RAW_FILTER", 0x1, 0x1},
+	{"CAN_RAW_ERR_FILTER", 0x2, 0x2},
+	{"CAN_RAW_LOOPBACK", 0x3, 0x3},
+	{"CAN_RAW_RECV_OWN_MSGS", 0x4, 0x4},
+	{"CAN_RAW_FD_FRAMES", 0x5, 0x5},
+	{"CAN_RAW_JOIN_FILTERS", 0x6, 0x6},
+}}
+
+var zset_so_dccp = set{Name: "so_dccp", Unknown: "DCCP_SOCKOPT_???", Vals: []val{
+	{"DCCP_SOCKOPT_PACKET_SIZE", 0x1, 0x1},
+	{"DCCP_SOCKOPT_SERVICE", 0x2, 0x2},
+	{"DCCP_SOCKOPT_CHANGE_L", 0x3, 0x3},
+	{"DCCP_SOCKOPT_CHANGE_R", 0x4, 0x4},
+	{"DCCP_SOCKOPT_GET_CUR_MPS", 0x5, 0x5},
+	{"DCCP_SOCKOPT_SERVER_TIMEWAIT", 0x6, 0x6},
+	{"DCCP_SOCKOPT_SEND_CSCOV", 0xa, 0xa},
+	{"DCCP_SOCKOPT_RECV_CSCOV", 0xb, 0xb},
+	{"DCCP_SOCKOPT_AVAILABLE_CCIDS", 0xc, 0xc},
+	{"DCCP_SOCKOPT_CCID", 0xd, 0xd},
+	{"DCCP_SOCKOPT_TX_CCID", 0xe, 0xe},
+	{"DCCP_SOCKOPT_RX_CCID", 0xf, 0xf},
+	{"DCCP_SOCKOPT_QPOLICY_ID", 0x10, 0x10},
+	{"DCCP_SOCKOPT_QPOLICY_TXQLEN", 0x11, 0x11},
+	{"DCCP_SOCKOPT_CCID_RX_INFO", 0x80, 0x80},
+	{"DCCP_SOCKOPT_CCID_TX_INFO", 0xc0, 0xc0},
+}}
+
+var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
+	{"IP_TOS", 0x1, 0x1},
+	{"IP_TTL", 0x2, 0x2},
+	{"IP_HDRINCL", 0x3, 0x3},
+	{"IP_OPTIONS", 0x4, 0x4},
+	{"IP_ROUTER_ALERT", 0x5, 0x5},
+	{"IP_RECVOPTS", 0x6, 0x6},
+	{"IP_RETOPTS", 0x7, 0x7},
+	{"IP_PKTINFO", 0x8, 0x8},
+	{"IP_PKTOPTIONS", 0x9, 0x9},
+	{"IP_MTU_DISCOVER", 0xa, 0xa},
+	{"IP_RECVERR", 0xb, 0xb},
+	{"IP_RECVTTL", 0xc, 0xc},
+	{"IP_RECVTOS", 0xd, 0xd},
+	{"IP_MTU", 0xe, 0xe},
+	{"IP_FREEBIND", 0xf, 0xf},
+	{"IP_IPSEC_POLICY", 0x10, 0x10},
+	{"IP_XFRM_POLICY", 0x11, 0x11},
+	{"IP_PASSSEC", 0x12, 0x12},
+	{"IP_TRANSPARENT", 0x13, 0x13},
+	{"IP_ORIGDSTADDR", 0x14, 0x14},
+	{"IP_MINTTL", 0x15, 0x15},
+	{"IP_NODEFRAG", 0x16, 0x16},
+	{"IP_CHECKSUM", 0x17, 0x17},
+	{"IP_BIND_ADDRESS_NO_PORT", 0x18, 0x18},
+	{"IP_RECVFRAGSIZE", 0x19, 0x19},
+	{"IP_RECVERR_RFC4884", 0x1a, 0x1a},
+	{"IP_MULTICAST_IF", 0x20, 0x20},
+	{"IP_MULTICAST_TTL", 0x21, 0x21},
+	{"IP_MULTICAST_LOOP", 0x22, 0x22},
+	{"IP_ADD_MEMBERSHIP", 0x23, 0x23},
+	{"IP_DROP_MEMBERSHIP", 0x24, 0x24},
+	{"IP_UNBLOCK_SOURCE", 0x25, 0x25},
+	{"IP_BLOCK_SOURCE", 0x26, 0x26},
+	{"IP_ADD_SOURCE_MEMBERSHIP", 0x27, 0x27},
+	{"IP_DROP_SOURCE_MEMBERSHIP", 0x28, 0x28},
+	{"IP_MSFILTER", 0x29, 0x29},
+	{"MCAST_JOIN_GROUP", 0x2a, 0x2a},
+	{"MCAST_BLOCK_SOURCE", 0x2b, 0x2b},
+	{"MCAST_UNBLOCK_SOURCE", 0x2c, 0x2c},
+	{"MCAST_LEAVE_GROUP", 0x2d, 0x2d},
+	{"MCAST_JOIN_SOURCE_GROUP", 0x2e, 0x2e},
+	{"MCAST_LEAVE_SOURCE_GROUP", 0x2f, 0x2f},
+	{"MCAST_MSFILTER", 0x30, 0x30},
+	{"IP_MULTICAST_ALL", 0x31, 0x31},
+	{"IP_UNICAST_IF", 0x32, 0x32},
+	{"IP_LOCAL_PORT_RANGE", 0x33, 0x33},
+	{"IP_PROTOCOL", 0x34, 0x34},
+	{"IPT_SO_GET_INFO", 0x40, 0x40},
+	{"IPT_SO_GET_ENTRIES", 0x41, 0x41},
+	{"IPT_SO_GET_REVISION_MATCH", 0x42, 0x42},
+	{"IPT_SO_GET_REVISION_TARGET", 0x43, 0x43},
+	{"ARPT_SO_GET_INFO", 0x60, 0x60},
+	{"ARPT_SO_GET_ENTRIES", 0x61, 0x61},
+	{"ARPT_SO_GET_REVISION_TARGET", 0x63, 0x63},
+	{"EBT_SO_GET_INFO", 0x80, 0x80},
+	{"EBT_SO_GET_ENTRIES", 0x81, 0x81},
+	{"EBT_SO_GET_INIT_INFO", 0x82, 0x82},
+	{"EBT_SO_GET_INIT_ENTRIES", 0x83, 0x83},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57}}
+
+var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
+	{"IP_TOS", 0x1, 0x1},
+	{"IP_TTL", 0x2, 0x2},
+	{"IP_HDRINCL", 0x3, 0x3},
+	{"IP_OPTIONS", 0x4, 0x4},
+	{"IP_ROUTER_ALERT", 0x5, 0x5},
+	{"IP_RECVOPTS", 0x6, 0x6},
+	{"IP_RETOPTS", 0x7, 0x7},
+	{"IP_PKTINFO", 0x8, 0x8},
+	{"IP_PKTOPTIONS", 0x9, 0x9},
+	{"IP_MTU_DISCOVER", 0xa, 0xa},
+	{"IP_RECVERR", 0xb, 0xb},
+	{"IP_RECVTTL", 0xc, 0xc},
+	{"IP_RECVTOS", 0xd, 0xd},
+	{"IP_MTU", 0xe, 0xe},
+	{"IP_FREEBIND", 0xf, 0xf},
+	{"IP_IPSEC_POLICY", 0x10, 0x10},
+	{"IP_XFRM_POLICY", 0x11, 0x11},
+	{"IP_PASSSEC", 0x12, 0x12},
+	{"IP_TRANSPARENT", 0x13, 0x13},
+	{"IP_ORIGDSTADDR", 0x14, 0x14},
+	{"IP_MINTTL", 0x15, 0x15},
+	{"IP_NODEFRAG", 0x16, 0x16},
+	{"IP_CHECKSUM", 0x17, 0x17},
+	{"IP_BIND_ADDRESS_NO_PORT", 0x18, 0x18},
+	{"IP_RECVFRAGSIZE", 0x19, 0x19},
+	{"IP_RECVERR_RFC4884", 0x1a, 0x1a},
+	{"IP_MULTICAST_IF", 0x20, 0x20},
+	{"IP_MULTICAST_TTL", 0x21, 0x21},
+	{"IP_MULTICAST_LOOP", 0x22, 0x22},
+	{"IP_ADD_MEMBERSHIP", 0x23, 0x23},
+	{"IP_DROP_MEMBERSHIP", 0x24, 0x24},
+	{"IP_UNBLOCK_SOURCE", 0x25, 0x25},
+	{"IP_BLOCK_SOURCE", 0x26, 0x26},
+	{"IP_ADD_SOURCE_MEMBERSHIP", 0x27, 0x27},
+	{"IP_DROP_SOURCE_MEMBERSHIP", 0x28, 0x28},
+	{"IP_MSFILTER", 0x29, 0x29},
+	{"MCAST_JOIN_GROUP", 0x2a, 0x2a},
+	{"MCAST_BLOCK_SOURCE", 0x2b, 0x2b},
+	{"MCAST_UNBLOCK_SOURCE", 0x2c, 0x2c},
+	{"MCAST_LEAVE_GROUP", 0x2d, 0x2d},
+	{"MCAST_JOIN_SOURCE_GROUP", 0x2e, 0x2e},
+	{"MCAST_LEAVE_SOURCE_GROUP", 0x2f, 0x2f},
+	{"MCAST_MSFILTER", 0x30, 0x30},
+	{"IP_MULTICAST_ALL", 0x31, 0x31},
+	{"IP_UNICAST_IF", 0x32, 0x32},
+	{"IP_LOCAL_PORT_RANGE", 0x33, 0x33},
+	{"IP_PROTOCOL", 0x34, 0x34},
+	{"IPT_SO_SET_REPLACE", 0x40, 0x40},
+	{"IPT_SO_SET_ADD_COUNTERS", 0x41, 0x41},
+	{"ARPT_SO_SET_REPLACE", 0x60, 0x60},
+	{"ARPT_SO_SET_ADD_COUNTERS", 0x61, 0x61},
+	{"EBT_SO_SET_ENTRIES", 0x80, 0x80},
+	{"EBT_SO_SET_COUNTERS", 0x81, 0x81},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52}}
+
+var zset_so_ipv6_get = set{Name: "so_ipv6_get", Unknown: "IPV6_???", Vals: []val{
+	{"IPV6_ADDRFORM", 0x1, 0x1},
+	{"IPV6_2292PKTINFO", 0x2, 0x2},
+	{"IPV6_2292HOPOPTS", 0x3, 0x3},
+	{"IPV6_2292DSTOPTS", 0x4, 0x4},
+	{"IPV6_2292RTHDR", 0x5, 0x5},
+	{"IPV6_2292PKTOPTIONS", 0x6, 0x6},
+	{"IPV6_CHECKSUM", 0x7, 0x7},
+	{"IPV6_2292HOPLIMIT", 0x8, 0x8},
+	{"IPV6_NEXTHOP", 0x9, 0x9},
+	{"IPV6_AUTHHDR", 0xa, 0xa},
+	{"IPV6_FLOWINFO", 0xb, 0xb},
+	{"IPV6_UNICAST_HOPS", 0x10, 0x10},
+	{"IPV6_MULTICAST_IF", 0x11, 0x11},
+	{"IPV6_MULTICAST_HOPS", 0x12, 0x12},
+	{"IPV6_MULTICAST_LOOP", 0x13, 0x13},
+	{"IPV6_ADD_MEMBERSHIP", 0x14, 0x14},
+	{"IPV6_DROP_MEMBERSHIP", 0x15, 0x15},
+	{"IPV6_ROUTER_ALERT", 0x16, 0x16},
+	{"IPV6_MTU_DISCOVER", 0x17, 0x17},
+	{"IPV6_MTU", 0x18, 0x18},
+	{"IPV6_RECVERR", 0x19, 0x19},
+	{"IPV6_V6ONLY", 0x1a, 0x1a},
+	{"IPV6_JOIN_ANYCAST", 0x1b, 0x1b},
+	{"IPV6_LEAVE_ANYCAST", 0x1c, 0x1c},
+	{"IPV6_MULTICAST_ALL", 0x1d, 0x1d},
+	{"IPV6_ROUTER_ALERT_ISOLATE", 0x1e, 0x1e},
+	{"IPV6_RECVERR_RFC4884", 0x1f, 0x1f},
+	{"IPV6_FLOWLABEL_MGR", 0x20, 0x20},
+	{"IPV6_FLOWINFO_SEND", 0x21, 0x21},
+	{"IPV6_IPSEC_POLICY", 0x22, 0x22},
+	{"IPV6_XFRM_POLICY", 0x23, 0x23},
+	{"IPV6_HDRINCL", 0x24, 0x24},
+	{"MCAST_JOIN_GROUP", 0x2a, 0x2a},
+	{"MCAST_BLOCK_SOURCE", 0x2b, 0x2b},
+	{"MCAST_UNBLOCK_SOURCE", 0x2c, 0x2c},
+	{"MCAST_LEAVE_GROUP", 0x2d, 0x2d},
+	{"MCAST_JOIN_SOURCE_GROUP", 0x2e, 0x2e},
+	{"MCAST_LEAVE_SOURCE_GROUP", 0x2f, 0x2f},
+	{"MCAST_MSFILTER", 0x30, 0x30},
+	{"IPV6_RECVPKTINFO", 0x31, 0x31},
+	{"IPV6_PKTINFO", 0x32, 0x32},
+	{"IPV6_RECVHOPLIMIT", 0x33, 0x33},
+	{"IPV6_HOPLIMIT", 0x34, 0x34},
+	{"IPV6_RECVHOPOPTS", 0x35, 0x35},
+	{"IPV6_HOPOPTS", 0x36, 0x36},
+	{"IPV6_RTHDRDSTOPTS", 0x37, 0x37},
+	{"IPV6_RECVRTHDR", 0x38, 0x38},
+	{"IPV6_RTHDR", 0x39, 0x39},
+	{"IPV6_RECVDSTOPTS", 0x3a, 0x3a},
+	{"IPV6_DSTOPTS", 0x3b, 0x3b},
+	{"IPV6_RECVPATHMTU", 0x3c, 0x3c},
+	{"IPV6_PATHMTU", 0x3d, 0x3d},
+	{"IPV6_DONTFRAG", 0x3e, 0x3e},
+	{"IPV6_USE_MIN_MTU", 0x3f, 0x3f},
+	{"IP6T_SO_GET_INFO", 0x40, 0x40},
+	{"IP6T_SO_GET_ENTRIES", 0x41, 0x41},
+	{"IPV6_RECVTCLASS", 0x42, 0x42},
+	{"IPV6_TCLASS", 0x43, 0x43},
+	{"IP6T_SO_GET_REVISION_MATCH", 0x44, 0x44},
+	{"IP6T_SO_GET_REVISION_TARGET", 0x45, 0x45},
+	{"IPV6_AUTOFLOWLABEL", 0x46, 0x46},
+	{"IPV6_ADDR_PREFERENCES", 0x48, 0x48},
+	{"IPV6_MINHOPCOUNT", 0x49, 0x49},
+	{"IPV6_ORIGDSTADDR", 0x4a, 0x4a},
+	{"IPV6_TRANSPARENT", 0x4b, 0x4b},
+	{"IPV6_UNICAST_IF", 0x4c, 0x4c},
+	{"IPV6_RECVFRAGSIZE", 0x4d, 0x4d},
+	{"IPV6_FREEBIND", 0x4e, 0x4e},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67}}
+
+var zset_so_ipv6_set = set{Name: "so_ipv6_set", Unknown: "IPV6_???", Vals: []val{
+	{"IPV6_ADDRFORM", 0x1, 0x1},
+	{"IPV6_2292PKTINFO", 0x2, 0x2},
+	{"IPV6_2292HOPOPTS", 0x3, 0x3},
+	{"IPV6_2292DSTOPTS", 0x4, 0x4},
+	{"IPV6_2292RTHDR", 0x5, 0x5},
+	{"IPV6_2292PKTOPTIONS", 0x6, 0x6},
+	{"IPV6_CHECKSUM", 0x7, 0x7},
+	{"IPV6_2292HOPLIMIT", 0x8, 0x8},
+	{"IPV6_NEXTHOP", 0x9, 0x9},
+	{"IPV6_AUTHHDR", 0xa, 0xa},
+	{"IPV6_FLOWINFO", 0xb, 0xb},
+	{"IPV6_UNICAST_HOPS", 0x10, 0x10},
+	{"IPV6_MULTICAST_IF", 0x11, 0x11},
+	{"IPV6_MULTICAST_HOPS", 0x12, 0x12},
+	{"IPV6_MULTICAST_LOOP", 0x13, 0x13},
+	{"IPV6_ADD_MEMBERSHIP", 0x14, 0x14},
+	{"IPV6_DROP_MEMBERSHIP", 0x15, 0x15},
+	{"IPV6_ROUTER_ALERT", 0x16, 0x16},
+	{"IPV6_MTU_DISCOVER", 0x17, 0x17},
+	{"IPV6_MTU", 0x18, 0x18},
+	{"IPV6_RECVERR", 0x19, 0x19},
+	{"IPV6_V6ONLY", 0x1a, 0x1a},
+	{"IPV6_JOIN_ANYCAST", 0x1b, 0x1b},
+	{"IPV6_LEAVE_ANYCAST", 0x1c, 0x1c},
+	{"IPV6_MULTICAST_ALL", 0x1d, 0x1d},
+	{"IPV6_ROUTER_ALERT_ISOLATE", 0x1e, 0x1e},
+	{"IPV6_RECVERR_RFC4884", 0x1f, 0x1f},
+	{"IPV6_FLOWLABEL_MGR", 0x20, 0x20},
+	{"IPV6_FLOWINFO_SEND", 0x21, 0x21},
+	{"IPV6_IPSEC_POLICY", 0x22, 0x22},
+	{"IPV6_XFRM_POLICY", 0x23, 0x23},
+	{"IPV6_HDRINCL", 0x24, 0x24},
+	{"MCAST_JOIN_GROUP", 0x2a, 0x2a},
+	{"MCAST_BLOCK_SOURCE", 0x2b, 0x2b},
+	{"MCAST_UNBLOCK_SOURCE", 0x2c, 0x2c},
+	{"MCAST_LEAVE_GROUP", 0x2d, 0x2d},
+	{"MCAST_JOIN_SOURCE_GROUP", 0x2e, 0x2e},
+	{"MCAST_LEAVE_SOURCE_GROUP", 0x2f, 0x2f},
+	{"MCAST_MSFILTER", 0x30, 0x30},
+	{"IPV6_RECVPKTINFO", 0x31, 0x31},
+	{"IPV6_PKTINFO", 0x32, 0x32},
+	{"IPV6_RECVHOPLIMIT", 0x33, 0x33},
+	{"IPV6_HOPLIMIT", 0x34, 0x34},
+	{"IPV6_RECVHOPOPTS", 0x35, 0x35},
+	{"IPV6_HOPOPTS", 0x36, 0x36},
+	{"IPV6_RTHDRDSTOPTS", 0x37, 0x37},
+	{"IPV6_RECVRTHDR", 0x38, 0x38},
+	{"IPV6_RTHDR", 0x39, 0x39},
+	{"IPV6_RECVDSTOPTS", 0x3a, 0x3a},
+	{"IPV6_DSTOPTS", 0x3b, 0x3b},
+	{"IPV6_RECVPATHMTU", 0x3c, 0x3c},
+	{"IPV6_PATHMTU", 0x3d, 0x3d},
+	{"IPV6_DONTFRAG", 0x3e, 0x3e},
+	{"IPV6_USE_MIN_MTU", 0x3f, 0x3f},
+	{"IP6T_SO_SET_REPLACE", 0x40, 0x40},
+	{"IP6T_SO_SET_ADD_COUNTERS", 0x41, 0x41},
+	{"IPV6_RECVTCLASS", 0x42, 0x42},
+	{"IPV6_TCLASS", 0x43, 0x43},
+	{"IPV6_AUTOFLOWLABEL", 0x46, 0x46},
+	{"IPV6_ADDR_PREFERENCES", 0x48, 0x48},
+	{"IPV6_MINHOPCOUNT", 0x49, 0x49},
+	{"IPV6_ORIGDSTADDR", 0x4a, 0x4a},
+	{"IPV6_TRANSPARENT", 0x4b, 0x4b},
+	{"IPV6_UNICAST_IF", 0x4c, 0x4c},
+	{"IPV6_RECVFRAGSIZE", 0x4d, 0x4d},
+	{"IPV6_FREEBIND", 0x4e, 0x4e},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65}}
+
+var zset_so_ipx = set{Name: "so_ipx", Unknown: "IPX_???", Vals: []val{
+	{"IPX_TYPE", 0x1, 0x1},
+}}
+
+var zset_so_irda = set{Name: "so_irda", Unknown: "IRLMP_???", Vals: []val{
+	{"IRLMP_ENUMDEVICES", 0x1, 0x1},
+	{"IRLMP_IAS_SET", 0x2, 0x2},
+	{"IRLMP_IAS_QUERY", 0x3, 0x3},
+	{"IRLMP_HINTS_SET", 0x4, 0x4},
+	{"IRLMP_QOS_SET", 0x5, 0x5},
+	{"IRLMP_QOS_GET", 0x6, 0x6},
+	{"IRLMP_MAX_SDU_SIZE", 0x7, 0x7},
+	{"IRLMP_IAS_GET", 0x8, 0x8},
+	{"IRLMP_IAS_DEL", 0x9, 0x9},
+	{"IRLMP_HINT_MASK_SET", 0xa, 0xa},
+	{"IRLMP_WAITDEVICE", 0xb, 0xb},
+}}
+
+var zset_so_iucv = set{Name: "so_iucv", Unknown: "SO_???", Vals: []val{
+	{"SO_IPRMDATA_MSG", 0x80, 0x80},
+}}
+
+var zset_so_kcm = set{Name: "so_kcm", Unknown: "KCM_???", Vals: []val{
+	{"KCM_RECV_DISABLE", 0x1, 0x1},
+}}
+
+var zset_so_llc = set{Name: "so_llc", Unknown: "LLC_OPT_???", Vals: []val{
+	{"LLC_OPT_UNKNOWN", 0x0, 0x0},
+	{"LLC_OPT_RETRY", 0x1, 0x1},
+	{"LLC_OPT_SIZE", 0x2, 0x2},
+	{"LLC_OPT_ACK_TMR_EXP", 0x3, 0x3},
+	{"LLC_OPT_P_TMR_EXP", 0x4, 0x4},
+	{"LLC_OPT_REJ_TMR_EXP", 0x5, 0x5},
+	{"LLC_OPT_BUSY_TMR_EXP", 0x6, 0x6},
+	{"LLC_OPT_TX_WIN", 0x7, 0x7},
+	{"LLC_OPT_RX_WIN", 0x8, 0x8},
+	{"LLC_OPT_PKTINFO", 0x9, 0x9},
+}}
+
+var zset_so_netlink = set{Name: "so_netlink", Unknown: "NETLINK_???", Vals: []val{
+	{"NETLINK_ADD_MEMBERSHIP", 0x1, 0x1},
+	{"NETLINK_DROP_MEMBERSHIP", 0x2, 0x2},
+	{"NETLINK_PKTINFO", 0x3, 0x3},
+	{"NETLINK_BROADCAST_ERROR", 0x4, 0x4},
+	{"NETLINK_NO_ENOBUFS", 0x5, 0x5},
+	{"NETLINK_RX_RING", 0x6, 0x6},
+	{"NETLINK_TX_RING", 0x7, 0x7},
+	{"NETLINK_LISTEN_ALL_NSID", 0x8, 0x8},
+	{"NETLINK_LIST_MEMBERSHIPS", 0x9, 0x9},
+	{"NETLINK_CAP_ACK", 0xa, 0xa},
+	{"NETLINK_EXT_ACK", 0xb, 0xb},
+	{"NETLINK_GET_STRICT_CHK", 0xc, 0xc},
+}}
+
+var zset_so_nfc = set{Name: "so_nfc", Unknown: "NFC_LLCP_???", Vals: []val{
+	{"NFC_LLCP_RW", 0x0, 0x0},
+	{"NFC_LLCP_MIUX", 0x1, 0x1},
+	{"NFC_LLCP_REMOTE_MIU", 0x2, 0x2},
+	{"NFC_LLCP_REMOTE_LTO", 0x3, 0x3},
+	{"NFC_LLCP_REMOTE_RW", 0x4, 0x4},
+}}
+
+var zset_so_packet = set{Name: "so_packet", Unknown: "PACKET_???", Vals: []val{
+	{"PACKET_ADD_MEMBERSHIP", 0x1, 0x1},
+	{"PACKET_DROP_MEMBERSHIP", 0x2, 0x2},
+	{"PACKET_RECV_OUTPUT", 0x3, 0x3},
+	{"PACKET_RX_RING", 0x5, 0x5},
+	{"PACKET_STATISTICS", 0x6, 0x6},
+	{"PACKET_COPY_THRESH", 0x7, 0x7},
+	{"PACKET_AUXDATA", 0x8, 0x8},
+	{"PACKET_ORIGDEV", 0x9, 0x9},
+	{"PACKET_VERSION", 0xa, 0xa},
+	{"PACKET_HDRLEN", 0xb, 0xb},
+	{"PACKET_RESERVE", 0xc, 0xc},
+	{"PACKET_TX_RING", 0xd, 0xd},
+	{"PACKET_LOSS", 0xe, 0xe},
+	{"PACKET_VNET_HDR", 0xf, 0xf},
+	{"PACKET_TX_TIMESTAMP", 0x10, 0x10},
+	{"PACKET_TIMESTAMP", 0x11, 0x11},
+	{"PACKET_FANOUT", 0x12, 0x12},
+	{"PACKET_TX_HAS_OFF", 0x13, 0x13},
+	{"PACKET_QDISC_BYPASS", 0x14, 0x14},
+	{"PACKET_ROLLOVER_STATS", 0x15, 0x15},
+	{"PACKET_FANOUT_DATA", 0x16, 0x16},
+	{"PACKET_IGNORE_OUTGOING", 0x17, 0x17},
+}}
+
+var zset_so_pnpipe = set{Name: "so_pnpipe", Unknown: "PNPIPE_???", Vals: []val{
+	{"PNPIPE_ENCAP", 0x1, 0x1},
+	{"PNPIPE_IFINDEX", 0x2, 0x2},
+	{"PNPIPE_HANDLE", 0x3, 0x3},
+	{"PNPIPE_INITSTATE", 0x4, 0x4},
+}}
+
+var zset_so_pppol2tp = set{Name: "so_pppol2tp", Unknown: "PPPOL2TP_SO_???", Vals: []val{
+	{"PPPOL2TP_SO_DEBUG", 0x1, 0x1},
+	{"PPPOL2TP_SO_RECVSEQ", 0x2, 0x2},
+	{"PPPOL2TP_SO_SENDSEQ", 0x3, 0x3},
+	{"PPPOL2TP_SO_LNSMODE", 0x4, 0x4},
+	{"PPPOL2TP_SO_REORDERTO", 0x5, 0x5},
+}}
+
+var zset_so_raw = set{Name: "so_raw", Unknown: "RAW_???", Vals: []val{
+	{"ICMP_FILTER", 0x1, 0x1},
+}}
+
+var zset_so_rds = set{Name: "so_rds", Unknown: "RDS_???", Vals: []val{
+	{"RDS_CANCEL_SENT_TO", 0x1, 0x1},
+	{"RDS_GET_MR", 0x2, 0x2},
+	{"RDS_FREE_MR", 0x3, 0x3},
+	{"RDS_BARRIER", 0x4, 0x4},
+	{"RDS_RECVERR", 0x5, 0x5},
+	{"RDS_CONG_MONITOR", 0x6, 0x6},
+	{"RDS_GET_MR_FOR_DEST", 0x7, 0x7},
+	{"SO_RDS_TRANSPORT", 0x8, 0x8},
+	{"SO_RDS_MSG_RXPATH_LATENCY", 0xa, 0xa},
+	{"SO_TIMESTAMP_OLD", 0x1d, 0x1d},
+}}
+
+var zset_so_rxrpc = set{Name: "so_rxrpc", Unknown: "RXRPC_???", Vals: []val{
+	{"RXRPC_SECURITY_KEY", 0x1, 0x1},
+	{"RXRPC_SECURITY_KEYRING", 0x2, 0x2},
+	{"RXRPC_EXCLUSIVE_CONNECTION", 0x3, 0x3},
+	{"RXRPC_MIN_SECURITY_LEVEL", 0x4, 0x4},
+	{"RXRPC_UPGRADEABLE_SERVICE", 0x5, 0x5},
+	{"RXRPC_SUPPORTED_CMSG", 0x6, 0x6},
+}}
+
+var zset_so_sctp = set{Name: "so_sctp", Unknown: "SCTP_???", Vals: []val{
+	{"SCTP_RTOINFO", 0x0, 0x0},
+	{"SCTP_ASSOCINFO", 0x1, 0x1},
+	{"SCTP_INITMSG", 0x2, 0x2},
+	{"SCTP_NODELAY", 0x3, 0x3},
+	{"SCTP_AUTOCLOSE", 0x4, 0x4},
+	{"SCTP_SET_PEER_PRIMARY_ADDR", 0x5, 0x5},
+	{"SCTP_PRIMARY_ADDR", 0x6, 0x6},
+	{"SCTP_ADAPTATION_LAYER", 0x7, 0x7},
+	{"SCTP_DISABLE_FRAGMENTS", 0x8, 0x8},
+	{"SCTP_PEER_ADDR_PARAMS", 0x9, 0x9},
+	{"SCTP_DEFAULT_SEND_PARAM", 0xa, 0xa},
+	{"SCTP_EVENTS", 0xb, 0xb},
+	{"SCTP_I_WANT_MAPPED_V4_ADDR", 0xc, 0xc},
+	{"SCTP_MAXSEG", 0xd, 0xd},
+	{"SCTP_STATUS", 0xe, 0xe},
+	{"SCTP_GET_PEER_ADDR_INFO", 0xf, 0xf},
+	{"SCTP_DELAYED_SACK", 0x10, 0x10},
+	{"SCTP_CONTEXT", 0x11, 0x11},
+	{"SCTP_FRAGMENT_INTERLEAVE", 0x12, 0x12},
+	{"SCTP_PARTIAL_DELIVERY_POINT", 0x13, 0x13},
+	{"SCTP_MAX_BURST", 0x14, 0x14},
+	{"SCTP_AUTH_CHUNK", 0x15, 0x15},
+	{"SCTP_HMAC_IDENT", 0x16, 0x16},
+	{"SCTP_AUTH_KEY", 0x17, 0x17},
+	{"SCTP_AUTH_ACTIVE_KEY", 0x18, 0x18},
+	{"SCTP_AUTH_DELETE_KEY", 0x19, 0x19},
+	{"SCTP_PEER_AUTH_CHUNKS", 0x1a, 0x1a},
+	{"SCTP_LOCAL_AUTH_CHUNKS", 0x1b, 0x1b},
+	{"SCTP_GET_ASSOC_NUMBER", 0x1c, 0x1c},
+	{"SCTP_GET_ASSOC_ID_LIST", 0x1d, 0x1d},
+	{"SCTP_AUTO_ASCONF", 0x1e, 0x1e},
+	{"SCTP_PEER_ADDR_THLDS", 0x1f, 0x1f},
+	{"SCTP_RECVRCVINFO", 0x20, 0x20},
+	{"SCTP_RECVNXTINFO", 0x21, 0x21},
+	{"SCTP_DEFAULT_SNDINFO", 0x22, 0x22},
+	{"SCTP_AUTH_DEACTIVATE_KEY", 0x23, 0x23},
+	{"SCTP_REUSE_PORT", 0x24, 0x24},
+	{"SCTP_PEER_ADDR_THLDS_V2", 0x25, 0x25},
+	{"SCTP_SOCKOPT_BINDX_ADD", 0x64, 0x64},
+	{"SCTP_SOCKOPT_BINDX_REM", 0x65, 0x65},
+	{"SCTP_SOCKOPT_PEELOFF", 0x66, 0x66},
+	{"SCTP_GET_PEER_ADDRS_NUM_OLD", 0x67, 0x67},
+	{"SCTP_GET_PEER_ADDRS_OLD", 0x68, 0x68},
+	{"SCTP_GET_LOCAL_ADDRS_NUM_OLD", 0x69, 0x69},
+	{"SCTP_GET_LOCAL_ADDRS_OLD", 0x6a, 0x6a},
+	{"SCTP_SOCKOPT_CONNECTX_OLD", 0x6b, 0x6b},
+	{"SCTP_GET_PEER_ADDRS", 0x6c, 0x6c},
+	{"SCTP_GET_LOCAL_ADDRS", 0x6d, 0x6d},
+	{"SCTP_SOCKOPT_CONNECTX", 0x6e, 0x6e},
+	{"SCTP_SOCKOPT_CONNECTX3", 0x6f, 0x6f},
+	{"SCTP_GET_ASSOC_STATS", 0x70, 0x70},
+	{"SCTP_PR_SUPPORTED", 0x71, 0x71},
+	{"SCTP_DEFAULT_PRINFO", 0x72, 0x72},
+	{"SCTP_PR_ASSOC_STATUS", 0x73, 0x73},
+	{"SCTP_PR_STREAM_STATUS", 0x74, 0x74},
+	{"SCTP_RECONFIG_SUPPORTED", 0x75, 0x75},
+	{"SCTP_ENABLE_STREAM_RESET", 0x76, 0x76},
+	{"SCTP_RESET_STREAMS", 0x77, 0x77},
+	{"SCTP_RESET_ASSOC", 0x78, 0x78},
+	{"SCTP_ADD_STREAMS", 0x79, 0x79},
+	{"SCTP_SOCKOPT_PEELOFF_FLAGS", 0x7a, 0x7a},
+	{"SCTP_STREAM_SCHEDULER", 0x7b, 0x7b},
+	{"SCTP_STREAM_SCHEDULER_VALUE", 0x7c, 0x7c},
+	{"SCTP_INTERLEAVING_SUPPORTED", 0x7d, 0x7d},
+	{"SCTP_SENDMSG_CONNECT", 0x7e, 0x7e},
+	{"SCTP_EVENT", 0x7f, 0x7f},
+	{"SCTP_ASCONF_SUPPORTED", 0x80, 0x80},
+	{"SCTP_AUTH_SUPPORTED", 0x81, 0x81},
+	{"SCTP_ECN_SUPPORTED", 0x82, 0x82},
+	{"SCTP_EXPOSE_POTENTIALLY_FAILED_STATE", 0x83, 0x83},
+	{"SCTP_REMOTE_UDP_ENCAPS_PORT", 0x84, 0x84},
+	{"SCTP_PLPMTUD_PROBE_INTERVAL", 0x85, 0x85},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71}}
+
+var zset_so_socket_get = set{Name: "so_socket_get", Unknown: "SO_???", Vals: []val{
+	{"SO_DEBUG", 0x1, 0x1},
+	{"SO_REUSEADDR", 0x2, 0x2},
+	{"SO_TYPE", 0x3, 0x3},
+	{"SO_ERROR", 0x4, 0x4},
+	{"SO_DONTROUTE", 0x5, 0x5},
+	{"SO_BROADCAST", 0x6, 0x6},
+	{"SO_SNDBUF", 0x7, 0x7},
+	{"SO_RCVBUF", 0x8, 0x8},
+	{"SO_KEEPALIVE", 0x9, 0x9},
+	{"SO_OOBINLINE", 0xa, 0xa},
+	{"SO_NO_CHECK", 0xb, 0xb},
+	{"SO_PRIORITY", 0xc, 0xc},
+	{"SO_LINGER", 0xd, 0xd},
+	{"SO_BSDCOMPAT", 0xe, 0xe},
+	{"SO_REUSEPORT", 0xf, 0xf},
+	{"SO_PASSCRED", 0x10, 0x10},
+	{"SO_PEERCRED", 0x11, 0x11},
+	{"SO_RCVLOWAT", 0x12, 0x12},
+	{"SO_SNDLOWAT", 0x13, 0x13},
+	{"SO_RCVTIMEO_OLD", 0x14, 0x14},
+	{"SO_SNDTIMEO_OLD", 0x15, 0x15},
+	{"SO_SECURITY_AUTHENTICATION", 0x16, 0x16},
+	{"SO_SECURITY_ENCRYPTION_TRANSPORT", 0x17, 0x17},
+	{"SO_SECURITY_ENCRYPTION_NETWORK", 0x18, 0x18},
+	{"SO_BINDTODEVICE", 0x19, 0x19},
+	{"SO_GET_FILTER", 0x1a, 0x1a},
+	{"SO_DETACH_FILTER", 0x1b, 0x1b},
+	{"SO_PEERNAME", 0x1c, 0x1c},
+	{"SO_TIMESTAMP_OLD", 0x1d, 0x1d},
+	{"SO_ACCEPTCONN", 0x1e, 0x1e},
+	{"SO_PEERSEC", 0x1f, 0x1f},
+	{"SO_SNDBUFFORCE", 0x20, 0x20},
+	{"SO_RCVBUFFORCE", 0x21, 0x21},
+	{"SO_PASSSEC", 0x22, 0x22},
+	{"SO_TIMESTAMPNS_OLD", 0x23, 0x23},
+	{"SO_MARK", 0x24, 0x24},
+	{"SO_TIMESTAMPING_OLD", 0x25, 0x25},
+	{"SO_PROTOCOL", 0x26, 0x26},
+	{"SO_DOMAIN", 0x27, 0x27},
+	{"SO_RXQ_OVFL", 0x28, 0x28},
+	{"SO_WIFI_STATUS", 0x29, 0x29},
+	{"SO_PEEK_OFF", 0x2a, 0x2a},
+	{"SO_NOFCS", 0x2b, 0x2b},
+	{"SO_LOCK_FILTER", 0x2c, 0x2c},
+	{"SO_SELECT_ERR_QUEUE", 0x2d, 0x2d},
+	{"SO_BUSY_POLL", 0x2e, 0x2e},
+	{"SO_MAX_PACING_RATE", 0x2f, 0x2f},
+	{"SO_BPF_EXTENSIONS", 0x30, 0x30},
+	{"SO_INCOMING_CPU", 0x31, 0x31},
+	{"SO_ATTACH_BPF", 0x32, 0x32},
+	{"SO_ATTACH_REUSEPORT_CBPF", 0x33, 0x33},
+	{"SO_ATTACH_REUSEPORT_EBPF", 0x34, 0x34},
+	{"SO_CNX_ADVICE", 0x35, 0x35},
+	{"SO_MEMINFO", 0x37, 0x37},
+	{"SO_INCOMING_NAPI_ID", 0x38, 0x38},
+	{"SO_COOKIE", 0x39, 0x39},
+	{"SO_PEERGROUPS", 0x3b, 0x3b},
+	{"SO_ZEROCOPY", 0x3c, 0x3c},
+	{"SO_TXTIME", 0x3d, 0x3d},
+	{"SO_BINDTOIFINDEX", 0x3e, 0x3e},
+	{"SO_TIMESTAMP_NEW", 0x3f, 0x3f},
+	{"SO_TIMESTAMPNS_NEW", 0x40, 0x40},
+	{"SO_TIMESTAMPING_NEW", 0x41, 0x41},
+	{"SO_RCVTIMEO_NEW", 0x42, 0x42},
+	{"SO_SNDTIMEO_NEW", 0x43, 0x43},
+	{"SO_DETACH_REUSEPORT_BPF", 0x44, 0x44},
+	{"SO_PREFER_BUSY_POLL", 0x45, 0x45},
+	{"SO_BUSY_POLL_BUDGET", 0x46, 0x46},
+	{"SO_NETNS_COOKIE", 0x47, 0x47},
+	{"SO_BUF_LOCK", 0x48, 0x48},
+	{"SO_RESERVE_MEM", 0x49, 0x49},
+	{"SO_TXREHASH", 0x4a, 0x4a},
+	{"SO_RCVMARK", 0x4b, 0x4b},
+	{"SO_PASSPIDFD", 0x4c, 0x4c},
+	{"SO_PEERPIDFD", 0x4d, 0x4d},
+	{"SO_DEVMEM_LINEAR", 0x4e, 0x4e},
+	{"SO_DEVMEM_DMABUF", 0x4f, 0x4f},
+	{"SO_DEVMEM_DONTNEED", 0x50, 0x50},
+	{"SO_RCVPRIORITY", 0x52, 0x52},
+	{"SO_PASSRIGHTS", 0x53, 0x53},
+	{"SO_INQ", 0x54, 0x54},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80}}
+
+var zset_so_socket_set = set{Name: "so_socket_set", Unknown: "SO_???", Vals: []val{
+	{"SO_DEBUG", 0x1, 0x1},
+	{"SO_REUSEADDR", 0x2, 0x2},
+	{"SO_TYPE", 0x3, 0x3},
+	{"SO_ERROR", 0x4, 0x4},
+	{"SO_DONTROUTE", 0x5, 0x5},
+	{"SO_BROADCAST", 0x6, 0x6},
+	{"SO_SNDBUF", 0x7, 0x7},
+	{"SO_RCVBUF", 0x8, 0x8},
+	{"SO_KEEPALIVE", 0x9, 0x9},
+	{"SO_OOBINLINE", 0xa, 0xa},
+	{"SO_NO_CHECK", 0xb, 0xb},
+	{"SO_PRIORITY", 0xc, 0xc},
+	{"SO_LINGER", 0xd, 0xd},
+	{"SO_BSDCOMPAT", 0xe, 0xe},
+	{"SO_REUSEPORT", 0xf, 0xf},
+	{"SO_PASSCRED", 0x10, 0x10},
+	{"SO_PEERCRED", 0x11, 0x11},
+	{"SO_RCVLOWAT", 0x12, 0x12},
+	{"SO_SNDLOWAT", 0x13, 0x13},
+	{"SO_RCVTIMEO_OLD", 0x14, 0x14},
+	{"SO_SNDTIMEO_OLD", 0x15, 0x15},
+	{"SO_SECURITY_AUTHENTICATION", 0x16, 0x16},
+	{"SO_SECURITY_ENCRYPTION_TRANSPORT", 0x17, 0x17},
+	{"SO_SECURITY_ENCRYPTION_NETWORK", 0x18, 0x18},
+	{"SO_BINDTODEVICE", 0x19, 0x19},
+	{"SO_ATTACH_FILTER", 0x1a, 0x1a},
+	{"SO_DETACH_FILTER", 0x1b, 0x1b},
+	{"SO_PEERNAME", 0x1c, 0x1c},
+	{"SO_TIMESTAMP_OLD", 0x1d, 0x1d},
+	{"SO_ACCEPTCONN", 0x1e, 0x1e},
+	{"SO_PEERSEC", 0x1f, 0x1f},
+	{"SO_SNDBUFFORCE", 0x20, 0x20},
+	{"SO_RCVBUFFORCE", 0x21, 0x21},
+	{"SO_PASSSEC", 0x22, 0x22},
+	{"SO_TIMESTAMPNS_OLD", 0x23, 0x23},
+	{"SO_MARK", 0x24, 0x24},
+	{"SO_TIMESTAMPING_OLD", 0x25, 0x25},
+	{"SO_PROTOCOL", 0x26, 0x26},
+	{"SO_DOMAIN", 0x27, 0x27},
+	{"SO_RXQ_OVFL", 0x28, 0x28},
+	{"SO_WIFI_STATUS", 0x29, 0x29},
+	{"SO_PEEK_OFF", 0x2a, 0x2a},
+	{"SO_NOFCS", 0x2b, 0x2b},
+	{"SO_LOCK_FILTER", 0x2c, 0x2c},
+	{"SO_SELECT_ERR_QUEUE", 0x2d, 0x2d},
+	{"SO_BUSY_POLL", 0x2e, 0x2e},
+	{"SO_MAX_PACING_RATE", 0x2f, 0x2f},
+	{"SO_BPF_EXTENSIONS", 0x30, 0x30},
+	{"SO_INCOMING_CPU", 0x31, 0x31},
+	{"SO_ATTACH_BPF", 0x32, 0x32},
+	{"SO_ATTACH_REUSEPORT_CBPF", 0x33, 0x33},
+	{"SO_ATTACH_REUSEPORT_EBPF", 0x34, 0x34},
+	{"SO_CNX_ADVICE", 0x35, 0x35},
+	{"SO_MEMINFO", 0x37, 0x37},
+	{"SO_INCOMING_NAPI_ID", 0x38, 0x38},
+	{"SO_COOKIE", 0x39, 0x39},
+	{"SO_PEERGROUPS", 0x3b, 0x3b},
+	{"SO_ZEROCOPY", 0x3c, 0x3c},
+	{"SO_TXTIME", 0x3d, 0x3d},
+	{"SO_BINDTOIFINDEX", 0x3e, 0x3e},
+	{"SO_TIMESTAMP_NEW", 0x3f, 0x3f},
+	{"SO_TIMESTAMPNS_NEW", 0x40, 0x40},
+	{"SO_TIMESTAMPING_NEW", 0x41, 0x41},
+	{"SO_RCVTIMEO_NEW", 0x42, 0x42},
+	{"SO_SNDTIMEO_NEW", 0x43, 0x43},
+	{"SO_DETACH_REUSEPORT_BPF", 0x44, 0x44},
+	{"SO_PREFER_BUSY_POLL", 0x45, 0x45},
+	{"SO_BUSY_POLL_BUDGET", 0x46, 0x46},
+	{"SO_NETNS_COOKIE", 0x47, 0x47},
+	{"SO_BUF_LOCK", 0x48, 0x48},
+	{"SO_RESERVE_MEM", 0x49, 0x49},
+	{"SO_TXREHASH", 0x4a, 0x4a},
+	{"SO_RCVMARK", 0x4b, 0x4b},
+	{"SO_PASSPIDFD", 0x4c, 0x4c},
+	{"SO_PEERPIDFD", 0x4d, 0x4d},
+	{"SO_DEVMEM_LINEAR", 0x4e, 0x4e},
+	{"SO_DEVMEM_DMABUF", 0x4f, 0x4f},
+	{"SO_DEVMEM_DONTNEED", 0x50, 0x50},
+	{"SO_RCVPRIORITY", 0x52, 0x52},
+	{"SO_PASSRIGHTS", 0x53, 0x53},
+	{"SO_INQ", 0x54, 0x54},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80}}
+
+var zset_so_tcp = set{Name: "so_tcp", Unknown: "TCP_???", Vals: []val{
+	{"TCP_NODELAY", 0x1, 0x1},
+	{"TCP_MAXSEG", 0x2, 0x2},
+	{"TCP_CORK", 0x3, 0x3},
+	{"TCP_KEEPIDLE", 0x4, 0x4},
+	{"TCP_KEEPINTVL", 0x5, 0x5},
+	{"TCP_KEEPCNT", 0x6, 0x6},
+	{"TCP_SYNCNT", 0x7, 0x7},
+	{"TCP_LINGER2", 0x8, 0x8},
+	{"TCP_DEFER_ACCEPT", 0x9, 0x9},
+	{"TCP_WINDOW_CLAMP", 0xa, 0xa},
+	{"TCP_INFO", 0xb, 0xb},
+	{"TCP_QUICKACK", 0xc, 0xc},
+	{"TCP_CONGESTION", 0xd, 0xd},
+	{"TCP_MD5SIG", 0xe, 0xe},
+	{"TCP_COOKIE_TRANSACTIONS", 0xf, 0xf},
+	{"TCP_THIN_LINEAR_TIMEOUTS", 0x10, 0x10},
+	{"TCP_THIN_DUPACK", 0x11, 0x11},
+	{"TCP_USER_TIMEOUT", 0x12, 0x12},
+	{"TCP_REPAIR", 0x13, 0x13},
+	{"TCP_REPAIR_QUEUE", 0x14, 0x14},
+	{"TCP_QUEUE_SEQ", 0x15, 0x15},
+	{"TCP_REPAIR_OPTIONS", 0x16, 0x16},
+	{"TCP_FASTOPEN", 0x17, 0x17},
+	{"TCP_TIMESTAMP", 0x18, 0x18},
+	{"TCP_NOTSENT_LOWAT", 0x19, 0x19},
+	{"TCP_CC_INFO", 0x1a, 0x1a},
+	{"TCP_SAVE_SYN", 0x1b, 0x1b},
+	{"TCP_SAVED_SYN", 0x1c, 0x1c},
+	{"TCP_REPAIR_WINDOW", 0x1d, 0x1d},
+	{"TCP_FASTOPEN_CONNECT", 0x1e, 0x1e},
+	{"TCP_ULP", 0x1f, 0x1f},
+	{"TCP_MD5SIG_EXT", 0x20, 0x20},
+	{"TCP_FASTOPEN_KEY", 0x21, 0x21},
+	{"TCP_FASTOPEN_NO_COOKIE", 0x22, 0x22},
+	{"TCP_ZEROCOPY_RECEIVE", 0x23, 0x23},
+	{"TCP_INQ", 0x24, 0x24},
+	{"TCP_TX_DELAY", 0x25, 0x25},
+	{"TCP_AO_ADD_KEY", 0x26, 0x26},
+	{"TCP_AO_DEL_KEY", 0x27, 0x27},
+	{"TCP_AO_INFO", 0x28, 0x28},
+	{"TCP_AO_GET_KEYS", 0x29, 0x29},
+	{"TCP_AO_REPAIR", 0x2a, 0x2a},
+	{"TCP_IS_MPTCP", 0x2b, 0x2b},
+	{"TCP_RTO_MAX_MS", 0x2c, 0x2c},
+	{"TCP_RTO_MIN_US", 0x2d, 0x2d},
+	{"TCP_DELACK_MAX_US", 0x2e, 0x2e},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
+
+var zset_so_tipc = set{Name: "so_tipc", Unknown: "TIPC_???", Vals: []val{
+	{"TIPC_IMPORTANCE", 0x7f, 0x7f},
+	{"TIPC_SRC_DROPPABLE", 0x80, 0x80},
+	{"TIPC_DEST_DROPPABLE", 0x81, 0x81},
+	{"TIPC_CONN_TIMEOUT", 0x82, 0x82},
+	{"TIPC_NODE_RECVQ_DEPTH", 0x83, 0x83},
+	{"TIPC_SOCK_RECVQ_DEPTH", 0x84, 0x84},
+	{"TIPC_MCAST_BROADCAST", 0x85, 0x85},
+	{"TIPC_MCAST_REPLICAST", 0x86, 0x86},
+	{"TIPC_GROUP_JOIN", 0x87, 0x87},
+	{"TIPC_GROUP_LEAVE", 0x88, 0x88},
+	{"TIPC_SOCK_RECVQ_USED", 0x89, 0x89},
+	{"TIPC_NODELAY", 0x8a, 0x8a},
+}}
+
+var zset_so_tls = set{Name: "so_tls", Unknown: "TLS_???", Vals: []val{
+	{"TLS_TX", 0x1, 0x1},
+	{"TLS_RX", 0x2, 0x2},
+	{"TLS_TX_ZEROCOPY_RO", 0x3, 0x3},
+	{"TLS_RX_EXPECT_NO_PAD", 0x4, 0x4},
+}}
+
+var zset_so_udp = set{Name: "so_udp", Unknown: "UDP_???", Vals: []val{
+	{"UDP_CORK", 0x1, 0x1},
+	{"UDP_ENCAP", 0x64, 0x64},
+	{"UDP_NO_CHECK6_TX", 0x65, 0x65},
+	{"UDP_NO_CHECK6_RX", 0x66, 0x66},
+	{"UDP_SEGMENT", 0x67, 0x67},
+	{"UDP_GRO", 0x68, 0x68},
+}}
+
+var zset_so_vsock = set{Name: "so_vsock", Unknown: "SO_VM_???", Vals: []val{
+	{"SO_VM_SOCKETS_BUFFER_SIZE", 0x0, 0x0},
+	{"SO_VM_SOCKETS_BUFFER_MIN_SIZE", 0x1, 0x1},
+	{"SO_VM_SOCKETS_BUFFER_MAX_SIZE", 0x2, 0x2},
+	{"SO_VM_SOCKETS_PEER_HOST_VM_ID", 0x3, 0x3},
+	{"SO_VM_SOCKETS_TRUSTED", 0x5, 0x5},
+	{"SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD", 0x6, 0x6},
+	{"SO_VM_SOCKETS_NONBLOCK_TXRX", 0x7, 0x7},
+	{"SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW", 0x8, 0x8},
+}}
+
+var zset_so_xdp = set{Name: "so_xdp", Unknown: "XDP_???", Vals: []val{
+	{"XDP_MMAP_OFFSETS", 0x1, 0x1},
+	{"XDP_RX_RING", 0x2, 0x2},
+	{"XDP_TX_RING", 0x3, 0x3},
+	{"XDP_UMEM_REG", 0x4, 0x4},
+	{"XDP_UMEM_FILL_RING", 0x5, 0x5},
+	{"XDP_UMEM_COMPLETION_RING", 0x6, 0x6},
+	{"XDP_STATISTICS", 0x7, 0x7},
+	{"XDP_OPTIONS", 0x8, 0x8},
+}}
+
+var zset_sock_levels = set{Name: "sock_levels", Unknown: "SOL_??", Vals: []val{
+	{"SOL_IP", 0x0, 0x0},
+	{"SOL_SOCKET", 0x1, 0x1},
+	{"SOL_TCP", 0x6, 0x6},
+	{"SOL_UDP", 0x11, 0x11},
+	{"AF_VSOCK", 0x28, 0x28},
+	{"SOL_IPV6", 0x29, 0x29},
+	{"SOL_ICMPV6", 0x3a, 0x3a},
+	{"SOL_CAN_BASE", 0x64, 0x64},
+	{"SOL_CAN_RAW", 0x65, 0x65},
+	{"SOL_SCTP", 0x84, 0x84},
+	{"SOL_UDPLITE", 0x88, 0x88},
+	{"SOL_RAW", 0xff, 0xff},
+	{"SOL_IPX", 0x100, 0x100},
+	{"SOL_AX25", 0x101, 0x101},
+	{"SOL_ATALK", 0x102, 0x102},
+	{"SOL_NETROM", 0x103, 0x103},
+	{"SOL_ROSE", 0x104, 0x104},
+	{"SOL_DECNET", 0x105, 0x105},
+	{"SOL_X25", 0x106, 0x106},
+	{"SOL_PACKET", 0x107, 0x107},
+	{"SOL_ATM", 0x108, 0x108},
+	{"SOL_AAL", 0x109, 0x109},
+	{"SOL_IRDA", 0x10a, 0x10a},
+	{"SOL_NETBEUI", 0x10b, 0x10b},
+	{"SOL_LLC", 0x10c, 0x10c},
+	{"SOL_DCCP", 0x10d, 0x10d},
+	{"SOL_NETLINK", 0x10e, 0x10e},
+	{"SOL_TIPC", 0x10f, 0x10f},
+	{"SOL_RXRPC", 0x110, 0x110},
+	{"SOL_PPPOL2TP", 0x111, 0x111},
+	{"SOL_BLUETOOTH", 0x112, 0x112},
+	{"SOL_PNPIPE", 0x113, 0x113},
+	{"SOL_RDS", 0x114, 0x114},
+	{"SOL_IUCV", 0x115, 0x115},
+	{"SOL_CAIF", 0x116, 0x116},
+	{"SOL_ALG", 0x117, 0x117},
+	{"SOL_NFC", 0x118, 0x118},
+	{"SOL_KCM", 0x119, 0x119},
+	{"SOL_TLS", 0x11a, 0x11a},
+	{"SOL_XDP", 0x11b, 0x11b},
+	{"SOL_MPTCP", 0x11c, 0x11c},
+	{"SOL_MCTP", 0x11d, 0x11d},
+	{"SOL_SMC", 0x11e, 0x11e},
+	{"SOL_VSOCK", 0x11f, 0x11f},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43}}
+
 var zset_whence = set{Name: "whence", Unknown: "SEEK_???", Vals: []val{
 	{"SEEK_SET", 0x0, 0x0},
 	{"SEEK_CUR", 0x1, 0x1},
@@ -10515,21 +12079,11 @@ var zset_whence = set{Name: "whence", Unknown: "SEEK_???", Vals: []val{
 }}
 
 var zstruct_iovec_in = structure{Name: "iovec_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt14, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt116, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_iovec_out = structure{Name: "iovec_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt15, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt117, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
-}}
-
-var zstruct_timespec = structure{Name: "timespec", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "tv_sec", Type: &zt9, Off: [3]uint16{0, 0, 0}},
-	{Name: "tv_nsec", Type: &zt16, Off: [3]uint16{8, 4, 8}},
-}}
-
-var zstruct_timeval = structure{Name: "timeval", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "tv_sec", Type: &zt9, Off: [3]uint16{0, 0, 0}},
-	{Name: "tv_usec", Type: &zt16, Off: [3]uint16{8, 4, 8}},
 }}
