@@ -36,7 +36,7 @@ type RseqConfiguration struct {
 	Size      uint32
 	Signature uint32
 	Flags     uint32
-	pad       uint32
+	_         uint32
 }
 
 // GetRseqConfiguration reads it.

@@ -33,7 +33,7 @@ func (r *X86Regs) ABI() syscalls.ABI {
 	return syscalls.AMD64
 }
 
-// x86Arg gives the register of argument i (System V psABI appendix A.2.1; syscall(2)).
+// arg gives the register of argument i (System V psABI appendix A.2.1; syscall(2)).
 func (r *X86Regs) arg(abi syscalls.ABI, i int) *uint64 {
 	if abi == syscalls.I386 {
 		return [...]*uint64{&r.Rbx, &r.Rcx, &r.Rdx, &r.Rsi, &r.Rdi, &r.Rbp}[i]
@@ -95,5 +95,5 @@ type X86FPRegs struct {
 	Mxcsr, MxcsrMask   uint32
 	StSpace            [32]uint32 // 8 x87 registers of 16 bytes
 	XmmSpace           [64]uint32 // 16 SSE registers of 16 bytes
-	padding            [24]uint32
+	_                  [24]uint32
 }

@@ -289,3 +289,32 @@ func TestLengthInPage(t *testing.T) {
 		}
 	}
 }
+
+// A kernel that gives up a whole range because of one page, as process_vm_readv(2) permits, is made exact.
+func TestMemoryFinish(t *testing.T) {
+	tr := start(t, "memory")
+	base := parseHex(t, tr.line)
+	m := NewMemory(tr.pid)
+	p := pageSize
+	for _, c := range []struct {
+		name string
+		addr uint64
+		len  int
+		n    int
+		err  error
+	}{
+		{"range over a hole", base + p - 10, 30, 10, unix.EFAULT},
+		{"range over the inaccessible page", base + 3*p - 10, int(p), 10, unix.EFAULT},
+		{"range in a hole", base + p, 10, 0, unix.EFAULT},
+	} {
+		b := make([]byte, c.len)
+		n, err := m.finish(c.addr, b, 0, unix.EFAULT, unix.SYS_PROCESS_VM_READV)
+		if n != c.n || err != c.err {
+			t.Errorf("%s: %d, %v; want %d, %v", c.name, n, err, c.n, c.err)
+		}
+	}
+	b := make([]byte, 20)
+	if n, err := m.finish(base, b, 7, 0, unix.SYS_PROCESS_VM_READV); n != 20 || err != nil || b[19] != pattern(19) {
+		t.Errorf("short count: %d, %v", n, err)
+	}
+}

@@ -39,15 +39,15 @@ const (
 // SyscallInfo is the kernel's struct ptrace_syscall_info (include/uapi/linux/ptrace.h), 88 bytes.
 // The union behind SP is read and written through the accessors, which do not look at Op.
 type SyscallInfo struct {
-	Op        Op
-	Reserved  uint8
-	Flags     uint16 // Linux 6.16; zero before
-	Arch      uint32 // AUDIT_ARCH_*
-	IP        uint64
-	SP        uint64
-	union     [7]uint64 // entry and seccomp: number and arguments; exit: result, is_error
-	retData   uint32
-	reserved2 uint32
+	Op       Op
+	Reserved uint8
+	Flags    uint16 // Linux 6.16; zero before
+	Arch     uint32 // AUDIT_ARCH_*
+	IP       uint64
+	SP       uint64
+	union    [7]uint64 // entry and seccomp: number and arguments; exit: result, is_error
+	retData  uint32
+	_        uint32
 }
 
 // Number is the call's number at an entry or seccomp stop. Negative numbers (-1: skipped) are possible.

@@ -26,7 +26,7 @@ const (
 
 // The actions without a parameter (seccomp(2), "SECCOMP_RET_*").
 const (
-	Allow       Action = retAllow ^ retAllow
+	Allow       Action = 0
 	KillProcess Action = retKillProcess ^ retAllow
 	KillThread  Action = retKillThread ^ retAllow
 	Notify      Action = retUserNotif ^ retAllow // ask the listener of the filter; ENOSYS if there is none
