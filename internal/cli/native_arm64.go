@@ -1,5 +1,0 @@
-package cli
-
-import "farcall/syscalls"
-
-const nativeABI = syscalls.ARM64
