@@ -41,7 +41,8 @@ func (r *X86Regs) arg(abi syscalls.ABI, i int) *uint64 {
 	return [...]*uint64{&r.Rdi, &r.Rsi, &r.Rdx, &r.R10, &r.R8, &r.R9}[i]
 }
 
-// SyscallNumber is the number of the call the thread is in, -1 outside of calls. The kernel looks at 32 bits of it.
+// SyscallNumber is the number of the call the thread is in, -1 outside of calls. The kernel looks at 32
+// bits of it.
 func (r *X86Regs) SyscallNumber() int64 { return int64(int32(r.OrigRax)) }
 
 // SetSyscallNumber changes the call at its entry; -1 skips it, and Result is then what the program sees.

@@ -252,7 +252,40 @@ func TestMemoryGone(t *testing.T) {
 	wantErr(t, "nobody", err, unix.ESRCH)
 }
 
-// After an execve the file shows the former image until Reset.
+// After an execve /proc/PID/mem has to be opened again.
+func TestMemoryExec(t *testing.T) {
+	tr := start(t, "events")
+	tr.seize(OptTraceExec)
+	var r Regs
+	must(t, GetRegs(tr.pid, &r))
+	stack := r.SP()
+	m := NewMemory(tr.pid)
+	m.access = accessFile
+	defer m.Close()
+	b := make([]byte, 16)
+	if _, err := m.Read(stack, b); err != nil {
+		t.Fatal(err)
+	}
+	tr.proceed()
+	for range 100 {
+		must(t, Cont(tr.pid, 0))
+		ws := tr.wait()
+		if ws.Event() == EventExec {
+			break
+		}
+		if !ws.SignalStop() || ws.StopSignal() != unix.SIGCHLD {
+			t.Fatal(ws)
+		}
+	}
+	if n, err := m.viaFile(stack, b, false); n != 0 || err != unix.ESRCH {
+		t.Errorf("former image: %d, %v", n, err)
+	}
+	must(t, GetRegs(tr.pid, &r))
+	if n, err := m.Read(r.SP(), b); n != 16 || err != nil || b[0] != 2 { // argc
+		t.Errorf("new image: %d, %v, % x", n, err, b)
+	}
+}
+
 func TestMemoryReset(t *testing.T) {
 	tr := start(t, "memory")
 	tr.seize(0)
