@@ -33,7 +33,8 @@ var macroHeaders = []string{
 }
 
 // plainIoctls says which constants of a header are ioctl commands without the encoding of
-// asm-generic/ioctl.h: a regular expression for the names, anchored at both ends.
+// asm-generic/ioctl.h: a regular expression for the names, anchored at both ends. Values below
+// minPlainIoctl are arguments of commands, but in scsi_ioctl.h.
 var plainIoctls = map[string]string{
 	"asm/ioctls.h":          `(TC|TIOC|FIO|SIOC)[A-Z0-9]+`,
 	"asm-generic/ioctls.h":  `(TC|TIOC|FIO|SIOC)[A-Z0-9]+`,
@@ -63,9 +64,10 @@ var plainIoctls = map[string]string{
 	"linux/x25.h":           `SIOC[A-Z0-9]+`,
 	"linux/nvram.h":         `NVRAM_(INIT|SETCKS)`,
 	"linux/random.h":        `RND[A-Z]+`,
-	"linux/i8k.h":           `I8K_[A-Z_]+`,
 	"linux/apm_bios.h":      `APM_IOC_[A-Z]+`,
 	"linux/usb/cdc-wdm.h":   `IOCTL_[A-Z_]+`,
 	"scsi/scsi_ioctl.h":     `SCSI_IOCTL_[A-Z_0-9]+`,
-	"scsi/sg.h":             `SG_(SET|GET|EMULATED|SCSI|IO|NEXT)[A-Z_0-9]*`,
+	"scsi/sg.h":             `SG_(SET|GET|EMULATED|IO|NEXT)(_[A-Z0-9_]+)?|SG_SCSI_RESET`,
 }
+
+const minPlainIoctl = 0x300
