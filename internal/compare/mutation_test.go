@@ -124,7 +124,7 @@ func TestLostAndSwappedLinesAreFound(t *testing.T) {
 		}
 	}
 	swaps := 0
-	for i := 0; i < len(lines)-1; i += stride/7 {
+	for i := 0; i < len(lines)-1; i += stride / 7 {
 		a, b := lines[i], lines[i+1]
 		if linePID.FindString(a) != linePID.FindString(b) || a == b || strings.Contains(a+b, "---") {
 			continue // the order of different threads, and the place of a signal from elsewhere, are chance
