@@ -1,10 +1,13 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +50,7 @@ func compareAll(t *testing.T, tracer Tracer, commands []Command, check func(t *t
 	}
 	defer env.Close()
 	var total tally
+	kinds := census{}
 	var table strings.Builder
 	for i := range commands {
 		c := &commands[i]
@@ -64,6 +68,7 @@ func compareAll(t *testing.T, tracer Tracer, commands []Command, check func(t *t
 				}
 			}
 			total.add(r)
+			kinds.add(r)
 			fmt.Fprintf(&table, "%-18s %s\n", c.Name, r.Summary())
 			if len(r.Broken) > 0 {
 				t.Errorf("lines that make no sense: %q", r.Broken)
@@ -72,7 +77,47 @@ func compareAll(t *testing.T, tracer Tracer, commands []Command, check func(t *t
 		})
 	}
 	t.Logf("%s beside strace:\n%s%-18s %s", tracer.Name, table.String(), "all", total.String())
+	if text := kinds.String(); text != "" {
+		t.Logf("differences beyond noise by call, with an example of each:\n%s", text)
+	}
 	return total
+}
+
+// census counts differences by call and change, and keeps an example of each.
+type census map[string]*kindCount
+
+type kindCount struct {
+	kind    string
+	count   int
+	example Difference
+}
+
+func (c census) add(r *Report) {
+	for _, d := range r.Differences {
+		if d.Noise {
+			continue
+		}
+		kind := d.Name + " " + d.Change.String()
+		if c[kind] == nil {
+			c[kind] = &kindCount{kind: kind, example: d}
+		}
+		c[kind].count++
+	}
+}
+
+func (c census) String() string {
+	var b strings.Builder
+	for _, k := range slices.SortedFunc(maps.Values(c), func(x, y *kindCount) int {
+		return cmp.Or(cmp.Compare(y.count, x.count), cmp.Compare(x.kind, y.kind))
+	}) {
+		fmt.Fprintf(&b, "%6d %s\n", k.count, k.kind)
+		for _, side := range []struct{ name, text string }{{"A", k.example.A}, {"B", k.example.B}} {
+			if side.text != "" {
+				fmt.Fprintf(&b, "       %s: %s\n", side.name, side.text)
+			}
+		}
+	}
+	return b.String()
 }
 
 // measure traces a command by strace, by the tracer and by strace again, and compares. It fails the test if the tracers
