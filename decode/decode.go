@@ -249,6 +249,14 @@ func (c *Call) Enter(desc *syscalls.Call, abi syscalls.ABI, number uint64, regs 
 	c.Ready = upTo
 }
 
+// Skip begins a call without decoding its arguments.
+func (c *Call) Skip(desc *syscalls.Call, abi syscalls.ABI, number uint64, regs [6]uint64) {
+	c.Desc, c.ABI, c.Number, c.Regs = desc, abi, number, regs
+	c.Args, c.Ready = nil, 0
+	c.Done, c.Failed, c.Ret = false, false, 0
+	c.Result, c.Aux = Value{State: Absent}, Value{State: Absent}
+}
+
 // Exit completes the call with its result: the negated error number when failed.
 func (c *Call) Exit(ret int64, failed bool) {
 	c.Done, c.Failed, c.Ret = true, failed, ret
