@@ -31,7 +31,7 @@ var baseTypes = map[string]Type{
 	"flags": {Kind: KindFlags, Width: 4}, "enum": {Kind: KindEnum, Width: 4},
 	"const": {Kind: KindConst, Width: WidthLong},
 	"bytes": {Kind: KindBytes}, "cstr": {Kind: KindChars}, "pad": {Kind: KindPad},
-	"whole": {Kind: KindBytes, Width: WholeBytes}, "hexes": {Kind: KindBytes, Width: HexBytes}, "sunpath": {Kind: KindSunPath}, "list": {Kind: KindList},
+	"whole": {Kind: KindBytes, Width: WholeBytes}, "hexes": {Kind: KindBytes, Width: HexBytes}, "num": {Kind: KindBytes, Width: IntBytes}, "sunpath": {Kind: KindSunPath}, "mac": {Kind: KindMAC}, "errno": {Kind: KindErrno, Width: 4}, "bits": {Kind: KindBits, Width: 4}, "list": {Kind: KindList},
 	"array": {Kind: KindArray}, "sigset": {Kind: KindSigset},
 }
 
@@ -227,7 +227,7 @@ func (p *parser) findSet(name string) *Set {
 func (p *parser) baseParams(name token, t *Type) error {
 	var need bool
 	switch t.Kind {
-	case KindFlags, KindEnum, KindConst, KindChars, KindArray, KindSigset, KindList:
+	case KindFlags, KindEnum, KindConst, KindChars, KindArray, KindSigset, KindList, KindMAC, KindBits:
 		need = true
 	case KindBytes, KindSunPath:
 		need = !p.inUnion // there the union says how many bytes there are
@@ -245,7 +245,7 @@ func (p *parser) baseParams(name token, t *Type) error {
 		return nil
 	}
 	switch t.Kind {
-	case KindFlags, KindEnum:
+	case KindFlags, KindEnum, KindBits:
 		n, err := p.ident("the name of a set")
 		if err != nil {
 			return err
@@ -283,7 +283,7 @@ func (p *parser) baseParams(name token, t *Type) error {
 			}
 		}
 		t.Set.Name = t.Set.Vals[0].Name
-	case KindBytes, KindChars, KindPad, KindSigset, KindSunPath:
+	case KindBytes, KindChars, KindPad, KindSigset, KindSunPath, KindMAC:
 		if rest, err := p.accept("*"); err != nil {
 			return err
 		} else if rest { // all that is there

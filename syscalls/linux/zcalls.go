@@ -752,8 +752,8 @@ var zcallsI386 = [...]*call{
 	362: &zcall_connect,
 	363: &zcall_listen,
 	364: &zcall_accept4,
-	365: &zcall_getsockopt_2,
-	366: &zcall_setsockopt_2,
+	365: &zcall_getsockopt,
+	366: &zcall_setsockopt,
 	367: &zcall_getsockname,
 	368: &zcall_getpeername,
 	369: &zcall_sendto,
@@ -1219,8 +1219,8 @@ var zcallsX32 = [...]*call{
 	538: &zcall_sendmmsg,
 	539: &zcall_process_vm_readv_3,
 	540: &zcall_process_vm_writev_3,
-	541: &zcall_setsockopt_3,
-	542: &zcall_getsockopt_3,
+	541: &zcall_setsockopt,
+	542: &zcall_getsockopt,
 	543: &zcall_io_setup_3,
 	544: &zcall_io_submit_3,
 	545: &zcall_execveat_3,
@@ -1437,8 +1437,8 @@ var zcallsARM64 = [...]*call{
 	205: &zcall_getpeername,
 	206: &zcall_sendto,
 	207: &zcall_recvfrom,
-	208: &zcall_setsockopt_4,
-	209: &zcall_getsockopt_4,
+	208: &zcall_setsockopt,
+	209: &zcall_getsockopt,
 	210: &zcall_shutdown,
 	211: &zcall_sendmsg,
 	212: &zcall_recvmsg,
@@ -1569,9 +1569,11 @@ var (
 		{"cmsg_socket_types", &zset_cmsg_socket_types},
 		{"ethernet_protocols", &zset_ethernet_protocols},
 		{"hci_channels", &zset_hci_channels},
+		{"icmp_types", &zset_icmp_types},
 		{"msg_flags", &zset_msg_flags},
 		{"nfc_protocols", &zset_nfc_protocols},
 		{"open_flags", &zset_open_flags},
+		{"packet_mr_types", &zset_packet_mr_types},
 		{"packet_types", &zset_packet_types},
 		{"proto_bluetooth", &zset_proto_bluetooth},
 		{"proto_caif", &zset_proto_caif},
@@ -1622,6 +1624,7 @@ var (
 		{"sock_families", &zset_sock_families},
 		{"sock_flags", &zset_sock_flags},
 		{"sock_levels", &zset_sock_levels},
+		{"sock_txrehash", &zset_sock_txrehash},
 		{"sock_types", &zset_sock_types},
 		{"vsock_cids", &zset_vsock_cids},
 		{"vsock_ports", &zset_vsock_ports},
@@ -1630,16 +1633,22 @@ var (
 	}
 	zstructs = [...]named[structure]{
 		{"cmsg", &zstruct_cmsg},
+		{"group_req", &zstruct_group_req},
 		{"in_pktinfo", &zstruct_in_pktinfo},
 		{"iovec_in", &zstruct_iovec_in},
 		{"iovec_out", &zstruct_iovec_out},
+		{"ip_mreq", &zstruct_ip_mreq},
+		{"ipv6_mreq", &zstruct_ipv6_mreq},
+		{"linger", &zstruct_linger},
 		{"mmsghdr_in", &zstruct_mmsghdr_in},
 		{"mmsghdr_out", &zstruct_mmsghdr_out},
 		{"msg_iov_in", &zstruct_msg_iov_in},
 		{"msg_iov_out", &zstruct_msg_iov_out},
 		{"msghdr_in", &zstruct_msghdr_in},
 		{"msghdr_out", &zstruct_msghdr_out},
+		{"packet_mreq", &zstruct_packet_mreq},
 		{"sock_extended_err", &zstruct_sock_extended_err},
+		{"sock_fprog", &zstruct_sock_fprog},
 		{"sockaddr_any", &zstruct_sockaddr_any},
 		{"sockaddr_in", &zstruct_sockaddr_in},
 		{"sockaddr_in6", &zstruct_sockaddr_in6},
@@ -1654,6 +1663,8 @@ var (
 		{"sockaddr_xdp", &zstruct_sockaddr_xdp},
 		{"timespec", &zstruct_timespec},
 		{"timeval", &zstruct_timeval},
+		{"tpacket_req", &zstruct_tpacket_req},
+		{"tpacket_stats", &zstruct_tpacket_stats},
 		{"ucred", &zstruct_ucred},
 	}
 	zunions = [...]named[union]{
@@ -1663,6 +1674,8 @@ var (
 		{"msg_data", &zunion_msg_data},
 		{"sock_protocol", &zunion_sock_protocol},
 		{"sockaddr_data", &zunion_sockaddr_data},
+		{"sockopt_in", &zunion_sockopt_in},
+		{"sockopt_out", &zunion_sockopt_out},
 	}
 	ztypes = [...]named[typ]{}
 )
@@ -1776,16 +1789,97 @@ var (
 	zt105 = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 20, L: &expr{Op: 1}}, &expr{Op: 4}}}
 	zt106 = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
 	zt107 = typ{Kind: 26, Dir: 2, Elem: &zt0, Len: &expr{Op: 0, Num: 0x2}}
-	zt108 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt109 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt110 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 20, L: &expr{Op: 1}}}}
-	zt111 = typ{Kind: 26, Dir: 3, Elem: &zt110, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt112 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec}
-	zt113 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt114 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 20, L: &expr{Op: 1}}}}
-	zt115 = typ{Kind: 26, Dir: 3, Elem: &zt114, Len: &expr{Op: 1, Num: 0x2}}
-	zt116 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt117 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
+	zt108 = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
+	zt109 = typ{Kind: 27, Struct: &zstruct_linger}
+	zt110 = typ{Kind: 1, Width: 2}
+	zt111 = typ{Kind: 27, Struct: &zstruct_sock_fprog}
+	zt112 = typ{Kind: 27, Struct: &zstruct_ip_mreq}
+	zt113 = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
+	zt114 = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
+	zt115 = typ{Kind: 27, Struct: &zstruct_group_req}
+	zt116 = typ{Kind: 39, Width: 4, Set: &zset_icmp_types}
+	zt117 = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
+	zt118 = typ{Kind: 37, Len: &expr{Op: 21, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
+	zt119 = typ{Kind: 27, Struct: &zstruct_packet_mreq}
+	zt120 = typ{Kind: 27, Struct: &zstruct_tpacket_req}
+	zt121 = typ{Kind: 24, Width: 4}
+	zt122 = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt123 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{"SOL_IP", 0x0, 0x0}}}}
+	zt124 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
+	zt125 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{"SOL_SOCKET", 0x1, 0x1}}}}
+	zt126 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
+	zt127 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{"SOL_TCP", 0x6, 0x6}}}}
+	zt128 = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
+	zt129 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{"SOL_UDP", 0x11, 0x11}}}}
+	zt130 = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
+	zt131 = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{"AF_VSOCK", 0x28, 0x28}}}}
+	zt132 = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
+	zt133 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{"SOL_IPV6", 0x29, 0x29}}}}
+	zt134 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
+	zt135 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{"SOL_CAN_RAW", 0x65, 0x65}}}}
+	zt136 = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
+	zt137 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{"SOL_SCTP", 0x84, 0x84}}}}
+	zt138 = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
+	zt139 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{"SOL_RAW", 0xff, 0xff}}}}
+	zt140 = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
+	zt141 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{"SOL_IPX", 0x100, 0x100}}}}
+	zt142 = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
+	zt143 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{"SOL_AX25", 0x101, 0x101}}}}
+	zt144 = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
+	zt145 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{"SOL_PACKET", 0x107, 0x107}}}}
+	zt146 = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
+	zt147 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{"SOL_IRDA", 0x10a, 0x10a}}}}
+	zt148 = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
+	zt149 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{"SOL_LLC", 0x10c, 0x10c}}}}
+	zt150 = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
+	zt151 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{"SOL_DCCP", 0x10d, 0x10d}}}}
+	zt152 = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
+	zt153 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{"SOL_NETLINK", 0x10e, 0x10e}}}}
+	zt154 = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
+	zt155 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{"SOL_TIPC", 0x10f, 0x10f}}}}
+	zt156 = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
+	zt157 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{"SOL_RXRPC", 0x110, 0x110}}}}
+	zt158 = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
+	zt159 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{"SOL_PPPOL2TP", 0x111, 0x111}}}}
+	zt160 = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
+	zt161 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{"SOL_BLUETOOTH", 0x112, 0x112}}}}
+	zt162 = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
+	zt163 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{"SOL_PNPIPE", 0x113, 0x113}}}}
+	zt164 = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
+	zt165 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{"SOL_RDS", 0x114, 0x114}}}}
+	zt166 = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
+	zt167 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{"SOL_IUCV", 0x115, 0x115}}}}
+	zt168 = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
+	zt169 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{"SOL_CAIF", 0x116, 0x116}}}}
+	zt170 = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
+	zt171 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{"SOL_ALG", 0x117, 0x117}}}}
+	zt172 = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
+	zt173 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{"SOL_NFC", 0x118, 0x118}}}}
+	zt174 = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
+	zt175 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{"SOL_KCM", 0x119, 0x119}}}}
+	zt176 = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
+	zt177 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{"SOL_TLS", 0x11a, 0x11a}}}}
+	zt178 = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
+	zt179 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{"SOL_XDP", 0x11b, 0x11b}}}}
+	zt180 = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
+	zt181 = typ{Kind: 38, Width: 4}
+	zt182 = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
+	zt183 = typ{Kind: 26, Elem: &zt83, Len: &expr{Op: 0, Num: 0x1}}
+	zt184 = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
+	zt185 = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt186 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
+	zt187 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
+	zt188 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
+	zt189 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt190 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt191 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 20, L: &expr{Op: 1}}}}
+	zt192 = typ{Kind: 26, Dir: 3, Elem: &zt191, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt193 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec}
+	zt194 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt195 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 20, L: &expr{Op: 1}}}}
+	zt196 = typ{Kind: 26, Dir: 3, Elem: &zt195, Len: &expr{Op: 1, Num: 0x2}}
+	zt197 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt198 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -2568,16 +2662,16 @@ var zstruct_sockaddr_other = structure{Name: "sockaddr_other", Size: [3]uint16{0
 }}
 
 var zunion_sockaddr_data = union{Name: "sockaddr_data", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt31, Min: 1},
-	{Vals: []uint64{0x2}, Type: &zt34, Min: 14},
-	{Vals: []uint64{0xa}, Type: &zt39, Min: 22},
-	{Vals: []uint64{0x10}, Type: &zt42, Min: 10},
-	{Vals: []uint64{0x11}, Type: &zt48, Min: 18},
-	{Vals: []uint64{0x28}, Type: &zt52, Min: 14},
-	{Vals: []uint64{0x4}, Type: &zt54, Min: 14},
-	{Vals: []uint64{0x2a}, Type: &zt56, Min: 10},
-	{Vals: []uint64{0x27}, Type: &zt58, Min: 14},
-	{Vals: []uint64{0x2c}, Type: &zt60, Min: 14},
+	{Vals: []uint64{0x1}, Type: &zt31, Min: 1, Only: false},
+	{Vals: []uint64{0x2}, Type: &zt34, Min: 14, Only: false},
+	{Vals: []uint64{0xa}, Type: &zt39, Min: 22, Only: false},
+	{Vals: []uint64{0x10}, Type: &zt42, Min: 10, Only: false},
+	{Vals: []uint64{0x11}, Type: &zt48, Min: 18, Only: false},
+	{Vals: []uint64{0x28}, Type: &zt52, Min: 14, Only: false},
+	{Vals: []uint64{0x4}, Type: &zt54, Min: 14, Only: false},
+	{Vals: []uint64{0x2a}, Type: &zt56, Min: 10, Only: false},
+	{Vals: []uint64{0x27}, Type: &zt58, Min: 14, Only: false},
+	{Vals: []uint64{0x2c}, Type: &zt60, Min: 14, Only: false},
 }, Else: &zt62}
 
 var zstruct_sockaddr_any = structure{Name: "sockaddr_any", Size: [3]uint16{28, 28, 28}, Packed: true, Fields: []field{
@@ -2768,18 +2862,18 @@ var zstruct_sock_extended_err = structure{Name: "sock_extended_err", Size: [3]ui
 
 var zunion_cmsg_data = union{Name: "cmsg_data", Alts: []alt{
 	{Vals: []uint64{0x10001}, Type: &zt81},
-	{Vals: []uint64{0x10002}, Type: &zt84, Min: 12},
+	{Vals: []uint64{0x10002}, Type: &zt84, Min: 12, Only: false},
 	{Vals: []uint64{0x10003}, Type: &zt61},
-	{Vals: []uint64{0x10004}, Type: &zt85, Min: 4},
-	{Vals: []uint64{0x1001d, 0x1003f}, Type: &zt87, Min: 16},
-	{Vals: []uint64{0x10023, 0x10040}, Type: &zt88, Min: 16},
-	{Vals: []uint64{0x10025, 0x10041}, Type: &zt89, Min: 48},
+	{Vals: []uint64{0x10004}, Type: &zt85, Min: 4, Only: false},
+	{Vals: []uint64{0x1001d, 0x1003f}, Type: &zt87, Min: 16, Only: false},
+	{Vals: []uint64{0x10023, 0x10040}, Type: &zt88, Min: 16, Only: false},
+	{Vals: []uint64{0x10025, 0x10041}, Type: &zt89, Min: 48, Only: false},
 	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt90},
 	{Vals: []uint64{0x2, 0x17}, Type: &zt91},
 	{Vals: []uint64{0x3}, Type: &zt61},
-	{Vals: []uint64{0x8}, Type: &zt92, Min: 12},
-	{Vals: []uint64{0xb}, Type: &zt95, Min: 32},
-	{Vals: []uint64{0x14}, Type: &zt94, Min: 16},
+	{Vals: []uint64{0x8}, Type: &zt92, Min: 12, Only: false},
+	{Vals: []uint64{0xb}, Type: &zt95, Min: 32, Only: false},
+	{Vals: []uint64{0x14}, Type: &zt94, Min: 16, Only: false},
 }}
 
 var zstruct_cmsg = structure{Name: "cmsg", Size: [3]uint16{64, 56, 64}, Fields: []field{
@@ -2867,21 +2961,1490 @@ var zcall_socketpair = call{Name: "socketpair", Args: []field{
 	{Name: "usockvec", Type: &zt107, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
+var zset_sock_levels = set{Name: "sock_levels", Unknown: "SOL_??", Vals: []val{
+	{"SOL_IP", 0x0, 0x0},
+	{"SOL_SOCKET", 0x1, 0x1},
+	{"SOL_TCP", 0x6, 0x6},
+	{"SOL_UDP", 0x11, 0x11},
+	{"AF_VSOCK", 0x28, 0x28},
+	{"SOL_IPV6", 0x29, 0x29},
+	{"SOL_ICMPV6", 0x3a, 0x3a},
+	{"SOL_CAN_BASE", 0x64, 0x64},
+	{"SOL_CAN_RAW", 0x65, 0x65},
+	{"SOL_SCTP", 0x84, 0x84},
+	{"SOL_UDPLITE", 0x88, 0x88},
+	{"SOL_RAW", 0xff, 0xff},
+	{"SOL_IPX", 0x100, 0x100},
+	{"SOL_AX25", 0x101, 0x101},
+	{"SOL_ATALK", 0x102, 0x102},
+	{"SOL_NETROM", 0x103, 0x103},
+	{"SOL_ROSE", 0x104, 0x104},
+	{"SOL_DECNET", 0x105, 0x105},
+	{"SOL_X25", 0x106, 0x106},
+	{"SOL_PACKET", 0x107, 0x107},
+	{"SOL_ATM", 0x108, 0x108},
+	{"SOL_AAL", 0x109, 0x109},
+	{"SOL_IRDA", 0x10a, 0x10a},
+	{"SOL_NETBEUI", 0x10b, 0x10b},
+	{"SOL_LLC", 0x10c, 0x10c},
+	{"SOL_DCCP", 0x10d, 0x10d},
+	{"SOL_NETLINK", 0x10e, 0x10e},
+	{"SOL_TIPC", 0x10f, 0x10f},
+	{"SOL_RXRPC", 0x110, 0x110},
+	{"SOL_PPPOL2TP", 0x111, 0x111},
+	{"SOL_BLUETOOTH", 0x112, 0x112},
+	{"SOL_PNPIPE", 0x113, 0x113},
+	{"SOL_RDS", 0x114, 0x114},
+	{"SOL_IUCV", 0x115, 0x115},
+	{"SOL_CAIF", 0x116, 0x116},
+	{"SOL_ALG", 0x117, 0x117},
+	{"SOL_NFC", 0x118, 0x118},
+	{"SOL_KCM", 0x119, 0x119},
+	{"SOL_TLS", 0x11a, 0x11a},
+	{"SOL_XDP", 0x11b, 0x11b},
+	{"SOL_MPTCP", 0x11c, 0x11c},
+	{"SOL_MCTP", 0x11d, 0x11d},
+	{"SOL_SMC", 0x11e, 0x11e},
+	{"SOL_VSOCK", 0x11f, 0x11f},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43}}
+
+var zstruct_linger = structure{Name: "linger", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "l_onoff", Type: &zt7, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_linger", Type: &zt7, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zstruct_sock_fprog = structure{Name: "sock_fprog", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "len", Type: &zt110, Off: [3]uint16{0, 0, 0}},
+	{Name: "filter", Type: &zt8, Off: [3]uint16{8, 4, 4}},
+}}
+
+var zstruct_ip_mreq = structure{Name: "ip_mreq", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "imr_multiaddr", Type: &zt33, Off: [3]uint16{0, 0, 0}},
+	{Name: "imr_interface", Type: &zt33, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zstruct_ipv6_mreq = structure{Name: "ipv6_mreq", Size: [3]uint16{20, 20, 20}, Fields: []field{
+	{Name: "ipv6mr_multiaddr", Type: &zt36, Off: [3]uint16{0, 0, 0}},
+	{Name: "ipv6mr_interface", Type: &zt37, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zstruct_group_req = structure{Name: "group_req", Size: [3]uint16{40, 32, 32}, Fields: []field{
+	{Name: "gr_interface", Type: &zt37, Off: [3]uint16{0, 0, 0}},
+	{Name: "align", Type: &zt114, Attr: 4, Off: [3]uint16{8, 4, 4}},
+	{Name: "gr_group", Type: &zt94, Off: [3]uint16{8, 4, 4}},
+}}
+
+var zset_icmp_types = set{Name: "icmp_types", Unknown: "ICMP_???", Vals: []val{
+	{"ICMP_ECHOREPLY", 0x0, 0x0},
+	{"ICMP_DEST_UNREACH", 0x3, 0x3},
+	{"ICMP_SOURCE_QUENCH", 0x4, 0x4},
+	{"ICMP_REDIRECT", 0x5, 0x5},
+	{"ICMP_ECHO", 0x8, 0x8},
+	{"ICMP_TIME_EXCEEDED", 0xb, 0xb},
+	{"ICMP_PARAMETERPROB", 0xc, 0xc},
+	{"ICMP_TIMESTAMP", 0xd, 0xd},
+	{"ICMP_TIMESTAMPREPLY", 0xe, 0xe},
+	{"ICMP_INFO_REQUEST", 0xf, 0xf},
+	{"ICMP_INFO_REPLY", 0x10, 0x10},
+	{"ICMP_ADDRESS", 0x11, 0x11},
+	{"ICMP_ADDRESSREPLY", 0x12, 0x12},
+}}
+
+var zset_packet_mr_types = set{Name: "packet_mr_types", Unknown: "PACKET_MR_???", Vals: []val{
+	{"PACKET_MR_MULTICAST", 0x0, 0x0},
+	{"PACKET_MR_PROMISC", 0x1, 0x1},
+	{"PACKET_MR_ALLMULTI", 0x2, 0x2},
+	{"PACKET_MR_UNICAST", 0x3, 0x3},
+}}
+
+var zstruct_packet_mreq = structure{Name: "packet_mreq", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "mr_ifindex", Type: &zt37, Off: [3]uint16{0, 0, 0}},
+	{Name: "mr_type", Type: &zt117, Off: [3]uint16{4, 4, 4}},
+	{Name: "mr_alen", Type: &zt110, Off: [3]uint16{6, 6, 6}},
+	{Name: "mr_address", Type: &zt118, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zstruct_tpacket_req = structure{Name: "tpacket_req", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "tp_block_size", Type: &zt27, Off: [3]uint16{0, 0, 0}},
+	{Name: "tp_block_nr", Type: &zt27, Off: [3]uint16{4, 4, 4}},
+	{Name: "tp_frame_size", Type: &zt27, Off: [3]uint16{8, 8, 8}},
+	{Name: "tp_frame_nr", Type: &zt27, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zunion_sockopt_in = union{Name: "sockopt_in", Alts: []alt{
+	{Vals: []uint64{0x1000d}, Type: &zt109, Min: 8, Only: true},
+	{Vals: []uint64{0x1001a, 0x10033}, Type: &zt111, Min: 0, Only: true},
+	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: true},
+	{Vals: []uint64{0x23, 0x24}, Type: &zt112, Min: 8, Only: true},
+	{Vals: []uint64{0x290014, 0x290015, 0x29001b, 0x29001c}, Type: &zt113, Min: 20, Only: true},
+	{Vals: []uint64{0x2a, 0x2d, 0x29002a, 0x29002d}, Type: &zt115, Min: 136, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt116},
+	{Vals: []uint64{0x1070001, 0x1070002}, Type: &zt119, Min: 16, Only: true},
+	{Vals: []uint64{0x1070005, 0x107000d}, Type: &zt120, Min: 0, Only: true},
+	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: true},
+}, Else: &zt121}
+
+var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
+	{"IP_TOS", 0x1, 0x1},
+	{"IP_TTL", 0x2, 0x2},
+	{"IP_HDRINCL", 0x3, 0x3},
+	{"IP_OPTIONS", 0x4, 0x4},
+	{"IP_ROUTER_ALERT", 0x5, 0x5},
+	{"IP_RECVOPTS", 0x6, 0x6},
+	{"IP_RETOPTS", 0x7, 0x7},
+	{"IP_PKTINFO", 0x8, 0x8},
+	{"IP_PKTOPTIONS", 0x9, 0x9},
+	{"IP_MTU_DISCOVER", 0xa, 0xa},
+	{"IP_RECVERR", 0xb, 0xb},
+	{"IP_RECVTTL", 0xc, 0xc},
+	{"IP_RECVTOS", 0xd, 0xd},
+	{"IP_MTU", 0xe, 0xe},
+	{"IP_FREEBIND", 0xf, 0xf},
+	{"IP_IPSEC_POLICY", 0x10, 0x10},
+	{"IP_XFRM_POLICY", 0x11, 0x11},
+	{"IP_PASSSEC", 0x12, 0x12},
+	{"IP_TRANSPARENT", 0x13, 0x13},
+	{"IP_ORIGDSTADDR", 0x14, 0x14},
+	{"IP_MINTTL", 0x15, 0x15},
+	{"IP_NODEFRAG", 0x16, 0x16},
+	{"IP_CHECKSUM", 0x17, 0x17},
+	{"IP_BIND_ADDRESS_NO_PORT", 0x18, 0x18},
+	{"IP_RECVFRAGSIZE", 0x19, 0x19},
+	{"IP_RECVERR_RFC4884", 0x1a, 0x1a},
+	{"IP_MULTICAST_IF", 0x20, 0x20},
+	{"IP_MULTICAST_TTL", 0x21, 0x21},
+	{"IP_MULTICAST_LOOP", 0x22, 0x22},
+	{"IP_ADD_MEMBERSHIP", 0x23, 0x23},
+	{"IP_DROP_MEMBERSHIP", 0x24, 0x24},
+	{"IP_UNBLOCK_SOURCE", 0x25, 0x25},
+	{"IP_BLOCK_SOURCE", 0x26, 0x26},
+	{"IP_ADD_SOURCE_MEMBERSHIP", 0x27, 0x27},
+	{"IP_DROP_SOURCE_MEMBERSHIP", 0x28, 0x28},
+	{"IP_MSFILTER", 0x29, 0x29},
+	{"MCAST_JOIN_GROUP", 0x2a, 0x2a},
+	{"MCAST_BLOCK_SOURCE", 0x2b, 0x2b},
+	{"MCAST_UNBLOCK_SOURCE", 0x2c, 0x2c},
+	{"MCAST_LEAVE_GROUP", 0x2d, 0x2d},
+	{"MCAST_JOIN_SOURCE_GROUP", 0x2e, 0x2e},
+	{"MCAST_LEAVE_SOURCE_GROUP", 0x2f, 0x2f},
+	{"MCAST_MSFILTER", 0x30, 0x30},
+	{"IP_MULTICAST_ALL", 0x31, 0x31},
+	{"IP_UNICAST_IF", 0x32, 0x32},
+	{"IP_LOCAL_PORT_RANGE", 0x33, 0x33},
+	{"IP_PROTOCOL", 0x34, 0x34},
+	{"IPT_SO_SET_REPLACE", 0x40, 0x40},
+	{"IPT_SO_SET_ADD_COUNTERS", 0x41, 0x41},
+	{"ARPT_SO_SET_REPLACE", 0x60, 0x60},
+	{"ARPT_SO_SET_ADD_COUNTERS", 0x61, 0x61},
+	{"EBT_SO_SET_ENTRIES", 0x80, 0x80},
+	{"EBT_SO_SET_COUNTERS", 0x81, 0x81},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52}}
+
+var zcall_setsockopt__IP = call{Name: "setsockopt", Variant: "IP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt123, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt124, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_socket_set = set{Name: "so_socket_set", Unknown: "SO_???", Vals: []val{
+	{"SO_DEBUG", 0x1, 0x1},
+	{"SO_REUSEADDR", 0x2, 0x2},
+	{"SO_TYPE", 0x3, 0x3},
+	{"SO_ERROR", 0x4, 0x4},
+	{"SO_DONTROUTE", 0x5, 0x5},
+	{"SO_BROADCAST", 0x6, 0x6},
+	{"SO_SNDBUF", 0x7, 0x7},
+	{"SO_RCVBUF", 0x8, 0x8},
+	{"SO_KEEPALIVE", 0x9, 0x9},
+	{"SO_OOBINLINE", 0xa, 0xa},
+	{"SO_NO_CHECK", 0xb, 0xb},
+	{"SO_PRIORITY", 0xc, 0xc},
+	{"SO_LINGER", 0xd, 0xd},
+	{"SO_BSDCOMPAT", 0xe, 0xe},
+	{"SO_REUSEPORT", 0xf, 0xf},
+	{"SO_PASSCRED", 0x10, 0x10},
+	{"SO_PEERCRED", 0x11, 0x11},
+	{"SO_RCVLOWAT", 0x12, 0x12},
+	{"SO_SNDLOWAT", 0x13, 0x13},
+	{"SO_RCVTIMEO_OLD", 0x14, 0x14},
+	{"SO_SNDTIMEO_OLD", 0x15, 0x15},
+	{"SO_SECURITY_AUTHENTICATION", 0x16, 0x16},
+	{"SO_SECURITY_ENCRYPTION_TRANSPORT", 0x17, 0x17},
+	{"SO_SECURITY_ENCRYPTION_NETWORK", 0x18, 0x18},
+	{"SO_BINDTODEVICE", 0x19, 0x19},
+	{"SO_ATTACH_FILTER", 0x1a, 0x1a},
+	{"SO_DETACH_FILTER", 0x1b, 0x1b},
+	{"SO_PEERNAME", 0x1c, 0x1c},
+	{"SO_TIMESTAMP_OLD", 0x1d, 0x1d},
+	{"SO_ACCEPTCONN", 0x1e, 0x1e},
+	{"SO_PEERSEC", 0x1f, 0x1f},
+	{"SO_SNDBUFFORCE", 0x20, 0x20},
+	{"SO_RCVBUFFORCE", 0x21, 0x21},
+	{"SO_PASSSEC", 0x22, 0x22},
+	{"SO_TIMESTAMPNS_OLD", 0x23, 0x23},
+	{"SO_MARK", 0x24, 0x24},
+	{"SO_TIMESTAMPING_OLD", 0x25, 0x25},
+	{"SO_PROTOCOL", 0x26, 0x26},
+	{"SO_DOMAIN", 0x27, 0x27},
+	{"SO_RXQ_OVFL", 0x28, 0x28},
+	{"SO_WIFI_STATUS", 0x29, 0x29},
+	{"SO_PEEK_OFF", 0x2a, 0x2a},
+	{"SO_NOFCS", 0x2b, 0x2b},
+	{"SO_LOCK_FILTER", 0x2c, 0x2c},
+	{"SO_SELECT_ERR_QUEUE", 0x2d, 0x2d},
+	{"SO_BUSY_POLL", 0x2e, 0x2e},
+	{"SO_MAX_PACING_RATE", 0x2f, 0x2f},
+	{"SO_BPF_EXTENSIONS", 0x30, 0x30},
+	{"SO_INCOMING_CPU", 0x31, 0x31},
+	{"SO_ATTACH_BPF", 0x32, 0x32},
+	{"SO_ATTACH_REUSEPORT_CBPF", 0x33, 0x33},
+	{"SO_ATTACH_REUSEPORT_EBPF", 0x34, 0x34},
+	{"SO_CNX_ADVICE", 0x35, 0x35},
+	{"SO_MEMINFO", 0x37, 0x37},
+	{"SO_INCOMING_NAPI_ID", 0x38, 0x38},
+	{"SO_COOKIE", 0x39, 0x39},
+	{"SO_PEERGROUPS", 0x3b, 0x3b},
+	{"SO_ZEROCOPY", 0x3c, 0x3c},
+	{"SO_TXTIME", 0x3d, 0x3d},
+	{"SO_BINDTOIFINDEX", 0x3e, 0x3e},
+	{"SO_TIMESTAMP_NEW", 0x3f, 0x3f},
+	{"SO_TIMESTAMPNS_NEW", 0x40, 0x40},
+	{"SO_TIMESTAMPING_NEW", 0x41, 0x41},
+	{"SO_RCVTIMEO_NEW", 0x42, 0x42},
+	{"SO_SNDTIMEO_NEW", 0x43, 0x43},
+	{"SO_DETACH_REUSEPORT_BPF", 0x44, 0x44},
+	{"SO_PREFER_BUSY_POLL", 0x45, 0x45},
+	{"SO_BUSY_POLL_BUDGET", 0x46, 0x46},
+	{"SO_NETNS_COOKIE", 0x47, 0x47},
+	{"SO_BUF_LOCK", 0x48, 0x48},
+	{"SO_RESERVE_MEM", 0x49, 0x49},
+	{"SO_TXREHASH", 0x4a, 0x4a},
+	{"SO_RCVMARK", 0x4b, 0x4b},
+	{"SO_PASSPIDFD", 0x4c, 0x4c},
+	{"SO_PEERPIDFD", 0x4d, 0x4d},
+	{"SO_DEVMEM_LINEAR", 0x4e, 0x4e},
+	{"SO_DEVMEM_DMABUF", 0x4f, 0x4f},
+	{"SO_DEVMEM_DONTNEED", 0x50, 0x50},
+	{"SO_RCVPRIORITY", 0x52, 0x52},
+	{"SO_PASSRIGHTS", 0x53, 0x53},
+	{"SO_INQ", 0x54, 0x54},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80}}
+
+var zcall_setsockopt__SOCKET = call{Name: "setsockopt", Variant: "SOCKET", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt125, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_tcp = set{Name: "so_tcp", Unknown: "TCP_???", Vals: []val{
+	{"TCP_NODELAY", 0x1, 0x1},
+	{"TCP_MAXSEG", 0x2, 0x2},
+	{"TCP_CORK", 0x3, 0x3},
+	{"TCP_KEEPIDLE", 0x4, 0x4},
+	{"TCP_KEEPINTVL", 0x5, 0x5},
+	{"TCP_KEEPCNT", 0x6, 0x6},
+	{"TCP_SYNCNT", 0x7, 0x7},
+	{"TCP_LINGER2", 0x8, 0x8},
+	{"TCP_DEFER_ACCEPT", 0x9, 0x9},
+	{"TCP_WINDOW_CLAMP", 0xa, 0xa},
+	{"TCP_INFO", 0xb, 0xb},
+	{"TCP_QUICKACK", 0xc, 0xc},
+	{"TCP_CONGESTION", 0xd, 0xd},
+	{"TCP_MD5SIG", 0xe, 0xe},
+	{"TCP_COOKIE_TRANSACTIONS", 0xf, 0xf},
+	{"TCP_THIN_LINEAR_TIMEOUTS", 0x10, 0x10},
+	{"TCP_THIN_DUPACK", 0x11, 0x11},
+	{"TCP_USER_TIMEOUT", 0x12, 0x12},
+	{"TCP_REPAIR", 0x13, 0x13},
+	{"TCP_REPAIR_QUEUE", 0x14, 0x14},
+	{"TCP_QUEUE_SEQ", 0x15, 0x15},
+	{"TCP_REPAIR_OPTIONS", 0x16, 0x16},
+	{"TCP_FASTOPEN", 0x17, 0x17},
+	{"TCP_TIMESTAMP", 0x18, 0x18},
+	{"TCP_NOTSENT_LOWAT", 0x19, 0x19},
+	{"TCP_CC_INFO", 0x1a, 0x1a},
+	{"TCP_SAVE_SYN", 0x1b, 0x1b},
+	{"TCP_SAVED_SYN", 0x1c, 0x1c},
+	{"TCP_REPAIR_WINDOW", 0x1d, 0x1d},
+	{"TCP_FASTOPEN_CONNECT", 0x1e, 0x1e},
+	{"TCP_ULP", 0x1f, 0x1f},
+	{"TCP_MD5SIG_EXT", 0x20, 0x20},
+	{"TCP_FASTOPEN_KEY", 0x21, 0x21},
+	{"TCP_FASTOPEN_NO_COOKIE", 0x22, 0x22},
+	{"TCP_ZEROCOPY_RECEIVE", 0x23, 0x23},
+	{"TCP_INQ", 0x24, 0x24},
+	{"TCP_TX_DELAY", 0x25, 0x25},
+	{"TCP_AO_ADD_KEY", 0x26, 0x26},
+	{"TCP_AO_DEL_KEY", 0x27, 0x27},
+	{"TCP_AO_INFO", 0x28, 0x28},
+	{"TCP_AO_GET_KEYS", 0x29, 0x29},
+	{"TCP_AO_REPAIR", 0x2a, 0x2a},
+	{"TCP_IS_MPTCP", 0x2b, 0x2b},
+	{"TCP_RTO_MAX_MS", 0x2c, 0x2c},
+	{"TCP_RTO_MIN_US", 0x2d, 0x2d},
+	{"TCP_DELACK_MAX_US", 0x2e, 0x2e},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
+
+var zcall_setsockopt__TCP = call{Name: "setsockopt", Variant: "TCP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt127, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt128, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_udp = set{Name: "so_udp", Unknown: "UDP_???", Vals: []val{
+	{"UDP_CORK", 0x1, 0x1},
+	{"UDP_ENCAP", 0x64, 0x64},
+	{"UDP_NO_CHECK6_TX", 0x65, 0x65},
+	{"UDP_NO_CHECK6_RX", 0x66, 0x66},
+	{"UDP_SEGMENT", 0x67, 0x67},
+	{"UDP_GRO", 0x68, 0x68},
+}}
+
+var zcall_setsockopt__UDP = call{Name: "setsockopt", Variant: "UDP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt129, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt130, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_vsock = set{Name: "so_vsock", Unknown: "SO_VM_???", Vals: []val{
+	{"SO_VM_SOCKETS_BUFFER_SIZE", 0x0, 0x0},
+	{"SO_VM_SOCKETS_BUFFER_MIN_SIZE", 0x1, 0x1},
+	{"SO_VM_SOCKETS_BUFFER_MAX_SIZE", 0x2, 0x2},
+	{"SO_VM_SOCKETS_PEER_HOST_VM_ID", 0x3, 0x3},
+	{"SO_VM_SOCKETS_TRUSTED", 0x5, 0x5},
+	{"SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD", 0x6, 0x6},
+	{"SO_VM_SOCKETS_NONBLOCK_TXRX", 0x7, 0x7},
+	{"SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW", 0x8, 0x8},
+}}
+
+var zcall_setsockopt__VSOCK = call{Name: "setsockopt", Variant: "VSOCK", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt131, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt132, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_ipv6_set = set{Name: "so_ipv6_set", Unknown: "IPV6_???", Vals: []val{
+	{"IPV6_ADDRFORM", 0x1, 0x1},
+	{"IPV6_2292PKTINFO", 0x2, 0x2},
+	{"IPV6_2292HOPOPTS", 0x3, 0x3},
+	{"IPV6_2292DSTOPTS", 0x4, 0x4},
+	{"IPV6_2292RTHDR", 0x5, 0x5},
+	{"IPV6_2292PKTOPTIONS", 0x6, 0x6},
+	{"IPV6_CHECKSUM", 0x7, 0x7},
+	{"IPV6_2292HOPLIMIT", 0x8, 0x8},
+	{"IPV6_NEXTHOP", 0x9, 0x9},
+	{"IPV6_AUTHHDR", 0xa, 0xa},
+	{"IPV6_FLOWINFO", 0xb, 0xb},
+	{"IPV6_UNICAST_HOPS", 0x10, 0x10},
+	{"IPV6_MULTICAST_IF", 0x11, 0x11},
+	{"IPV6_MULTICAST_HOPS", 0x12, 0x12},
+	{"IPV6_MULTICAST_LOOP", 0x13, 0x13},
+	{"IPV6_ADD_MEMBERSHIP", 0x14, 0x14},
+	{"IPV6_DROP_MEMBERSHIP", 0x15, 0x15},
+	{"IPV6_ROUTER_ALERT", 0x16, 0x16},
+	{"IPV6_MTU_DISCOVER", 0x17, 0x17},
+	{"IPV6_MTU", 0x18, 0x18},
+	{"IPV6_RECVERR", 0x19, 0x19},
+	{"IPV6_V6ONLY", 0x1a, 0x1a},
+	{"IPV6_JOIN_ANYCAST", 0x1b, 0x1b},
+	{"IPV6_LEAVE_ANYCAST", 0x1c, 0x1c},
+	{"IPV6_MULTICAST_ALL", 0x1d, 0x1d},
+	{"IPV6_ROUTER_ALERT_ISOLATE", 0x1e, 0x1e},
+	{"IPV6_RECVERR_RFC4884", 0x1f, 0x1f},
+	{"IPV6_FLOWLABEL_MGR", 0x20, 0x20},
+	{"IPV6_FLOWINFO_SEND", 0x21, 0x21},
+	{"IPV6_IPSEC_POLICY", 0x22, 0x22},
+	{"IPV6_XFRM_POLICY", 0x23, 0x23},
+	{"IPV6_HDRINCL", 0x24, 0x24},
+	{"MCAST_JOIN_GROUP", 0x2a, 0x2a},
+	{"MCAST_BLOCK_SOURCE", 0x2b, 0x2b},
+	{"MCAST_UNBLOCK_SOURCE", 0x2c, 0x2c},
+	{"MCAST_LEAVE_GROUP", 0x2d, 0x2d},
+	{"MCAST_JOIN_SOURCE_GROUP", 0x2e, 0x2e},
+	{"MCAST_LEAVE_SOURCE_GROUP", 0x2f, 0x2f},
+	{"MCAST_MSFILTER", 0x30, 0x30},
+	{"IPV6_RECVPKTINFO", 0x31, 0x31},
+	{"IPV6_PKTINFO", 0x32, 0x32},
+	{"IPV6_RECVHOPLIMIT", 0x33, 0x33},
+	{"IPV6_HOPLIMIT", 0x34, 0x34},
+	{"IPV6_RECVHOPOPTS", 0x35, 0x35},
+	{"IPV6_HOPOPTS", 0x36, 0x36},
+	{"IPV6_RTHDRDSTOPTS", 0x37, 0x37},
+	{"IPV6_RECVRTHDR", 0x38, 0x38},
+	{"IPV6_RTHDR", 0x39, 0x39},
+	{"IPV6_RECVDSTOPTS", 0x3a, 0x3a},
+	{"IPV6_DSTOPTS", 0x3b, 0x3b},
+	{"IPV6_RECVPATHMTU", 0x3c, 0x3c},
+	{"IPV6_PATHMTU", 0x3d, 0x3d},
+	{"IPV6_DONTFRAG", 0x3e, 0x3e},
+	{"IPV6_USE_MIN_MTU", 0x3f, 0x3f},
+	{"IP6T_SO_SET_REPLACE", 0x40, 0x40},
+	{"IP6T_SO_SET_ADD_COUNTERS", 0x41, 0x41},
+	{"IPV6_RECVTCLASS", 0x42, 0x42},
+	{"IPV6_TCLASS", 0x43, 0x43},
+	{"IPV6_AUTOFLOWLABEL", 0x46, 0x46},
+	{"IPV6_ADDR_PREFERENCES", 0x48, 0x48},
+	{"IPV6_MINHOPCOUNT", 0x49, 0x49},
+	{"IPV6_ORIGDSTADDR", 0x4a, 0x4a},
+	{"IPV6_TRANSPARENT", 0x4b, 0x4b},
+	{"IPV6_UNICAST_IF", 0x4c, 0x4c},
+	{"IPV6_RECVFRAGSIZE", 0x4d, 0x4d},
+	{"IPV6_FREEBIND", 0x4e, 0x4e},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65}}
+
+var zcall_setsockopt__IPV6 = call{Name: "setsockopt", Variant: "IPV6", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt133, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt134, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_can_raw = set{Name: "so_can_raw", Unknown: "CAN_RAW_???", Vals: []val{
+	{"CAN_RAW_FILTER", 0x1, 0x1},
+	{"CAN_RAW_ERR_FILTER", 0x2, 0x2},
+	{"CAN_RAW_LOOPBACK", 0x3, 0x3},
+	{"CAN_RAW_RECV_OWN_MSGS", 0x4, 0x4},
+	{"CAN_RAW_FD_FRAMES", 0x5, 0x5},
+	{"CAN_RAW_JOIN_FILTERS", 0x6, 0x6},
+}}
+
+var zcall_setsockopt__CAN_RAW = call{Name: "setsockopt", Variant: "CAN_RAW", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt135, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt136, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_sctp = set{Name: "so_sctp", Unknown: "SCTP_???", Vals: []val{
+	{"SCTP_RTOINFO", 0x0, 0x0},
+	{"SCTP_ASSOCINFO", 0x1, 0x1},
+	{"SCTP_INITMSG", 0x2, 0x2},
+	{"SCTP_NODELAY", 0x3, 0x3},
+	{"SCTP_AUTOCLOSE", 0x4, 0x4},
+	{"SCTP_SET_PEER_PRIMARY_ADDR", 0x5, 0x5},
+	{"SCTP_PRIMARY_ADDR", 0x6, 0x6},
+	{"SCTP_ADAPTATION_LAYER", 0x7, 0x7},
+	{"SCTP_DISABLE_FRAGMENTS", 0x8, 0x8},
+	{"SCTP_PEER_ADDR_PARAMS", 0x9, 0x9},
+	{"SCTP_DEFAULT_SEND_PARAM", 0xa, 0xa},
+	{"SCTP_EVENTS", 0xb, 0xb},
+	{"SCTP_I_WANT_MAPPED_V4_ADDR", 0xc, 0xc},
+	{"SCTP_MAXSEG", 0xd, 0xd},
+	{"SCTP_STATUS", 0xe, 0xe},
+	{"SCTP_GET_PEER_ADDR_INFO", 0xf, 0xf},
+	{"SCTP_DELAYED_SACK", 0x10, 0x10},
+	{"SCTP_CONTEXT", 0x11, 0x11},
+	{"SCTP_FRAGMENT_INTERLEAVE", 0x12, 0x12},
+	{"SCTP_PARTIAL_DELIVERY_POINT", 0x13, 0x13},
+	{"SCTP_MAX_BURST", 0x14, 0x14},
+	{"SCTP_AUTH_CHUNK", 0x15, 0x15},
+	{"SCTP_HMAC_IDENT", 0x16, 0x16},
+	{"SCTP_AUTH_KEY", 0x17, 0x17},
+	{"SCTP_AUTH_ACTIVE_KEY", 0x18, 0x18},
+	{"SCTP_AUTH_DELETE_KEY", 0x19, 0x19},
+	{"SCTP_PEER_AUTH_CHUNKS", 0x1a, 0x1a},
+	{"SCTP_LOCAL_AUTH_CHUNKS", 0x1b, 0x1b},
+	{"SCTP_GET_ASSOC_NUMBER", 0x1c, 0x1c},
+	{"SCTP_GET_ASSOC_ID_LIST", 0x1d, 0x1d},
+	{"SCTP_AUTO_ASCONF", 0x1e, 0x1e},
+	{"SCTP_PEER_ADDR_THLDS", 0x1f, 0x1f},
+	{"SCTP_RECVRCVINFO", 0x20, 0x20},
+	{"SCTP_RECVNXTINFO", 0x21, 0x21},
+	{"SCTP_DEFAULT_SNDINFO", 0x22, 0x22},
+	{"SCTP_AUTH_DEACTIVATE_KEY", 0x23, 0x23},
+	{"SCTP_REUSE_PORT", 0x24, 0x24},
+	{"SCTP_PEER_ADDR_THLDS_V2", 0x25, 0x25},
+	{"SCTP_SOCKOPT_BINDX_ADD", 0x64, 0x64},
+	{"SCTP_SOCKOPT_BINDX_REM", 0x65, 0x65},
+	{"SCTP_SOCKOPT_PEELOFF", 0x66, 0x66},
+	{"SCTP_GET_PEER_ADDRS_NUM_OLD", 0x67, 0x67},
+	{"SCTP_GET_PEER_ADDRS_OLD", 0x68, 0x68},
+	{"SCTP_GET_LOCAL_ADDRS_NUM_OLD", 0x69, 0x69},
+	{"SCTP_GET_LOCAL_ADDRS_OLD", 0x6a, 0x6a},
+	{"SCTP_SOCKOPT_CONNECTX_OLD", 0x6b, 0x6b},
+	{"SCTP_GET_PEER_ADDRS", 0x6c, 0x6c},
+	{"SCTP_GET_LOCAL_ADDRS", 0x6d, 0x6d},
+	{"SCTP_SOCKOPT_CONNECTX", 0x6e, 0x6e},
+	{"SCTP_SOCKOPT_CONNECTX3", 0x6f, 0x6f},
+	{"SCTP_GET_ASSOC_STATS", 0x70, 0x70},
+	{"SCTP_PR_SUPPORTED", 0x71, 0x71},
+	{"SCTP_DEFAULT_PRINFO", 0x72, 0x72},
+	{"SCTP_PR_ASSOC_STATUS", 0x73, 0x73},
+	{"SCTP_PR_STREAM_STATUS", 0x74, 0x74},
+	{"SCTP_RECONFIG_SUPPORTED", 0x75, 0x75},
+	{"SCTP_ENABLE_STREAM_RESET", 0x76, 0x76},
+	{"SCTP_RESET_STREAMS", 0x77, 0x77},
+	{"SCTP_RESET_ASSOC", 0x78, 0x78},
+	{"SCTP_ADD_STREAMS", 0x79, 0x79},
+	{"SCTP_SOCKOPT_PEELOFF_FLAGS", 0x7a, 0x7a},
+	{"SCTP_STREAM_SCHEDULER", 0x7b, 0x7b},
+	{"SCTP_STREAM_SCHEDULER_VALUE", 0x7c, 0x7c},
+	{"SCTP_INTERLEAVING_SUPPORTED", 0x7d, 0x7d},
+	{"SCTP_SENDMSG_CONNECT", 0x7e, 0x7e},
+	{"SCTP_EVENT", 0x7f, 0x7f},
+	{"SCTP_ASCONF_SUPPORTED", 0x80, 0x80},
+	{"SCTP_AUTH_SUPPORTED", 0x81, 0x81},
+	{"SCTP_ECN_SUPPORTED", 0x82, 0x82},
+	{"SCTP_EXPOSE_POTENTIALLY_FAILED_STATE", 0x83, 0x83},
+	{"SCTP_REMOTE_UDP_ENCAPS_PORT", 0x84, 0x84},
+	{"SCTP_PLPMTUD_PROBE_INTERVAL", 0x85, 0x85},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71}}
+
+var zcall_setsockopt__SCTP = call{Name: "setsockopt", Variant: "SCTP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt137, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt138, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_raw = set{Name: "so_raw", Unknown: "RAW_???", Vals: []val{
+	{"ICMP_FILTER", 0x1, 0x1},
+}}
+
+var zcall_setsockopt__RAW = call{Name: "setsockopt", Variant: "RAW", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt139, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt140, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_ipx = set{Name: "so_ipx", Unknown: "IPX_???", Vals: []val{
+	{"IPX_TYPE", 0x1, 0x1},
+}}
+
+var zcall_setsockopt__IPX = call{Name: "setsockopt", Variant: "IPX", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt141, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt142, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_ax25 = set{Name: "so_ax25", Unknown: "AX25_???", Vals: []val{
+	{"AX25_WINDOW", 0x1, 0x1},
+	{"AX25_T1", 0x2, 0x2},
+	{"AX25_N2", 0x3, 0x3},
+	{"AX25_T3", 0x4, 0x4},
+	{"AX25_T2", 0x5, 0x5},
+	{"AX25_BACKOFF", 0x6, 0x6},
+	{"AX25_EXTSEQ", 0x7, 0x7},
+	{"AX25_PIDINCL", 0x8, 0x8},
+	{"AX25_IDLE", 0x9, 0x9},
+	{"AX25_PACLEN", 0xa, 0xa},
+	{"AX25_IAMDIGI", 0xc, 0xc},
+	{"SO_BINDTODEVICE", 0x19, 0x19},
+}}
+
+var zcall_setsockopt__AX25 = call{Name: "setsockopt", Variant: "AX25", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt143, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt144, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_packet = set{Name: "so_packet", Unknown: "PACKET_???", Vals: []val{
+	{"PACKET_ADD_MEMBERSHIP", 0x1, 0x1},
+	{"PACKET_DROP_MEMBERSHIP", 0x2, 0x2},
+	{"PACKET_RECV_OUTPUT", 0x3, 0x3},
+	{"PACKET_RX_RING", 0x5, 0x5},
+	{"PACKET_STATISTICS", 0x6, 0x6},
+	{"PACKET_COPY_THRESH", 0x7, 0x7},
+	{"PACKET_AUXDATA", 0x8, 0x8},
+	{"PACKET_ORIGDEV", 0x9, 0x9},
+	{"PACKET_VERSION", 0xa, 0xa},
+	{"PACKET_HDRLEN", 0xb, 0xb},
+	{"PACKET_RESERVE", 0xc, 0xc},
+	{"PACKET_TX_RING", 0xd, 0xd},
+	{"PACKET_LOSS", 0xe, 0xe},
+	{"PACKET_VNET_HDR", 0xf, 0xf},
+	{"PACKET_TX_TIMESTAMP", 0x10, 0x10},
+	{"PACKET_TIMESTAMP", 0x11, 0x11},
+	{"PACKET_FANOUT", 0x12, 0x12},
+	{"PACKET_TX_HAS_OFF", 0x13, 0x13},
+	{"PACKET_QDISC_BYPASS", 0x14, 0x14},
+	{"PACKET_ROLLOVER_STATS", 0x15, 0x15},
+	{"PACKET_FANOUT_DATA", 0x16, 0x16},
+	{"PACKET_IGNORE_OUTGOING", 0x17, 0x17},
+}}
+
+var zcall_setsockopt__PACKET = call{Name: "setsockopt", Variant: "PACKET", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt145, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt146, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_irda = set{Name: "so_irda", Unknown: "IRLMP_???", Vals: []val{
+	{"IRLMP_ENUMDEVICES", 0x1, 0x1},
+	{"IRLMP_IAS_SET", 0x2, 0x2},
+	{"IRLMP_IAS_QUERY", 0x3, 0x3},
+	{"IRLMP_HINTS_SET", 0x4, 0x4},
+	{"IRLMP_QOS_SET", 0x5, 0x5},
+	{"IRLMP_QOS_GET", 0x6, 0x6},
+	{"IRLMP_MAX_SDU_SIZE", 0x7, 0x7},
+	{"IRLMP_IAS_GET", 0x8, 0x8},
+	{"IRLMP_IAS_DEL", 0x9, 0x9},
+	{"IRLMP_HINT_MASK_SET", 0xa, 0xa},
+	{"IRLMP_WAITDEVICE", 0xb, 0xb},
+}}
+
+var zcall_setsockopt__IRDA = call{Name: "setsockopt", Variant: "IRDA", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt147, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt148, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_llc = set{Name: "so_llc", Unknown: "LLC_OPT_???", Vals: []val{
+	{"LLC_OPT_UNKNOWN", 0x0, 0x0},
+	{"LLC_OPT_RETRY", 0x1, 0x1},
+	{"LLC_OPT_SIZE", 0x2, 0x2},
+	{"LLC_OPT_ACK_TMR_EXP", 0x3, 0x3},
+	{"LLC_OPT_P_TMR_EXP", 0x4, 0x4},
+	{"LLC_OPT_REJ_TMR_EXP", 0x5, 0x5},
+	{"LLC_OPT_BUSY_TMR_EXP", 0x6, 0x6},
+	{"LLC_OPT_TX_WIN", 0x7, 0x7},
+	{"LLC_OPT_RX_WIN", 0x8, 0x8},
+	{"LLC_OPT_PKTINFO", 0x9, 0x9},
+}}
+
+var zcall_setsockopt__LLC = call{Name: "setsockopt", Variant: "LLC", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt149, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt150, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_dccp = set{Name: "so_dccp", Unknown: "DCCP_SOCKOPT_???", Vals: []val{
+	{"DCCP_SOCKOPT_PACKET_SIZE", 0x1, 0x1},
+	{"DCCP_SOCKOPT_SERVICE", 0x2, 0x2},
+	{"DCCP_SOCKOPT_CHANGE_L", 0x3, 0x3},
+	{"DCCP_SOCKOPT_CHANGE_R", 0x4, 0x4},
+	{"DCCP_SOCKOPT_GET_CUR_MPS", 0x5, 0x5},
+	{"DCCP_SOCKOPT_SERVER_TIMEWAIT", 0x6, 0x6},
+	{"DCCP_SOCKOPT_SEND_CSCOV", 0xa, 0xa},
+	{"DCCP_SOCKOPT_RECV_CSCOV", 0xb, 0xb},
+	{"DCCP_SOCKOPT_AVAILABLE_CCIDS", 0xc, 0xc},
+	{"DCCP_SOCKOPT_CCID", 0xd, 0xd},
+	{"DCCP_SOCKOPT_TX_CCID", 0xe, 0xe},
+	{"DCCP_SOCKOPT_RX_CCID", 0xf, 0xf},
+	{"DCCP_SOCKOPT_QPOLICY_ID", 0x10, 0x10},
+	{"DCCP_SOCKOPT_QPOLICY_TXQLEN", 0x11, 0x11},
+	{"DCCP_SOCKOPT_CCID_RX_INFO", 0x80, 0x80},
+	{"DCCP_SOCKOPT_CCID_TX_INFO", 0xc0, 0xc0},
+}}
+
+var zcall_setsockopt__DCCP = call{Name: "setsockopt", Variant: "DCCP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt151, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt152, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_netlink = set{Name: "so_netlink", Unknown: "NETLINK_???", Vals: []val{
+	{"NETLINK_ADD_MEMBERSHIP", 0x1, 0x1},
+	{"NETLINK_DROP_MEMBERSHIP", 0x2, 0x2},
+	{"NETLINK_PKTINFO", 0x3, 0x3},
+	{"NETLINK_BROADCAST_ERROR", 0x4, 0x4},
+	{"NETLINK_NO_ENOBUFS", 0x5, 0x5},
+	{"NETLINK_RX_RING", 0x6, 0x6},
+	{"NETLINK_TX_RING", 0x7, 0x7},
+	{"NETLINK_LISTEN_ALL_NSID", 0x8, 0x8},
+	{"NETLINK_LIST_MEMBERSHIPS", 0x9, 0x9},
+	{"NETLINK_CAP_ACK", 0xa, 0xa},
+	{"NETLINK_EXT_ACK", 0xb, 0xb},
+	{"NETLINK_GET_STRICT_CHK", 0xc, 0xc},
+}}
+
+var zcall_setsockopt__NETLINK = call{Name: "setsockopt", Variant: "NETLINK", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt153, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt154, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_tipc = set{Name: "so_tipc", Unknown: "TIPC_???", Vals: []val{
+	{"TIPC_IMPORTANCE", 0x7f, 0x7f},
+	{"TIPC_SRC_DROPPABLE", 0x80, 0x80},
+	{"TIPC_DEST_DROPPABLE", 0x81, 0x81},
+	{"TIPC_CONN_TIMEOUT", 0x82, 0x82},
+	{"TIPC_NODE_RECVQ_DEPTH", 0x83, 0x83},
+	{"TIPC_SOCK_RECVQ_DEPTH", 0x84, 0x84},
+	{"TIPC_MCAST_BROADCAST", 0x85, 0x85},
+	{"TIPC_MCAST_REPLICAST", 0x86, 0x86},
+	{"TIPC_GROUP_JOIN", 0x87, 0x87},
+	{"TIPC_GROUP_LEAVE", 0x88, 0x88},
+	{"TIPC_SOCK_RECVQ_USED", 0x89, 0x89},
+	{"TIPC_NODELAY", 0x8a, 0x8a},
+}}
+
+var zcall_setsockopt__TIPC = call{Name: "setsockopt", Variant: "TIPC", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt155, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt156, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_rxrpc = set{Name: "so_rxrpc", Unknown: "RXRPC_???", Vals: []val{
+	{"RXRPC_SECURITY_KEY", 0x1, 0x1},
+	{"RXRPC_SECURITY_KEYRING", 0x2, 0x2},
+	{"RXRPC_EXCLUSIVE_CONNECTION", 0x3, 0x3},
+	{"RXRPC_MIN_SECURITY_LEVEL", 0x4, 0x4},
+	{"RXRPC_UPGRADEABLE_SERVICE", 0x5, 0x5},
+	{"RXRPC_SUPPORTED_CMSG", 0x6, 0x6},
+}}
+
+var zcall_setsockopt__RXRPC = call{Name: "setsockopt", Variant: "RXRPC", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt157, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt158, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_pppol2tp = set{Name: "so_pppol2tp", Unknown: "PPPOL2TP_SO_???", Vals: []val{
+	{"PPPOL2TP_SO_DEBUG", 0x1, 0x1},
+	{"PPPOL2TP_SO_RECVSEQ", 0x2, 0x2},
+	{"PPPOL2TP_SO_SENDSEQ", 0x3, 0x3},
+	{"PPPOL2TP_SO_LNSMODE", 0x4, 0x4},
+	{"PPPOL2TP_SO_REORDERTO", 0x5, 0x5},
+}}
+
+var zcall_setsockopt__PPPOL2TP = call{Name: "setsockopt", Variant: "PPPOL2TP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt159, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt160, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_bluetooth = set{Name: "so_bluetooth", Unknown: "BT_???", Vals: []val{
+	{"BT_SECURITY", 0x4, 0x4},
+	{"BT_DEFER_SETUP", 0x7, 0x7},
+	{"BT_FLUSHABLE", 0x8, 0x8},
+	{"BT_POWER", 0x9, 0x9},
+	{"BT_CHANNEL_POLICY", 0xa, 0xa},
+	{"BT_VOICE", 0xb, 0xb},
+	{"BT_SNDMTU", 0xc, 0xc},
+	{"BT_RCVMTU", 0xd, 0xd},
+}}
+
+var zcall_setsockopt__BLUETOOTH = call{Name: "setsockopt", Variant: "BLUETOOTH", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt161, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt162, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_pnpipe = set{Name: "so_pnpipe", Unknown: "PNPIPE_???", Vals: []val{
+	{"PNPIPE_ENCAP", 0x1, 0x1},
+	{"PNPIPE_IFINDEX", 0x2, 0x2},
+	{"PNPIPE_HANDLE", 0x3, 0x3},
+	{"PNPIPE_INITSTATE", 0x4, 0x4},
+}}
+
+var zcall_setsockopt__PNPIPE = call{Name: "setsockopt", Variant: "PNPIPE", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt163, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt164, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_rds = set{Name: "so_rds", Unknown: "RDS_???", Vals: []val{
+	{"RDS_CANCEL_SENT_TO", 0x1, 0x1},
+	{"RDS_GET_MR", 0x2, 0x2},
+	{"RDS_FREE_MR", 0x3, 0x3},
+	{"RDS_BARRIER", 0x4, 0x4},
+	{"RDS_RECVERR", 0x5, 0x5},
+	{"RDS_CONG_MONITOR", 0x6, 0x6},
+	{"RDS_GET_MR_FOR_DEST", 0x7, 0x7},
+	{"SO_RDS_TRANSPORT", 0x8, 0x8},
+	{"SO_RDS_MSG_RXPATH_LATENCY", 0xa, 0xa},
+	{"SO_TIMESTAMP_OLD", 0x1d, 0x1d},
+}}
+
+var zcall_setsockopt__RDS = call{Name: "setsockopt", Variant: "RDS", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt165, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt166, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_iucv = set{Name: "so_iucv", Unknown: "SO_???", Vals: []val{
+	{"SO_IPRMDATA_MSG", 0x80, 0x80},
+}}
+
+var zcall_setsockopt__IUCV = call{Name: "setsockopt", Variant: "IUCV", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt167, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt168, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_caif = set{Name: "so_caif", Unknown: "CAIFSO_???", Vals: []val{
+	{"CAIFSO_LINK_SELECT", 0x7f, 0x7f},
+	{"CAIFSO_REQ_PARAM", 0x80, 0x80},
+	{"CAIFSO_RSP_PARAM", 0x81, 0x81},
+}}
+
+var zcall_setsockopt__CAIF = call{Name: "setsockopt", Variant: "CAIF", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt169, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt170, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_alg = set{Name: "so_alg", Unknown: "ALG_???", Vals: []val{
+	{"ALG_SET_KEY", 0x1, 0x1},
+	{"ALG_SET_IV", 0x2, 0x2},
+	{"ALG_SET_OP", 0x3, 0x3},
+	{"ALG_SET_AEAD_ASSOCLEN", 0x4, 0x4},
+	{"ALG_SET_AEAD_AUTHSIZE", 0x5, 0x5},
+	{"ALG_SET_DRBG_ENTROPY", 0x6, 0x6},
+}}
+
+var zcall_setsockopt__ALG = call{Name: "setsockopt", Variant: "ALG", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt171, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt172, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_nfc = set{Name: "so_nfc", Unknown: "NFC_LLCP_???", Vals: []val{
+	{"NFC_LLCP_RW", 0x0, 0x0},
+	{"NFC_LLCP_MIUX", 0x1, 0x1},
+	{"NFC_LLCP_REMOTE_MIU", 0x2, 0x2},
+	{"NFC_LLCP_REMOTE_LTO", 0x3, 0x3},
+	{"NFC_LLCP_REMOTE_RW", 0x4, 0x4},
+}}
+
+var zcall_setsockopt__NFC = call{Name: "setsockopt", Variant: "NFC", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt173, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt174, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_kcm = set{Name: "so_kcm", Unknown: "KCM_???", Vals: []val{
+	{"KCM_RECV_DISABLE", 0x1, 0x1},
+}}
+
+var zcall_setsockopt__KCM = call{Name: "setsockopt", Variant: "KCM", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt175, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_tls = set{Name: "so_tls", Unknown: "TLS_???", Vals: []val{
+	{"TLS_TX", 0x1, 0x1},
+	{"TLS_RX", 0x2, 0x2},
+	{"TLS_TX_ZEROCOPY_RO", 0x3, 0x3},
+	{"TLS_RX_EXPECT_NO_PAD", 0x4, 0x4},
+}}
+
+var zcall_setsockopt__TLS = call{Name: "setsockopt", Variant: "TLS", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt177, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt178, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_xdp = set{Name: "so_xdp", Unknown: "XDP_???", Vals: []val{
+	{"XDP_MMAP_OFFSETS", 0x1, 0x1},
+	{"XDP_RX_RING", 0x2, 0x2},
+	{"XDP_TX_RING", 0x3, 0x3},
+	{"XDP_UMEM_REG", 0x4, 0x4},
+	{"XDP_UMEM_FILL_RING", 0x5, 0x5},
+	{"XDP_UMEM_COMPLETION_RING", 0x6, 0x6},
+	{"XDP_STATISTICS", 0x7, 0x7},
+	{"XDP_OPTIONS", 0x8, 0x8},
+}}
+
+var zcall_setsockopt__XDP = call{Name: "setsockopt", Variant: "XDP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt179, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt180, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
 var zcall_setsockopt = call{Name: "setsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt108, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt27, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
+}, Ret: &zt7, Class: 0x40, Defer: 5, Key: 1, Variants: []*call{
+	&zcall_setsockopt__IP,
+	&zcall_setsockopt__SOCKET,
+	&zcall_setsockopt__TCP,
+	&zcall_setsockopt__UDP,
+	&zcall_setsockopt__VSOCK,
+	&zcall_setsockopt__IPV6,
+	&zcall_setsockopt__CAN_RAW,
+	&zcall_setsockopt__SCTP,
+	&zcall_setsockopt__RAW,
+	&zcall_setsockopt__IPX,
+	&zcall_setsockopt__AX25,
+	&zcall_setsockopt__PACKET,
+	&zcall_setsockopt__IRDA,
+	&zcall_setsockopt__LLC,
+	&zcall_setsockopt__DCCP,
+	&zcall_setsockopt__NETLINK,
+	&zcall_setsockopt__TIPC,
+	&zcall_setsockopt__RXRPC,
+	&zcall_setsockopt__PPPOL2TP,
+	&zcall_setsockopt__BLUETOOTH,
+	&zcall_setsockopt__PNPIPE,
+	&zcall_setsockopt__RDS,
+	&zcall_setsockopt__IUCV,
+	&zcall_setsockopt__CAIF,
+	&zcall_setsockopt__ALG,
+	&zcall_setsockopt__NFC,
+	&zcall_setsockopt__KCM,
+	&zcall_setsockopt__TLS,
+	&zcall_setsockopt__XDP,
+}}
+
+var zset_sock_txrehash = set{Name: "sock_txrehash", Unknown: "SOCK_TXREHASH_???", Vals: []val{
+	{"SOCK_TXREHASH_DEFAULT", 0xff, 0xff},
+	{"SOCK_TXREHASH_DISABLED", 0x0, 0x0},
+	{"SOCK_TXREHASH_ENABLED", 0x1, 0x1},
+}}
+
+var zstruct_tpacket_stats = structure{Name: "tpacket_stats", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "tp_packets", Type: &zt27, Off: [3]uint16{0, 0, 0}},
+	{Name: "tp_drops", Type: &zt27, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zunion_sockopt_out = union{Name: "sockopt_out", Alts: []alt{
+	{Vals: []uint64{0x1000d}, Type: &zt109, Min: 4, Only: false},
+	{Vals: []uint64{0x10011}, Type: &zt84, Min: 4, Only: false},
+	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: false},
+	{Vals: []uint64{0x10004}, Type: &zt181, Min: 4, Only: false},
+	{Vals: []uint64{0x1004a}, Type: &zt182},
+	{Vals: []uint64{0x1003b}, Type: &zt183, Min: 4, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt116},
+	{Vals: []uint64{0x1070006}, Type: &zt184},
+	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: false},
+}, Else: &zt121}
+
+var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
+	{"IP_TOS", 0x1, 0x1},
+	{"IP_TTL", 0x2, 0x2},
+	{"IP_HDRINCL", 0x3, 0x3},
+	{"IP_OPTIONS", 0x4, 0x4},
+	{"IP_ROUTER_ALERT", 0x5, 0x5},
+	{"IP_RECVOPTS", 0x6, 0x6},
+	{"IP_RETOPTS", 0x7, 0x7},
+	{"IP_PKTINFO", 0x8, 0x8},
+	{"IP_PKTOPTIONS", 0x9, 0x9},
+	{"IP_MTU_DISCOVER", 0xa, 0xa},
+	{"IP_RECVERR", 0xb, 0xb},
+	{"IP_RECVTTL", 0xc, 0xc},
+	{"IP_RECVTOS", 0xd, 0xd},
+	{"IP_MTU", 0xe, 0xe},
+	{"IP_FREEBIND", 0xf, 0xf},
+	{"IP_IPSEC_POLICY", 0x10, 0x10},
+	{"IP_XFRM_POLICY", 0x11, 0x11},
+	{"IP_PASSSEC", 0x12, 0x12},
+	{"IP_TRANSPARENT", 0x13, 0x13},
+	{"IP_ORIGDSTADDR", 0x14, 0x14},
+	{"IP_MINTTL", 0x15, 0x15},
+	{"IP_NODEFRAG", 0x16, 0x16},
+	{"IP_CHECKSUM", 0x17, 0x17},
+	{"IP_BIND_ADDRESS_NO_PORT", 0x18, 0x18},
+	{"IP_RECVFRAGSIZE", 0x19, 0x19},
+	{"IP_RECVERR_RFC4884", 0x1a, 0x1a},
+	{"IP_MULTICAST_IF", 0x20, 0x20},
+	{"IP_MULTICAST_TTL", 0x21, 0x21},
+	{"IP_MULTICAST_LOOP", 0x22, 0x22},
+	{"IP_ADD_MEMBERSHIP", 0x23, 0x23},
+	{"IP_DROP_MEMBERSHIP", 0x24, 0x24},
+	{"IP_UNBLOCK_SOURCE", 0x25, 0x25},
+	{"IP_BLOCK_SOURCE", 0x26, 0x26},
+	{"IP_ADD_SOURCE_MEMBERSHIP", 0x27, 0x27},
+	{"IP_DROP_SOURCE_MEMBERSHIP", 0x28, 0x28},
+	{"IP_MSFILTER", 0x29, 0x29},
+	{"MCAST_JOIN_GROUP", 0x2a, 0x2a},
+	{"MCAST_BLOCK_SOURCE", 0x2b, 0x2b},
+	{"MCAST_UNBLOCK_SOURCE", 0x2c, 0x2c},
+	{"MCAST_LEAVE_GROUP", 0x2d, 0x2d},
+	{"MCAST_JOIN_SOURCE_GROUP", 0x2e, 0x2e},
+	{"MCAST_LEAVE_SOURCE_GROUP", 0x2f, 0x2f},
+	{"MCAST_MSFILTER", 0x30, 0x30},
+	{"IP_MULTICAST_ALL", 0x31, 0x31},
+	{"IP_UNICAST_IF", 0x32, 0x32},
+	{"IP_LOCAL_PORT_RANGE", 0x33, 0x33},
+	{"IP_PROTOCOL", 0x34, 0x34},
+	{"IPT_SO_GET_INFO", 0x40, 0x40},
+	{"IPT_SO_GET_ENTRIES", 0x41, 0x41},
+	{"IPT_SO_GET_REVISION_MATCH", 0x42, 0x42},
+	{"IPT_SO_GET_REVISION_TARGET", 0x43, 0x43},
+	{"ARPT_SO_GET_INFO", 0x60, 0x60},
+	{"ARPT_SO_GET_ENTRIES", 0x61, 0x61},
+	{"ARPT_SO_GET_REVISION_TARGET", 0x63, 0x63},
+	{"EBT_SO_GET_INFO", 0x80, 0x80},
+	{"EBT_SO_GET_ENTRIES", 0x81, 0x81},
+	{"EBT_SO_GET_INIT_INFO", 0x82, 0x82},
+	{"EBT_SO_GET_INIT_ENTRIES", 0x83, 0x83},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57}}
+
+var zcall_getsockopt__IP = call{Name: "getsockopt", Variant: "IP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt123, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt186, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zset_so_socket_get = set{Name: "so_socket_get", Unknown: "SO_???", Vals: []val{
+	{"SO_DEBUG", 0x1, 0x1},
+	{"SO_REUSEADDR", 0x2, 0x2},
+	{"SO_TYPE", 0x3, 0x3},
+	{"SO_ERROR", 0x4, 0x4},
+	{"SO_DONTROUTE", 0x5, 0x5},
+	{"SO_BROADCAST", 0x6, 0x6},
+	{"SO_SNDBUF", 0x7, 0x7},
+	{"SO_RCVBUF", 0x8, 0x8},
+	{"SO_KEEPALIVE", 0x9, 0x9},
+	{"SO_OOBINLINE", 0xa, 0xa},
+	{"SO_NO_CHECK", 0xb, 0xb},
+	{"SO_PRIORITY", 0xc, 0xc},
+	{"SO_LINGER", 0xd, 0xd},
+	{"SO_BSDCOMPAT", 0xe, 0xe},
+	{"SO_REUSEPORT", 0xf, 0xf},
+	{"SO_PASSCRED", 0x10, 0x10},
+	{"SO_PEERCRED", 0x11, 0x11},
+	{"SO_RCVLOWAT", 0x12, 0x12},
+	{"SO_SNDLOWAT", 0x13, 0x13},
+	{"SO_RCVTIMEO_OLD", 0x14, 0x14},
+	{"SO_SNDTIMEO_OLD", 0x15, 0x15},
+	{"SO_SECURITY_AUTHENTICATION", 0x16, 0x16},
+	{"SO_SECURITY_ENCRYPTION_TRANSPORT", 0x17, 0x17},
+	{"SO_SECURITY_ENCRYPTION_NETWORK", 0x18, 0x18},
+	{"SO_BINDTODEVICE", 0x19, 0x19},
+	{"SO_GET_FILTER", 0x1a, 0x1a},
+	{"SO_DETACH_FILTER", 0x1b, 0x1b},
+	{"SO_PEERNAME", 0x1c, 0x1c},
+	{"SO_TIMESTAMP_OLD", 0x1d, 0x1d},
+	{"SO_ACCEPTCONN", 0x1e, 0x1e},
+	{"SO_PEERSEC", 0x1f, 0x1f},
+	{"SO_SNDBUFFORCE", 0x20, 0x20},
+	{"SO_RCVBUFFORCE", 0x21, 0x21},
+	{"SO_PASSSEC", 0x22, 0x22},
+	{"SO_TIMESTAMPNS_OLD", 0x23, 0x23},
+	{"SO_MARK", 0x24, 0x24},
+	{"SO_TIMESTAMPING_OLD", 0x25, 0x25},
+	{"SO_PROTOCOL", 0x26, 0x26},
+	{"SO_DOMAIN", 0x27, 0x27},
+	{"SO_RXQ_OVFL", 0x28, 0x28},
+	{"SO_WIFI_STATUS", 0x29, 0x29},
+	{"SO_PEEK_OFF", 0x2a, 0x2a},
+	{"SO_NOFCS", 0x2b, 0x2b},
+	{"SO_LOCK_FILTER", 0x2c, 0x2c},
+	{"SO_SELECT_ERR_QUEUE", 0x2d, 0x2d},
+	{"SO_BUSY_POLL", 0x2e, 0x2e},
+	{"SO_MAX_PACING_RATE", 0x2f, 0x2f},
+	{"SO_BPF_EXTENSIONS", 0x30, 0x30},
+	{"SO_INCOMING_CPU", 0x31, 0x31},
+	{"SO_ATTACH_BPF", 0x32, 0x32},
+	{"SO_ATTACH_REUSEPORT_CBPF", 0x33, 0x33},
+	{"SO_ATTACH_REUSEPORT_EBPF", 0x34, 0x34},
+	{"SO_CNX_ADVICE", 0x35, 0x35},
+	{"SO_MEMINFO", 0x37, 0x37},
+	{"SO_INCOMING_NAPI_ID", 0x38, 0x38},
+	{"SO_COOKIE", 0x39, 0x39},
+	{"SO_PEERGROUPS", 0x3b, 0x3b},
+	{"SO_ZEROCOPY", 0x3c, 0x3c},
+	{"SO_TXTIME", 0x3d, 0x3d},
+	{"SO_BINDTOIFINDEX", 0x3e, 0x3e},
+	{"SO_TIMESTAMP_NEW", 0x3f, 0x3f},
+	{"SO_TIMESTAMPNS_NEW", 0x40, 0x40},
+	{"SO_TIMESTAMPING_NEW", 0x41, 0x41},
+	{"SO_RCVTIMEO_NEW", 0x42, 0x42},
+	{"SO_SNDTIMEO_NEW", 0x43, 0x43},
+	{"SO_DETACH_REUSEPORT_BPF", 0x44, 0x44},
+	{"SO_PREFER_BUSY_POLL", 0x45, 0x45},
+	{"SO_BUSY_POLL_BUDGET", 0x46, 0x46},
+	{"SO_NETNS_COOKIE", 0x47, 0x47},
+	{"SO_BUF_LOCK", 0x48, 0x48},
+	{"SO_RESERVE_MEM", 0x49, 0x49},
+	{"SO_TXREHASH", 0x4a, 0x4a},
+	{"SO_RCVMARK", 0x4b, 0x4b},
+	{"SO_PASSPIDFD", 0x4c, 0x4c},
+	{"SO_PEERPIDFD", 0x4d, 0x4d},
+	{"SO_DEVMEM_LINEAR", 0x4e, 0x4e},
+	{"SO_DEVMEM_DMABUF", 0x4f, 0x4f},
+	{"SO_DEVMEM_DONTNEED", 0x50, 0x50},
+	{"SO_RCVPRIORITY", 0x52, 0x52},
+	{"SO_PASSRIGHTS", 0x53, 0x53},
+	{"SO_INQ", 0x54, 0x54},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80}}
+
+var zcall_getsockopt__SOCKET = call{Name: "getsockopt", Variant: "SOCKET", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt125, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt187, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__TCP = call{Name: "getsockopt", Variant: "TCP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt127, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt128, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__UDP = call{Name: "getsockopt", Variant: "UDP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt129, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt130, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__VSOCK = call{Name: "getsockopt", Variant: "VSOCK", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt131, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt132, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zset_so_ipv6_get = set{Name: "so_ipv6_get", Unknown: "IPV6_???", Vals: []val{
+	{"IPV6_ADDRFORM", 0x1, 0x1},
+	{"IPV6_2292PKTINFO", 0x2, 0x2},
+	{"IPV6_2292HOPOPTS", 0x3, 0x3},
+	{"IPV6_2292DSTOPTS", 0x4, 0x4},
+	{"IPV6_2292RTHDR", 0x5, 0x5},
+	{"IPV6_2292PKTOPTIONS", 0x6, 0x6},
+	{"IPV6_CHECKSUM", 0x7, 0x7},
+	{"IPV6_2292HOPLIMIT", 0x8, 0x8},
+	{"IPV6_NEXTHOP", 0x9, 0x9},
+	{"IPV6_AUTHHDR", 0xa, 0xa},
+	{"IPV6_FLOWINFO", 0xb, 0xb},
+	{"IPV6_UNICAST_HOPS", 0x10, 0x10},
+	{"IPV6_MULTICAST_IF", 0x11, 0x11},
+	{"IPV6_MULTICAST_HOPS", 0x12, 0x12},
+	{"IPV6_MULTICAST_LOOP", 0x13, 0x13},
+	{"IPV6_ADD_MEMBERSHIP", 0x14, 0x14},
+	{"IPV6_DROP_MEMBERSHIP", 0x15, 0x15},
+	{"IPV6_ROUTER_ALERT", 0x16, 0x16},
+	{"IPV6_MTU_DISCOVER", 0x17, 0x17},
+	{"IPV6_MTU", 0x18, 0x18},
+	{"IPV6_RECVERR", 0x19, 0x19},
+	{"IPV6_V6ONLY", 0x1a, 0x1a},
+	{"IPV6_JOIN_ANYCAST", 0x1b, 0x1b},
+	{"IPV6_LEAVE_ANYCAST", 0x1c, 0x1c},
+	{"IPV6_MULTICAST_ALL", 0x1d, 0x1d},
+	{"IPV6_ROUTER_ALERT_ISOLATE", 0x1e, 0x1e},
+	{"IPV6_RECVERR_RFC4884", 0x1f, 0x1f},
+	{"IPV6_FLOWLABEL_MGR", 0x20, 0x20},
+	{"IPV6_FLOWINFO_SEND", 0x21, 0x21},
+	{"IPV6_IPSEC_POLICY", 0x22, 0x22},
+	{"IPV6_XFRM_POLICY", 0x23, 0x23},
+	{"IPV6_HDRINCL", 0x24, 0x24},
+	{"MCAST_JOIN_GROUP", 0x2a, 0x2a},
+	{"MCAST_BLOCK_SOURCE", 0x2b, 0x2b},
+	{"MCAST_UNBLOCK_SOURCE", 0x2c, 0x2c},
+	{"MCAST_LEAVE_GROUP", 0x2d, 0x2d},
+	{"MCAST_JOIN_SOURCE_GROUP", 0x2e, 0x2e},
+	{"MCAST_LEAVE_SOURCE_GROUP", 0x2f, 0x2f},
+	{"MCAST_MSFILTER", 0x30, 0x30},
+	{"IPV6_RECVPKTINFO", 0x31, 0x31},
+	{"IPV6_PKTINFO", 0x32, 0x32},
+	{"IPV6_RECVHOPLIMIT", 0x33, 0x33},
+	{"IPV6_HOPLIMIT", 0x34, 0x34},
+	{"IPV6_RECVHOPOPTS", 0x35, 0x35},
+	{"IPV6_HOPOPTS", 0x36, 0x36},
+	{"IPV6_RTHDRDSTOPTS", 0x37, 0x37},
+	{"IPV6_RECVRTHDR", 0x38, 0x38},
+	{"IPV6_RTHDR", 0x39, 0x39},
+	{"IPV6_RECVDSTOPTS", 0x3a, 0x3a},
+	{"IPV6_DSTOPTS", 0x3b, 0x3b},
+	{"IPV6_RECVPATHMTU", 0x3c, 0x3c},
+	{"IPV6_PATHMTU", 0x3d, 0x3d},
+	{"IPV6_DONTFRAG", 0x3e, 0x3e},
+	{"IPV6_USE_MIN_MTU", 0x3f, 0x3f},
+	{"IP6T_SO_GET_INFO", 0x40, 0x40},
+	{"IP6T_SO_GET_ENTRIES", 0x41, 0x41},
+	{"IPV6_RECVTCLASS", 0x42, 0x42},
+	{"IPV6_TCLASS", 0x43, 0x43},
+	{"IP6T_SO_GET_REVISION_MATCH", 0x44, 0x44},
+	{"IP6T_SO_GET_REVISION_TARGET", 0x45, 0x45},
+	{"IPV6_AUTOFLOWLABEL", 0x46, 0x46},
+	{"IPV6_ADDR_PREFERENCES", 0x48, 0x48},
+	{"IPV6_MINHOPCOUNT", 0x49, 0x49},
+	{"IPV6_ORIGDSTADDR", 0x4a, 0x4a},
+	{"IPV6_TRANSPARENT", 0x4b, 0x4b},
+	{"IPV6_UNICAST_IF", 0x4c, 0x4c},
+	{"IPV6_RECVFRAGSIZE", 0x4d, 0x4d},
+	{"IPV6_FREEBIND", 0x4e, 0x4e},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67}}
+
+var zcall_getsockopt__IPV6 = call{Name: "getsockopt", Variant: "IPV6", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt133, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt188, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__CAN_RAW = call{Name: "getsockopt", Variant: "CAN_RAW", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt135, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt136, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__SCTP = call{Name: "getsockopt", Variant: "SCTP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt137, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt138, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__RAW = call{Name: "getsockopt", Variant: "RAW", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt139, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt140, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__IPX = call{Name: "getsockopt", Variant: "IPX", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt141, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt142, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__AX25 = call{Name: "getsockopt", Variant: "AX25", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt143, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt144, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__PACKET = call{Name: "getsockopt", Variant: "PACKET", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt145, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt146, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__IRDA = call{Name: "getsockopt", Variant: "IRDA", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt147, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt148, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__LLC = call{Name: "getsockopt", Variant: "LLC", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt149, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt150, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__DCCP = call{Name: "getsockopt", Variant: "DCCP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt151, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt152, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__NETLINK = call{Name: "getsockopt", Variant: "NETLINK", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt153, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt154, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__TIPC = call{Name: "getsockopt", Variant: "TIPC", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt155, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt156, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__RXRPC = call{Name: "getsockopt", Variant: "RXRPC", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt157, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt158, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__PPPOL2TP = call{Name: "getsockopt", Variant: "PPPOL2TP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt159, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt160, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__BLUETOOTH = call{Name: "getsockopt", Variant: "BLUETOOTH", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt161, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt162, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__PNPIPE = call{Name: "getsockopt", Variant: "PNPIPE", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt163, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt164, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__RDS = call{Name: "getsockopt", Variant: "RDS", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt165, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt166, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__IUCV = call{Name: "getsockopt", Variant: "IUCV", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt167, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt168, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__CAIF = call{Name: "getsockopt", Variant: "CAIF", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt169, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt170, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__ALG = call{Name: "getsockopt", Variant: "ALG", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt171, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt172, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__NFC = call{Name: "getsockopt", Variant: "NFC", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt173, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt174, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__KCM = call{Name: "getsockopt", Variant: "KCM", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt175, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__TLS = call{Name: "getsockopt", Variant: "TLS", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt177, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt178, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__XDP = call{Name: "getsockopt", Variant: "XDP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt179, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt180, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt = call{Name: "getsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
+	{Name: "level", Type: &zt108, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt27, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3, Key: 1, Variants: []*call{
+	&zcall_getsockopt__IP,
+	&zcall_getsockopt__SOCKET,
+	&zcall_getsockopt__TCP,
+	&zcall_getsockopt__UDP,
+	&zcall_getsockopt__VSOCK,
+	&zcall_getsockopt__IPV6,
+	&zcall_getsockopt__CAN_RAW,
+	&zcall_getsockopt__SCTP,
+	&zcall_getsockopt__RAW,
+	&zcall_getsockopt__IPX,
+	&zcall_getsockopt__AX25,
+	&zcall_getsockopt__PACKET,
+	&zcall_getsockopt__IRDA,
+	&zcall_getsockopt__LLC,
+	&zcall_getsockopt__DCCP,
+	&zcall_getsockopt__NETLINK,
+	&zcall_getsockopt__TIPC,
+	&zcall_getsockopt__RXRPC,
+	&zcall_getsockopt__PPPOL2TP,
+	&zcall_getsockopt__BLUETOOTH,
+	&zcall_getsockopt__PNPIPE,
+	&zcall_getsockopt__RDS,
+	&zcall_getsockopt__IUCV,
+	&zcall_getsockopt__CAIF,
+	&zcall_getsockopt__ALG,
+	&zcall_getsockopt__NFC,
+	&zcall_getsockopt__KCM,
+	&zcall_getsockopt__TLS,
+	&zcall_getsockopt__XDP,
+}}
 
 var zcall_clone = call{Name: "clone", Args: []field{
 	{Name: "clone_flags", Type: &zt11, Reg: 0, Reg32: 0},
@@ -4141,7 +5704,7 @@ var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "upeer_sockaddr", Type: &zt65, Reg: 1, Reg32: 1},
 	{Name: "upeer_addrlen", Type: &zt66, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt108, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt189, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
@@ -4207,16 +5770,16 @@ var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt109, Attr: 512, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt190, Attr: 512, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt27, Attr: 512, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt111, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt192, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt27, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt69, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt112, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt193, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_fanotify_init = call{Name: "fanotify_init", Args: []field{
@@ -4263,13 +5826,13 @@ var zcall_syncfs = call{Name: "syncfs", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt113, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt194, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt27, Attr: 512, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt115, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt196, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt27, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt69, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
@@ -6643,22 +8206,6 @@ var zcall_execveat_2 = call{Name: "execveat", Args: []field{
 	{Name: "envp", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0xb, Defer: 5, Derived: true}
-
-var zcall_getsockopt_2 = call{Name: "getsockopt", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_setsockopt_2 = call{Name: "setsockopt", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
 
 var zcall_userfaultfd_2 = call{Name: "userfaultfd", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
@@ -9234,22 +10781,6 @@ var zcall_process_vm_writev_3 = call{Name: "process_vm_writev", Args: []field{
 	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
 }, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
 
-var zcall_setsockopt_3 = call{Name: "setsockopt", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_getsockopt_3 = call{Name: "getsockopt", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
 var zcall_io_setup_3 = call{Name: "io_setup", Args: []field{
 	{Name: "nr_events", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "ctxp", Type: &zt8, Reg: 1, Reg32: 1},
@@ -10353,22 +11884,6 @@ var zcall_shmdt_4 = call{Name: "shmdt", Args: []field{
 	{Name: "shmaddr", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x24, Defer: 1, Derived: true}
 
-var zcall_setsockopt_4 = call{Name: "setsockopt", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_getsockopt_4 = call{Name: "getsockopt", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
 var zcall_readahead_4 = call{Name: "readahead", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
@@ -11224,852 +12739,6 @@ var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
 	{"AF_MCTP", 0x2d, 0x2d},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
-var zset_so_alg = set{Name: "so_alg", Unknown: "ALG_???", Vals: []val{
-	{"ALG_SET_KEY", 0x1, 0x1},
-	{"ALG_SET_IV", 0x2, 0x2},
-	{"ALG_SET_OP", 0x3, 0x3},
-	{"ALG_SET_AEAD_ASSOCLEN", 0x4, 0x4},
-	{"ALG_SET_AEAD_AUTHSIZE", 0x5, 0x5},
-	{"ALG_SET_DRBG_ENTROPY", 0x6, 0x6},
-}}
-
-var zset_so_ax25 = set{Name: "so_ax25", Unknown: "AX25_???", Vals: []val{
-	{"AX25_WINDOW", 0x1, 0x1},
-	{"AX25_T1", 0x2, 0x2},
-	{"AX25_N2", 0x3, 0x3},
-	{"AX25_T3", 0x4, 0x4},
-	{"AX25_T2", 0x5, 0x5},
-	{"AX25_BACKOFF", 0x6, 0x6},
-	{"AX25_EXTSEQ", 0x7, 0x7},
-	{"AX25_PIDINCL", 0x8, 0x8},
-	{"AX25_IDLE", 0x9, 0x9},
-	{"AX25_PACLEN", 0xa, 0xa},
-	{"AX25_IAMDIGI", 0xc, 0xc},
-	{"SO_BINDTODEVICE", 0x19, 0x19},
-}}
-
-var zset_so_bluetooth = set{Name: "so_bluetooth", Unknown: "BT_???", Vals: []val{
-	{"BT_SECURITY", 0x4, 0x4},
-	{"BT_DEFER_SETUP", 0x7, 0x7},
-	{"BT_FLUSHABLE", 0x8, 0x8},
-	{"BT_POWER", 0x9, 0x9},
-	{"BT_CHANNEL_POLICY", 0xa, 0xa},
-	{"BT_VOICE", 0xb, 0xb},
-	{"BT_SNDMTU", 0xc, 0xc},
-	{"BT_RCVMTU", 0xd, 0xd},
-}}
-
-var zset_so_caif = set{Name: "so_caif", Unknown: "CAIFSO_???", Vals: []val{
-	{"CAIFSO_LINK_SELECT", 0x7f, 0x7f},
-	{"CAIFSO_REQ_PARAM", 0x80, 0x80},
-	{"CAIFSO_RSP_PARAM", 0x81, 0x81},
-}}
-
-var zset_so_can_raw = set{Name: "so_can_raw", Unknown: "CAN_RAW_???", Vals: []val{
-	{"CAN_RAW_FILTER", 0x1, 0x1},
-	{"CAN_RAW_ERR_FILTER", 0x2, 0x2},
-	{"CAN_RAW_LOOPBACK", 0x3, 0x3},
-	{"CAN_RAW_RECV_OWN_MSGS", 0x4, 0x4},
-	{"CAN_RAW_FD_FRAMES", 0x5, 0x5},
-	{"CAN_RAW_JOIN_FILTERS", 0x6, 0x6},
-}}
-
-var zset_so_dccp = set{Name: "so_dccp", Unknown: "DCCP_SOCKOPT_???", Vals: []val{
-	{"DCCP_SOCKOPT_PACKET_SIZE", 0x1, 0x1},
-	{"DCCP_SOCKOPT_SERVICE", 0x2, 0x2},
-	{"DCCP_SOCKOPT_CHANGE_L", 0x3, 0x3},
-	{"DCCP_SOCKOPT_CHANGE_R", 0x4, 0x4},
-	{"DCCP_SOCKOPT_GET_CUR_MPS", 0x5, 0x5},
-	{"DCCP_SOCKOPT_SERVER_TIMEWAIT", 0x6, 0x6},
-	{"DCCP_SOCKOPT_SEND_CSCOV", 0xa, 0xa},
-	{"DCCP_SOCKOPT_RECV_CSCOV", 0xb, 0xb},
-	{"DCCP_SOCKOPT_AVAILABLE_CCIDS", 0xc, 0xc},
-	{"DCCP_SOCKOPT_CCID", 0xd, 0xd},
-	{"DCCP_SOCKOPT_TX_CCID", 0xe, 0xe},
-	{"DCCP_SOCKOPT_RX_CCID", 0xf, 0xf},
-	{"DCCP_SOCKOPT_QPOLICY_ID", 0x10, 0x10},
-	{"DCCP_SOCKOPT_QPOLICY_TXQLEN", 0x11, 0x11},
-	{"DCCP_SOCKOPT_CCID_RX_INFO", 0x80, 0x80},
-	{"DCCP_SOCKOPT_CCID_TX_INFO", 0xc0, 0xc0},
-}}
-
-var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
-	{"IP_TOS", 0x1, 0x1},
-	{"IP_TTL", 0x2, 0x2},
-	{"IP_HDRINCL", 0x3, 0x3},
-	{"IP_OPTIONS", 0x4, 0x4},
-	{"IP_ROUTER_ALERT", 0x5, 0x5},
-	{"IP_RECVOPTS", 0x6, 0x6},
-	{"IP_RETOPTS", 0x7, 0x7},
-	{"IP_PKTINFO", 0x8, 0x8},
-	{"IP_PKTOPTIONS", 0x9, 0x9},
-	{"IP_MTU_DISCOVER", 0xa, 0xa},
-	{"IP_RECVERR", 0xb, 0xb},
-	{"IP_RECVTTL", 0xc, 0xc},
-	{"IP_RECVTOS", 0xd, 0xd},
-	{"IP_MTU", 0xe, 0xe},
-	{"IP_FREEBIND", 0xf, 0xf},
-	{"IP_IPSEC_POLICY", 0x10, 0x10},
-	{"IP_XFRM_POLICY", 0x11, 0x11},
-	{"IP_PASSSEC", 0x12, 0x12},
-	{"IP_TRANSPARENT", 0x13, 0x13},
-	{"IP_ORIGDSTADDR", 0x14, 0x14},
-	{"IP_MINTTL", 0x15, 0x15},
-	{"IP_NODEFRAG", 0x16, 0x16},
-	{"IP_CHECKSUM", 0x17, 0x17},
-	{"IP_BIND_ADDRESS_NO_PORT", 0x18, 0x18},
-	{"IP_RECVFRAGSIZE", 0x19, 0x19},
-	{"IP_RECVERR_RFC4884", 0x1a, 0x1a},
-	{"IP_MULTICAST_IF", 0x20, 0x20},
-	{"IP_MULTICAST_TTL", 0x21, 0x21},
-	{"IP_MULTICAST_LOOP", 0x22, 0x22},
-	{"IP_ADD_MEMBERSHIP", 0x23, 0x23},
-	{"IP_DROP_MEMBERSHIP", 0x24, 0x24},
-	{"IP_UNBLOCK_SOURCE", 0x25, 0x25},
-	{"IP_BLOCK_SOURCE", 0x26, 0x26},
-	{"IP_ADD_SOURCE_MEMBERSHIP", 0x27, 0x27},
-	{"IP_DROP_SOURCE_MEMBERSHIP", 0x28, 0x28},
-	{"IP_MSFILTER", 0x29, 0x29},
-	{"MCAST_JOIN_GROUP", 0x2a, 0x2a},
-	{"MCAST_BLOCK_SOURCE", 0x2b, 0x2b},
-	{"MCAST_UNBLOCK_SOURCE", 0x2c, 0x2c},
-	{"MCAST_LEAVE_GROUP", 0x2d, 0x2d},
-	{"MCAST_JOIN_SOURCE_GROUP", 0x2e, 0x2e},
-	{"MCAST_LEAVE_SOURCE_GROUP", 0x2f, 0x2f},
-	{"MCAST_MSFILTER", 0x30, 0x30},
-	{"IP_MULTICAST_ALL", 0x31, 0x31},
-	{"IP_UNICAST_IF", 0x32, 0x32},
-	{"IP_LOCAL_PORT_RANGE", 0x33, 0x33},
-	{"IP_PROTOCOL", 0x34, 0x34},
-	{"IPT_SO_GET_INFO", 0x40, 0x40},
-	{"IPT_SO_GET_ENTRIES", 0x41, 0x41},
-	{"IPT_SO_GET_REVISION_MATCH", 0x42, 0x42},
-	{"IPT_SO_GET_REVISION_TARGET", 0x43, 0x43},
-	{"ARPT_SO_GET_INFO", 0x60, 0x60},
-	{"ARPT_SO_GET_ENTRIES", 0x61, 0x61},
-	{"ARPT_SO_GET_REVISION_TARGET", 0x63, 0x63},
-	{"EBT_SO_GET_INFO", 0x80, 0x80},
-	{"EBT_SO_GET_ENTRIES", 0x81, 0x81},
-	{"EBT_SO_GET_INIT_INFO", 0x82, 0x82},
-	{"EBT_SO_GET_INIT_ENTRIES", 0x83, 0x83},
-}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57}}
-
-var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
-	{"IP_TOS", 0x1, 0x1},
-	{"IP_TTL", 0x2, 0x2},
-	{"IP_HDRINCL", 0x3, 0x3},
-	{"IP_OPTIONS", 0x4, 0x4},
-	{"IP_ROUTER_ALERT", 0x5, 0x5},
-	{"IP_RECVOPTS", 0x6, 0x6},
-	{"IP_RETOPTS", 0x7, 0x7},
-	{"IP_PKTINFO", 0x8, 0x8},
-	{"IP_PKTOPTIONS", 0x9, 0x9},
-	{"IP_MTU_DISCOVER", 0xa, 0xa},
-	{"IP_RECVERR", 0xb, 0xb},
-	{"IP_RECVTTL", 0xc, 0xc},
-	{"IP_RECVTOS", 0xd, 0xd},
-	{"IP_MTU", 0xe, 0xe},
-	{"IP_FREEBIND", 0xf, 0xf},
-	{"IP_IPSEC_POLICY", 0x10, 0x10},
-	{"IP_XFRM_POLICY", 0x11, 0x11},
-	{"IP_PASSSEC", 0x12, 0x12},
-	{"IP_TRANSPARENT", 0x13, 0x13},
-	{"IP_ORIGDSTADDR", 0x14, 0x14},
-	{"IP_MINTTL", 0x15, 0x15},
-	{"IP_NODEFRAG", 0x16, 0x16},
-	{"IP_CHECKSUM", 0x17, 0x17},
-	{"IP_BIND_ADDRESS_NO_PORT", 0x18, 0x18},
-	{"IP_RECVFRAGSIZE", 0x19, 0x19},
-	{"IP_RECVERR_RFC4884", 0x1a, 0x1a},
-	{"IP_MULTICAST_IF", 0x20, 0x20},
-	{"IP_MULTICAST_TTL", 0x21, 0x21},
-	{"IP_MULTICAST_LOOP", 0x22, 0x22},
-	{"IP_ADD_MEMBERSHIP", 0x23, 0x23},
-	{"IP_DROP_MEMBERSHIP", 0x24, 0x24},
-	{"IP_UNBLOCK_SOURCE", 0x25, 0x25},
-	{"IP_BLOCK_SOURCE", 0x26, 0x26},
-	{"IP_ADD_SOURCE_MEMBERSHIP", 0x27, 0x27},
-	{"IP_DROP_SOURCE_MEMBERSHIP", 0x28, 0x28},
-	{"IP_MSFILTER", 0x29, 0x29},
-	{"MCAST_JOIN_GROUP", 0x2a, 0x2a},
-	{"MCAST_BLOCK_SOURCE", 0x2b, 0x2b},
-	{"MCAST_UNBLOCK_SOURCE", 0x2c, 0x2c},
-	{"MCAST_LEAVE_GROUP", 0x2d, 0x2d},
-	{"MCAST_JOIN_SOURCE_GROUP", 0x2e, 0x2e},
-	{"MCAST_LEAVE_SOURCE_GROUP", 0x2f, 0x2f},
-	{"MCAST_MSFILTER", 0x30, 0x30},
-	{"IP_MULTICAST_ALL", 0x31, 0x31},
-	{"IP_UNICAST_IF", 0x32, 0x32},
-	{"IP_LOCAL_PORT_RANGE", 0x33, 0x33},
-	{"IP_PROTOCOL", 0x34, 0x34},
-	{"IPT_SO_SET_REPLACE", 0x40, 0x40},
-	{"IPT_SO_SET_ADD_COUNTERS", 0x41, 0x41},
-	{"ARPT_SO_SET_REPLACE", 0x60, 0x60},
-	{"ARPT_SO_SET_ADD_COUNTERS", 0x61, 0x61},
-	{"EBT_SO_SET_ENTRIES", 0x80, 0x80},
-	{"EBT_SO_SET_COUNTERS", 0x81, 0x81},
-}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52}}
-
-var zset_so_ipv6_get = set{Name: "so_ipv6_get", Unknown: "IPV6_???", Vals: []val{
-	{"IPV6_ADDRFORM", 0x1, 0x1},
-	{"IPV6_2292PKTINFO", 0x2, 0x2},
-	{"IPV6_2292HOPOPTS", 0x3, 0x3},
-	{"IPV6_2292DSTOPTS", 0x4, 0x4},
-	{"IPV6_2292RTHDR", 0x5, 0x5},
-	{"IPV6_2292PKTOPTIONS", 0x6, 0x6},
-	{"IPV6_CHECKSUM", 0x7, 0x7},
-	{"IPV6_2292HOPLIMIT", 0x8, 0x8},
-	{"IPV6_NEXTHOP", 0x9, 0x9},
-	{"IPV6_AUTHHDR", 0xa, 0xa},
-	{"IPV6_FLOWINFO", 0xb, 0xb},
-	{"IPV6_UNICAST_HOPS", 0x10, 0x10},
-	{"IPV6_MULTICAST_IF", 0x11, 0x11},
-	{"IPV6_MULTICAST_HOPS", 0x12, 0x12},
-	{"IPV6_MULTICAST_LOOP", 0x13, 0x13},
-	{"IPV6_ADD_MEMBERSHIP", 0x14, 0x14},
-	{"IPV6_DROP_MEMBERSHIP", 0x15, 0x15},
-	{"IPV6_ROUTER_ALERT", 0x16, 0x16},
-	{"IPV6_MTU_DISCOVER", 0x17, 0x17},
-	{"IPV6_MTU", 0x18, 0x18},
-	{"IPV6_RECVERR", 0x19, 0x19},
-	{"IPV6_V6ONLY", 0x1a, 0x1a},
-	{"IPV6_JOIN_ANYCAST", 0x1b, 0x1b},
-	{"IPV6_LEAVE_ANYCAST", 0x1c, 0x1c},
-	{"IPV6_MULTICAST_ALL", 0x1d, 0x1d},
-	{"IPV6_ROUTER_ALERT_ISOLATE", 0x1e, 0x1e},
-	{"IPV6_RECVERR_RFC4884", 0x1f, 0x1f},
-	{"IPV6_FLOWLABEL_MGR", 0x20, 0x20},
-	{"IPV6_FLOWINFO_SEND", 0x21, 0x21},
-	{"IPV6_IPSEC_POLICY", 0x22, 0x22},
-	{"IPV6_XFRM_POLICY", 0x23, 0x23},
-	{"IPV6_HDRINCL", 0x24, 0x24},
-	{"MCAST_JOIN_GROUP", 0x2a, 0x2a},
-	{"MCAST_BLOCK_SOURCE", 0x2b, 0x2b},
-	{"MCAST_UNBLOCK_SOURCE", 0x2c, 0x2c},
-	{"MCAST_LEAVE_GROUP", 0x2d, 0x2d},
-	{"MCAST_JOIN_SOURCE_GROUP", 0x2e, 0x2e},
-	{"MCAST_LEAVE_SOURCE_GROUP", 0x2f, 0x2f},
-	{"MCAST_MSFILTER", 0x30, 0x30},
-	{"IPV6_RECVPKTINFO", 0x31, 0x31},
-	{"IPV6_PKTINFO", 0x32, 0x32},
-	{"IPV6_RECVHOPLIMIT", 0x33, 0x33},
-	{"IPV6_HOPLIMIT", 0x34, 0x34},
-	{"IPV6_RECVHOPOPTS", 0x35, 0x35},
-	{"IPV6_HOPOPTS", 0x36, 0x36},
-	{"IPV6_RTHDRDSTOPTS", 0x37, 0x37},
-	{"IPV6_RECVRTHDR", 0x38, 0x38},
-	{"IPV6_RTHDR", 0x39, 0x39},
-	{"IPV6_RECVDSTOPTS", 0x3a, 0x3a},
-	{"IPV6_DSTOPTS", 0x3b, 0x3b},
-	{"IPV6_RECVPATHMTU", 0x3c, 0x3c},
-	{"IPV6_PATHMTU", 0x3d, 0x3d},
-	{"IPV6_DONTFRAG", 0x3e, 0x3e},
-	{"IPV6_USE_MIN_MTU", 0x3f, 0x3f},
-	{"IP6T_SO_GET_INFO", 0x40, 0x40},
-	{"IP6T_SO_GET_ENTRIES", 0x41, 0x41},
-	{"IPV6_RECVTCLASS", 0x42, 0x42},
-	{"IPV6_TCLASS", 0x43, 0x43},
-	{"IP6T_SO_GET_REVISION_MATCH", 0x44, 0x44},
-	{"IP6T_SO_GET_REVISION_TARGET", 0x45, 0x45},
-	{"IPV6_AUTOFLOWLABEL", 0x46, 0x46},
-	{"IPV6_ADDR_PREFERENCES", 0x48, 0x48},
-	{"IPV6_MINHOPCOUNT", 0x49, 0x49},
-	{"IPV6_ORIGDSTADDR", 0x4a, 0x4a},
-	{"IPV6_TRANSPARENT", 0x4b, 0x4b},
-	{"IPV6_UNICAST_IF", 0x4c, 0x4c},
-	{"IPV6_RECVFRAGSIZE", 0x4d, 0x4d},
-	{"IPV6_FREEBIND", 0x4e, 0x4e},
-}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67}}
-
-var zset_so_ipv6_set = set{Name: "so_ipv6_set", Unknown: "IPV6_???", Vals: []val{
-	{"IPV6_ADDRFORM", 0x1, 0x1},
-	{"IPV6_2292PKTINFO", 0x2, 0x2},
-	{"IPV6_2292HOPOPTS", 0x3, 0x3},
-	{"IPV6_2292DSTOPTS", 0x4, 0x4},
-	{"IPV6_2292RTHDR", 0x5, 0x5},
-	{"IPV6_2292PKTOPTIONS", 0x6, 0x6},
-	{"IPV6_CHECKSUM", 0x7, 0x7},
-	{"IPV6_2292HOPLIMIT", 0x8, 0x8},
-	{"IPV6_NEXTHOP", 0x9, 0x9},
-	{"IPV6_AUTHHDR", 0xa, 0xa},
-	{"IPV6_FLOWINFO", 0xb, 0xb},
-	{"IPV6_UNICAST_HOPS", 0x10, 0x10},
-	{"IPV6_MULTICAST_IF", 0x11, 0x11},
-	{"IPV6_MULTICAST_HOPS", 0x12, 0x12},
-	{"IPV6_MULTICAST_LOOP", 0x13, 0x13},
-	{"IPV6_ADD_MEMBERSHIP", 0x14, 0x14},
-	{"IPV6_DROP_MEMBERSHIP", 0x15, 0x15},
-	{"IPV6_ROUTER_ALERT", 0x16, 0x16},
-	{"IPV6_MTU_DISCOVER", 0x17, 0x17},
-	{"IPV6_MTU", 0x18, 0x18},
-	{"IPV6_RECVERR", 0x19, 0x19},
-	{"IPV6_V6ONLY", 0x1a, 0x1a},
-	{"IPV6_JOIN_ANYCAST", 0x1b, 0x1b},
-	{"IPV6_LEAVE_ANYCAST", 0x1c, 0x1c},
-	{"IPV6_MULTICAST_ALL", 0x1d, 0x1d},
-	{"IPV6_ROUTER_ALERT_ISOLATE", 0x1e, 0x1e},
-	{"IPV6_RECVERR_RFC4884", 0x1f, 0x1f},
-	{"IPV6_FLOWLABEL_MGR", 0x20, 0x20},
-	{"IPV6_FLOWINFO_SEND", 0x21, 0x21},
-	{"IPV6_IPSEC_POLICY", 0x22, 0x22},
-	{"IPV6_XFRM_POLICY", 0x23, 0x23},
-	{"IPV6_HDRINCL", 0x24, 0x24},
-	{"MCAST_JOIN_GROUP", 0x2a, 0x2a},
-	{"MCAST_BLOCK_SOURCE", 0x2b, 0x2b},
-	{"MCAST_UNBLOCK_SOURCE", 0x2c, 0x2c},
-	{"MCAST_LEAVE_GROUP", 0x2d, 0x2d},
-	{"MCAST_JOIN_SOURCE_GROUP", 0x2e, 0x2e},
-	{"MCAST_LEAVE_SOURCE_GROUP", 0x2f, 0x2f},
-	{"MCAST_MSFILTER", 0x30, 0x30},
-	{"IPV6_RECVPKTINFO", 0x31, 0x31},
-	{"IPV6_PKTINFO", 0x32, 0x32},
-	{"IPV6_RECVHOPLIMIT", 0x33, 0x33},
-	{"IPV6_HOPLIMIT", 0x34, 0x34},
-	{"IPV6_RECVHOPOPTS", 0x35, 0x35},
-	{"IPV6_HOPOPTS", 0x36, 0x36},
-	{"IPV6_RTHDRDSTOPTS", 0x37, 0x37},
-	{"IPV6_RECVRTHDR", 0x38, 0x38},
-	{"IPV6_RTHDR", 0x39, 0x39},
-	{"IPV6_RECVDSTOPTS", 0x3a, 0x3a},
-	{"IPV6_DSTOPTS", 0x3b, 0x3b},
-	{"IPV6_RECVPATHMTU", 0x3c, 0x3c},
-	{"IPV6_PATHMTU", 0x3d, 0x3d},
-	{"IPV6_DONTFRAG", 0x3e, 0x3e},
-	{"IPV6_USE_MIN_MTU", 0x3f, 0x3f},
-	{"IP6T_SO_SET_REPLACE", 0x40, 0x40},
-	{"IP6T_SO_SET_ADD_COUNTERS", 0x41, 0x41},
-	{"IPV6_RECVTCLASS", 0x42, 0x42},
-	{"IPV6_TCLASS", 0x43, 0x43},
-	{"IPV6_AUTOFLOWLABEL", 0x46, 0x46},
-	{"IPV6_ADDR_PREFERENCES", 0x48, 0x48},
-	{"IPV6_MINHOPCOUNT", 0x49, 0x49},
-	{"IPV6_ORIGDSTADDR", 0x4a, 0x4a},
-	{"IPV6_TRANSPARENT", 0x4b, 0x4b},
-	{"IPV6_UNICAST_IF", 0x4c, 0x4c},
-	{"IPV6_RECVFRAGSIZE", 0x4d, 0x4d},
-	{"IPV6_FREEBIND", 0x4e, 0x4e},
-}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65}}
-
-var zset_so_ipx = set{Name: "so_ipx", Unknown: "IPX_???", Vals: []val{
-	{"IPX_TYPE", 0x1, 0x1},
-}}
-
-var zset_so_irda = set{Name: "so_irda", Unknown: "IRLMP_???", Vals: []val{
-	{"IRLMP_ENUMDEVICES", 0x1, 0x1},
-	{"IRLMP_IAS_SET", 0x2, 0x2},
-	{"IRLMP_IAS_QUERY", 0x3, 0x3},
-	{"IRLMP_HINTS_SET", 0x4, 0x4},
-	{"IRLMP_QOS_SET", 0x5, 0x5},
-	{"IRLMP_QOS_GET", 0x6, 0x6},
-	{"IRLMP_MAX_SDU_SIZE", 0x7, 0x7},
-	{"IRLMP_IAS_GET", 0x8, 0x8},
-	{"IRLMP_IAS_DEL", 0x9, 0x9},
-	{"IRLMP_HINT_MASK_SET", 0xa, 0xa},
-	{"IRLMP_WAITDEVICE", 0xb, 0xb},
-}}
-
-var zset_so_iucv = set{Name: "so_iucv", Unknown: "SO_???", Vals: []val{
-	{"SO_IPRMDATA_MSG", 0x80, 0x80},
-}}
-
-var zset_so_kcm = set{Name: "so_kcm", Unknown: "KCM_???", Vals: []val{
-	{"KCM_RECV_DISABLE", 0x1, 0x1},
-}}
-
-var zset_so_llc = set{Name: "so_llc", Unknown: "LLC_OPT_???", Vals: []val{
-	{"LLC_OPT_UNKNOWN", 0x0, 0x0},
-	{"LLC_OPT_RETRY", 0x1, 0x1},
-	{"LLC_OPT_SIZE", 0x2, 0x2},
-	{"LLC_OPT_ACK_TMR_EXP", 0x3, 0x3},
-	{"LLC_OPT_P_TMR_EXP", 0x4, 0x4},
-	{"LLC_OPT_REJ_TMR_EXP", 0x5, 0x5},
-	{"LLC_OPT_BUSY_TMR_EXP", 0x6, 0x6},
-	{"LLC_OPT_TX_WIN", 0x7, 0x7},
-	{"LLC_OPT_RX_WIN", 0x8, 0x8},
-	{"LLC_OPT_PKTINFO", 0x9, 0x9},
-}}
-
-var zset_so_netlink = set{Name: "so_netlink", Unknown: "NETLINK_???", Vals: []val{
-	{"NETLINK_ADD_MEMBERSHIP", 0x1, 0x1},
-	{"NETLINK_DROP_MEMBERSHIP", 0x2, 0x2},
-	{"NETLINK_PKTINFO", 0x3, 0x3},
-	{"NETLINK_BROADCAST_ERROR", 0x4, 0x4},
-	{"NETLINK_NO_ENOBUFS", 0x5, 0x5},
-	{"NETLINK_RX_RING", 0x6, 0x6},
-	{"NETLINK_TX_RING", 0x7, 0x7},
-	{"NETLINK_LISTEN_ALL_NSID", 0x8, 0x8},
-	{"NETLINK_LIST_MEMBERSHIPS", 0x9, 0x9},
-	{"NETLINK_CAP_ACK", 0xa, 0xa},
-	{"NETLINK_EXT_ACK", 0xb, 0xb},
-	{"NETLINK_GET_STRICT_CHK", 0xc, 0xc},
-}}
-
-var zset_so_nfc = set{Name: "so_nfc", Unknown: "NFC_LLCP_???", Vals: []val{
-	{"NFC_LLCP_RW", 0x0, 0x0},
-	{"NFC_LLCP_MIUX", 0x1, 0x1},
-	{"NFC_LLCP_REMOTE_MIU", 0x2, 0x2},
-	{"NFC_LLCP_REMOTE_LTO", 0x3, 0x3},
-	{"NFC_LLCP_REMOTE_RW", 0x4, 0x4},
-}}
-
-var zset_so_packet = set{Name: "so_packet", Unknown: "PACKET_???", Vals: []val{
-	{"PACKET_ADD_MEMBERSHIP", 0x1, 0x1},
-	{"PACKET_DROP_MEMBERSHIP", 0x2, 0x2},
-	{"PACKET_RECV_OUTPUT", 0x3, 0x3},
-	{"PACKET_RX_RING", 0x5, 0x5},
-	{"PACKET_STATISTICS", 0x6, 0x6},
-	{"PACKET_COPY_THRESH", 0x7, 0x7},
-	{"PACKET_AUXDATA", 0x8, 0x8},
-	{"PACKET_ORIGDEV", 0x9, 0x9},
-	{"PACKET_VERSION", 0xa, 0xa},
-	{"PACKET_HDRLEN", 0xb, 0xb},
-	{"PACKET_RESERVE", 0xc, 0xc},
-	{"PACKET_TX_RING", 0xd, 0xd},
-	{"PACKET_LOSS", 0xe, 0xe},
-	{"PACKET_VNET_HDR", 0xf, 0xf},
-	{"PACKET_TX_TIMESTAMP", 0x10, 0x10},
-	{"PACKET_TIMESTAMP", 0x11, 0x11},
-	{"PACKET_FANOUT", 0x12, 0x12},
-	{"PACKET_TX_HAS_OFF", 0x13, 0x13},
-	{"PACKET_QDISC_BYPASS", 0x14, 0x14},
-	{"PACKET_ROLLOVER_STATS", 0x15, 0x15},
-	{"PACKET_FANOUT_DATA", 0x16, 0x16},
-	{"PACKET_IGNORE_OUTGOING", 0x17, 0x17},
-}}
-
-var zset_so_pnpipe = set{Name: "so_pnpipe", Unknown: "PNPIPE_???", Vals: []val{
-	{"PNPIPE_ENCAP", 0x1, 0x1},
-	{"PNPIPE_IFINDEX", 0x2, 0x2},
-	{"PNPIPE_HANDLE", 0x3, 0x3},
-	{"PNPIPE_INITSTATE", 0x4, 0x4},
-}}
-
-var zset_so_pppol2tp = set{Name: "so_pppol2tp", Unknown: "PPPOL2TP_SO_???", Vals: []val{
-	{"PPPOL2TP_SO_DEBUG", 0x1, 0x1},
-	{"PPPOL2TP_SO_RECVSEQ", 0x2, 0x2},
-	{"PPPOL2TP_SO_SENDSEQ", 0x3, 0x3},
-	{"PPPOL2TP_SO_LNSMODE", 0x4, 0x4},
-	{"PPPOL2TP_SO_REORDERTO", 0x5, 0x5},
-}}
-
-var zset_so_raw = set{Name: "so_raw", Unknown: "RAW_???", Vals: []val{
-	{"ICMP_FILTER", 0x1, 0x1},
-}}
-
-var zset_so_rds = set{Name: "so_rds", Unknown: "RDS_???", Vals: []val{
-	{"RDS_CANCEL_SENT_TO", 0x1, 0x1},
-	{"RDS_GET_MR", 0x2, 0x2},
-	{"RDS_FREE_MR", 0x3, 0x3},
-	{"RDS_BARRIER", 0x4, 0x4},
-	{"RDS_RECVERR", 0x5, 0x5},
-	{"RDS_CONG_MONITOR", 0x6, 0x6},
-	{"RDS_GET_MR_FOR_DEST", 0x7, 0x7},
-	{"SO_RDS_TRANSPORT", 0x8, 0x8},
-	{"SO_RDS_MSG_RXPATH_LATENCY", 0xa, 0xa},
-	{"SO_TIMESTAMP_OLD", 0x1d, 0x1d},
-}}
-
-var zset_so_rxrpc = set{Name: "so_rxrpc", Unknown: "RXRPC_???", Vals: []val{
-	{"RXRPC_SECURITY_KEY", 0x1, 0x1},
-	{"RXRPC_SECURITY_KEYRING", 0x2, 0x2},
-	{"RXRPC_EXCLUSIVE_CONNECTION", 0x3, 0x3},
-	{"RXRPC_MIN_SECURITY_LEVEL", 0x4, 0x4},
-	{"RXRPC_UPGRADEABLE_SERVICE", 0x5, 0x5},
-	{"RXRPC_SUPPORTED_CMSG", 0x6, 0x6},
-}}
-
-var zset_so_sctp = set{Name: "so_sctp", Unknown: "SCTP_???", Vals: []val{
-	{"SCTP_RTOINFO", 0x0, 0x0},
-	{"SCTP_ASSOCINFO", 0x1, 0x1},
-	{"SCTP_INITMSG", 0x2, 0x2},
-	{"SCTP_NODELAY", 0x3, 0x3},
-	{"SCTP_AUTOCLOSE", 0x4, 0x4},
-	{"SCTP_SET_PEER_PRIMARY_ADDR", 0x5, 0x5},
-	{"SCTP_PRIMARY_ADDR", 0x6, 0x6},
-	{"SCTP_ADAPTATION_LAYER", 0x7, 0x7},
-	{"SCTP_DISABLE_FRAGMENTS", 0x8, 0x8},
-	{"SCTP_PEER_ADDR_PARAMS", 0x9, 0x9},
-	{"SCTP_DEFAULT_SEND_PARAM", 0xa, 0xa},
-	{"SCTP_EVENTS", 0xb, 0xb},
-	{"SCTP_I_WANT_MAPPED_V4_ADDR", 0xc, 0xc},
-	{"SCTP_MAXSEG", 0xd, 0xd},
-	{"SCTP_STATUS", 0xe, 0xe},
-	{"SCTP_GET_PEER_ADDR_INFO", 0xf, 0xf},
-	{"SCTP_DELAYED_SACK", 0x10, 0x10},
-	{"SCTP_CONTEXT", 0x11, 0x11},
-	{"SCTP_FRAGMENT_INTERLEAVE", 0x12, 0x12},
-	{"SCTP_PARTIAL_DELIVERY_POINT", 0x13, 0x13},
-	{"SCTP_MAX_BURST", 0x14, 0x14},
-	{"SCTP_AUTH_CHUNK", 0x15, 0x15},
-	{"SCTP_HMAC_IDENT", 0x16, 0x16},
-	{"SCTP_AUTH_KEY", 0x17, 0x17},
-	{"SCTP_AUTH_ACTIVE_KEY", 0x18, 0x18},
-	{"SCTP_AUTH_DELETE_KEY", 0x19, 0x19},
-	{"SCTP_PEER_AUTH_CHUNKS", 0x1a, 0x1a},
-	{"SCTP_LOCAL_AUTH_CHUNKS", 0x1b, 0x1b},
-	{"SCTP_GET_ASSOC_NUMBER", 0x1c, 0x1c},
-	{"SCTP_GET_ASSOC_ID_LIST", 0x1d, 0x1d},
-	{"SCTP_AUTO_ASCONF", 0x1e, 0x1e},
-	{"SCTP_PEER_ADDR_THLDS", 0x1f, 0x1f},
-	{"SCTP_RECVRCVINFO", 0x20, 0x20},
-	{"SCTP_RECVNXTINFO", 0x21, 0x21},
-	{"SCTP_DEFAULT_SNDINFO", 0x22, 0x22},
-	{"SCTP_AUTH_DEACTIVATE_KEY", 0x23, 0x23},
-	{"SCTP_REUSE_PORT", 0x24, 0x24},
-	{"SCTP_PEER_ADDR_THLDS_V2", 0x25, 0x25},
-	{"SCTP_SOCKOPT_BINDX_ADD", 0x64, 0x64},
-	{"SCTP_SOCKOPT_BINDX_REM", 0x65, 0x65},
-	{"SCTP_SOCKOPT_PEELOFF", 0x66, 0x66},
-	{"SCTP_GET_PEER_ADDRS_NUM_OLD", 0x67, 0x67},
-	{"SCTP_GET_PEER_ADDRS_OLD", 0x68, 0x68},
-	{"SCTP_GET_LOCAL_ADDRS_NUM_OLD", 0x69, 0x69},
-	{"SCTP_GET_LOCAL_ADDRS_OLD", 0x6a, 0x6a},
-	{"SCTP_SOCKOPT_CONNECTX_OLD", 0x6b, 0x6b},
-	{"SCTP_GET_PEER_ADDRS", 0x6c, 0x6c},
-	{"SCTP_GET_LOCAL_ADDRS", 0x6d, 0x6d},
-	{"SCTP_SOCKOPT_CONNECTX", 0x6e, 0x6e},
-	{"SCTP_SOCKOPT_CONNECTX3", 0x6f, 0x6f},
-	{"SCTP_GET_ASSOC_STATS", 0x70, 0x70},
-	{"SCTP_PR_SUPPORTED", 0x71, 0x71},
-	{"SCTP_DEFAULT_PRINFO", 0x72, 0x72},
-	{"SCTP_PR_ASSOC_STATUS", 0x73, 0x73},
-	{"SCTP_PR_STREAM_STATUS", 0x74, 0x74},
-	{"SCTP_RECONFIG_SUPPORTED", 0x75, 0x75},
-	{"SCTP_ENABLE_STREAM_RESET", 0x76, 0x76},
-	{"SCTP_RESET_STREAMS", 0x77, 0x77},
-	{"SCTP_RESET_ASSOC", 0x78, 0x78},
-	{"SCTP_ADD_STREAMS", 0x79, 0x79},
-	{"SCTP_SOCKOPT_PEELOFF_FLAGS", 0x7a, 0x7a},
-	{"SCTP_STREAM_SCHEDULER", 0x7b, 0x7b},
-	{"SCTP_STREAM_SCHEDULER_VALUE", 0x7c, 0x7c},
-	{"SCTP_INTERLEAVING_SUPPORTED", 0x7d, 0x7d},
-	{"SCTP_SENDMSG_CONNECT", 0x7e, 0x7e},
-	{"SCTP_EVENT", 0x7f, 0x7f},
-	{"SCTP_ASCONF_SUPPORTED", 0x80, 0x80},
-	{"SCTP_AUTH_SUPPORTED", 0x81, 0x81},
-	{"SCTP_ECN_SUPPORTED", 0x82, 0x82},
-	{"SCTP_EXPOSE_POTENTIALLY_FAILED_STATE", 0x83, 0x83},
-	{"SCTP_REMOTE_UDP_ENCAPS_PORT", 0x84, 0x84},
-	{"SCTP_PLPMTUD_PROBE_INTERVAL", 0x85, 0x85},
-}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71}}
-
-var zset_so_socket_get = set{Name: "so_socket_get", Unknown: "SO_???", Vals: []val{
-	{"SO_DEBUG", 0x1, 0x1},
-	{"SO_REUSEADDR", 0x2, 0x2},
-	{"SO_TYPE", 0x3, 0x3},
-	{"SO_ERROR", 0x4, 0x4},
-	{"SO_DONTROUTE", 0x5, 0x5},
-	{"SO_BROADCAST", 0x6, 0x6},
-	{"SO_SNDBUF", 0x7, 0x7},
-	{"SO_RCVBUF", 0x8, 0x8},
-	{"SO_KEEPALIVE", 0x9, 0x9},
-	{"SO_OOBINLINE", 0xa, 0xa},
-	{"SO_NO_CHECK", 0xb, 0xb},
-	{"SO_PRIORITY", 0xc, 0xc},
-	{"SO_LINGER", 0xd, 0xd},
-	{"SO_BSDCOMPAT", 0xe, 0xe},
-	{"SO_REUSEPORT", 0xf, 0xf},
-	{"SO_PASSCRED", 0x10, 0x10},
-	{"SO_PEERCRED", 0x11, 0x11},
-	{"SO_RCVLOWAT", 0x12, 0x12},
-	{"SO_SNDLOWAT", 0x13, 0x13},
-	{"SO_RCVTIMEO_OLD", 0x14, 0x14},
-	{"SO_SNDTIMEO_OLD", 0x15, 0x15},
-	{"SO_SECURITY_AUTHENTICATION", 0x16, 0x16},
-	{"SO_SECURITY_ENCRYPTION_TRANSPORT", 0x17, 0x17},
-	{"SO_SECURITY_ENCRYPTION_NETWORK", 0x18, 0x18},
-	{"SO_BINDTODEVICE", 0x19, 0x19},
-	{"SO_GET_FILTER", 0x1a, 0x1a},
-	{"SO_DETACH_FILTER", 0x1b, 0x1b},
-	{"SO_PEERNAME", 0x1c, 0x1c},
-	{"SO_TIMESTAMP_OLD", 0x1d, 0x1d},
-	{"SO_ACCEPTCONN", 0x1e, 0x1e},
-	{"SO_PEERSEC", 0x1f, 0x1f},
-	{"SO_SNDBUFFORCE", 0x20, 0x20},
-	{"SO_RCVBUFFORCE", 0x21, 0x21},
-	{"SO_PASSSEC", 0x22, 0x22},
-	{"SO_TIMESTAMPNS_OLD", 0x23, 0x23},
-	{"SO_MARK", 0x24, 0x24},
-	{"SO_TIMESTAMPING_OLD", 0x25, 0x25},
-	{"SO_PROTOCOL", 0x26, 0x26},
-	{"SO_DOMAIN", 0x27, 0x27},
-	{"SO_RXQ_OVFL", 0x28, 0x28},
-	{"SO_WIFI_STATUS", 0x29, 0x29},
-	{"SO_PEEK_OFF", 0x2a, 0x2a},
-	{"SO_NOFCS", 0x2b, 0x2b},
-	{"SO_LOCK_FILTER", 0x2c, 0x2c},
-	{"SO_SELECT_ERR_QUEUE", 0x2d, 0x2d},
-	{"SO_BUSY_POLL", 0x2e, 0x2e},
-	{"SO_MAX_PACING_RATE", 0x2f, 0x2f},
-	{"SO_BPF_EXTENSIONS", 0x30, 0x30},
-	{"SO_INCOMING_CPU", 0x31, 0x31},
-	{"SO_ATTACH_BPF", 0x32, 0x32},
-	{"SO_ATTACH_REUSEPORT_CBPF", 0x33, 0x33},
-	{"SO_ATTACH_REUSEPORT_EBPF", 0x34, 0x34},
-	{"SO_CNX_ADVICE", 0x35, 0x35},
-	{"SO_MEMINFO", 0x37, 0x37},
-	{"SO_INCOMING_NAPI_ID", 0x38, 0x38},
-	{"SO_COOKIE", 0x39, 0x39},
-	{"SO_PEERGROUPS", 0x3b, 0x3b},
-	{"SO_ZEROCOPY", 0x3c, 0x3c},
-	{"SO_TXTIME", 0x3d, 0x3d},
-	{"SO_BINDTOIFINDEX", 0x3e, 0x3e},
-	{"SO_TIMESTAMP_NEW", 0x3f, 0x3f},
-	{"SO_TIMESTAMPNS_NEW", 0x40, 0x40},
-	{"SO_TIMESTAMPING_NEW", 0x41, 0x41},
-	{"SO_RCVTIMEO_NEW", 0x42, 0x42},
-	{"SO_SNDTIMEO_NEW", 0x43, 0x43},
-	{"SO_DETACH_REUSEPORT_BPF", 0x44, 0x44},
-	{"SO_PREFER_BUSY_POLL", 0x45, 0x45},
-	{"SO_BUSY_POLL_BUDGET", 0x46, 0x46},
-	{"SO_NETNS_COOKIE", 0x47, 0x47},
-	{"SO_BUF_LOCK", 0x48, 0x48},
-	{"SO_RESERVE_MEM", 0x49, 0x49},
-	{"SO_TXREHASH", 0x4a, 0x4a},
-	{"SO_RCVMARK", 0x4b, 0x4b},
-	{"SO_PASSPIDFD", 0x4c, 0x4c},
-	{"SO_PEERPIDFD", 0x4d, 0x4d},
-	{"SO_DEVMEM_LINEAR", 0x4e, 0x4e},
-	{"SO_DEVMEM_DMABUF", 0x4f, 0x4f},
-	{"SO_DEVMEM_DONTNEED", 0x50, 0x50},
-	{"SO_RCVPRIORITY", 0x52, 0x52},
-	{"SO_PASSRIGHTS", 0x53, 0x53},
-	{"SO_INQ", 0x54, 0x54},
-}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80}}
-
-var zset_so_socket_set = set{Name: "so_socket_set", Unknown: "SO_???", Vals: []val{
-	{"SO_DEBUG", 0x1, 0x1},
-	{"SO_REUSEADDR", 0x2, 0x2},
-	{"SO_TYPE", 0x3, 0x3},
-	{"SO_ERROR", 0x4, 0x4},
-	{"SO_DONTROUTE", 0x5, 0x5},
-	{"SO_BROADCAST", 0x6, 0x6},
-	{"SO_SNDBUF", 0x7, 0x7},
-	{"SO_RCVBUF", 0x8, 0x8},
-	{"SO_KEEPALIVE", 0x9, 0x9},
-	{"SO_OOBINLINE", 0xa, 0xa},
-	{"SO_NO_CHECK", 0xb, 0xb},
-	{"SO_PRIORITY", 0xc, 0xc},
-	{"SO_LINGER", 0xd, 0xd},
-	{"SO_BSDCOMPAT", 0xe, 0xe},
-	{"SO_REUSEPORT", 0xf, 0xf},
-	{"SO_PASSCRED", 0x10, 0x10},
-	{"SO_PEERCRED", 0x11, 0x11},
-	{"SO_RCVLOWAT", 0x12, 0x12},
-	{"SO_SNDLOWAT", 0x13, 0x13},
-	{"SO_RCVTIMEO_OLD", 0x14, 0x14},
-	{"SO_SNDTIMEO_OLD", 0x15, 0x15},
-	{"SO_SECURITY_AUTHENTICATION", 0x16, 0x16},
-	{"SO_SECURITY_ENCRYPTION_TRANSPORT", 0x17, 0x17},
-	{"SO_SECURITY_ENCRYPTION_NETWORK", 0x18, 0x18},
-	{"SO_BINDTODEVICE", 0x19, 0x19},
-	{"SO_ATTACH_FILTER", 0x1a, 0x1a},
-	{"SO_DETACH_FILTER", 0x1b, 0x1b},
-	{"SO_PEERNAME", 0x1c, 0x1c},
-	{"SO_TIMESTAMP_OLD", 0x1d, 0x1d},
-	{"SO_ACCEPTCONN", 0x1e, 0x1e},
-	{"SO_PEERSEC", 0x1f, 0x1f},
-	{"SO_SNDBUFFORCE", 0x20, 0x20},
-	{"SO_RCVBUFFORCE", 0x21, 0x21},
-	{"SO_PASSSEC", 0x22, 0x22},
-	{"SO_TIMESTAMPNS_OLD", 0x23, 0x23},
-	{"SO_MARK", 0x24, 0x24},
-	{"SO_TIMESTAMPING_OLD", 0x25, 0x25},
-	{"SO_PROTOCOL", 0x26, 0x26},
-	{"SO_DOMAIN", 0x27, 0x27},
-	{"SO_RXQ_OVFL", 0x28, 0x28},
-	{"SO_WIFI_STATUS", 0x29, 0x29},
-	{"SO_PEEK_OFF", 0x2a, 0x2a},
-	{"SO_NOFCS", 0x2b, 0x2b},
-	{"SO_LOCK_FILTER", 0x2c, 0x2c},
-	{"SO_SELECT_ERR_QUEUE", 0x2d, 0x2d},
-	{"SO_BUSY_POLL", 0x2e, 0x2e},
-	{"SO_MAX_PACING_RATE", 0x2f, 0x2f},
-	{"SO_BPF_EXTENSIONS", 0x30, 0x30},
-	{"SO_INCOMING_CPU", 0x31, 0x31},
-	{"SO_ATTACH_BPF", 0x32, 0x32},
-	{"SO_ATTACH_REUSEPORT_CBPF", 0x33, 0x33},
-	{"SO_ATTACH_REUSEPORT_EBPF", 0x34, 0x34},
-	{"SO_CNX_ADVICE", 0x35, 0x35},
-	{"SO_MEMINFO", 0x37, 0x37},
-	{"SO_INCOMING_NAPI_ID", 0x38, 0x38},
-	{"SO_COOKIE", 0x39, 0x39},
-	{"SO_PEERGROUPS", 0x3b, 0x3b},
-	{"SO_ZEROCOPY", 0x3c, 0x3c},
-	{"SO_TXTIME", 0x3d, 0x3d},
-	{"SO_BINDTOIFINDEX", 0x3e, 0x3e},
-	{"SO_TIMESTAMP_NEW", 0x3f, 0x3f},
-	{"SO_TIMESTAMPNS_NEW", 0x40, 0x40},
-	{"SO_TIMESTAMPING_NEW", 0x41, 0x41},
-	{"SO_RCVTIMEO_NEW", 0x42, 0x42},
-	{"SO_SNDTIMEO_NEW", 0x43, 0x43},
-	{"SO_DETACH_REUSEPORT_BPF", 0x44, 0x44},
-	{"SO_PREFER_BUSY_POLL", 0x45, 0x45},
-	{"SO_BUSY_POLL_BUDGET", 0x46, 0x46},
-	{"SO_NETNS_COOKIE", 0x47, 0x47},
-	{"SO_BUF_LOCK", 0x48, 0x48},
-	{"SO_RESERVE_MEM", 0x49, 0x49},
-	{"SO_TXREHASH", 0x4a, 0x4a},
-	{"SO_RCVMARK", 0x4b, 0x4b},
-	{"SO_PASSPIDFD", 0x4c, 0x4c},
-	{"SO_PEERPIDFD", 0x4d, 0x4d},
-	{"SO_DEVMEM_LINEAR", 0x4e, 0x4e},
-	{"SO_DEVMEM_DMABUF", 0x4f, 0x4f},
-	{"SO_DEVMEM_DONTNEED", 0x50, 0x50},
-	{"SO_RCVPRIORITY", 0x52, 0x52},
-	{"SO_PASSRIGHTS", 0x53, 0x53},
-	{"SO_INQ", 0x54, 0x54},
-}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80}}
-
-var zset_so_tcp = set{Name: "so_tcp", Unknown: "TCP_???", Vals: []val{
-	{"TCP_NODELAY", 0x1, 0x1},
-	{"TCP_MAXSEG", 0x2, 0x2},
-	{"TCP_CORK", 0x3, 0x3},
-	{"TCP_KEEPIDLE", 0x4, 0x4},
-	{"TCP_KEEPINTVL", 0x5, 0x5},
-	{"TCP_KEEPCNT", 0x6, 0x6},
-	{"TCP_SYNCNT", 0x7, 0x7},
-	{"TCP_LINGER2", 0x8, 0x8},
-	{"TCP_DEFER_ACCEPT", 0x9, 0x9},
-	{"TCP_WINDOW_CLAMP", 0xa, 0xa},
-	{"TCP_INFO", 0xb, 0xb},
-	{"TCP_QUICKACK", 0xc, 0xc},
-	{"TCP_CONGESTION", 0xd, 0xd},
-	{"TCP_MD5SIG", 0xe, 0xe},
-	{"TCP_COOKIE_TRANSACTIONS", 0xf, 0xf},
-	{"TCP_THIN_LINEAR_TIMEOUTS", 0x10, 0x10},
-	{"TCP_THIN_DUPACK", 0x11, 0x11},
-	{"TCP_USER_TIMEOUT", 0x12, 0x12},
-	{"TCP_REPAIR", 0x13, 0x13},
-	{"TCP_REPAIR_QUEUE", 0x14, 0x14},
-	{"TCP_QUEUE_SEQ", 0x15, 0x15},
-	{"TCP_REPAIR_OPTIONS", 0x16, 0x16},
-	{"TCP_FASTOPEN", 0x17, 0x17},
-	{"TCP_TIMESTAMP", 0x18, 0x18},
-	{"TCP_NOTSENT_LOWAT", 0x19, 0x19},
-	{"TCP_CC_INFO", 0x1a, 0x1a},
-	{"TCP_SAVE_SYN", 0x1b, 0x1b},
-	{"TCP_SAVED_SYN", 0x1c, 0x1c},
-	{"TCP_REPAIR_WINDOW", 0x1d, 0x1d},
-	{"TCP_FASTOPEN_CONNECT", 0x1e, 0x1e},
-	{"TCP_ULP", 0x1f, 0x1f},
-	{"TCP_MD5SIG_EXT", 0x20, 0x20},
-	{"TCP_FASTOPEN_KEY", 0x21, 0x21},
-	{"TCP_FASTOPEN_NO_COOKIE", 0x22, 0x22},
-	{"TCP_ZEROCOPY_RECEIVE", 0x23, 0x23},
-	{"TCP_INQ", 0x24, 0x24},
-	{"TCP_TX_DELAY", 0x25, 0x25},
-	{"TCP_AO_ADD_KEY", 0x26, 0x26},
-	{"TCP_AO_DEL_KEY", 0x27, 0x27},
-	{"TCP_AO_INFO", 0x28, 0x28},
-	{"TCP_AO_GET_KEYS", 0x29, 0x29},
-	{"TCP_AO_REPAIR", 0x2a, 0x2a},
-	{"TCP_IS_MPTCP", 0x2b, 0x2b},
-	{"TCP_RTO_MAX_MS", 0x2c, 0x2c},
-	{"TCP_RTO_MIN_US", 0x2d, 0x2d},
-	{"TCP_DELACK_MAX_US", 0x2e, 0x2e},
-}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
-
-var zset_so_tipc = set{Name: "so_tipc", Unknown: "TIPC_???", Vals: []val{
-	{"TIPC_IMPORTANCE", 0x7f, 0x7f},
-	{"TIPC_SRC_DROPPABLE", 0x80, 0x80},
-	{"TIPC_DEST_DROPPABLE", 0x81, 0x81},
-	{"TIPC_CONN_TIMEOUT", 0x82, 0x82},
-	{"TIPC_NODE_RECVQ_DEPTH", 0x83, 0x83},
-	{"TIPC_SOCK_RECVQ_DEPTH", 0x84, 0x84},
-	{"TIPC_MCAST_BROADCAST", 0x85, 0x85},
-	{"TIPC_MCAST_REPLICAST", 0x86, 0x86},
-	{"TIPC_GROUP_JOIN", 0x87, 0x87},
-	{"TIPC_GROUP_LEAVE", 0x88, 0x88},
-	{"TIPC_SOCK_RECVQ_USED", 0x89, 0x89},
-	{"TIPC_NODELAY", 0x8a, 0x8a},
-}}
-
-var zset_so_tls = set{Name: "so_tls", Unknown: "TLS_???", Vals: []val{
-	{"TLS_TX", 0x1, 0x1},
-	{"TLS_RX", 0x2, 0x2},
-	{"TLS_TX_ZEROCOPY_RO", 0x3, 0x3},
-	{"TLS_RX_EXPECT_NO_PAD", 0x4, 0x4},
-}}
-
-var zset_so_udp = set{Name: "so_udp", Unknown: "UDP_???", Vals: []val{
-	{"UDP_CORK", 0x1, 0x1},
-	{"UDP_ENCAP", 0x64, 0x64},
-	{"UDP_NO_CHECK6_TX", 0x65, 0x65},
-	{"UDP_NO_CHECK6_RX", 0x66, 0x66},
-	{"UDP_SEGMENT", 0x67, 0x67},
-	{"UDP_GRO", 0x68, 0x68},
-}}
-
-var zset_so_vsock = set{Name: "so_vsock", Unknown: "SO_VM_???", Vals: []val{
-	{"SO_VM_SOCKETS_BUFFER_SIZE", 0x0, 0x0},
-	{"SO_VM_SOCKETS_BUFFER_MIN_SIZE", 0x1, 0x1},
-	{"SO_VM_SOCKETS_BUFFER_MAX_SIZE", 0x2, 0x2},
-	{"SO_VM_SOCKETS_PEER_HOST_VM_ID", 0x3, 0x3},
-	{"SO_VM_SOCKETS_TRUSTED", 0x5, 0x5},
-	{"SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD", 0x6, 0x6},
-	{"SO_VM_SOCKETS_NONBLOCK_TXRX", 0x7, 0x7},
-	{"SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW", 0x8, 0x8},
-}}
-
-var zset_so_xdp = set{Name: "so_xdp", Unknown: "XDP_???", Vals: []val{
-	{"XDP_MMAP_OFFSETS", 0x1, 0x1},
-	{"XDP_RX_RING", 0x2, 0x2},
-	{"XDP_TX_RING", 0x3, 0x3},
-	{"XDP_UMEM_REG", 0x4, 0x4},
-	{"XDP_UMEM_FILL_RING", 0x5, 0x5},
-	{"XDP_UMEM_COMPLETION_RING", 0x6, 0x6},
-	{"XDP_STATISTICS", 0x7, 0x7},
-	{"XDP_OPTIONS", 0x8, 0x8},
-}}
-
-var zset_sock_levels = set{Name: "sock_levels", Unknown: "SOL_??", Vals: []val{
-	{"SOL_IP", 0x0, 0x0},
-	{"SOL_SOCKET", 0x1, 0x1},
-	{"SOL_TCP", 0x6, 0x6},
-	{"SOL_UDP", 0x11, 0x11},
-	{"AF_VSOCK", 0x28, 0x28},
-	{"SOL_IPV6", 0x29, 0x29},
-	{"SOL_ICMPV6", 0x3a, 0x3a},
-	{"SOL_CAN_BASE", 0x64, 0x64},
-	{"SOL_CAN_RAW", 0x65, 0x65},
-	{"SOL_SCTP", 0x84, 0x84},
-	{"SOL_UDPLITE", 0x88, 0x88},
-	{"SOL_RAW", 0xff, 0xff},
-	{"SOL_IPX", 0x100, 0x100},
-	{"SOL_AX25", 0x101, 0x101},
-	{"SOL_ATALK", 0x102, 0x102},
-	{"SOL_NETROM", 0x103, 0x103},
-	{"SOL_ROSE", 0x104, 0x104},
-	{"SOL_DECNET", 0x105, 0x105},
-	{"SOL_X25", 0x106, 0x106},
-	{"SOL_PACKET", 0x107, 0x107},
-	{"SOL_ATM", 0x108, 0x108},
-	{"SOL_AAL", 0x109, 0x109},
-	{"SOL_IRDA", 0x10a, 0x10a},
-	{"SOL_NETBEUI", 0x10b, 0x10b},
-	{"SOL_LLC", 0x10c, 0x10c},
-	{"SOL_DCCP", 0x10d, 0x10d},
-	{"SOL_NETLINK", 0x10e, 0x10e},
-	{"SOL_TIPC", 0x10f, 0x10f},
-	{"SOL_RXRPC", 0x110, 0x110},
-	{"SOL_PPPOL2TP", 0x111, 0x111},
-	{"SOL_BLUETOOTH", 0x112, 0x112},
-	{"SOL_PNPIPE", 0x113, 0x113},
-	{"SOL_RDS", 0x114, 0x114},
-	{"SOL_IUCV", 0x115, 0x115},
-	{"SOL_CAIF", 0x116, 0x116},
-	{"SOL_ALG", 0x117, 0x117},
-	{"SOL_NFC", 0x118, 0x118},
-	{"SOL_KCM", 0x119, 0x119},
-	{"SOL_TLS", 0x11a, 0x11a},
-	{"SOL_XDP", 0x11b, 0x11b},
-	{"SOL_MPTCP", 0x11c, 0x11c},
-	{"SOL_MCTP", 0x11d, 0x11d},
-	{"SOL_SMC", 0x11e, 0x11e},
-	{"SOL_VSOCK", 0x11f, 0x11f},
-}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43}}
-
 var zset_whence = set{Name: "whence", Unknown: "SEEK_???", Vals: []val{
 	{"SEEK_SET", 0x0, 0x0},
 	{"SEEK_CUR", 0x1, 0x1},
@@ -12079,11 +12748,11 @@ var zset_whence = set{Name: "whence", Unknown: "SEEK_???", Vals: []val{
 }}
 
 var zstruct_iovec_in = structure{Name: "iovec_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt116, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt197, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_iovec_out = structure{Name: "iovec_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt117, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt198, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
