@@ -44,13 +44,13 @@ func ParseCallSet(expr string) (*CallSet, error) {
 	if arch == nil {
 		arch = personalities["amd64"]
 	}
-	p := parser{personalities: arch, classes: callClasses}
+	p := parser{personalities: arch, classes: described}
 	return p.set(expr)
 }
 
 type parser struct {
 	personalities []personality
-	classes       Classifier
+	classes       classifier
 }
 
 func (p *parser) set(expr string) (*CallSet, error) {

@@ -4,6 +4,7 @@ import (
 	"iter"
 
 	"farcall/syscalls"
+	"farcall/syscalls/linux"
 )
 
 // everyCall stands for the class "all", which holds every call that has a name. In a list it
@@ -65,11 +66,19 @@ func ClassNames() []string {
 	return out
 }
 
-// A Classifier tells the classes of call nr of an ABI. The tables of package syscalls are one.
-type Classifier func(a syscalls.ABI, nr uint64) syscalls.Class
+// A classifier tells the classes of call nr of an ABI.
+type classifier func(a syscalls.ABI, nr uint64) syscalls.Class
+
+// described is the classifier of the descriptions, which classify every call that has a name.
+func described(a syscalls.ABI, nr uint64) syscalls.Class {
+	if c := linux.Describe(a, nr); c != nil {
+		return c.Class
+	}
+	return 0
+}
 
 // calls yields the numbers of the calls of ABI a that are in the class.
-func (classes Classifier) calls(class syscalls.Class, a syscalls.ABI) iter.Seq[uint64] {
+func (classes classifier) calls(class syscalls.Class, a syscalls.ABI) iter.Seq[uint64] {
 	return func(yield func(uint64) bool) {
 		for nr := range a.Names() {
 			if (class == everyCall || classes(a, nr)&class != 0) && !yield(nr) {

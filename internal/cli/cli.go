@@ -90,12 +90,39 @@ func newRootCommand(called string, std Streams) *cobra.Command {
 	root.SetOut(std.Out)
 	root.SetErr(std.Err)
 	root.Flags().BoolP("version", "V", false, "print the version")
+	root.SetHelpCommand(newHelpCommand(root))
 	root.AddCommand(
 		newTraceCommand(called, std),
 		newDoctorCommand(std),
 		newVersionCommand(std),
 	)
 	return root
+}
+
+// newHelpCommand is "farcall help [command]". Cobra's own takes a command that does not exist for
+// a question about all of them.
+func newHelpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [command]",
+		Short: "Explain a command",
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			var out []string
+			for _, c := range root.Commands() {
+				out = append(out, c.Name())
+			}
+			return out, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := unknownCommand(root, args); err != nil {
+				return err
+			}
+			cmd, _, err := root.Find(args)
+			if err != nil {
+				return err
+			}
+			return cmd.Help()
+		},
+	}
 }
 
 // unknownCommand finds out before cobra does that the first word is no command: cobra would first
@@ -127,6 +154,9 @@ func rootError(err error) error {
 // suggestCommand is a hint for a first word that is no command: one of the commands, or that the
 // word may be a program to trace.
 func suggestCommand(root *cobra.Command, args []string) string {
+	if _, err := findProgram(args[0], os.Getenv("PATH")); err == nil {
+		return "to trace that program: farcall trace " + strings.Join(args, " ")
+	}
 	best := filter.Nearest(args[0], func(yield func(string) bool) {
 		for _, c := range root.Commands() {
 			if !c.Hidden && !yield(c.Name()) {
@@ -136,9 +166,6 @@ func suggestCommand(root *cobra.Command, args []string) string {
 	})
 	if best != "" {
 		return "did you mean 'farcall " + best + "'?"
-	}
-	if _, err := findProgram(args[0], os.Getenv("PATH")); err == nil {
-		return "to trace that program: farcall trace " + strings.Join(args, " ")
 	}
 	return ""
 }

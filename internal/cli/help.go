@@ -32,13 +32,13 @@ names shortened as long as they stay unique.
 
 const traceExamples = `
 Examples:
-  %[1]s -f -o log make         all processes of a build, into the file log
-  %[1]s -e %%file ls            only calls that take a file name
-  %[1]s -e 'openat,/^close' ls  calls by name and by regular expression
-  %[1]s -yy -e %%net curl URL   network calls, with addresses beside descriptors
-  %[1]s -Z -f ./configure      only what failed
-  %[1]s -c -p 1234             count the calls of process 1234 until ^C
-  %[1]s --format=json true     one JSON object a line, for other programs
+  %[1]s -f -o log make        a whole build, into the file log
+  %[1]s -e %%file ls           only calls that take a file name
+  %[1]s -e open,/stat ls      by name and by regular expression
+  %[1]s -yy -e %%net curl URL  network calls, with addresses
+  %[1]s -Z -f ./configure     only what failed
+  %[1]s -c -p 1234            count the calls of a process until ^C
+  %[1]s --format=json true    a JSON object a line, for programs
 
 SET is a list with commas in between, or all or none; a leading ! means all but
 those. The exit status is that of PROG; farcall ends by the signal that ended
@@ -77,7 +77,7 @@ var traceHelp = []helpGroup{
 		{"-q, --quiet[=SET]", "leave out messages: attach, exit, path-resolution, personality, thread-execve; -q: attach and personality, -qq: exit too, -qqq: all; also --silent, --silence, -e quiet=SET"},
 	}},
 	{"How to show it", []helpEntry{
-		{"-o, --output=FILE", "write to FILE, or to a command: '|gzip >log.gz'"},
+		{"-o, --output=FILE", "write to FILE, or to a command: '|gzip>log.gz'"},
 		{"-A, --output-append-mode", "append to FILE"},
 		{"    --output-separately", "a file for each process: FILE.PID"},
 		{"    --format=text|json", "strace's format (default), or one JSON object a line"},
@@ -130,7 +130,13 @@ func printTraceHelp(w io.Writer, command string) {
 	for _, g := range traceHelp {
 		b.WriteString("\n" + g.title + ":\n")
 		for _, e := range g.entries {
-			fmt.Fprintf(&b, "  %-*s%s\n", indent-2, e.option, wrap(e.text, indent, 80))
+			b.WriteString("  " + e.option)
+			pad := indent - 2 - len(e.option)
+			if pad < 1 {
+				b.WriteByte('\n')
+				pad = indent
+			}
+			b.WriteString(strings.Repeat(" ", pad) + wrap(e.text, indent, 80) + "\n")
 		}
 	}
 	fmt.Fprintf(&b, traceExamples, command)

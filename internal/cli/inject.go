@@ -56,9 +56,10 @@ type Poke struct {
 }
 
 const (
-	maxErrno = 4095 // include/linux/err.h, MAX_ERRNO
-	maxWhen  = 0xffff
-	maxPoke  = 1024 // bytes
+	lastSignal = 64   // _NSIG
+	maxErrno   = 4095 // include/linux/err.h, MAX_ERRNO
+	maxWhen    = 0xffff
+	maxPoke    = 1024 // bytes
 )
 
 // parseInjection reads the argument of -e inject=, or of -e fault= where fault is set:
@@ -134,7 +135,7 @@ func (in *Injection) parseError(val string) bool {
 	}
 	n, ok := parseUint(val, maxErrno, "")
 	if !ok {
-		n, ok = errnoByName(val)
+		n, ok = syscalls.ErrnoNumber(val)
 	}
 	if !ok || n == 0 {
 		return false
@@ -167,8 +168,8 @@ func (in *Injection) parseRetval(val string) bool {
 }
 
 func (in *Injection) parseSignal(val string) bool {
-	n, ok := parseSignal(val)
-	if in.Signal != 0 || !ok || n < 1 || n > lastRealtime {
+	n, ok := syscalls.SignalNumber(val)
+	if in.Signal != 0 || !ok || n < 1 || n > lastSignal {
 		return false
 	}
 	in.Signal = n
@@ -260,30 +261,6 @@ func (o *Occurrence) parse(val string) bool {
 	}
 	*o = when
 	return true
-}
-
-// kernelErrnos are the numbers that the kernel uses within itself and strace knows by name
-// (include/linux/errno.h).
-var kernelErrnos = map[string]int{
-	"ERESTARTSYS": 512, "ERESTARTNOINTR": 513, "ERESTARTNOHAND": 514, "ENOIOCTLCMD": 515,
-	"ERESTART_RESTARTBLOCK": 516, "EPROBE_DEFER": 517, "EOPENSTALE": 518, "ENOPARAM": 519,
-	"EBADHANDLE": 521, "ENOTSYNC": 522, "EBADCOOKIE": 523, "ENOTSUPP": 524, "ETOOSMALL": 525,
-	"ESERVERFAULT": 526, "EBADTYPE": 527, "EJUKEBOX": 528, "EIOCBQUEUED": 529,
-	"ERECALLCONFLICT": 530, "ENOGRACE": 531,
-}
-
-func errnoByName(name string) (int, bool) {
-	name = strings.ToUpper(name)
-	if name == "EOPNOTSUPP" { // package unix calls it ENOTSUP
-		return int(unix.EOPNOTSUPP), true
-	}
-	for n := unix.Errno(1); n < 512; n++ {
-		if unix.ErrnoName(n) == name {
-			return int(n), true
-		}
-	}
-	n, ok := kernelErrnos[name]
-	return n, ok
 }
 
 // parseCalls is filter.ParseCallSet with its errors made messages.

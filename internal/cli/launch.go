@@ -7,11 +7,31 @@ import (
 	"path/filepath"
 	"strings"
 
+	"farcall/syscalls"
+
 	"golang.org/x/sys/unix"
 )
 
 // What stands between parsed options and a trace: the user, the program and the output file are
 // looked up, each with strace's message where that fails.
+
+// prepareTrace looks for the program before it touches the output file: strace truncates an old
+// trace and then finds that the program's name was mistyped.
+func prepareTrace(opts *TraceOptions) error {
+	if len(opts.Command) > 0 {
+		if _, err := findProgram(opts.Command[0], os.Getenv("PATH")); err != nil {
+			return err
+		}
+	}
+	if _, pipes := opts.Pipes(); opts.Output != "" && !pipes && !opts.OutputSeparately {
+		f, err := openOutput(opts.Output, opts.OutputAppend)
+		if err != nil {
+			return err
+		}
+		return f.Close()
+	}
+	return nil
+}
 
 // checkUser tells whether a program can be run as that user.
 func checkUser(name string) error {
@@ -88,6 +108,8 @@ func reason(err error) string {
 	if !errors.As(err, &errno) {
 		return err.Error()
 	}
-	text := errno.Error()
-	return strings.ToUpper(text[:1]) + text[1:]
+	if text := syscalls.ErrnoText(int(errno)); text != "" {
+		return text
+	}
+	return errno.Error()
 }

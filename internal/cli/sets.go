@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"farcall/syscalls"
 )
 
 // A NumberSet is a set of non-negative numbers such as file descriptors, or all but those.
@@ -57,15 +59,23 @@ func (s *SignalSet) String() string {
 	var in, out []string
 	for n := range 256 {
 		if s.Has(n) {
-			in = append(in, signalName(n))
+			in = append(in, signalWord(n))
 		} else {
-			out = append(out, signalName(n))
+			out = append(out, signalWord(n))
 		}
 	}
 	if len(out) < len(in) {
 		return "!" + strings.Join(out, ",")
 	}
 	return strings.Join(in, ",")
+}
+
+// signalWord is the signal's name without SIG, or its number where it has none.
+func signalWord(n int) string {
+	if name := syscalls.SignalName(n); name != "" {
+		return name[len("SIG"):]
+	}
+	return strconv.Itoa(n)
 }
 
 // parseMembers reads a list as strace reads all its sets but those of system calls:
@@ -148,7 +158,7 @@ func parseDescriptors(expr string) (*NumberSet, error) {
 }
 
 func parseSignals(expr string) (SignalSet, error) {
-	list, err := parseMembers(expr, "signal", "a list of signals such as INT,SIGTERM,9, or all, none", parseSignal)
+	list, err := parseMembers(expr, "signal", "a list of signals such as INT,SIGTERM,9, or all, none", syscalls.SignalNumber)
 	if err != nil {
 		return SignalSet{}, err
 	}

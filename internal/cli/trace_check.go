@@ -95,7 +95,7 @@ func (p *traceParser) checkFollow() error {
 		return fail("-f and --follow-forks cannot be provided simultaneously")
 	case p.followShort > 1 && o.OutputSeparately:
 		return fail("-ff and --output-separately cannot be provided simultaneously")
-	case p.followShort > 0:
+	case p.followShort > 0: // a single -f overrides --output-separately, in strace too
 		o.OutputSeparately = p.followShort > 1
 	}
 	if p.forkDeprecated {

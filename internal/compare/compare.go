@@ -134,6 +134,10 @@ var scheduling = map[string]bool{
 	"restart_syscall": true, "rt_sigreturn": true, "getpid": true, "tgkill": true, "signal": true,
 }
 
+// repeats lists the calls that a thread makes again and again while it waits for others. Of several that are alike and
+// stand together only one is compared: how many they are says how long the wait was.
+var repeats = map[string]bool{"nanosleep": true, "sched_yield": true, "epoll_pwait": true}
+
 // loop is a scheduling call of a thread of B.
 type loop struct {
 	thread *Thread
@@ -182,6 +186,7 @@ func compare(a, b *Trace, opts Options) *Report {
 	}
 	na.outsiders(a)
 	nb.outsiders(b)
+	na.launch, nb.launch = a.launch(), b.launch()
 	tempsA, tempsB := na.tempNames(a), nb.tempNames(b)
 	na.setTemps(tempsA, tempsB)
 	nb.setTemps(tempsB, tempsA)
@@ -220,6 +225,14 @@ func (n *normaliser) outsiders(t *Trace) {
 	}
 }
 
+// launch returns the execve by which the tracer started the program, or nil.
+func (t *Trace) launch() *Line {
+	if len(t.Threads) > 0 && t.Threads[0].Lines[0].Name == "execve" {
+		return &t.Threads[0].Lines[0]
+	}
+	return nil
+}
+
 // events normalises a thread's lines and sorts them into tracks.
 func (n *normaliser) events(t *Thread) [tracks][]event {
 	var out [tracks][]event
@@ -241,6 +254,9 @@ func (n *normaliser) events(t *Thread) [tracks][]event {
 			e.name = "exit"
 		case KindNote:
 			e.name = "note"
+		}
+		if last := len(out[track]) - 1; last >= 0 && repeats[e.name] && out[track][last].key == e.key {
+			continue
 		}
 		out[track] = append(out[track], e)
 	}

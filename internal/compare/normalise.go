@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -12,6 +13,8 @@ type normaliser struct {
 	temps map[string]string
 	now   int64 // seconds since the epoch about which the trace was taken; 0: unknown
 	exact bool  // keep addresses
+	// launch is the execve that starts the program. Its pointers are the tracer's, so exact does not hold for it.
+	launch *Line
 
 	// State of the rule that is being applied.
 	line *Line
@@ -51,7 +54,7 @@ func (n *normaliser) normalise(l *Line) (text, key string) {
 			continue
 		}
 		key = r.apply(n, key)
-		if r.Address && n.exact {
+		if r.Address && n.exact && l != n.launch {
 			continue
 		}
 		text = r.apply(n, text)
@@ -138,7 +141,8 @@ func (n *normaliser) tempNames(t *Trace) map[string]bool {
 	return names
 }
 
-// setTemps gives a token to every temporary name of mine that theirs does not have.
+// setTemps gives a token to every temporary name of mine that theirs does not have: its length, which templates keep, and
+// its extension, which says what kind of file it is.
 func (n *normaliser) setTemps(mine, theirs map[string]bool) {
 	n.temps = map[string]string{}
 	for name := range mine {
@@ -149,7 +153,7 @@ func (n *normaliser) setTemps(mine, theirs map[string]bool) {
 		if strings.ContainsAny(ext, "0123456789<") || len(ext) > 4 {
 			ext = ""
 		}
-		n.temps[name] = "<temp>" + ext
+		n.temps[name] = fmt.Sprintf("<temp %d>%s", len(name), ext)
 	}
 }
 

@@ -63,6 +63,7 @@ var (
 	timePrefix = regexp.MustCompile(`^(?:\d\d:\d\d:\d\d(?:\.\d+)? |\d{10}(?:\.\d+)? | +\d+\.\d+ )`)
 	resumed    = regexp.MustCompile(`^<\.\.\. (\S+) resumed>`)
 	pidChanged = regexp.MustCompile(` <pid changed to (\d+) \.\.\.>$`)
+	superseded = regexp.MustCompile(`^\+\+\+ superseded by execve in pid (\d+) `)
 	lastResult = regexp.MustCompile(`^.*\)( *)= `)
 	duration   = regexp.MustCompile(` <\d+\.\d+>$`)
 	callHead   = regexp.MustCompile(`^([a-zA-Z_][a-zA-Z_0-9]*)\(`)
@@ -154,17 +155,16 @@ func (p *parser) line(raw string) {
 	case strings.HasPrefix(text, "+++ "):
 		line.Kind = KindExit
 		delete(p.current, pid)
-		if !strings.HasPrefix(text, "+++ superseded") {
-			delete(p.pending, pid)
-		} else if h := p.pending[pid]; h != nil {
-			p.current[pid] = h.thread // the thread that called execve lives on under the leader's pid
-		}
+		p.supersede(pid, text)
 	case callHead.MatchString(text):
 		line.Kind = KindCall
 	default:
 		line.Kind = KindNote
 	}
 	if line.Kind == KindCall {
+		if p.pending[pid] != nil {
+			p.broken(raw) // a thread makes one call at a time
+		}
 		if rest, ok := strings.CutSuffix(text, unfinished); ok {
 			line.Text = rest
 			p.pending[pid] = &half{t, len(t.Lines)}
@@ -178,6 +178,25 @@ func (p *parser) line(raw string) {
 		}
 	}
 	t.Lines = append(t.Lines, line)
+}
+
+// supersede ends the pending call of a thread that ended. If it ended because another thread of its process called execve,
+// that thread lives on under its pid, and so does that thread's execve, which may have been announced under either pid.
+func (p *parser) supersede(pid int, text string) {
+	m := superseded.FindStringSubmatch(text)
+	if m == nil {
+		delete(p.pending, pid)
+		return
+	}
+	caller, _ := strconv.Atoi(m[1])
+	if h := p.pending[caller]; h != nil {
+		p.pending[pid] = h
+		delete(p.pending, caller)
+	}
+	if t := p.current[caller]; t != nil {
+		p.current[pid] = t
+		delete(p.current, caller)
+	}
 }
 
 func (p *parser) broken(raw string) {

@@ -54,7 +54,7 @@ func Detach(tid int, sig unix.Signal) error {
 
 // Kill sends SIGKILL to a tracee through ptrace.
 //
-// Deprecated by ptrace(2), BUGS: before Linux 5.14 or so it had no effect on a tracee that was not
+// Deprecated by ptrace(2), BUGS: before Linux 5.19 it had no effect on a tracee that was not
 // stopped and yet succeeded. Use tgkill(2) with SIGKILL. It is here for completeness.
 //
 // Errors: ESRCH if the caller does not trace tid.

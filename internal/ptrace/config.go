@@ -7,8 +7,8 @@ import "unsafe"
 // otherwise have room for all of them.
 //
 // Errors: EACCES if the tracer lacks CAP_SYS_ADMIN in the initial user namespace or is confined by seccomp itself;
-// ENOENT if there are not that many filters; EINVAL if the tracee has none; EMEDIUMTYPE if the filter is not classic
-// BPF; EIO without CONFIG_CHECKPOINT_RESTORE; ESRCH as usual.
+// ENOENT if there are not that many filters; EINVAL if the tracee has none, or without CONFIG_CHECKPOINT_RESTORE;
+// EMEDIUMTYPE if the filter is not classic BPF; ESRCH as usual.
 func SeccompGetFilter(tid int, index uint64, prog []SockFilter) (int, error) {
 	return doPtr(ReqSeccompGetFilter, tid, uintptr(index), unsafe.Pointer(unsafe.SliceData(prog)))
 }
@@ -57,7 +57,7 @@ type SyscallUserDispatch struct {
 
 // SetSyscallUserDispatchConfig changes the tracee's Syscall User Dispatch.
 //
-// Errors: EIO before Linux 6.4 or without CONFIG_GENERIC_ENTRY; EINVAL for an impossible range or mode, or
+// Errors: EIO before Linux 6.4; EINVAL without CONFIG_GENERIC_ENTRY, for an impossible range or mode, or
 // nonzero fields with mode 0; EFAULT for a selector outside user space; ESRCH as usual.
 func SetSyscallUserDispatchConfig(tid int, c *SyscallUserDispatch) error {
 	_, err := doPtr(ReqSetSyscallUserDispatchConfig, tid, unsafe.Sizeof(*c), unsafe.Pointer(c))
@@ -66,7 +66,7 @@ func SetSyscallUserDispatchConfig(tid int, c *SyscallUserDispatch) error {
 
 // GetSyscallUserDispatchConfig reads it.
 //
-// Errors: EIO as for SetSyscallUserDispatchConfig; ESRCH as usual.
+// Errors: EIO and EINVAL as SetSyscallUserDispatchConfig on a kernel without it; ESRCH as usual.
 func GetSyscallUserDispatchConfig(tid int, c *SyscallUserDispatch) error {
 	_, err := doPtr(ReqGetSyscallUserDispatchConfig, tid, unsafe.Sizeof(*c), unsafe.Pointer(c))
 	return err

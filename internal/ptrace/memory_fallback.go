@@ -10,13 +10,27 @@ import (
 // ReadForced reads as Read does, but through /proc/PID/mem (or PEEKDATA), which does not obey page protection: pages that are
 // only executable, or not accessible at all, can be read.
 func (m *Memory) ReadForced(addr uint64, b []byte) (int, error) {
-	return m.fallback(addr, b, false)
+	return m.forced(addr, b, false)
 }
 
 // WriteForced writes as Write does, but through /proc/PID/mem (or POKEDATA): private mappings that are
 // read-only or executable are copied and changed. It is what sets breakpoints.
 func (m *Memory) WriteForced(addr uint64, b []byte) (int, error) {
-	return m.fallback(addr, b, true)
+	return m.forced(addr, b, true)
+}
+
+// forced tries PEEK and POKE where /proc/PID/mem fails: a kernel can be told that the file obeys protection
+// (proc_mem.force_override, Linux 6.12), which ptrace itself never does.
+func (m *Memory) forced(addr uint64, b []byte, write bool) (int, error) {
+	n, err := m.fallback(addr, b, write)
+	if err != unix.EFAULT || m.access == accessPeek {
+		return n, err
+	}
+	more, err := m.viaWords(addr+uint64(n), b[n:], write)
+	if err == unix.ESRCH { // not stopped, or not ours: the file's answer stands
+		err = unix.EFAULT
+	}
+	return n + more, err
 }
 
 // fallback serves a range without process_vm_readv and its like. Its errors are those of Read.
@@ -24,26 +38,21 @@ func (m *Memory) fallback(addr uint64, b []byte, write bool) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
-	if m.access != accessPeek {
-		err := m.open()
-		switch {
-		case err == nil:
-			n, err := m.viaFile(addr, b, write)
-			if err != unix.EPERM && err != unix.EACCES {
-				return n, err
-			}
-		case err == unix.ENOENT || err == unix.ESRCH:
-			// With /proc mounted and no such entry the thread is gone; PEEK will say so, or work without /proc.
-		}
-		if n, err := m.viaWords(addr, b, write); n > 0 || err != unix.ESRCH {
-			if m.access == accessFile {
-				m.access = accessPeek
-			}
+	if m.access == accessPeek {
+		return m.viaWords(addr, b, write)
+	}
+	if m.open() == nil {
+		n, err := m.viaFile(addr, b, write)
+		if err != unix.EPERM && err != unix.EACCES {
 			return n, err
 		}
-		return 0, unix.ESRCH
 	}
-	return m.viaWords(addr, b, write)
+	// The file is refused, /proc is not mounted or the thread is gone: PEEK works, or tells which.
+	n, err := m.viaWords(addr, b, write)
+	if m.access == accessFile && (n > 0 || err != unix.ESRCH) {
+		m.access = accessPeek
+	}
+	return n, err
 }
 
 func (m *Memory) fallbackV(ranges []Range, write bool) error {

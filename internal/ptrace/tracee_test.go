@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 
 func runTests(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "farcall-ptrace")
+	if err == nil {
+		err = os.Chmod(dir, 0o755) // tests change their user
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

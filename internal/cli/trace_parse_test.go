@@ -1,0 +1,320 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"farcall/filter"
+	"farcall/syscalls"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func mustParse(t *testing.T, args string) *TraceOptions {
+	t.Helper()
+	request, err := parseTrace("farcall", false, strings.Fields(args))
+	if err != nil {
+		t.Fatalf("%s: %v", args, err)
+	}
+	if request.action != actionTrace {
+		t.Fatalf("%s: action %d", args, request.action)
+	}
+	return request.options
+}
+
+func calls(t *testing.T, expr string) *filter.CallSet {
+	t.Helper()
+	set, err := filter.ParseCallSet(expr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+// TestTraceOptions checks what each option sets, against the options of "true" alone.
+func TestTraceOptions(t *testing.T) {
+	toFile := func(o *TraceOptions) { // what -o does by itself
+		o.Output, o.Interruptible, o.Quiet = "x", InterruptNever, QuietAttach|QuietPersonality
+	}
+	argv0 := "y"
+	for _, tt := range []struct {
+		args string // before the program "true"
+		want func(*TraceOptions)
+	}{
+		{"", func(*TraceOptions) {}},
+		{"--", func(*TraceOptions) {}},
+		{"-a 3", func(o *TraceOptions) { o.AlignColumn = 3 }},
+		{"-A", func(o *TraceOptions) { o.OutputAppend = true }},
+		{"-b execve", func(o *TraceOptions) { o.DetachOnExec = true }},
+		{"-c", func(o *TraceOptions) { o.Summary = SummaryOnly }},
+		{"-C -w", func(o *TraceOptions) { o.Summary, o.WallClock = SummaryBoth, true }},
+		{"-c -S none -U name,calls", func(o *TraceOptions) {
+			o.Summary, o.SortBy = SummaryOnly, ColumnNone
+			o.SummaryColumns = []SummaryColumn{ColumnName, ColumnCalls}
+		}},
+		{"-c -O 1.5ms", func(o *TraceOptions) {
+			o.Summary, o.Overhead = SummaryOnly, Overhead{Time: 1500 * time.Microsecond, Set: true}
+		}},
+		{"-d", func(o *TraceOptions) { o.Debug = true }},
+		{"-D", func(o *TraceOptions) { o.Daemon, o.Interruptible = DaemonGrandchild, InterruptNeverTSTP }},
+		{"-DDD", func(o *TraceOptions) { o.Daemon, o.Interruptible = DaemonSession, InterruptNeverTSTP }},
+		{"--daemonize=pgrp -I1", func(o *TraceOptions) { o.Daemon, o.Interruptible = DaemonPgroup, InterruptAnywhere }},
+		{"-E A=b=c -E D", func(o *TraceOptions) {
+			o.Env = []EnvChange{{Name: "A", Value: "b=c"}, {Name: "D", Unset: true}}
+		}},
+		{"-f", func(o *TraceOptions) { o.Follow = true }},
+		{"-ff", func(o *TraceOptions) { o.Follow = true }}, // no -o: no files
+		{"-F", func(o *TraceOptions) { o.Follow = true }},
+		{"-ffo x", func(o *TraceOptions) { toFile(o); o.Follow, o.OutputSeparately = true, true }},
+		{"--follow-forks=output-separately -o x", func(o *TraceOptions) { toFile(o); o.Follow, o.OutputSeparately = true, true }},
+		{"--output-separately -o x", func(o *TraceOptions) { toFile(o); o.OutputSeparately = true }},
+		{"-f --output-separately -o x", func(o *TraceOptions) { toFile(o); o.Follow = true }}, // as strace: -f alone clears it
+		{"-ox", toFile},
+		{"-o x -e quiet=none", func(o *TraceOptions) { toFile(o); o.Quiet = 0 }},
+		{"-o x -I waiting", func(o *TraceOptions) { toFile(o); o.Interruptible = InterruptWaiting }},
+		{"-p 1,2 -p 3", func(o *TraceOptions) { o.Attach = []int{1, 2, 3} }},
+		{"-P /a -P b", func(o *TraceOptions) { o.Paths = []string{"/a", "b"} }},
+		{"-q", func(o *TraceOptions) { o.Quiet = QuietAttach | QuietPersonality }},
+		{"-qq", func(o *TraceOptions) { o.Quiet = QuietAttach | QuietPersonality | QuietExit }},
+		{"-qqq", func(o *TraceOptions) { o.Quiet = QuietAll }},
+		{"--quiet", func(o *TraceOptions) { o.Quiet = QuietAttach | QuietPersonality }},
+		{"-e q=!exits,superseded", func(o *TraceOptions) { o.Quiet = QuietAll &^ QuietExit &^ QuietThreadExecve }},
+		{"-r", func(o *TraceOptions) { o.Relative = true }},
+		{"-r --rel=ns", func(o *TraceOptions) { o.Relative, o.RelPrecision = true, Nanoseconds }},
+		{"-T --syscall-times=s", func(o *TraceOptions) { o.CallTimes, o.CallPrecision = true, Seconds }},
+		{"-t", func(o *TraceOptions) { o.Timestamps = TimeOfDay }},
+		{"-tt", func(o *TraceOptions) { o.Timestamps, o.TimePrecision = TimeOfDay, Microseconds }},
+		{"-ttt", func(o *TraceOptions) { o.Timestamps, o.TimePrecision = TimeUnix, Microseconds }},
+		{"--timestamps", func(o *TraceOptions) { o.Timestamps = TimeOfDay }},
+		{"--timestamps=ms", func(o *TraceOptions) { o.Timestamps, o.TimePrecision = TimeOfDay, Milliseconds }},
+		{"--timestamps=unix --timestamps=ns", func(o *TraceOptions) { o.Timestamps, o.TimePrecision = TimeUnix, Nanoseconds }},
+		{"--timestamps=unix,ns --timestamps=none", func(o *TraceOptions) { o.TimePrecision = Nanoseconds }},
+		{"-s99", func(o *TraceOptions) { o.StringLimit = 99 }},
+		{"-v", func(o *TraceOptions) { o.Abbrev = calls(t, "none") }},
+		{"-v -e abbrev=all", func(*TraceOptions) {}},
+		{"-e raw=open", func(o *TraceOptions) { o.Raw = calls(t, "open") }},
+		{"-e verbose=!open", func(o *TraceOptions) { o.Verbose = calls(t, "!open") }},
+		{"-x", func(o *TraceOptions) { o.HexStrings = HexNonASCII }},
+		{"-xx", func(o *TraceOptions) { o.HexStrings = HexAll }},
+		{"--strings-in-hex", func(o *TraceOptions) { o.HexStrings = HexAll }},
+		{"--strings-in-hex=non-ascii-chars", func(o *TraceOptions) { o.HexStrings = HexNonASCIIChars }},
+		{"-X raw", func(o *TraceOptions) { o.ConstStyle = ConstRaw }},
+		{"-y", func(o *TraceOptions) { o.DecodeFDs = FDPath }},
+		{"-yy", func(o *TraceOptions) { o.DecodeFDs = AllFDDetails }},
+		{"--decode-fds=!path", func(o *TraceOptions) { o.DecodeFDs = AllFDDetails &^ FDPath }},
+		{"-Y", func(o *TraceOptions) { o.DecodePIDs = PIDComm }},
+		{"--decode-pids=comm,pidns", func(o *TraceOptions) { o.DecodePIDs = AllPIDDetails }},
+		{"--pidns-translation", func(o *TraceOptions) { o.DecodePIDs = PIDNamespace }},
+		{"-z", func(o *TraceOptions) { o.Status = StatusSuccessful }},
+		{"-Zz -e status=!failed", func(o *TraceOptions) { o.Status = AllStatuses &^ StatusFailed }},
+		{"-i -n -N", func(o *TraceOptions) { o.InstructionPtr, o.SyscallNumber, o.ArgNames = true, true, true }},
+		{"--argv0 y", func(o *TraceOptions) { o.Argv0 = &argv0 }},
+		{"--kill-on-exit --syscall-limit=7 --always-show-pid", func(o *TraceOptions) {
+			o.KillOnExit, o.SyscallLimit, o.AlwaysShowPID = true, 7, true
+		}},
+		{"--seccomp-bpf", func(o *TraceOptions) { o.Seccomp = SeccompOn }},
+		{"--seccomp-bpf=no", func(o *TraceOptions) { o.Seccomp = SeccompOff }},
+		{"--format json --color --cpu=off --seize=no --describe=f", func(o *TraceOptions) {
+			o.Format, o.Color, o.CPU, o.Seize, o.Describe = FormatJSON, ColorAlways, CPUOff, false, "f"
+		}},
+		{"-e open", func(o *TraceOptions) { o.Calls = calls(t, "open") }},
+		{"-e trace=close -e open", func(o *TraceOptions) { o.Calls = calls(t, "open") }},
+		{"-e signal=INT,9", func(o *TraceOptions) { o.Signals = SignalSet{1<<2 | 1<<9} }},
+		{"-e signal=none", func(o *TraceOptions) { o.Signals = SignalSet{} }},
+		{"-e read=3,1 -e write=!2", func(o *TraceOptions) {
+			o.ReadDump, o.WriteDump = &NumberSet{members: []int{1, 3}}, &NumberSet{inverted: true, members: []int{2}}
+		}},
+		{"--trace-fds=0", func(o *TraceOptions) { o.TraceFDs = &NumberSet{members: []int{0}} }},
+		{"--tips", func(*TraceOptions) {}},
+	} {
+		t.Run(tt.args, func(t *testing.T) {
+			want := mustParse(t, "true")
+			tt.want(want)
+			got := mustParse(t, tt.args+" true")
+			if diff := cmp.Diff(want, got, cmp.AllowUnexported(NumberSet{}), cmp.Comparer(func(a, b *filter.CallSet) bool { return *a == *b })); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestCommandKeepsItsOptions(t *testing.T) {
+	o := mustParse(t, "-f ls -l -- -f")
+	if diff := cmp.Diff([]string{"ls", "-l", "--", "-f"}, o.Command); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestShowsPID(t *testing.T) {
+	for args, want := range map[string]bool{
+		"true": false, "-f true": false, "-f -o x true": true, "-ff -o x true": false, "-o x true": false,
+		"-o x -p 1,2": true, "-o x -p 1": false, "--always-show-pid true": true,
+	} {
+		if got := mustParse(t, args).ShowsPID(); got != want {
+			t.Errorf("%s: %v", args, got)
+		}
+	}
+}
+
+func TestInjections(t *testing.T) {
+	errno, retval, delay := 1, ^uint64(0), 1500*time.Microsecond
+	every := Occurrence{First: 1, Step: 1}
+	nosys := 38
+	for _, tt := range []struct {
+		arg   string
+		fault bool
+		want  Injection
+	}{
+		{arg: "open:error=EPERM", want: Injection{When: every, Error: &errno}},
+		{arg: "open:error=1:when=3", want: Injection{When: Occurrence{First: 3}, Error: &errno}},
+		{arg: "open:error=1:when=3+", want: Injection{When: Occurrence{First: 3, Step: 1}, Error: &errno}},
+		{arg: "open:error=1:when=3+2", want: Injection{When: Occurrence{First: 3, Step: 2}, Error: &errno}},
+		{arg: "open:error=1:when=3..9", want: Injection{When: Occurrence{First: 3, Last: 9, Step: 1}, Error: &errno}},
+		{arg: "open:error=1:when=3..9+4", want: Injection{When: Occurrence{First: 3, Last: 9, Step: 4}, Error: &errno}},
+		{arg: "open:retval=-1", want: Injection{When: every, Retval: &retval}},
+		{arg: "open:signal=TERM:delay_enter=1.5ms", want: Injection{When: every, Signal: 15, DelayEnter: &delay}},
+		{arg: "open:poke_exit=@arg1=00fF,@arg2=01", want: Injection{When: every,
+			PokeExit: []Poke{{Arg: 1, Data: []byte{0, 255}}, {Arg: 2, Data: []byte{1}}}}},
+		{arg: "open", fault: true, want: Injection{When: every, Error: &nosys}},
+	} {
+		got, err := parseInjection(tt.arg, tt.fault)
+		if err != nil {
+			t.Errorf("%s: %v", tt.arg, err)
+			continue
+		}
+		tt.want.Calls = calls(t, "open")
+		if diff := cmp.Diff(tt.want, got, cmp.Comparer(func(a, b *filter.CallSet) bool { return *a == *b })); diff != "" {
+			t.Errorf("%s: %s", tt.arg, diff)
+		}
+	}
+}
+
+func TestOccurrence(t *testing.T) {
+	for when, want := range map[string]string{
+		"1": "1", "2": "2", "2+": "23456789", "2+3": "258", "2..4": "234", "2..8+3": "258",
+	} {
+		var o Occurrence
+		if !o.parse(when) {
+			t.Errorf("%s: refused", when)
+			continue
+		}
+		got := ""
+		for n := 1; n < 10; n++ {
+			if o.Has(n) {
+				got += string(rune('0' + n))
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", when, got, want)
+		}
+	}
+}
+
+func TestSetStrings(t *testing.T) {
+	for _, tt := range []struct{ got, want string }{
+		{StatusSet(StatusFailed | 0x80).String(), "failed,0x80"},
+		{Quiet(0).String(), "none"},
+		{(FDPath | FDPidfd).String(), "path,pidfd"},
+		{PIDDetails(AllPIDDetails).String(), "comm,pidns"},
+		{DaemonMode(9).String(), "DaemonMode(9)"},
+		{Interrupt(InterruptNeverTSTP).String(), "never_tstp"},
+		{Precision(Nanoseconds).String(), "ns"},
+		{(&NumberSet{}).String(), "none"},
+		{(&NumberSet{inverted: true}).String(), "all"},
+		{(&NumberSet{inverted: true, members: []int{1, 5}}).String(), "!1,5"},
+		{(&SignalSet{1<<2 | 1<<33}).String(), "INT,RT_1"},
+		{(&SignalSet{1<<9 | 1<<32}).String(), "KILL,RTMIN"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%q, want %q", tt.got, tt.want)
+		}
+	}
+	signals, err := parseSignals("!KILL")
+	if err != nil || signals.String() != "!KILL" || signals.Has(9) || !signals.Has(10) || signals.Has(-1) || signals.Has(256) {
+		t.Errorf("!KILL: %s, %v", &signals, err)
+	}
+}
+
+func TestUseColor(t *testing.T) {
+	for _, tt := range []struct {
+		mode ColorMode
+		env  map[string]string
+		want bool
+	}{
+		{ColorAuto, nil, false}, // no terminal
+		{ColorAlways, map[string]string{"NO_COLOR": "1"}, true},
+		{ColorNever, map[string]string{"CLICOLOR_FORCE": "1"}, false},
+		{ColorAuto, map[string]string{"CLICOLOR_FORCE": "1"}, true},
+		{ColorAuto, map[string]string{"CLICOLOR_FORCE": "1", "NO_COLOR": "1"}, false},
+		{ColorAuto, map[string]string{"CLICOLOR_FORCE": "0"}, false},
+	} {
+		if got := useColor(tt.mode, nil, func(k string) string { return tt.env[k] }); got != tt.want {
+			t.Errorf("%v with %v: %v", tt.mode, tt.env, got)
+		}
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	for _, tt := range []struct {
+		args, word string
+		want       string // the first of what is proposed
+	}{
+		{"", "--outp", "--output-append-mode"},
+		{"-f", "--colo", "--color"},
+		{"", "--color=n", "--color=never"},
+		{"-e", "openat2", "openat2"},
+		{"-e", "trace=!close,openat2", "trace=!close,openat2"},
+		{"-e", "%fil", "%file"},
+		{"", "--trace=openat2", "--trace=openat2"},
+		{"-e", "signal=", ""},
+		{"ls", "-", ""},
+		{"--", "-", ""},
+		{"", "l", ""},
+	} {
+		out, _ := completeTrace(nil, strings.Fields(tt.args), tt.word)
+		got := ""
+		if len(out) > 0 {
+			got = out[0]
+		}
+		if got != tt.want {
+			t.Errorf("%s %s: %q, want %q", tt.args, tt.word, out, tt.want)
+		}
+	}
+}
+
+// FuzzParseTrace: whatever the arguments, there is an answer, messages are of one line unless
+// the user's words are not, and finished options are complete.
+func FuzzParseTrace(f *testing.F) {
+	for _, row := range compareRows {
+		f.Add(strings.Join(row.argv(), " "))
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		request, err := parseTrace("farcall", false, strings.Split(line, " "))
+		if err != nil {
+			if _, ok := err.(*commandError); !ok {
+				t.Fatalf("%q: error of type %T: %v", line, err, err)
+			}
+			if strings.Contains(err.Error(), "\n") && !strings.Contains(line, "\n") {
+				t.Fatalf("%q: %q", line, err)
+			}
+			return
+		}
+		if request.action != actionTrace {
+			return
+		}
+		o := request.options
+		switch {
+		case len(o.Command) == 0 && len(o.Attach) == 0:
+			t.Fatalf("%q: nothing to trace", line)
+		case o.Interruptible == InterruptDefault:
+			t.Fatalf("%q: Interruptible is not resolved", line)
+		case o.Calls == nil || o.Abbrev == nil || o.Verbose == nil || o.Raw == nil:
+			t.Fatalf("%q: a set is missing", line)
+		case o.OutputSeparately && o.Output == "" && !strings.Contains(line, "o"):
+			t.Fatalf("%q: separate files without a name", line)
+		case o.Calls.Has(syscalls.AMD64, 1<<40) && !o.Calls.Unnamed():
+			t.Fatalf("%q: %s", line, o.Calls)
+		}
+	})
+}

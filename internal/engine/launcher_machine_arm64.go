@@ -1,0 +1,3 @@
+package engine
+
+const elfMachine = 183 // EM_AARCH64

@@ -1,0 +1,180 @@
+package engine
+
+import (
+	"golang.org/x/sys/unix"
+
+	"farcall/internal/ptrace"
+)
+
+// waitOptions: clones too, but only children and tracees of the engine's own thread.
+const waitOptions = unix.WALL | unix.WNOTHREAD
+
+// An event is a change of state that wait4 has reported and that is not handled yet.
+type event struct {
+	tid int // 0 if a later event has made it stale
+	ws  ptrace.WaitStatus
+}
+
+// gatherEvery is how many stops may be handled before all pending ones are collected. wait4 gives the first tracee of the
+// kernel's list that has something to report, so a busy one could hide those behind it for ever.
+const gatherEvery = 8
+
+// step waits for one event and handles it. It returns without one if there is mail.
+func (e *Engine) step() {
+	if e.head == len(e.queue) && !e.fill() {
+		return
+	}
+	ev := e.queue[e.head]
+	e.head++
+	if ev.tid != 0 {
+		e.handle(ev.tid, ev.ws)
+	}
+}
+
+// fill waits for at least one event.
+func (e *Engine) fill() bool {
+	e.queue, e.head = e.queue[:0], 0
+	e.inWait.Store(true)
+	if e.bell.Load() {
+		e.inWait.Store(false)
+		return false
+	}
+	var ru *unix.Rusage
+	if e.opts.Rusage {
+		ru = &e.rusage
+	}
+	tid, ws, err := ptrace.Wait4(-1, waitOptions, ru)
+	e.inWait.Store(false)
+	if err != nil {
+		if err == unix.ECHILD {
+			e.nobodyLeft()
+		}
+		return false
+	}
+	e.enqueue(tid, ws)
+	if e.streak++; e.streak < gatherEvery || len(e.threads) == 1 {
+		return true
+	}
+	e.streak = 0
+	for {
+		tid, ws, err := ptrace.RawWait4(-1, waitOptions|unix.WNOHANG, ru)
+		if err != nil || tid == 0 {
+			return true
+		}
+		e.enqueue(tid, ws)
+	}
+}
+
+// enqueue adds an event. A thread that has one in the queue already did not go on by our doing: it was killed, or another thread
+// has taken over its id by execve. What it had stopped for is then over, and a request meant for that
+// stop would hit the next one.
+func (e *Engine) enqueue(tid int, ws ptrace.WaitStatus) {
+	t := e.last
+	if t == nil || t.TID != tid {
+		t = e.threads[tid]
+	}
+	if t != nil {
+		if e.opts.Rusage {
+			t.Rusage = e.rusage
+		}
+		if t.queued > e.head && t.queued <= len(e.queue) && e.queue[t.queued-1].tid == tid {
+			e.queue[t.queued-1].tid = 0
+		}
+		t.queued = len(e.queue) + 1
+	}
+	e.queue = append(e.queue, event{tid, ws})
+}
+
+// nobodyLeft drops threads that the kernel says are no children or tracees of ours (any more).
+func (e *Engine) nobodyLeft() {
+	for _, t := range e.Threads() {
+		e.lost(t)
+	}
+}
+
+// lost removes a thread whose end was not reported.
+func (e *Engine) lost(t *Thread) {
+	e.forget(t)
+	if t.visible() {
+		e.sink.Exited(t, Status{Lost: true})
+	}
+}
+
+// handle is told of one change of state.
+func (e *Engine) handle(tid int, ws ptrace.WaitStatus) {
+	t := e.last
+	if t == nil || t.TID != tid {
+		if t = e.threads[tid]; t == nil {
+			if t = e.unknown(tid, ws); t == nil {
+				return
+			}
+		}
+		e.last = t
+		e.pin.changed(e)
+	}
+	t.queued = 0
+	if !ws.Stopped() {
+		if ws.Exited() || ws.Signaled() {
+			e.exited(t, statusOf(ws))
+		}
+		return
+	}
+	t.stopped, t.listening, t.parked, t.held = true, false, false, false
+	t.sig = 0
+	if ws.SyscallStop() {
+		e.pin.count(e, t)
+		e.syscallStop(t)
+		return
+	}
+	if t.launch != nil && t.launch.phase == phaseStart {
+		e.launchStop(t)
+	}
+	if !t.attached {
+		e.firstStop(t, ws)
+	}
+	switch ev := ws.Event(); ev {
+	case ptrace.EventNone:
+		e.signalStop(t, ws.StopSignal())
+	case ptrace.EventSeccomp:
+		e.pin.count(e, t)
+		e.seccompStop(t)
+	case ptrace.EventFork, ptrace.EventVfork, ptrace.EventClone:
+		e.created(t, ev)
+		e.resume(t, 0)
+	case ptrace.EventExec:
+		e.execed(t)
+	case ptrace.EventStop:
+		e.eventStop(t, ws.StopSignal())
+	default:
+		e.resume(t, 0)
+	}
+}
+
+// resume lets a stopped thread go on, delivering sig, in the way that leads to its next stop of interest.
+func (e *Engine) resume(t *Thread, sig unix.Signal) {
+	if t.parked && !e.leaving && !t.detaching {
+		t.held = true
+		t.sig = sig
+		return
+	}
+	if (t.detaching || e.leaving) && !t.expectStop {
+		e.detachStopped(t, sig)
+		return
+	}
+	var err error
+	if t.wantsSyscallStop() {
+		err = ptrace.Syscall(t.TID, sig)
+	} else {
+		err = ptrace.Cont(t.TID, sig)
+	}
+	t.stopped = false
+	_ = err // ESRCH: it was killed in the meantime, and wait4 will say so; other errors do not occur for a stopped thread
+}
+
+// wantsSyscallStop tells whether t has to stop at its next entry or exit, for whichever of the two it is heading to.
+func (t *Thread) wantsSyscallStop() bool {
+	if !t.filtered || t.full || t.launch != nil {
+		return true
+	}
+	return t.inCall && t.shown && !t.skipExit || t.force || t.mustExit
+}

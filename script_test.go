@@ -1,0 +1,47 @@
+package farcall_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+
+	"farcall/internal/cli"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain lets this test binary be farcall: scripts find it in their PATH under both names that
+// the program has. The strace of the machine is $REAL_STRACE to them.
+func TestMain(m *testing.M) {
+	farcall := func() { os.Exit(cli.Main(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
+	testscript.Main(m, map[string]func(){
+		"farcall": farcall,
+		"strace":  farcall,
+	})
+}
+
+// realStrace is looked for before the scripts' PATH hides it.
+var realStrace, _ = exec.LookPath("strace")
+
+// TestScript runs testdata/script/*.txtar, one file for each behaviour that a user sees.
+//
+// Conditions beside testscript's own: [root] and [strace], that the machine has one.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("REAL_STRACE", realStrace)
+			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			switch cond {
+			case "root":
+				return os.Getuid() == 0, nil
+			case "strace":
+				return realStrace != "", nil
+			}
+			return false, fmt.Errorf("unknown condition %s", cond)
+		},
+	})
+}
