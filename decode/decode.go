@@ -41,6 +41,7 @@ type Call struct {
 	Number uint64
 	ABI    syscalls.ABI
 	Regs   [6]uint64
+	SP     uint64  // the stack pointer, to be set before Enter; few calls look at it
 	Args   []Value // the first Ready of them are decoded
 	Ready  int
 	Done   bool // the result is known
@@ -141,6 +142,9 @@ func load(b []byte, width int) uint64 {
 func (c *Call) arg(i int) uint64 {
 	f := &c.Desc.Args[i]
 	r := f.Register(c.ABI)
+	if r == syscalls.RegSP {
+		return c.SP
+	}
 	if r >= len(c.Regs) {
 		return 0
 	}
@@ -157,7 +161,7 @@ func (c *Call) arg(i int) uint64 {
 		return n
 	}
 	switch f.Type.Kind {
-	case syscalls.KindInt, syscalls.KindFD, syscalls.KindDirFD, syscalls.KindPID, syscalls.KindSignal:
+	case syscalls.KindInt, syscalls.KindFD, syscalls.KindDirFD, syscalls.KindPID, syscalls.KindSignal, syscalls.KindErrno:
 		return uint64(signExtend(n, f.Type, c.layout))
 	}
 	return truncate(n, w)
@@ -339,11 +343,11 @@ func (c *Call) contents(v *Value, n uint64, inline []byte) {
 		if i := indexNUL(inline, len(inline)); i >= 0 {
 			v.Bytes = inline[:i]
 		}
-	case syscalls.KindBytes:
+	case syscalls.KindBytes, syscalls.KindRandom:
 		v.Size = len(inline)
 		v.Bytes = inline[:min(len(inline), c.limit())]
 		v.More = v.Size > len(v.Bytes)
-	case syscalls.KindSigset, syscalls.KindIPv6, syscalls.KindIPv4:
+	case syscalls.KindSigset, syscalls.KindIPv6, syscalls.KindIPv4, syscalls.KindBitset:
 		v.Bytes = inline
 	case syscalls.KindFD, syscalls.KindDirFD, syscalls.KindPID:
 		c.resolve(v)
@@ -404,7 +408,7 @@ func (c *Call) pointee(v *Value) {
 		}
 		v.Bytes, v.More = s, !nul && t.Len == nil
 		c.region(t, addr, len(s)+1)
-	case syscalls.KindBytes:
+	case syscalls.KindBytes, syscalls.KindRandom:
 		n := c.length(t, maxBuffer)
 		c.region(t, addr, n)
 		v.Size = n
@@ -423,6 +427,12 @@ func (c *Call) pointee(v *Value) {
 		}
 		v.Bytes = c.read(addr, n)
 		if len(v.Bytes) < n {
+			v.State = Address
+		}
+	case syscalls.KindBitset:
+		n := c.length(t, pageSize)
+		c.region(t, addr, n)
+		if v.Bytes = c.read(addr, n); len(v.Bytes) < n {
 			v.State = Address
 		}
 	case syscalls.KindStrings, syscalls.KindEnv:
@@ -769,8 +779,10 @@ func (c *Call) ahead(t *syscalls.Type, addr uint64) int {
 		return 0
 	}
 	switch t.Kind {
-	case syscalls.KindBytes:
+	case syscalls.KindBytes, syscalls.KindRandom:
 		return min(c.length(t, maxBuffer), c.limit())
+	case syscalls.KindBitset:
+		return min(c.length(t, pageSize), 128)
 	case syscalls.KindSigset:
 		return min(c.length(t, 128), 8)
 	case syscalls.KindArray:

@@ -638,7 +638,7 @@ func (p *parser) args(c *Call) error {
 		if f.Type.Dir == 0 && f.Type.Width == 8 { // two registers on i386
 			reg32++
 		}
-		if reg > 6 {
+		if reg > 6 && f.Reg != RegSP {
 			return p.fail(p.tok, "call %s has more than six arguments", c.Name)
 		}
 		c.Args = append(c.Args, f)

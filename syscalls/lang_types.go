@@ -26,16 +26,19 @@ var baseTypes = map[string]Type{
 	"str":  {Kind: KindString}, "path": {Kind: KindPath},
 	"strings": {Kind: KindStrings}, "env": {Kind: KindEnv},
 	"none": {Kind: KindPad},
+	"hex0": {Kind: KindHex0, Width: WidthLong}, "status": {Kind: KindStatus, Width: 4},
+	"errno": {Kind: KindErrno, Width: 4}, "ticks": {Kind: KindTicks, Width: WidthLong},
 	// with parameters
 	"flags": {Kind: KindFlags, Width: 4}, "enum": {Kind: KindEnum, Width: 4},
 	"const": {Kind: KindConst, Width: WidthLong},
 	"bytes": {Kind: KindBytes}, "cstr": {Kind: KindChars}, "pad": {Kind: KindPad},
 	"array": {Kind: KindArray}, "sigset": {Kind: KindSigset},
+	"bitset": {Kind: KindBitset}, "random": {Kind: KindRandom},
 }
 
 var attrNames = map[string]Attr{
 	"v": AttrVerbose, "nz": AttrNonzero, "hide": AttrHidden, "exit": AttrExit,
-	"entry": AttrEntry, "name": AttrNamed, "plain": AttrPlain, "flat": AttrFlat,
+	"entry": AttrEntry, "name": AttrNamed, "plain": AttrPlain, "flat": AttrFlat, "over": AttrOver,
 }
 
 // field parses: NAME TYPE [@ATTR | @if(EXPR) | @when(EXPR) | @reg(N) | @bits(LOWEST, COUNT)]...
@@ -73,6 +76,10 @@ func (p *parser) field() (Field, error) {
 			if err := p.expect(")"); err != nil {
 				return f, err
 			}
+			continue
+		}
+		if t.text == "sp" {
+			f.Reg, f.Attr = RegSP, f.Attr|attrReg
 			continue
 		}
 		if t.text == "reg" || t.text == "bits" {
@@ -263,7 +270,7 @@ func (p *parser) findSet(name string) *Set {
 func (p *parser) baseParams(name token, t *Type) error {
 	var need bool
 	switch t.Kind {
-	case KindFlags, KindEnum, KindConst, KindBytes, KindChars, KindArray, KindSigset:
+	case KindFlags, KindEnum, KindConst, KindBytes, KindChars, KindArray, KindSigset, KindBitset, KindRandom:
 		need = true
 	case KindPad:
 		need = name.text == "pad"
@@ -317,7 +324,7 @@ func (p *parser) baseParams(name token, t *Type) error {
 			}
 		}
 		t.Set.Name = t.Set.Vals[0].Name
-	case KindBytes, KindChars, KindPad, KindSigset:
+	case KindBytes, KindChars, KindPad, KindSigset, KindBitset, KindRandom:
 		if t.Len, err = p.expr(0); err != nil {
 			return err
 		}

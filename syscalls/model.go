@@ -52,6 +52,12 @@ const (
 	KindStrings             // NULL-terminated vector of pointers to strings (argv)
 	KindEnv                 // the same, shown by its count unless verbose
 	KindPad                 // bytes never shown
+	KindHex0                // hexadecimal, padded with zeros to the digits of its width
+	KindStatus              // status of a child as wait(2) gives it
+	KindErrno               // 0, a number, or a negated error number
+	KindTicks               // clock ticks of 1/100 s
+	KindBitset              // numbers of the bits set in Len bytes, RetLen of them valid after the call
+	KindRandom              // as KindBytes, always shown in hexadecimal
 	numKinds
 )
 
@@ -91,6 +97,7 @@ const (
 	AttrNamed                    // @name: shown as name=value in an argument list
 	AttrPlain                    // @plain: shown without its name in a structure
 	AttrFlat                     // @flat: the fields of this structure or union belong to its parent
+	AttrOver                            // @over: lies over the member before it, as in a union
 )
 
 // attrReg marks an argument whose register was given while its line is parsed.
@@ -108,6 +115,10 @@ type Field struct {
 	When  *Expr     // the memory behind the pointer is looked at only when non-zero, and then in any case
 	Bits  [2]uint8  // members: the lowest bit and the number of bits of a bit field
 }
+
+// RegSP stands for the stack pointer where the index of an argument's register is wanted: the
+// frame that rt_sigreturn(2) finds there.
+const RegSP = 6
 
 // The layouts of structures in memory.
 const (
@@ -225,7 +236,8 @@ func (f *Field) reg(i386 bool) uint8 {
 	return f.Reg
 }
 
-// Register is the index of the register (0 to 5) that holds the argument, or its low half.
+// Register is the index of the register (0 to 5) that holds the argument, or its low half; RegSP is none of
+// the six.
 func (f *Field) Register(a ABI) int { return int(f.reg(a == I386)) }
 
 // Size is the number of bytes that a value of the type occupies in memory: the pointer's
@@ -252,7 +264,7 @@ func (t *Type) Extent(layout int) int {
 			n = max(n, t.Union.Else.Size(layout))
 		}
 		return n
-	case KindBytes, KindChars, KindPad, KindSigset:
+	case KindBytes, KindChars, KindPad, KindSigset, KindBitset, KindRandom:
 		if t.Len != nil && t.Len.Op == OpNum {
 			return int(t.Len.Num)
 		}
@@ -314,9 +326,9 @@ func (t *Type) align(layout int) int {
 		}
 	case t.Kind == KindArray:
 		n = t.Elem.align(layout)
-	case t.Kind == KindBytes, t.Kind == KindChars, t.Kind == KindPad, t.Kind == KindIPv6:
+	case t.Kind == KindBytes, t.Kind == KindChars, t.Kind == KindPad, t.Kind == KindIPv6, t.Kind == KindRandom:
 		n = 1
-	case t.Kind == KindSigset:
+	case t.Kind == KindSigset, t.Kind == KindBitset:
 		n = wordSize(layout)
 	case t.Kind == KindIPv4:
 		n = 4
@@ -342,7 +354,7 @@ func (s *Struct) place() {
 				a = 1
 			}
 			align = max(align, a)
-			if f.Bits[0] > 0 && i > 0 { // shares the previous member's storage
+			if (f.Bits[0] > 0 || f.Attr&AttrOver != 0) && i > 0 { // shares the previous member's storage
 				f.Off[l] = s.Fields[i-1].Off[l]
 				continue
 			}

@@ -391,9 +391,9 @@ var zcallsAMD64 = [...]*call{
 }
 
 var zcallsI386 = [...]*call{
-	0:   &zcall_restart_syscall_2,
-	1:   &zcall_exit_2,
-	2:   &zcall_fork_2,
+	0:   &zcall_restart_syscall,
+	1:   &zcall_exit,
+	2:   &zcall_fork,
 	3:   &zcall_read,
 	4:   &zcall_write,
 	5:   &zcall_open,
@@ -402,25 +402,25 @@ var zcallsI386 = [...]*call{
 	8:   &zcall_creat_2,
 	9:   &zcall_link_2,
 	10:  &zcall_unlink_2,
-	11:  &zcall_execve_2,
+	11:  &zcall_execve,
 	12:  &zcall_chdir_2,
-	13:  &zcall_time_2,
+	13:  &zcall_time,
 	14:  &zcall_mknod_2,
 	15:  &zcall_chmod_2,
 	16:  &zcall_lchown_2,
 	17:  &zcall_break,
 	18:  &zcall_oldstat,
 	19:  &zcall_lseek_2,
-	20:  &zcall_getpid_2,
+	20:  &zcall_getpid,
 	21:  &zcall_mount_2,
 	22:  &zcall_umount,
 	23:  &zcall_setuid_2,
-	24:  &zcall_getuid_2,
+	24:  &zcall_getuid,
 	25:  &zcall_stime,
 	26:  &zcall_ptrace_2,
-	27:  &zcall_alarm_2,
+	27:  &zcall_alarm,
 	28:  &zcall_oldfstat,
-	29:  &zcall_pause_2,
+	29:  &zcall_pause,
 	30:  &zcall_utime_2,
 	31:  &zcall_stty,
 	32:  &zcall_gtty,
@@ -428,36 +428,36 @@ var zcallsI386 = [...]*call{
 	34:  &zcall_nice,
 	35:  &zcall_ftime,
 	36:  &zcall_sync_2,
-	37:  &zcall_kill_2,
+	37:  &zcall_kill,
 	38:  &zcall_rename_2,
 	39:  &zcall_mkdir_2,
 	40:  &zcall_rmdir_2,
 	41:  &zcall_dup_2,
 	42:  &zcall_pipe_2,
-	43:  &zcall_times_2,
+	43:  &zcall_times,
 	44:  &zcall_prof,
-	45:  &zcall_brk_2,
+	45:  &zcall_brk,
 	46:  &zcall_setgid_2,
-	47:  &zcall_getgid_2,
+	47:  &zcall_getgid,
 	48:  &zcall_signal,
-	49:  &zcall_geteuid_2,
-	50:  &zcall_getegid_2,
+	49:  &zcall_geteuid,
+	50:  &zcall_getegid,
 	51:  &zcall_acct_2,
 	52:  &zcall_umount2_2,
 	53:  &zcall_lock,
 	54:  &zcall_ioctl_2,
 	55:  &zcall_fcntl_2,
 	56:  &zcall_mpx,
-	57:  &zcall_setpgid_2,
+	57:  &zcall_setpgid,
 	58:  &zcall_ulimit,
 	59:  &zcall_oldolduname,
 	60:  &zcall_umask_2,
 	61:  &zcall_chroot_2,
 	62:  &zcall_ustat_2,
 	63:  &zcall_dup2_2,
-	64:  &zcall_getppid_2,
-	65:  &zcall_getpgrp_2,
-	66:  &zcall_setsid_2,
+	64:  &zcall_getppid,
+	65:  &zcall_getpgrp,
+	66:  &zcall_setsid,
 	67:  &zcall_sigaction,
 	68:  &zcall_sgetmask,
 	69:  &zcall_ssetmask,
@@ -466,11 +466,11 @@ var zcallsI386 = [...]*call{
 	72:  &zcall_sigsuspend,
 	73:  &zcall_sigpending,
 	74:  &zcall_sethostname_2,
-	75:  &zcall_setrlimit_2,
-	76:  &zcall_getrlimit_2,
-	77:  &zcall_getrusage_2,
-	78:  &zcall_gettimeofday_2,
-	79:  &zcall_settimeofday_2,
+	75:  &zcall_setrlimit,
+	76:  &zcall_getrlimit,
+	77:  &zcall_getrusage,
+	78:  &zcall_gettimeofday,
+	79:  &zcall_settimeofday,
 	80:  &zcall_getgroups_2,
 	81:  &zcall_setgroups_2,
 	82:  &zcall_select_2,
@@ -482,30 +482,30 @@ var zcallsI386 = [...]*call{
 	88:  &zcall_reboot_2,
 	89:  &zcall_readdir,
 	90:  &zcall_mmap_2,
-	91:  &zcall_munmap_2,
+	91:  &zcall_munmap,
 	92:  &zcall_truncate_2,
 	93:  &zcall_ftruncate_2,
 	94:  &zcall_fchmod_2,
 	95:  &zcall_fchown_2,
-	96:  &zcall_getpriority_2,
-	97:  &zcall_setpriority_2,
+	96:  &zcall_getpriority,
+	97:  &zcall_setpriority,
 	98:  &zcall_profil,
 	99:  &zcall_statfs_2,
 	100: &zcall_fstatfs_2,
-	101: &zcall_ioperm_2,
+	101: &zcall_ioperm,
 	102: &zcall_socketcall,
 	103: &zcall_syslog_2,
-	104: &zcall_setitimer_2,
-	105: &zcall_getitimer_2,
+	104: &zcall_setitimer,
+	105: &zcall_getitimer,
 	106: &zcall_stat_2,
 	107: &zcall_lstat_2,
 	108: &zcall_fstat_2,
 	109: &zcall_olduname,
-	110: &zcall_iopl_2,
+	110: &zcall_iopl,
 	111: &zcall_vhangup_2,
 	112: &zcall_idle,
 	113: &zcall_vm86old,
-	114: &zcall_wait4_2,
+	114: &zcall_wait4,
 	115: &zcall_swapoff_2,
 	116: &zcall_sysinfo_2,
 	117: &zcall_ipc,
@@ -514,16 +514,16 @@ var zcallsI386 = [...]*call{
 	120: &zcall_clone_2,
 	121: &zcall_setdomainname_2,
 	122: &zcall_uname_2,
-	123: &zcall_modify_ldt_2,
-	124: &zcall_adjtimex_2,
-	125: &zcall_mprotect_2,
+	123: &zcall_modify_ldt,
+	124: &zcall_adjtimex,
+	125: &zcall_mprotect,
 	126: &zcall_sigprocmask,
 	127: &zcall_create_module_2,
 	128: &zcall_init_module_2,
 	129: &zcall_delete_module_2,
 	130: &zcall_get_kernel_syms_2,
 	131: &zcall_quotactl_2,
-	132: &zcall_getpgid_2,
+	132: &zcall_getpgid,
 	133: &zcall_fchdir_2,
 	134: &zcall_bdflush,
 	135: &zcall_sysfs_2,
@@ -535,16 +535,16 @@ var zcallsI386 = [...]*call{
 	141: &zcall_getdents_2,
 	142: &zcall__newselect,
 	143: &zcall_flock_2,
-	144: &zcall_msync_2,
+	144: &zcall_msync,
 	145: &zcall_readv_2,
 	146: &zcall_writev_2,
-	147: &zcall_getsid_2,
+	147: &zcall_getsid,
 	148: &zcall_fdatasync_2,
 	149: &zcall__sysctl_2,
-	150: &zcall_mlock_2,
-	151: &zcall_munlock_2,
-	152: &zcall_mlockall_2,
-	153: &zcall_munlockall_2,
+	150: &zcall_mlock,
+	151: &zcall_munlock,
+	152: &zcall_mlockall,
+	153: &zcall_munlockall,
 	154: &zcall_sched_setparam_2,
 	155: &zcall_sched_getparam_2,
 	156: &zcall_sched_setscheduler_2,
@@ -553,8 +553,8 @@ var zcallsI386 = [...]*call{
 	159: &zcall_sched_get_priority_max_2,
 	160: &zcall_sched_get_priority_min_2,
 	161: &zcall_sched_rr_get_interval_2,
-	162: &zcall_nanosleep_2,
-	163: &zcall_mremap_2,
+	162: &zcall_nanosleep,
+	163: &zcall_mremap,
 	164: &zcall_setresuid_2,
 	165: &zcall_getresuid_2,
 	166: &zcall_vm86,
@@ -565,23 +565,23 @@ var zcallsI386 = [...]*call{
 	171: &zcall_getresgid_2,
 	172: &zcall_prctl_2,
 	173: &zcall_rt_sigreturn_2,
-	174: &zcall_rt_sigaction_2,
-	175: &zcall_rt_sigprocmask_2,
-	176: &zcall_rt_sigpending_2,
-	177: &zcall_rt_sigtimedwait_2,
-	178: &zcall_rt_sigqueueinfo_2,
-	179: &zcall_rt_sigsuspend_2,
+	174: &zcall_rt_sigaction,
+	175: &zcall_rt_sigprocmask,
+	176: &zcall_rt_sigpending,
+	177: &zcall_rt_sigtimedwait,
+	178: &zcall_rt_sigqueueinfo,
+	179: &zcall_rt_sigsuspend,
 	180: &zcall_pread64_2,
 	181: &zcall_pwrite64_2,
 	182: &zcall_chown_2,
 	183: &zcall_getcwd_2,
 	184: &zcall_capget_2,
 	185: &zcall_capset_2,
-	186: &zcall_sigaltstack_2,
+	186: &zcall_sigaltstack,
 	187: &zcall_sendfile_2,
 	188: &zcall_getpmsg_2,
 	189: &zcall_putpmsg_2,
-	190: &zcall_vfork_2,
+	190: &zcall_vfork,
 	191: &zcall_ugetrlimit,
 	192: &zcall_mmap2,
 	193: &zcall_truncate64,
@@ -609,11 +609,11 @@ var zcallsI386 = [...]*call{
 	215: &zcall_setfsuid32,
 	216: &zcall_setfsgid32,
 	217: &zcall_pivot_root_2,
-	218: &zcall_mincore_2,
-	219: &zcall_madvise_2,
+	218: &zcall_mincore,
+	219: &zcall_madvise,
 	220: &zcall_getdents64_2,
 	221: &zcall_fcntl64,
-	224: &zcall_gettid_2,
+	224: &zcall_gettid,
 	225: &zcall_readahead_2,
 	226: &zcall_setxattr_2,
 	227: &zcall_lsetxattr_2,
@@ -627,44 +627,44 @@ var zcallsI386 = [...]*call{
 	235: &zcall_removexattr_2,
 	236: &zcall_lremovexattr_2,
 	237: &zcall_fremovexattr_2,
-	238: &zcall_tkill_2,
+	238: &zcall_tkill,
 	239: &zcall_sendfile64,
-	240: &zcall_futex_2,
+	240: &zcall_futex,
 	241: &zcall_sched_setaffinity_2,
 	242: &zcall_sched_getaffinity_2,
-	243: &zcall_set_thread_area_2,
-	244: &zcall_get_thread_area_2,
+	243: &zcall_set_thread_area,
+	244: &zcall_get_thread_area,
 	245: &zcall_io_setup_2,
 	246: &zcall_io_destroy_2,
 	247: &zcall_io_getevents_2,
 	248: &zcall_io_submit_2,
 	249: &zcall_io_cancel_2,
 	250: &zcall_fadvise64_2,
-	252: &zcall_exit_group_2,
+	252: &zcall_exit_group,
 	253: &zcall_lookup_dcookie_2,
 	254: &zcall_epoll_create_2,
 	255: &zcall_epoll_ctl_2,
 	256: &zcall_epoll_wait_2,
-	257: &zcall_remap_file_pages_2,
-	258: &zcall_set_tid_address_2,
-	259: &zcall_timer_create_2,
-	260: &zcall_timer_settime_2,
-	261: &zcall_timer_gettime_2,
-	262: &zcall_timer_getoverrun_2,
-	263: &zcall_timer_delete_2,
-	264: &zcall_clock_settime_2,
-	265: &zcall_clock_gettime_2,
-	266: &zcall_clock_getres_2,
-	267: &zcall_clock_nanosleep_2,
+	257: &zcall_remap_file_pages,
+	258: &zcall_set_tid_address,
+	259: &zcall_timer_create,
+	260: &zcall_timer_settime,
+	261: &zcall_timer_gettime,
+	262: &zcall_timer_getoverrun,
+	263: &zcall_timer_delete,
+	264: &zcall_clock_settime,
+	265: &zcall_clock_gettime,
+	266: &zcall_clock_getres,
+	267: &zcall_clock_nanosleep,
 	268: &zcall_statfs64,
 	269: &zcall_fstatfs64,
-	270: &zcall_tgkill_2,
+	270: &zcall_tgkill,
 	271: &zcall_utimes_2,
 	272: &zcall_fadvise64_64,
 	273: &zcall_vserver_2,
-	274: &zcall_mbind_2,
-	275: &zcall_get_mempolicy_2,
-	276: &zcall_set_mempolicy_2,
+	274: &zcall_mbind,
+	275: &zcall_get_mempolicy,
+	276: &zcall_set_mempolicy,
 	277: &zcall_mq_open_2,
 	278: &zcall_mq_unlink_2,
 	279: &zcall_mq_timedsend_2,
@@ -672,7 +672,7 @@ var zcallsI386 = [...]*call{
 	281: &zcall_mq_notify_2,
 	282: &zcall_mq_getsetattr_2,
 	283: &zcall_kexec_load_2,
-	284: &zcall_waitid_2,
+	284: &zcall_waitid,
 	286: &zcall_add_key_2,
 	287: &zcall_request_key_2,
 	288: &zcall_keyctl_2,
@@ -681,7 +681,7 @@ var zcallsI386 = [...]*call{
 	291: &zcall_inotify_init_2,
 	292: &zcall_inotify_add_watch_2,
 	293: &zcall_inotify_rm_watch_2,
-	294: &zcall_migrate_pages_2,
+	294: &zcall_migrate_pages,
 	295: &zcall_openat,
 	296: &zcall_mkdirat_2,
 	297: &zcall_mknodat_2,
@@ -697,14 +697,14 @@ var zcallsI386 = [...]*call{
 	307: &zcall_faccessat_2,
 	308: &zcall_pselect6_2,
 	309: &zcall_ppoll_2,
-	310: &zcall_unshare_2,
-	311: &zcall_set_robust_list_2,
-	312: &zcall_get_robust_list_2,
+	310: &zcall_unshare,
+	311: &zcall_set_robust_list,
+	312: &zcall_get_robust_list,
 	313: &zcall_splice_2,
 	314: &zcall_sync_file_range_2,
 	315: &zcall_tee_2,
 	316: &zcall_vmsplice_2,
-	317: &zcall_move_pages_2,
+	317: &zcall_move_pages,
 	318: &zcall_getcpu_2,
 	319: &zcall_epoll_pwait_2,
 	320: &zcall_utimensat_2,
@@ -722,30 +722,30 @@ var zcallsI386 = [...]*call{
 	332: &zcall_inotify_init1_2,
 	333: &zcall_preadv_2,
 	334: &zcall_pwritev_2,
-	335: &zcall_rt_tgsigqueueinfo_2,
+	335: &zcall_rt_tgsigqueueinfo,
 	336: &zcall_perf_event_open_2,
 	337: &zcall_recvmmsg_2,
 	338: &zcall_fanotify_init_2,
 	339: &zcall_fanotify_mark_2,
-	340: &zcall_prlimit64_2,
+	340: &zcall_prlimit64,
 	341: &zcall_name_to_handle_at_2,
 	342: &zcall_open_by_handle_at_2,
-	343: &zcall_clock_adjtime_2,
+	343: &zcall_clock_adjtime,
 	344: &zcall_syncfs_2,
 	345: &zcall_sendmmsg_2,
-	346: &zcall_setns_2,
-	347: &zcall_process_vm_readv_2,
-	348: &zcall_process_vm_writev_2,
-	349: &zcall_kcmp_2,
+	346: &zcall_setns,
+	347: &zcall_process_vm_readv,
+	348: &zcall_process_vm_writev,
+	349: &zcall_kcmp,
 	350: &zcall_finit_module_2,
 	351: &zcall_sched_setattr_2,
 	352: &zcall_sched_getattr_2,
 	353: &zcall_renameat2_2,
 	354: &zcall_seccomp_2,
-	355: &zcall_getrandom_2,
+	355: &zcall_getrandom,
 	356: &zcall_memfd_create_2,
 	357: &zcall_bpf_2,
-	358: &zcall_execveat_2,
+	358: &zcall_execveat,
 	359: &zcall_socket_2,
 	360: &zcall_socketpair_2,
 	361: &zcall_bind_2,
@@ -761,19 +761,19 @@ var zcallsI386 = [...]*call{
 	371: &zcall_recvfrom_2,
 	372: &zcall_recvmsg_2,
 	373: &zcall_shutdown_2,
-	374: &zcall_userfaultfd_2,
-	375: &zcall_membarrier_2,
-	376: &zcall_mlock2_2,
+	374: &zcall_userfaultfd,
+	375: &zcall_membarrier,
+	376: &zcall_mlock2,
 	377: &zcall_copy_file_range_2,
 	378: &zcall_preadv2_2,
 	379: &zcall_pwritev2_2,
-	380: &zcall_pkey_mprotect_2,
-	381: &zcall_pkey_alloc_2,
-	382: &zcall_pkey_free_2,
+	380: &zcall_pkey_mprotect,
+	381: &zcall_pkey_alloc,
+	382: &zcall_pkey_free,
 	383: &zcall_statx_2,
-	384: &zcall_arch_prctl_2,
+	384: &zcall_arch_prctl,
 	385: &zcall_io_pgetevents_2,
-	386: &zcall_rseq_2,
+	386: &zcall_rseq,
 	393: &zcall_semget_2,
 	394: &zcall_semctl_2,
 	395: &zcall_shmget_2,
@@ -804,7 +804,7 @@ var zcallsI386 = [...]*call{
 	421: &zcall_rt_sigtimedwait_time64,
 	422: &zcall_futex_time64,
 	423: &zcall_sched_rr_get_interval_time64,
-	424: &zcall_pidfd_send_signal_2,
+	424: &zcall_pidfd_send_signal,
 	425: &zcall_io_uring_setup_2,
 	426: &zcall_io_uring_enter_2,
 	427: &zcall_io_uring_register_2,
@@ -814,13 +814,13 @@ var zcallsI386 = [...]*call{
 	431: &zcall_fsconfig_2,
 	432: &zcall_fsmount_2,
 	433: &zcall_fspick_2,
-	434: &zcall_pidfd_open_2,
-	435: &zcall_clone3_2,
+	434: &zcall_pidfd_open,
+	435: &zcall_clone3,
 	436: &zcall_close_range_2,
 	437: &zcall_openat2_2,
-	438: &zcall_pidfd_getfd_2,
+	438: &zcall_pidfd_getfd,
 	439: &zcall_faccessat2_2,
-	440: &zcall_process_madvise_2,
+	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2_2,
 	442: &zcall_mount_setattr_2,
 	443: &zcall_quotactl_fd_2,
@@ -828,21 +828,21 @@ var zcallsI386 = [...]*call{
 	445: &zcall_landlock_add_rule_2,
 	446: &zcall_landlock_restrict_self_2,
 	447: &zcall_memfd_secret_2,
-	448: &zcall_process_mrelease_2,
-	449: &zcall_futex_waitv_2,
-	450: &zcall_set_mempolicy_home_node_2,
+	448: &zcall_process_mrelease,
+	449: &zcall_futex_waitv,
+	450: &zcall_set_mempolicy_home_node,
 	451: &zcall_cachestat_2,
 	452: &zcall_fchmodat2_2,
-	453: &zcall_map_shadow_stack_2,
-	454: &zcall_futex_wake_2,
-	455: &zcall_futex_wait_2,
-	456: &zcall_futex_requeue_2,
+	453: &zcall_map_shadow_stack,
+	454: &zcall_futex_wake,
+	455: &zcall_futex_wait,
+	456: &zcall_futex_requeue,
 	457: &zcall_statmount_2,
 	458: &zcall_listmount_2,
 	459: &zcall_lsm_get_self_attr_2,
 	460: &zcall_lsm_set_self_attr_2,
 	461: &zcall_lsm_list_modules_2,
-	462: &zcall_mseal_2,
+	462: &zcall_mseal,
 	463: &zcall_setxattrat_2,
 	464: &zcall_getxattrat_2,
 	465: &zcall_listxattrat_2,
@@ -851,7 +851,7 @@ var zcallsI386 = [...]*call{
 	468: &zcall_file_getattr_2,
 	469: &zcall_file_setattr_2,
 	470: &zcall_listns_2,
-	471: &zcall_rseq_slice_yield_2,
+	471: &zcall_rseq_slice_yield,
 }
 
 var zcallsX32 = [...]*call{
@@ -864,32 +864,32 @@ var zcallsX32 = [...]*call{
 	6:   &zcall_lstat_3,
 	7:   &zcall_poll_3,
 	8:   &zcall_lseek_3,
-	9:   &zcall_mmap_3,
-	10:  &zcall_mprotect_3,
-	11:  &zcall_munmap_3,
-	12:  &zcall_brk_3,
-	14:  &zcall_rt_sigprocmask_3,
+	9:   &zcall_mmap,
+	10:  &zcall_mprotect,
+	11:  &zcall_munmap,
+	12:  &zcall_brk,
+	14:  &zcall_rt_sigprocmask,
 	17:  &zcall_pread64_3,
 	18:  &zcall_pwrite64_3,
 	21:  &zcall_access_3,
 	22:  &zcall_pipe_3,
 	23:  &zcall_select_3,
 	24:  &zcall_sched_yield_3,
-	25:  &zcall_mremap_3,
-	26:  &zcall_msync_3,
-	27:  &zcall_mincore_3,
-	28:  &zcall_madvise_3,
+	25:  &zcall_mremap,
+	26:  &zcall_msync,
+	27:  &zcall_mincore,
+	28:  &zcall_madvise,
 	29:  &zcall_shmget_3,
 	30:  &zcall_shmat_3,
 	31:  &zcall_shmctl_3,
 	32:  &zcall_dup_3,
 	33:  &zcall_dup2_3,
-	34:  &zcall_pause_3,
-	35:  &zcall_nanosleep_3,
-	36:  &zcall_getitimer_3,
-	37:  &zcall_alarm_3,
-	38:  &zcall_setitimer_3,
-	39:  &zcall_getpid_3,
+	34:  &zcall_pause,
+	35:  &zcall_nanosleep,
+	36:  &zcall_getitimer,
+	37:  &zcall_alarm,
+	38:  &zcall_setitimer,
+	39:  &zcall_getpid,
 	40:  &zcall_sendfile_3,
 	41:  &zcall_socket_3,
 	42:  &zcall_connect_3,
@@ -901,12 +901,12 @@ var zcallsX32 = [...]*call{
 	51:  &zcall_getsockname_3,
 	52:  &zcall_getpeername_3,
 	53:  &zcall_socketpair_3,
-	56:  &zcall_clone_3,
-	57:  &zcall_fork_3,
-	58:  &zcall_vfork_3,
-	60:  &zcall_exit_3,
-	61:  &zcall_wait4_3,
-	62:  &zcall_kill_3,
+	56:  &zcall_clone,
+	57:  &zcall_fork,
+	58:  &zcall_vfork,
+	60:  &zcall_exit,
+	61:  &zcall_wait4,
+	62:  &zcall_kill,
 	63:  &zcall_uname_3,
 	64:  &zcall_semget_3,
 	65:  &zcall_semop_2,
@@ -940,37 +940,37 @@ var zcallsX32 = [...]*call{
 	93:  &zcall_fchown_3,
 	94:  &zcall_lchown_3,
 	95:  &zcall_umask_3,
-	96:  &zcall_gettimeofday_3,
-	97:  &zcall_getrlimit_3,
-	98:  &zcall_getrusage_3,
+	96:  &zcall_gettimeofday,
+	97:  &zcall_getrlimit,
+	98:  &zcall_getrusage,
 	99:  &zcall_sysinfo_3,
-	100: &zcall_times_3,
-	102: &zcall_getuid_3,
+	100: &zcall_times,
+	102: &zcall_getuid,
 	103: &zcall_syslog_3,
-	104: &zcall_getgid_3,
-	105: &zcall_setuid_3,
-	106: &zcall_setgid_3,
-	107: &zcall_geteuid_3,
-	108: &zcall_getegid_3,
-	109: &zcall_setpgid_3,
-	110: &zcall_getppid_3,
-	111: &zcall_getpgrp_3,
-	112: &zcall_setsid_3,
-	113: &zcall_setreuid_3,
-	114: &zcall_setregid_3,
-	115: &zcall_getgroups_3,
-	116: &zcall_setgroups_3,
-	117: &zcall_setresuid_3,
-	118: &zcall_getresuid_3,
-	119: &zcall_setresgid_3,
-	120: &zcall_getresgid_3,
-	121: &zcall_getpgid_3,
-	122: &zcall_setfsuid_3,
-	123: &zcall_setfsgid_3,
-	124: &zcall_getsid_3,
+	104: &zcall_getgid,
+	105: &zcall_setuid,
+	106: &zcall_setgid,
+	107: &zcall_geteuid,
+	108: &zcall_getegid,
+	109: &zcall_setpgid,
+	110: &zcall_getppid,
+	111: &zcall_getpgrp,
+	112: &zcall_setsid,
+	113: &zcall_setreuid,
+	114: &zcall_setregid,
+	115: &zcall_getgroups,
+	116: &zcall_setgroups,
+	117: &zcall_setresuid,
+	118: &zcall_getresuid,
+	119: &zcall_setresgid,
+	120: &zcall_getresgid,
+	121: &zcall_getpgid,
+	122: &zcall_setfsuid,
+	123: &zcall_setfsgid,
+	124: &zcall_getsid,
 	125: &zcall_capget_3,
 	126: &zcall_capset_3,
-	130: &zcall_rt_sigsuspend_3,
+	130: &zcall_rt_sigsuspend,
 	132: &zcall_utime_3,
 	133: &zcall_mknod_3,
 	135: &zcall_personality_3,
@@ -978,8 +978,8 @@ var zcallsX32 = [...]*call{
 	137: &zcall_statfs_3,
 	138: &zcall_fstatfs_3,
 	139: &zcall_sysfs_3,
-	140: &zcall_getpriority_3,
-	141: &zcall_setpriority_3,
+	140: &zcall_getpriority,
+	141: &zcall_setpriority,
 	142: &zcall_sched_setparam_3,
 	143: &zcall_sched_getparam_3,
 	144: &zcall_sched_setscheduler_3,
@@ -987,21 +987,21 @@ var zcallsX32 = [...]*call{
 	146: &zcall_sched_get_priority_max_3,
 	147: &zcall_sched_get_priority_min_3,
 	148: &zcall_sched_rr_get_interval_3,
-	149: &zcall_mlock_3,
-	150: &zcall_munlock_3,
-	151: &zcall_mlockall_3,
-	152: &zcall_munlockall_3,
+	149: &zcall_mlock,
+	150: &zcall_munlock,
+	151: &zcall_mlockall,
+	152: &zcall_munlockall,
 	153: &zcall_vhangup_3,
-	154: &zcall_modify_ldt_3,
+	154: &zcall_modify_ldt,
 	155: &zcall_pivot_root_3,
 	157: &zcall_prctl_3,
-	158: &zcall_arch_prctl_3,
-	159: &zcall_adjtimex_3,
-	160: &zcall_setrlimit_3,
+	158: &zcall_arch_prctl,
+	159: &zcall_adjtimex,
+	160: &zcall_setrlimit,
 	161: &zcall_chroot_3,
 	162: &zcall_sync_3,
 	163: &zcall_acct_3,
-	164: &zcall_settimeofday_3,
+	164: &zcall_settimeofday,
 	165: &zcall_mount_3,
 	166: &zcall_umount2_3,
 	167: &zcall_swapon_3,
@@ -1009,8 +1009,8 @@ var zcallsX32 = [...]*call{
 	169: &zcall_reboot_3,
 	170: &zcall_sethostname_3,
 	171: &zcall_setdomainname_3,
-	172: &zcall_iopl_3,
-	173: &zcall_ioperm_3,
+	172: &zcall_iopl,
+	173: &zcall_ioperm,
 	175: &zcall_init_module_3,
 	176: &zcall_delete_module_3,
 	179: &zcall_quotactl_3,
@@ -1019,7 +1019,7 @@ var zcallsX32 = [...]*call{
 	183: &zcall_afs_syscall_3,
 	184: &zcall_tuxcall_2,
 	185: &zcall_security_2,
-	186: &zcall_gettid_3,
+	186: &zcall_gettid,
 	187: &zcall_readahead_3,
 	188: &zcall_setxattr_3,
 	189: &zcall_lsetxattr_3,
@@ -1033,9 +1033,9 @@ var zcallsX32 = [...]*call{
 	197: &zcall_removexattr_3,
 	198: &zcall_lremovexattr_3,
 	199: &zcall_fremovexattr_3,
-	200: &zcall_tkill_3,
-	201: &zcall_time_3,
-	202: &zcall_futex_3,
+	200: &zcall_tkill,
+	201: &zcall_time,
+	202: &zcall_futex,
 	203: &zcall_sched_setaffinity_3,
 	204: &zcall_sched_getaffinity_3,
 	207: &zcall_io_destroy_3,
@@ -1043,28 +1043,28 @@ var zcallsX32 = [...]*call{
 	210: &zcall_io_cancel_3,
 	212: &zcall_lookup_dcookie_3,
 	213: &zcall_epoll_create_3,
-	216: &zcall_remap_file_pages_3,
+	216: &zcall_remap_file_pages,
 	217: &zcall_getdents64_3,
-	218: &zcall_set_tid_address_3,
-	219: &zcall_restart_syscall_3,
+	218: &zcall_set_tid_address,
+	219: &zcall_restart_syscall,
 	220: &zcall_semtimedop_2,
 	221: &zcall_fadvise64_3,
-	223: &zcall_timer_settime_3,
-	224: &zcall_timer_gettime_3,
-	225: &zcall_timer_getoverrun_3,
-	226: &zcall_timer_delete_3,
-	227: &zcall_clock_settime_3,
-	228: &zcall_clock_gettime_3,
-	229: &zcall_clock_getres_3,
-	230: &zcall_clock_nanosleep_3,
-	231: &zcall_exit_group_3,
+	223: &zcall_timer_settime,
+	224: &zcall_timer_gettime,
+	225: &zcall_timer_getoverrun,
+	226: &zcall_timer_delete,
+	227: &zcall_clock_settime,
+	228: &zcall_clock_gettime,
+	229: &zcall_clock_getres,
+	230: &zcall_clock_nanosleep,
+	231: &zcall_exit_group,
 	232: &zcall_epoll_wait_3,
 	233: &zcall_epoll_ctl_3,
-	234: &zcall_tgkill_3,
+	234: &zcall_tgkill,
 	235: &zcall_utimes_3,
-	237: &zcall_mbind_3,
-	238: &zcall_set_mempolicy_3,
-	239: &zcall_get_mempolicy_3,
+	237: &zcall_mbind,
+	238: &zcall_set_mempolicy,
+	239: &zcall_get_mempolicy,
 	240: &zcall_mq_open_3,
 	241: &zcall_mq_unlink_3,
 	242: &zcall_mq_timedsend_3,
@@ -1078,7 +1078,7 @@ var zcallsX32 = [...]*call{
 	253: &zcall_inotify_init_3,
 	254: &zcall_inotify_add_watch_3,
 	255: &zcall_inotify_rm_watch_3,
-	256: &zcall_migrate_pages_3,
+	256: &zcall_migrate_pages,
 	257: &zcall_openat,
 	258: &zcall_mkdirat_3,
 	259: &zcall_mknodat_3,
@@ -1094,7 +1094,7 @@ var zcallsX32 = [...]*call{
 	269: &zcall_faccessat_3,
 	270: &zcall_pselect6_3,
 	271: &zcall_ppoll_3,
-	272: &zcall_unshare_3,
+	272: &zcall_unshare,
 	275: &zcall_splice_3,
 	276: &zcall_tee_3,
 	277: &zcall_sync_file_range_3,
@@ -1116,34 +1116,34 @@ var zcallsX32 = [...]*call{
 	298: &zcall_perf_event_open_3,
 	300: &zcall_fanotify_init_3,
 	301: &zcall_fanotify_mark_3,
-	302: &zcall_prlimit64_3,
+	302: &zcall_prlimit64,
 	303: &zcall_name_to_handle_at_3,
 	304: &zcall_open_by_handle_at_3,
-	305: &zcall_clock_adjtime_3,
+	305: &zcall_clock_adjtime,
 	306: &zcall_syncfs_3,
-	308: &zcall_setns_3,
+	308: &zcall_setns,
 	309: &zcall_getcpu_3,
-	312: &zcall_kcmp_3,
+	312: &zcall_kcmp,
 	313: &zcall_finit_module_3,
 	314: &zcall_sched_setattr_3,
 	315: &zcall_sched_getattr_3,
 	316: &zcall_renameat2_3,
 	317: &zcall_seccomp_3,
-	318: &zcall_getrandom_3,
+	318: &zcall_getrandom,
 	319: &zcall_memfd_create_3,
 	320: &zcall_kexec_file_load_2,
 	321: &zcall_bpf_3,
-	323: &zcall_userfaultfd_3,
-	324: &zcall_membarrier_3,
-	325: &zcall_mlock2_3,
+	323: &zcall_userfaultfd,
+	324: &zcall_membarrier,
+	325: &zcall_mlock2,
 	326: &zcall_copy_file_range_3,
-	329: &zcall_pkey_mprotect_3,
-	330: &zcall_pkey_alloc_3,
-	331: &zcall_pkey_free_3,
+	329: &zcall_pkey_mprotect,
+	330: &zcall_pkey_alloc,
+	331: &zcall_pkey_free,
 	332: &zcall_statx_3,
 	333: &zcall_io_pgetevents_3,
-	334: &zcall_rseq_3,
-	424: &zcall_pidfd_send_signal_3,
+	334: &zcall_rseq,
+	424: &zcall_pidfd_send_signal,
 	425: &zcall_io_uring_setup_3,
 	426: &zcall_io_uring_enter_3,
 	427: &zcall_io_uring_register_3,
@@ -1153,13 +1153,13 @@ var zcallsX32 = [...]*call{
 	431: &zcall_fsconfig_3,
 	432: &zcall_fsmount_3,
 	433: &zcall_fspick_3,
-	434: &zcall_pidfd_open_3,
-	435: &zcall_clone3_3,
+	434: &zcall_pidfd_open,
+	435: &zcall_clone3,
 	436: &zcall_close_range_3,
 	437: &zcall_openat2_3,
-	438: &zcall_pidfd_getfd_3,
+	438: &zcall_pidfd_getfd,
 	439: &zcall_faccessat2_3,
-	440: &zcall_process_madvise_3,
+	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2_3,
 	442: &zcall_mount_setattr_3,
 	443: &zcall_quotactl_fd_3,
@@ -1167,20 +1167,20 @@ var zcallsX32 = [...]*call{
 	445: &zcall_landlock_add_rule_3,
 	446: &zcall_landlock_restrict_self_3,
 	447: &zcall_memfd_secret_3,
-	448: &zcall_process_mrelease_3,
-	449: &zcall_futex_waitv_3,
-	450: &zcall_set_mempolicy_home_node_3,
+	448: &zcall_process_mrelease,
+	449: &zcall_futex_waitv,
+	450: &zcall_set_mempolicy_home_node,
 	451: &zcall_cachestat_3,
 	452: &zcall_fchmodat2_3,
-	454: &zcall_futex_wake_3,
-	455: &zcall_futex_wait_3,
-	456: &zcall_futex_requeue_3,
+	454: &zcall_futex_wake,
+	455: &zcall_futex_wait,
+	456: &zcall_futex_requeue,
 	457: &zcall_statmount_3,
 	458: &zcall_listmount_3,
 	459: &zcall_lsm_get_self_attr_3,
 	460: &zcall_lsm_set_self_attr_3,
 	461: &zcall_lsm_list_modules_3,
-	462: &zcall_mseal_3,
+	462: &zcall_mseal,
 	463: &zcall_setxattrat_3,
 	464: &zcall_getxattrat_3,
 	465: &zcall_listxattrat_3,
@@ -1189,41 +1189,41 @@ var zcallsX32 = [...]*call{
 	468: &zcall_file_getattr_3,
 	469: &zcall_file_setattr_3,
 	470: &zcall_listns_3,
-	471: &zcall_rseq_slice_yield_3,
-	512: &zcall_rt_sigaction_3,
-	513: &zcall_rt_sigreturn_3,
+	471: &zcall_rseq_slice_yield,
+	512: &zcall_rt_sigaction,
+	513: &zcall_rt_sigreturn,
 	514: &zcall_ioctl_3,
 	515: &zcall_readv_3,
 	516: &zcall_writev_3,
 	517: &zcall_recvfrom_3,
 	518: &zcall_sendmsg_3,
 	519: &zcall_recvmsg_3,
-	520: &zcall_execve_3,
+	520: &zcall_execve,
 	521: &zcall_ptrace_3,
-	522: &zcall_rt_sigpending_3,
-	523: &zcall_rt_sigtimedwait_3,
-	524: &zcall_rt_sigqueueinfo_3,
-	525: &zcall_sigaltstack_3,
-	526: &zcall_timer_create_3,
+	522: &zcall_rt_sigpending,
+	523: &zcall_rt_sigtimedwait,
+	524: &zcall_rt_sigqueueinfo,
+	525: &zcall_sigaltstack,
+	526: &zcall_timer_create,
 	527: &zcall_mq_notify_3,
 	528: &zcall_kexec_load_3,
-	529: &zcall_waitid_3,
-	530: &zcall_set_robust_list_3,
-	531: &zcall_get_robust_list_3,
+	529: &zcall_waitid,
+	530: &zcall_set_robust_list,
+	531: &zcall_get_robust_list,
 	532: &zcall_vmsplice_3,
-	533: &zcall_move_pages_3,
+	533: &zcall_move_pages,
 	534: &zcall_preadv_3,
 	535: &zcall_pwritev_3,
-	536: &zcall_rt_tgsigqueueinfo_3,
+	536: &zcall_rt_tgsigqueueinfo,
 	537: &zcall_recvmmsg_3,
 	538: &zcall_sendmmsg_3,
-	539: &zcall_process_vm_readv_3,
-	540: &zcall_process_vm_writev_3,
+	539: &zcall_process_vm_readv,
+	540: &zcall_process_vm_writev,
 	541: &zcall_setsockopt_3,
 	542: &zcall_getsockopt_3,
 	543: &zcall_io_setup_3,
 	544: &zcall_io_submit_3,
-	545: &zcall_execveat_3,
+	545: &zcall_execveat,
 	546: &zcall_preadv2_3,
 	547: &zcall_pwritev2_3,
 }
@@ -1322,29 +1322,29 @@ var zcallsARM64 = [...]*call{
 	90:  &zcall_capget_4,
 	91:  &zcall_capset_4,
 	92:  &zcall_personality_4,
-	93:  &zcall_exit_4,
-	94:  &zcall_exit_group_4,
-	95:  &zcall_waitid_4,
-	96:  &zcall_set_tid_address_4,
-	97:  &zcall_unshare_4,
-	98:  &zcall_futex_4,
-	99:  &zcall_set_robust_list_4,
-	100: &zcall_get_robust_list_4,
-	101: &zcall_nanosleep_4,
-	102: &zcall_getitimer_4,
-	103: &zcall_setitimer_4,
+	93:  &zcall_exit,
+	94:  &zcall_exit_group,
+	95:  &zcall_waitid,
+	96:  &zcall_set_tid_address,
+	97:  &zcall_unshare,
+	98:  &zcall_futex,
+	99:  &zcall_set_robust_list,
+	100: &zcall_get_robust_list,
+	101: &zcall_nanosleep,
+	102: &zcall_getitimer,
+	103: &zcall_setitimer,
 	104: &zcall_kexec_load_4,
 	105: &zcall_init_module_4,
 	106: &zcall_delete_module_4,
-	107: &zcall_timer_create_4,
-	108: &zcall_timer_gettime_4,
-	109: &zcall_timer_getoverrun_4,
-	110: &zcall_timer_settime_4,
-	111: &zcall_timer_delete_4,
-	112: &zcall_clock_settime_4,
-	113: &zcall_clock_gettime_4,
-	114: &zcall_clock_getres_4,
-	115: &zcall_clock_nanosleep_4,
+	107: &zcall_timer_create,
+	108: &zcall_timer_gettime,
+	109: &zcall_timer_getoverrun,
+	110: &zcall_timer_settime,
+	111: &zcall_timer_delete,
+	112: &zcall_clock_settime,
+	113: &zcall_clock_gettime,
+	114: &zcall_clock_getres,
+	115: &zcall_clock_nanosleep,
 	116: &zcall_syslog_4,
 	117: &zcall_ptrace_4,
 	118: &zcall_sched_setparam_4,
@@ -1357,57 +1357,57 @@ var zcallsARM64 = [...]*call{
 	125: &zcall_sched_get_priority_max_4,
 	126: &zcall_sched_get_priority_min_4,
 	127: &zcall_sched_rr_get_interval_4,
-	128: &zcall_restart_syscall_4,
-	129: &zcall_kill_4,
-	130: &zcall_tkill_4,
-	131: &zcall_tgkill_4,
-	132: &zcall_sigaltstack_4,
-	133: &zcall_rt_sigsuspend_4,
-	134: &zcall_rt_sigaction_4,
-	135: &zcall_rt_sigprocmask_4,
-	136: &zcall_rt_sigpending_4,
-	137: &zcall_rt_sigtimedwait_4,
-	138: &zcall_rt_sigqueueinfo_4,
-	139: &zcall_rt_sigreturn_4,
-	140: &zcall_setpriority_4,
-	141: &zcall_getpriority_4,
+	128: &zcall_restart_syscall,
+	129: &zcall_kill,
+	130: &zcall_tkill,
+	131: &zcall_tgkill,
+	132: &zcall_sigaltstack,
+	133: &zcall_rt_sigsuspend,
+	134: &zcall_rt_sigaction,
+	135: &zcall_rt_sigprocmask,
+	136: &zcall_rt_sigpending,
+	137: &zcall_rt_sigtimedwait,
+	138: &zcall_rt_sigqueueinfo,
+	139: &zcall_rt_sigreturn,
+	140: &zcall_setpriority,
+	141: &zcall_getpriority,
 	142: &zcall_reboot_4,
-	143: &zcall_setregid_4,
-	144: &zcall_setgid_4,
-	145: &zcall_setreuid_4,
-	146: &zcall_setuid_4,
-	147: &zcall_setresuid_4,
-	148: &zcall_getresuid_4,
-	149: &zcall_setresgid_4,
-	150: &zcall_getresgid_4,
-	151: &zcall_setfsuid_4,
-	152: &zcall_setfsgid_4,
-	153: &zcall_times_4,
-	154: &zcall_setpgid_4,
-	155: &zcall_getpgid_4,
-	156: &zcall_getsid_4,
-	157: &zcall_setsid_4,
-	158: &zcall_getgroups_4,
-	159: &zcall_setgroups_4,
+	143: &zcall_setregid,
+	144: &zcall_setgid,
+	145: &zcall_setreuid,
+	146: &zcall_setuid,
+	147: &zcall_setresuid,
+	148: &zcall_getresuid,
+	149: &zcall_setresgid,
+	150: &zcall_getresgid,
+	151: &zcall_setfsuid,
+	152: &zcall_setfsgid,
+	153: &zcall_times,
+	154: &zcall_setpgid,
+	155: &zcall_getpgid,
+	156: &zcall_getsid,
+	157: &zcall_setsid,
+	158: &zcall_getgroups,
+	159: &zcall_setgroups,
 	160: &zcall_uname_4,
 	161: &zcall_sethostname_4,
 	162: &zcall_setdomainname_4,
-	163: &zcall_getrlimit_4,
-	164: &zcall_setrlimit_4,
-	165: &zcall_getrusage_4,
+	163: &zcall_getrlimit,
+	164: &zcall_setrlimit,
+	165: &zcall_getrusage,
 	166: &zcall_umask_4,
 	167: &zcall_prctl_4,
 	168: &zcall_getcpu_4,
-	169: &zcall_gettimeofday_4,
-	170: &zcall_settimeofday_4,
-	171: &zcall_adjtimex_4,
-	172: &zcall_getpid_4,
-	173: &zcall_getppid_4,
-	174: &zcall_getuid_4,
-	175: &zcall_geteuid_4,
-	176: &zcall_getgid_4,
-	177: &zcall_getegid_4,
-	178: &zcall_gettid_4,
+	169: &zcall_gettimeofday,
+	170: &zcall_settimeofday,
+	171: &zcall_adjtimex,
+	172: &zcall_getpid,
+	173: &zcall_getppid,
+	174: &zcall_getuid,
+	175: &zcall_geteuid,
+	176: &zcall_getgid,
+	177: &zcall_getegid,
+	178: &zcall_gettid,
 	179: &zcall_sysinfo_4,
 	180: &zcall_mq_open_4,
 	181: &zcall_mq_unlink_4,
@@ -1443,72 +1443,72 @@ var zcallsARM64 = [...]*call{
 	211: &zcall_sendmsg_4,
 	212: &zcall_recvmsg_4,
 	213: &zcall_readahead_4,
-	214: &zcall_brk_4,
-	215: &zcall_munmap_4,
-	216: &zcall_mremap_4,
+	214: &zcall_brk,
+	215: &zcall_munmap,
+	216: &zcall_mremap,
 	217: &zcall_add_key_4,
 	218: &zcall_request_key_4,
 	219: &zcall_keyctl_4,
-	220: &zcall_clone_4,
-	221: &zcall_execve_4,
-	222: &zcall_mmap_4,
+	220: &zcall_clone,
+	221: &zcall_execve,
+	222: &zcall_mmap,
 	223: &zcall_fadvise64_4,
 	224: &zcall_swapon_4,
 	225: &zcall_swapoff_4,
-	226: &zcall_mprotect_4,
-	227: &zcall_msync_4,
-	228: &zcall_mlock_4,
-	229: &zcall_munlock_4,
-	230: &zcall_mlockall_4,
-	231: &zcall_munlockall_4,
-	232: &zcall_mincore_4,
-	233: &zcall_madvise_4,
-	234: &zcall_remap_file_pages_4,
-	235: &zcall_mbind_4,
-	236: &zcall_get_mempolicy_4,
-	237: &zcall_set_mempolicy_4,
-	238: &zcall_migrate_pages_4,
-	239: &zcall_move_pages_4,
-	240: &zcall_rt_tgsigqueueinfo_4,
+	226: &zcall_mprotect,
+	227: &zcall_msync,
+	228: &zcall_mlock,
+	229: &zcall_munlock,
+	230: &zcall_mlockall,
+	231: &zcall_munlockall,
+	232: &zcall_mincore,
+	233: &zcall_madvise,
+	234: &zcall_remap_file_pages,
+	235: &zcall_mbind,
+	236: &zcall_get_mempolicy,
+	237: &zcall_set_mempolicy,
+	238: &zcall_migrate_pages,
+	239: &zcall_move_pages,
+	240: &zcall_rt_tgsigqueueinfo,
 	241: &zcall_perf_event_open_4,
 	242: &zcall_accept4_4,
 	243: &zcall_recvmmsg_4,
-	260: &zcall_wait4_4,
-	261: &zcall_prlimit64_4,
+	260: &zcall_wait4,
+	261: &zcall_prlimit64,
 	262: &zcall_fanotify_init_4,
 	263: &zcall_fanotify_mark_4,
 	264: &zcall_name_to_handle_at_4,
 	265: &zcall_open_by_handle_at_4,
-	266: &zcall_clock_adjtime_4,
+	266: &zcall_clock_adjtime,
 	267: &zcall_syncfs_4,
-	268: &zcall_setns_4,
+	268: &zcall_setns,
 	269: &zcall_sendmmsg_4,
-	270: &zcall_process_vm_readv_4,
-	271: &zcall_process_vm_writev_4,
-	272: &zcall_kcmp_4,
+	270: &zcall_process_vm_readv,
+	271: &zcall_process_vm_writev,
+	272: &zcall_kcmp,
 	273: &zcall_finit_module_4,
 	274: &zcall_sched_setattr_4,
 	275: &zcall_sched_getattr_4,
 	276: &zcall_renameat2_4,
 	277: &zcall_seccomp_4,
-	278: &zcall_getrandom_4,
+	278: &zcall_getrandom,
 	279: &zcall_memfd_create_4,
 	280: &zcall_bpf_4,
-	281: &zcall_execveat_4,
-	282: &zcall_userfaultfd_4,
-	283: &zcall_membarrier_4,
-	284: &zcall_mlock2_4,
+	281: &zcall_execveat,
+	282: &zcall_userfaultfd,
+	283: &zcall_membarrier,
+	284: &zcall_mlock2,
 	285: &zcall_copy_file_range_4,
 	286: &zcall_preadv2_4,
 	287: &zcall_pwritev2_4,
-	288: &zcall_pkey_mprotect_4,
-	289: &zcall_pkey_alloc_4,
-	290: &zcall_pkey_free_4,
+	288: &zcall_pkey_mprotect,
+	289: &zcall_pkey_alloc,
+	290: &zcall_pkey_free,
 	291: &zcall_statx_4,
 	292: &zcall_io_pgetevents_4,
-	293: &zcall_rseq_4,
+	293: &zcall_rseq,
 	294: &zcall_kexec_file_load_3,
-	424: &zcall_pidfd_send_signal_4,
+	424: &zcall_pidfd_send_signal,
 	425: &zcall_io_uring_setup_4,
 	426: &zcall_io_uring_enter_4,
 	427: &zcall_io_uring_register_4,
@@ -1518,13 +1518,13 @@ var zcallsARM64 = [...]*call{
 	431: &zcall_fsconfig_4,
 	432: &zcall_fsmount_4,
 	433: &zcall_fspick_4,
-	434: &zcall_pidfd_open_4,
-	435: &zcall_clone3_4,
+	434: &zcall_pidfd_open,
+	435: &zcall_clone3,
 	436: &zcall_close_range_4,
 	437: &zcall_openat2_4,
-	438: &zcall_pidfd_getfd_4,
+	438: &zcall_pidfd_getfd,
 	439: &zcall_faccessat2_4,
-	440: &zcall_process_madvise_4,
+	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2_4,
 	442: &zcall_mount_setattr_4,
 	443: &zcall_quotactl_fd_4,
@@ -1532,21 +1532,21 @@ var zcallsARM64 = [...]*call{
 	445: &zcall_landlock_add_rule_4,
 	446: &zcall_landlock_restrict_self_4,
 	447: &zcall_memfd_secret_4,
-	448: &zcall_process_mrelease_4,
-	449: &zcall_futex_waitv_4,
-	450: &zcall_set_mempolicy_home_node_4,
+	448: &zcall_process_mrelease,
+	449: &zcall_futex_waitv,
+	450: &zcall_set_mempolicy_home_node,
 	451: &zcall_cachestat_4,
 	452: &zcall_fchmodat2_4,
-	453: &zcall_map_shadow_stack_3,
-	454: &zcall_futex_wake_4,
-	455: &zcall_futex_wait_4,
-	456: &zcall_futex_requeue_4,
+	453: &zcall_map_shadow_stack,
+	454: &zcall_futex_wake,
+	455: &zcall_futex_wait,
+	456: &zcall_futex_requeue,
 	457: &zcall_statmount_4,
 	458: &zcall_listmount_4,
 	459: &zcall_lsm_get_self_attr_4,
 	460: &zcall_lsm_set_self_attr_4,
 	461: &zcall_lsm_list_modules_4,
-	462: &zcall_mseal_4,
+	462: &zcall_mseal,
 	463: &zcall_setxattrat_4,
 	464: &zcall_getxattrat_4,
 	465: &zcall_listxattrat_4,
@@ -1555,45 +1555,374 @@ var zcallsARM64 = [...]*call{
 	468: &zcall_file_getattr_4,
 	469: &zcall_file_setattr_4,
 	470: &zcall_listns_4,
-	471: &zcall_rseq_slice_yield_4,
+	471: &zcall_rseq_slice_yield,
 }
 
 // What descriptions given at run time may refer to.
 var (
 	zsets = [...]named[set]{
 		{"access_mode", &zset_access_mode},
+		{"arch_prctl_codes", &zset_arch_prctl_codes},
 		{"at_flags", &zset_at_flags},
+		{"audit_arch", &zset_audit_arch},
+		{"cap_bits", &zset_cap_bits},
+		{"cap_bits_high", &zset_cap_bits_high},
+		{"cap_version", &zset_cap_version},
+		{"clocks", &zset_clocks},
+		{"clone3_flags", &zset_clone3_flags},
+		{"clone_flags", &zset_clone_flags},
+		{"execveat_flags", &zset_execveat_flags},
+		{"futex_bitset", &zset_futex_bitset},
+		{"futex_ops", &zset_futex_ops},
+		{"futex_waitv_flags", &zset_futex_waitv_flags},
+		{"get_mempolicy_flags", &zset_get_mempolicy_flags},
+		{"grnd_flags", &zset_grnd_flags},
+		{"itimer_which", &zset_itimer_which},
+		{"kcmp_types", &zset_kcmp_types},
+		{"madvise_cmds", &zset_madvise_cmds},
+		{"mbind_flags", &zset_mbind_flags},
+		{"membarrier_cmds", &zset_membarrier_cmds},
+		{"membarrier_flags", &zset_membarrier_flags},
+		{"mlock2_flags", &zset_mlock2_flags},
+		{"mlockall_flags", &zset_mlockall_flags},
+		{"mmap_flags", &zset_mmap_flags},
+		{"mmap_prot", &zset_mmap_prot},
+		{"move_pages_flags", &zset_move_pages_flags},
+		{"mpol_mode", &zset_mpol_mode},
+		{"mpol_modes", &zset_mpol_modes},
+		{"mremap_flags", &zset_mremap_flags},
+		{"msync_flags", &zset_msync_flags},
 		{"open_flags", &zset_open_flags},
+		{"perf_type_ids", &zset_perf_type_ids},
+		{"pidfd_open_flags", &zset_pidfd_open_flags},
+		{"pkey_access", &zset_pkey_access},
+		{"prio_which", &zset_prio_which},
+		{"rlimits", &zset_rlimits},
+		{"rusage_who", &zset_rusage_who},
+		{"sa_flags", &zset_sa_flags},
+		{"sa_handlers", &zset_sa_handlers},
+		{"setns_types", &zset_setns_types},
+		{"shadow_stack_flags", &zset_shadow_stack_flags},
+		{"si_codes", &zset_si_codes},
+		{"si_codes_bus", &zset_si_codes_bus},
+		{"si_codes_chld", &zset_si_codes_chld},
+		{"si_codes_fpe", &zset_si_codes_fpe},
+		{"si_codes_ill", &zset_si_codes_ill},
+		{"si_codes_poll", &zset_si_codes_poll},
+		{"si_codes_segv", &zset_si_codes_segv},
+		{"si_codes_sys", &zset_si_codes_sys},
+		{"si_codes_trap", &zset_si_codes_trap},
+		{"sigev_notify", &zset_sigev_notify},
+		{"sigprocmask_how", &zset_sigprocmask_how},
+		{"ss_flags", &zset_ss_flags},
+		{"timer_flags", &zset_timer_flags},
+		{"timex_modes", &zset_timex_modes},
+		{"timex_state", &zset_timex_state},
+		{"timex_status", &zset_timex_status},
+		{"trap_perf_flags", &zset_trap_perf_flags},
+		{"uffd_flags", &zset_uffd_flags},
+		{"unshare_flags", &zset_unshare_flags},
+		{"wait_options", &zset_wait_options},
+		{"waitid_types", &zset_waitid_types},
 		{"whence", &zset_whence},
 	}
 	zstructs = [...]named[structure]{
+		{"cap_header", &zstruct_cap_header},
+		{"clone_args", &zstruct_clone_args},
+		{"futex_waitv", &zstruct_futex_waitv},
+		{"iovec_addr", &zstruct_iovec_addr},
+		{"iovec_got", &zstruct_iovec_got},
 		{"iovec_in", &zstruct_iovec_in},
 		{"iovec_out", &zstruct_iovec_out},
+		{"itimerspec", &zstruct_itimerspec},
+		{"itimerspec64", &zstruct_itimerspec64},
+		{"itimerval", &zstruct_itimerval},
+		{"kcmp_epoll_slot", &zstruct_kcmp_epoll_slot},
+		{"old_mmap", &zstruct_old_mmap},
+		{"old_sigaction", &zstruct_old_sigaction},
+		{"rlimit", &zstruct_rlimit},
+		{"rlimit64", &zstruct_rlimit64},
+		{"rusage", &zstruct_rusage},
+		{"si_bounds", &zstruct_si_bounds},
+		{"si_child", &zstruct_si_child},
+		{"si_exited", &zstruct_si_exited},
+		{"si_fault", &zstruct_si_fault},
+		{"si_kill", &zstruct_si_kill},
+		{"si_mce", &zstruct_si_mce},
+		{"si_other", &zstruct_si_other},
+		{"si_perf", &zstruct_si_perf},
+		{"si_pkey", &zstruct_si_pkey},
+		{"si_poll", &zstruct_si_poll},
+		{"si_queue", &zstruct_si_queue},
+		{"si_size", &zstruct_si_size},
+		{"si_sys", &zstruct_si_sys},
+		{"si_timer", &zstruct_si_timer},
+		{"si_value", &zstruct_si_value},
+		{"sigaction", &zstruct_sigaction},
+		{"sigaltstack", &zstruct_sigaltstack},
+		{"sigevent", &zstruct_sigevent},
+		{"sigevent_none", &zstruct_sigevent_none},
+		{"sigevent_thread", &zstruct_sigevent_thread},
+		{"sigevent_thread_id", &zstruct_sigevent_thread_id},
+		{"sigframe", &zstruct_sigframe},
+		{"sigframe_i386", &zstruct_sigframe_i386},
+		{"siginfo", &zstruct_siginfo},
+		{"sigval", &zstruct_sigval},
 		{"timespec", &zstruct_timespec},
+		{"timespec64", &zstruct_timespec64},
 		{"timeval", &zstruct_timeval},
+		{"timeval64", &zstruct_timeval64},
+		{"timex", &zstruct_timex},
+		{"timex64", &zstruct_timex64},
+		{"timezone", &zstruct_timezone},
+		{"tms", &zstruct_tms},
+		{"user_desc", &zstruct_user_desc},
 	}
-	zunions = [...]named[union]{}
-	ztypes  = [...]named[typ]{}
+	zunions = [...]named[union]{
+		{"clone_addr", &zunion_clone_addr},
+		{"clone_signal", &zunion_clone_signal},
+		{"futex_utime", &zunion_futex_utime},
+		{"futex_utime64", &zunion_futex_utime64},
+		{"futex_val3", &zunion_futex_val3},
+		{"kcmp_idx", &zunion_kcmp_idx},
+		{"kcmp_idx2", &zunion_kcmp_idx2},
+		{"set_tid_list", &zunion_set_tid_list},
+		{"si_code", &zunion_si_code},
+		{"sigevent_rest", &zunion_sigevent_rest},
+		{"sigevent_signo", &zunion_sigevent_signo},
+		{"siginfo_rest", &zunion_siginfo_rest},
+		{"waitid_id", &zunion_waitid_id},
+	}
+	ztypes = [...]named[typ]{}
 )
 
 var (
-	zt0  = typ{Kind: 5, Width: 4}
-	zt1  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt2  = typ{Kind: 1, Width: 255}
-	zt3  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
-	zt4  = typ{Kind: 23, Dir: 1}
-	zt5  = typ{Kind: 19, Width: 4, Set: &zset_open_flags}
-	zt6  = typ{Kind: 10, Width: 2}
-	zt7  = typ{Kind: 0, Width: 4}
-	zt8  = typ{Kind: 4, Width: 255}
-	zt9  = typ{Kind: 0, Width: 254}
-	zt10 = typ{Kind: 2, Width: 4}
-	zt11 = typ{Kind: 2, Width: 254}
-	zt12 = typ{Kind: 6, Width: 4}
-	zt13 = typ{Kind: 7, Width: 4}
-	zt14 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt15 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
-	zt16 = typ{Kind: 1, Width: 254}
+	zt0   = typ{Kind: 5, Width: 4}
+	zt1   = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt2   = typ{Kind: 1, Width: 255}
+	zt3   = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
+	zt4   = typ{Kind: 23, Dir: 1}
+	zt5   = typ{Kind: 19, Width: 4, Set: &zset_open_flags}
+	zt6   = typ{Kind: 10, Width: 2}
+	zt7   = typ{Kind: 0, Width: 4}
+	zt8   = typ{Kind: 4, Width: 255}
+	zt9   = typ{Kind: 0, Width: 254}
+	zt10  = typ{Kind: 2, Width: 4}
+	zt11  = typ{Kind: 2, Width: 254}
+	zt12  = typ{Kind: 1, Width: 254}
+	zt13  = typ{Kind: 19, Width: 254, Set: &zset_mmap_prot}
+	zt14  = typ{Kind: 19, Width: 254, Set: &zset_mmap_flags}
+	zt15  = typ{Kind: 9, Width: 4}
+	zt16  = typ{Kind: 20, Width: 255, Set: &zset_sa_handlers}
+	zt17  = typ{Kind: 19, Width: 254, Set: &zset_sa_flags}
+	zt18  = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x8}}
+	zt19  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaction}
+	zt20  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaction}
+	zt21  = typ{Kind: 20, Width: 4, Set: &zset_sigprocmask_how}
+	zt22  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
+	zt23  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x3}}
+	zt24  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x128}}
+	zt25  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe}
+	zt26  = typ{Kind: 19, Width: 254, Set: &zset_mremap_flags}
+	zt27  = typ{Kind: 19, Width: 4, Set: &zset_msync_flags}
+	zt28  = typ{Kind: 1, Width: 1}
+	zt29  = typ{Kind: 26, Dir: 2, Elem: &zt28, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x1000}}}
+	zt30  = typ{Kind: 20, Width: 4, Set: &zset_madvise_cmds}
+	zt31  = typ{Kind: 6, Width: 4}
+	zt32  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec}
+	zt33  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec}
+	zt34  = typ{Kind: 20, Width: 4, Set: &zset_itimer_which}
+	zt35  = typ{Kind: 27, Struct: &zstruct_timeval}
+	zt36  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerval}
+	zt37  = typ{Kind: 1, Width: 4}
+	zt38  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerval}
+	zt39  = typ{Kind: 7, Width: 4}
+	zt40  = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
+	zt41  = typ{Kind: 0, Dir: 2, Width: 4}
+	zt42  = typ{Kind: 30, Dir: 1}
+	zt43  = typ{Kind: 31, Dir: 1}
+	zt44  = typ{Kind: 32}
+	zt45  = typ{Kind: 34, Dir: 2, Width: 4}
+	zt46  = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
+	zt47  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
+	zt48  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
+	zt49  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
+	zt50  = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
+	zt51  = typ{Kind: 18, Width: 254}
+	zt52  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
+	zt53  = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
+	zt54  = typ{Kind: 36, Width: 254}
+	zt55  = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
+	zt56  = typ{Kind: 8, Width: 4}
+	zt57  = typ{Kind: 26, Dir: 2, Elem: &zt56, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt58  = typ{Kind: 26, Dir: 1, Elem: &zt56, Len: &expr{Op: 1}}
+	zt59  = typ{Kind: 8, Dir: 2, Width: 4}
+	zt60  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}}
+	zt61  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
+	zt62  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
+	zt63  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
+	zt64  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
+	zt65  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
+	zt66  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
+	zt67  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
+	zt68  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
+	zt69  = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
+	zt70  = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
+	zt71  = typ{Kind: 27, Struct: &zstruct_si_queue}
+	zt72  = typ{Kind: 27, Struct: &zstruct_si_kill}
+	zt73  = typ{Kind: 27, Struct: &zstruct_si_value}
+	zt74  = typ{Kind: 27, Struct: &zstruct_si_timer}
+	zt75  = typ{Kind: 27, Struct: &zstruct_si_poll}
+	zt76  = typ{Kind: 27, Struct: &zstruct_si_exited}
+	zt77  = typ{Kind: 27, Struct: &zstruct_si_child}
+	zt78  = typ{Kind: 27, Struct: &zstruct_si_fault}
+	zt79  = typ{Kind: 2, Width: 2}
+	zt80  = typ{Kind: 27, Struct: &zstruct_si_mce}
+	zt81  = typ{Kind: 2, Width: 255}
+	zt82  = typ{Kind: 27, Struct: &zstruct_si_bounds}
+	zt83  = typ{Kind: 27, Struct: &zstruct_si_pkey}
+	zt84  = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
+	zt85  = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
+	zt86  = typ{Kind: 27, Struct: &zstruct_si_perf}
+	zt87  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
+	zt88  = typ{Kind: 27, Struct: &zstruct_si_size}
+	zt89  = typ{Kind: 0, Width: 4, Format: 6}
+	zt90  = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
+	zt91  = typ{Kind: 27, Struct: &zstruct_si_sys}
+	zt92  = typ{Kind: 27, Struct: &zstruct_si_other}
+	zt93  = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1d}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}}}}}}
+	zt94  = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
+	zt95  = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
+	zt96  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt97  = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
+	zt98  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
+	zt99  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
+	zt100 = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
+	zt101 = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
+	zt102 = typ{Kind: 33, Width: 4}
+	zt103 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
+	zt104 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
+	zt105 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{"ARCH_GET_FS", 0x1003, 0x1003}}}}
+	zt106 = typ{Kind: 4, Dir: 2, Width: 255}
+	zt107 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{"ARCH_GET_GS", 0x1004, 0x1004}}}}
+	zt108 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{"ARCH_GET_CPUID", 0x1011, 0x1011}}}}
+	zt109 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{"ARCH_SET_CPUID", 0x1012, 0x1012}}}}
+	zt110 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
+	zt111 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
+	zt112 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
+	zt113 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
+	zt114 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
+	zt115 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
+	zt116 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
+	zt117 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
+	zt118 = typ{Kind: 13, Dir: 2, Width: 254}
+	zt119 = typ{Kind: 13, Width: 254}
+	zt120 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt121 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt122 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt123 = typ{Kind: 2, Width: 4, Format: 4}
+	zt124 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt125 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt126 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt127 = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt128 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt129 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt130 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt131 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt132 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt133 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt134 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt135 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt136 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt137 = typ{Kind: 27, Struct: &zstruct_timespec}
+	zt138 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt139 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt140 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt141 = typ{Kind: 33, Width: 254}
+	zt142 = typ{Kind: 26, Dir: 1, Elem: &zt141, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt143 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt144 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt145 = typ{Kind: 26, Dir: 1, Elem: &zt141, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt146 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt147 = typ{Kind: 26, Dir: 2, Elem: &zt141, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt148 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt149 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt150 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt151 = typ{Kind: 26, Dir: 1, Elem: &zt141, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt152 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt153 = typ{Kind: 1, Dir: 2, Width: 255}
+	zt154 = typ{Kind: 26, Dir: 1, Elem: &zt8, Len: &expr{Op: 1, Num: 0x1}}
+	zt155 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt156 = typ{Kind: 35, Width: 4}
+	zt157 = typ{Kind: 26, Dir: 2, Elem: &zt156, Len: &expr{Op: 1, Num: 0x1}}
+	zt158 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt159 = typ{Kind: 18, Width: 8}
+	zt160 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt161 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt162 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt163 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt164 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt165 = typ{Kind: 26, Dir: 2, Elem: &zt164, Len: &expr{Op: 1, Num: 0x2}}
+	zt166 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt167 = typ{Kind: 26, Dir: 1, Elem: &zt166, Len: &expr{Op: 1, Num: 0x4}}
+	zt168 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt169 = typ{Kind: 27, Struct: &zstruct_iovec_in}
+	zt170 = typ{Kind: 26, Dir: 1, Elem: &zt169, Len: &expr{Op: 1, Num: 0x2}}
+	zt171 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt172 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt173 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt174 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt175 = typ{Kind: 38, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt176 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt177 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt178 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt179 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt180 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt181 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{"MEMBARRIER_CMD_QUERY", 0x0, 0x0}}}}
+	zt182 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt183 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt184 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt185 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
+	zt186 = typ{Kind: 2, Width: 8}
+	zt187 = typ{Kind: 1, Width: 8}
+	zt188 = typ{Kind: 9, Width: 8}
+	zt189 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt190 = typ{Kind: 4, Width: 8}
+	zt191 = typ{Kind: 28, Union: &zunion_clone_addr, Sel: &expr{Op: 14, L: &expr{Op: 2, Num: 0x5}, R: &expr{Op: 0}}}
+	zt192 = typ{Kind: 28, Union: &zunion_set_tid_list, Sel: &expr{Op: 6, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}, R: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0, Num: 0x21}}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}}}}
+	zt193 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x1}}
+	zt194 = typ{Kind: 26, Dir: 1, Elem: &zt166, Len: &expr{Op: 1, Num: 0x2}}
+	zt195 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt196 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt197 = typ{Kind: 26, Dir: 1, Elem: &zt196, Len: &expr{Op: 1, Num: 0x1}}
+	zt198 = typ{Kind: 0, Width: 8}
+	zt199 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt200 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt201 = typ{Kind: 26, Dir: 1, Elem: &zt196, Len: &expr{Op: 0, Num: 0x2}}
+	zt202 = typ{Kind: 8, Width: 2}
+	zt203 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt204 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt205 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt206 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt207 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt208 = typ{Kind: 26, Dir: 2, Elem: &zt202, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt209 = typ{Kind: 26, Dir: 1, Elem: &zt202, Len: &expr{Op: 1}}
+	zt210 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt211 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt212 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt213 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt214 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt215 = typ{Kind: 2, Width: 254, Format: 3}
+	zt216 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt217 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x4}}
+	zt218 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt219 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt220 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt221 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt222 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt223 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt224 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
+	zt225 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -1691,45 +2020,179 @@ var zcall_lseek = call{Name: "lseek", Args: []field{
 	{Name: "whence", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
+var zset_mmap_prot = set{Name: "mmap_prot", Unknown: "PROT_???", Vals: []val{
+	{"PROT_NONE", 0x0, 0x0},
+	{"PROT_READ", 0x1, 0x1},
+	{"PROT_WRITE", 0x2, 0x2},
+	{"PROT_EXEC", 0x4, 0x4},
+	{"PROT_SEM", 0x8, 0x8},
+	{"PROT_GROWSDOWN", 0x1000000, 0x1000000},
+	{"PROT_GROWSUP", 0x2000000, 0x2000000},
+}}
+
+var zset_mmap_flags = set{Name: "mmap_flags", Unknown: "MAP_???", Vals: []val{
+	{"MAP_SHARED", 0x1, 0xf},
+	{"MAP_PRIVATE", 0x2, 0xf},
+	{"MAP_SHARED_VALIDATE", 0x3, 0xf},
+	{"MAP_FILE", 0x0, 0xf},
+	{"MAP_FIXED", 0x10, 0x10},
+	{"MAP_ANONYMOUS", 0x20, 0x20},
+	{"MAP_32BIT", 0x40, 0x40},
+	{"MAP_NORESERVE", 0x4000, 0x4000},
+	{"MAP_POPULATE", 0x8000, 0x8000},
+	{"MAP_NONBLOCK", 0x10000, 0x10000},
+	{"MAP_GROWSDOWN", 0x100, 0x100},
+	{"MAP_DENYWRITE", 0x800, 0x800},
+	{"MAP_EXECUTABLE", 0x1000, 0x1000},
+	{"MAP_LOCKED", 0x2000, 0x2000},
+	{"MAP_STACK", 0x20000, 0x20000},
+	{"MAP_HUGETLB", 0x40000, 0x40000},
+	{"MAP_SYNC", 0x80000, 0x80000},
+	{"MAP_FIXED_NOREPLACE", 0x100000, 0x100000},
+	{"1<<MAP_HUGE_SHIFT", 0x4000000, 0xfc000000},
+	{"2<<MAP_HUGE_SHIFT", 0x8000000, 0xfc000000},
+	{"3<<MAP_HUGE_SHIFT", 0xc000000, 0xfc000000},
+	{"4<<MAP_HUGE_SHIFT", 0x10000000, 0xfc000000},
+	{"5<<MAP_HUGE_SHIFT", 0x14000000, 0xfc000000},
+	{"6<<MAP_HUGE_SHIFT", 0x18000000, 0xfc000000},
+	{"7<<MAP_HUGE_SHIFT", 0x1c000000, 0xfc000000},
+	{"8<<MAP_HUGE_SHIFT", 0x20000000, 0xfc000000},
+	{"9<<MAP_HUGE_SHIFT", 0x24000000, 0xfc000000},
+	{"10<<MAP_HUGE_SHIFT", 0x28000000, 0xfc000000},
+	{"11<<MAP_HUGE_SHIFT", 0x2c000000, 0xfc000000},
+	{"12<<MAP_HUGE_SHIFT", 0x30000000, 0xfc000000},
+	{"13<<MAP_HUGE_SHIFT", 0x34000000, 0xfc000000},
+	{"14<<MAP_HUGE_SHIFT", 0x38000000, 0xfc000000},
+	{"15<<MAP_HUGE_SHIFT", 0x3c000000, 0xfc000000},
+	{"16<<MAP_HUGE_SHIFT", 0x40000000, 0xfc000000},
+	{"17<<MAP_HUGE_SHIFT", 0x44000000, 0xfc000000},
+	{"18<<MAP_HUGE_SHIFT", 0x48000000, 0xfc000000},
+	{"19<<MAP_HUGE_SHIFT", 0x4c000000, 0xfc000000},
+	{"20<<MAP_HUGE_SHIFT", 0x50000000, 0xfc000000},
+	{"21<<MAP_HUGE_SHIFT", 0x54000000, 0xfc000000},
+	{"22<<MAP_HUGE_SHIFT", 0x58000000, 0xfc000000},
+	{"23<<MAP_HUGE_SHIFT", 0x5c000000, 0xfc000000},
+	{"24<<MAP_HUGE_SHIFT", 0x60000000, 0xfc000000},
+	{"25<<MAP_HUGE_SHIFT", 0x64000000, 0xfc000000},
+	{"26<<MAP_HUGE_SHIFT", 0x68000000, 0xfc000000},
+	{"27<<MAP_HUGE_SHIFT", 0x6c000000, 0xfc000000},
+	{"28<<MAP_HUGE_SHIFT", 0x70000000, 0xfc000000},
+	{"29<<MAP_HUGE_SHIFT", 0x74000000, 0xfc000000},
+	{"30<<MAP_HUGE_SHIFT", 0x78000000, 0xfc000000},
+	{"31<<MAP_HUGE_SHIFT", 0x7c000000, 0xfc000000},
+	{"32<<MAP_HUGE_SHIFT", 0x80000000, 0xfc000000},
+	{"33<<MAP_HUGE_SHIFT", 0x84000000, 0xfc000000},
+	{"34<<MAP_HUGE_SHIFT", 0x88000000, 0xfc000000},
+	{"35<<MAP_HUGE_SHIFT", 0x8c000000, 0xfc000000},
+	{"36<<MAP_HUGE_SHIFT", 0x90000000, 0xfc000000},
+	{"37<<MAP_HUGE_SHIFT", 0x94000000, 0xfc000000},
+	{"38<<MAP_HUGE_SHIFT", 0x98000000, 0xfc000000},
+	{"39<<MAP_HUGE_SHIFT", 0x9c000000, 0xfc000000},
+	{"40<<MAP_HUGE_SHIFT", 0xa0000000, 0xfc000000},
+	{"41<<MAP_HUGE_SHIFT", 0xa4000000, 0xfc000000},
+	{"42<<MAP_HUGE_SHIFT", 0xa8000000, 0xfc000000},
+	{"43<<MAP_HUGE_SHIFT", 0xac000000, 0xfc000000},
+	{"44<<MAP_HUGE_SHIFT", 0xb0000000, 0xfc000000},
+	{"45<<MAP_HUGE_SHIFT", 0xb4000000, 0xfc000000},
+	{"46<<MAP_HUGE_SHIFT", 0xb8000000, 0xfc000000},
+	{"47<<MAP_HUGE_SHIFT", 0xbc000000, 0xfc000000},
+	{"48<<MAP_HUGE_SHIFT", 0xc0000000, 0xfc000000},
+	{"49<<MAP_HUGE_SHIFT", 0xc4000000, 0xfc000000},
+	{"50<<MAP_HUGE_SHIFT", 0xc8000000, 0xfc000000},
+	{"51<<MAP_HUGE_SHIFT", 0xcc000000, 0xfc000000},
+	{"52<<MAP_HUGE_SHIFT", 0xd0000000, 0xfc000000},
+	{"53<<MAP_HUGE_SHIFT", 0xd4000000, 0xfc000000},
+	{"54<<MAP_HUGE_SHIFT", 0xd8000000, 0xfc000000},
+	{"55<<MAP_HUGE_SHIFT", 0xdc000000, 0xfc000000},
+	{"56<<MAP_HUGE_SHIFT", 0xe0000000, 0xfc000000},
+	{"57<<MAP_HUGE_SHIFT", 0xe4000000, 0xfc000000},
+	{"58<<MAP_HUGE_SHIFT", 0xe8000000, 0xfc000000},
+	{"59<<MAP_HUGE_SHIFT", 0xec000000, 0xfc000000},
+	{"60<<MAP_HUGE_SHIFT", 0xf0000000, 0xfc000000},
+	{"61<<MAP_HUGE_SHIFT", 0xf4000000, 0xfc000000},
+	{"62<<MAP_HUGE_SHIFT", 0xf8000000, 0xfc000000},
+	{"63<<MAP_HUGE_SHIFT", 0xfc000000, 0xfc000000},
+}}
+
 var zcall_mmap = call{Name: "mmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "fd", Type: &zt11, Reg: 4, Reg32: 4},
+	{Name: "addr", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt13, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt14, Reg: 3, Reg32: 3},
+	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
 	{Name: "off", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x6, Defer: 6, Derived: true}
+}, Ret: &zt8, Class: 0x6, Defer: 6}
 
 var zcall_mprotect = call{Name: "mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
+	{Name: "prot", Type: &zt13, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_munmap = call{Name: "munmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "addr", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
+}, Ret: &zt7, Class: 0x4, Defer: 2}
 
 var zcall_brk = call{Name: "brk", Args: []field{
-	{Name: "brk", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
+	{Name: "brk", Type: &zt8, Reg: 0, Reg32: 0},
+}, Ret: &zt8, Class: 0x4, Defer: 1}
+
+var zset_sa_handlers = set{Name: "sa_handlers", Vals: []val{
+	{"SIG_ERR", 0xffffffffffffffff, 0xffffffffffffffff},
+	{"SIG_DFL", 0x0, 0x0},
+	{"SIG_IGN", 0x1, 0x1},
+}}
+
+var zset_sa_flags = set{Name: "sa_flags", Unknown: "SA_???", Vals: []val{
+	{"SA_RESTORER", 0x4000000, 0x4000000},
+	{"SA_ONSTACK", 0x8000000, 0x8000000},
+	{"SA_RESTART", 0x10000000, 0x10000000},
+	{"SA_INTERRUPT", 0x20000000, 0x20000000},
+	{"SA_NODEFER", 0x40000000, 0x40000000},
+	{"SA_RESETHAND", 0x80000000, 0x80000000},
+	{"SA_SIGINFO", 0x4, 0x4},
+	{"SA_NOCLDSTOP", 0x1, 0x1},
+	{"SA_NOCLDWAIT", 0x2, 0x2},
+	{"SA_EXPOSE_TAGBITS", 0x800, 0x800},
+	{"SA_UNSUPPORTED", 0x400, 0x400},
+}}
+
+var zstruct_sigaction = structure{Name: "sigaction", Size: [3]uint16{32, 20, 32}, Show: []uint8{0, 3, 1, 2}, Fields: []field{
+	{Name: "sa_handler", Type: &zt16, Off: [3]uint16{0, 0, 0}},
+	{Name: "sa_flags", Type: &zt17, Off: [3]uint16{8, 4, 8}},
+	{Name: "sa_restorer", Type: &zt8, Off: [3]uint16{16, 8, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x4000000}}},
+	{Name: "sa_mask", Type: &zt18, Off: [3]uint16{24, 12, 20}},
+}}
 
 var zcall_rt_sigaction = call{Name: "rt_sigaction", Args: []field{
-	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "sig", Type: &zt15, Reg: 0, Reg32: 0},
+	{Name: "act", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x10, Defer: 2}
+
+var zset_sigprocmask_how = set{Name: "sigprocmask_how", Unknown: "SIG_???", Vals: []val{
+	{"SIG_BLOCK", 0x0, 0x0},
+	{"SIG_UNBLOCK", 0x1, 0x1},
+	{"SIG_SETMASK", 0x2, 0x2},
+}}
 
 var zcall_rt_sigprocmask = call{Name: "rt_sigprocmask", Args: []field{
-	{Name: "how", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "how", Type: &zt21, Reg: 0, Reg32: 0},
+	{Name: "nset", Type: &zt22, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x10, Defer: 2}
 
-var zcall_rt_sigreturn = call{Name: "rt_sigreturn", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
+var zstruct_sigframe = structure{Name: "sigframe", Size: [3]uint16{304, 304, 304}, Fields: []field{
+	{Name: "uc", Type: &zt24, Off: [3]uint16{0, 0, 0}},
+	{Name: "mask", Type: &zt18, Off: [3]uint16{296, 296, 296}},
+}}
+
+var zcall_rt_sigreturn = call{Name: "rt_sigreturn", Args: []field{
+	{Name: "frame", Type: &zt25, Reg: 6, Reg32: 6},
+}, Ret: &zt9, Class: 0x10, Defer: 1}
 
 var zcall_ioctl = call{Name: "ioctl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -1782,31 +2245,73 @@ var zcall_select = call{Name: "select", Args: []field{
 
 var zcall_sched_yield = call{Name: "sched_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
+var zset_mremap_flags = set{Name: "mremap_flags", Unknown: "MREMAP_???", Vals: []val{
+	{"MREMAP_MAYMOVE", 0x1, 0x1},
+	{"MREMAP_FIXED", 0x2, 0x2},
+	{"MREMAP_DONTUNMAP", 0x4, 0x4},
+}}
+
 var zcall_mremap = call{Name: "mremap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "old_len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "new_len", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "new_addr", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
+	{Name: "addr", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "old_len", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "new_len", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "new_addr", Type: &zt8, Reg: 4, Reg32: 4, Cond: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3}}, R: &expr{Op: 0, Num: 0x3}}},
+}, Ret: &zt8, Class: 0x4, Defer: 5}
+
+var zset_msync_flags = set{Name: "msync_flags", Unknown: "MS_???", Vals: []val{
+	{"MS_SYNC", 0x4, 0x4},
+	{"MS_ASYNC", 0x1, 0x1},
+	{"MS_INVALIDATE", 0x2, 0x2},
+}}
 
 var zcall_msync = call{Name: "msync", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt27, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_mincore = call{Name: "mincore", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "vec", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
+	{Name: "vec", Type: &zt29, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x4, Defer: 2}
+
+var zset_madvise_cmds = set{Name: "madvise_cmds", Unknown: "MADV_???", Vals: []val{
+	{"MADV_NORMAL", 0x0, 0x0},
+	{"MADV_RANDOM", 0x1, 0x1},
+	{"MADV_SEQUENTIAL", 0x2, 0x2},
+	{"MADV_WILLNEED", 0x3, 0x3},
+	{"MADV_DONTNEED", 0x4, 0x4},
+	{"MADV_FREE", 0x8, 0x8},
+	{"MADV_REMOVE", 0x9, 0x9},
+	{"MADV_DONTFORK", 0xa, 0xa},
+	{"MADV_DOFORK", 0xb, 0xb},
+	{"MADV_MERGEABLE", 0xc, 0xc},
+	{"MADV_UNMERGEABLE", 0xd, 0xd},
+	{"MADV_HUGEPAGE", 0xe, 0xe},
+	{"MADV_NOHUGEPAGE", 0xf, 0xf},
+	{"MADV_DONTDUMP", 0x10, 0x10},
+	{"MADV_DODUMP", 0x11, 0x11},
+	{"MADV_WIPEONFORK", 0x12, 0x12},
+	{"MADV_KEEPONFORK", 0x13, 0x13},
+	{"MADV_COLD", 0x14, 0x14},
+	{"MADV_PAGEOUT", 0x15, 0x15},
+	{"MADV_POPULATE_READ", 0x16, 0x16},
+	{"MADV_POPULATE_WRITE", 0x17, 0x17},
+	{"MADV_DONTNEED_LOCKED", 0x18, 0x18},
+	{"MADV_COLLAPSE", 0x19, 0x19},
+	{"MADV_HWPOISON", 0x64, 0x64},
+	{"MADV_SOFT_OFFLINE", 0x65, 0x65},
+	{"MADV_GUARD_INSTALL", 0x66, 0x66},
+	{"MADV_GUARD_REMOVE", 0x67, 0x67},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26}}
 
 var zcall_madvise = call{Name: "madvise", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len_in", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "behavior", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
+	{Name: "behavior", Type: &zt30, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_shmget = call{Name: "shmget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
@@ -1831,33 +2336,54 @@ var zcall_dup = call{Name: "dup", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_dup2 = call{Name: "dup2", Args: []field{
-	{Name: "oldfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "oldfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_pause = call{Name: "pause", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
+var zcall_pause = call{Name: "pause", Args: []field{}, Ret: &zt7, Class: 0x10, Defer: 0}
+
+var zstruct_timespec = structure{Name: "timespec", Size: [3]uint16{16, 8, 16}, Fields: []field{
+	{Name: "tv_sec", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_nsec", Type: &zt12, Off: [3]uint16{8, 4, 8}},
+}}
 
 var zcall_nanosleep = call{Name: "nanosleep", Args: []field{
-	{Name: "rqtp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rmtp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "rqtp", Type: &zt32, Reg: 0, Reg32: 0},
+	{Name: "rmtp", Type: &zt33, Reg: 1, Reg32: 1, When: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zset_itimer_which = set{Name: "itimer_which", Unknown: "ITIMER_???", Vals: []val{
+	{"ITIMER_REAL", 0x0, 0x0},
+	{"ITIMER_VIRTUAL", 0x1, 0x1},
+	{"ITIMER_PROF", 0x2, 0x2},
+}}
+
+var zstruct_timeval = structure{Name: "timeval", Size: [3]uint16{16, 8, 16}, Fields: []field{
+	{Name: "tv_sec", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_usec", Type: &zt12, Off: [3]uint16{8, 4, 8}},
+}}
+
+var zstruct_itimerval = structure{Name: "itimerval", Size: [3]uint16{32, 16, 32}, Fields: []field{
+	{Name: "it_interval", Type: &zt35, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt35, Off: [3]uint16{16, 8, 16}},
+}}
 
 var zcall_getitimer = call{Name: "getitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "which", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt36, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_alarm = call{Name: "alarm", Args: []field{
-	{Name: "seconds", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "seconds", Type: &zt37, Reg: 0, Reg32: 0},
+}, Ret: &zt37, Class: 0x0, Defer: 1}
 
 var zcall_setitimer = call{Name: "setitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ovalue", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "which", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt38, Reg: 1, Reg32: 1},
+	{Name: "ovalue", Type: &zt36, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
-var zcall_getpid = call{Name: "getpid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
+var zcall_getpid = call{Name: "getpid", Args: []field{}, Ret: &zt39, Class: 0x10000, Defer: 0}
 
 var zcall_sendfile = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -1965,39 +2491,95 @@ var zcall_getsockopt = call{Name: "getsockopt", Args: []field{
 	{Name: "optlen", Type: &zt8, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
 
+var zset_clone_flags = set{Name: "clone_flags", Unknown: "CLONE_???", Vals: []val{
+	{"CLONE_VM", 0x100, 0x100},
+	{"CLONE_FS", 0x200, 0x200},
+	{"CLONE_FILES", 0x400, 0x400},
+	{"CLONE_SIGHAND", 0x800, 0x800},
+	{"CLONE_PIDFD", 0x1000, 0x1000},
+	{"CLONE_PTRACE", 0x2000, 0x2000},
+	{"CLONE_VFORK", 0x4000, 0x4000},
+	{"CLONE_PARENT", 0x8000, 0x8000},
+	{"CLONE_THREAD", 0x10000, 0x10000},
+	{"CLONE_NEWNS", 0x20000, 0x20000},
+	{"CLONE_SYSVSEM", 0x40000, 0x40000},
+	{"CLONE_SETTLS", 0x80000, 0x80000},
+	{"CLONE_PARENT_SETTID", 0x100000, 0x100000},
+	{"CLONE_CHILD_CLEARTID", 0x200000, 0x200000},
+	{"CLONE_UNTRACED", 0x800000, 0x800000},
+	{"CLONE_CHILD_SETTID", 0x1000000, 0x1000000},
+	{"CLONE_NEWCGROUP", 0x2000000, 0x2000000},
+	{"CLONE_NEWUTS", 0x4000000, 0x4000000},
+	{"CLONE_NEWIPC", 0x8000000, 0x8000000},
+	{"CLONE_NEWUSER", 0x10000000, 0x10000000},
+	{"CLONE_NEWPID", 0x20000000, 0x20000000},
+	{"CLONE_NEWNET", 0x40000000, 0x40000000},
+	{"CLONE_IO", 0x80000000, 0x80000000},
+}}
+
 var zcall_clone = call{Name: "clone", Args: []field{
-	{Name: "clone_flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "newsp", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "parent_tidptr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "child_tidptr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tls", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
+	{Name: "child_stack", Type: &zt8, Attr: 32, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt40, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "parent_tid", Type: &zt41, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
+	{Name: "tls", Type: &zt8, Attr: 32, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "child_tidptr", Type: &zt8, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
+}, Ret: &zt39, Class: 0x8, Defer: 2}
 
-var zcall_fork = call{Name: "fork", Args: []field{}, Ret: &zt9, Class: 0x8, Defer: 0, Derived: true}
+var zcall_fork = call{Name: "fork", Args: []field{}, Ret: &zt39, Class: 0x8, Defer: 0}
 
-var zcall_vfork = call{Name: "vfork", Args: []field{}, Ret: &zt9, Class: 0x8, Defer: 0, Derived: true}
+var zcall_vfork = call{Name: "vfork", Args: []field{}, Ret: &zt39, Class: 0x8, Defer: 0}
 
 var zcall_execve = call{Name: "execve", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x9, Defer: 3, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "argv", Type: &zt42, Reg: 1, Reg32: 1},
+	{Name: "envp", Type: &zt43, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x9, Defer: 3}
 
 var zcall_exit = call{Name: "exit", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
+}, Ret: &zt44, Class: 0x8, Defer: 1}
+
+var zset_wait_options = set{Name: "wait_options", Unknown: "W???", Vals: []val{
+	{"WNOHANG", 0x1, 0x1},
+	{"WEXITED", 0x4, 0x4},
+	{"WSTOPPED", 0x2, 0x2},
+	{"WCONTINUED", 0x8, 0x8},
+	{"WNOWAIT", 0x1000000, 0x1000000},
+	{"__WCLONE", 0x80000000, 0x80000000},
+	{"__WALL", 0x40000000, 0x40000000},
+	{"__WNOTHREAD", 0x20000000, 0x20000000},
+}}
+
+var zstruct_rusage = structure{Name: "rusage", Size: [3]uint16{144, 72, 144}, Fields: []field{
+	{Name: "ru_utime", Type: &zt35, Off: [3]uint16{0, 0, 0}},
+	{Name: "ru_stime", Type: &zt35, Off: [3]uint16{16, 8, 16}},
+	{Name: "ru_maxrss", Type: &zt12, Attr: 1, Off: [3]uint16{32, 16, 32}},
+	{Name: "ru_ixrss", Type: &zt12, Attr: 1, Off: [3]uint16{40, 20, 40}},
+	{Name: "ru_idrss", Type: &zt12, Attr: 1, Off: [3]uint16{48, 24, 48}},
+	{Name: "ru_isrss", Type: &zt12, Attr: 1, Off: [3]uint16{56, 28, 56}},
+	{Name: "ru_minflt", Type: &zt12, Attr: 1, Off: [3]uint16{64, 32, 64}},
+	{Name: "ru_majflt", Type: &zt12, Attr: 1, Off: [3]uint16{72, 36, 72}},
+	{Name: "ru_nswap", Type: &zt12, Attr: 1, Off: [3]uint16{80, 40, 80}},
+	{Name: "ru_inblock", Type: &zt12, Attr: 1, Off: [3]uint16{88, 44, 88}},
+	{Name: "ru_oublock", Type: &zt12, Attr: 1, Off: [3]uint16{96, 48, 96}},
+	{Name: "ru_msgsnd", Type: &zt12, Attr: 1, Off: [3]uint16{104, 52, 104}},
+	{Name: "ru_msgrcv", Type: &zt12, Attr: 1, Off: [3]uint16{112, 56, 112}},
+	{Name: "ru_nsignals", Type: &zt12, Attr: 1, Off: [3]uint16{120, 60, 120}},
+	{Name: "ru_nvcsw", Type: &zt12, Attr: 1, Off: [3]uint16{128, 64, 128}},
+	{Name: "ru_nivcsw", Type: &zt12, Attr: 1, Off: [3]uint16{136, 68, 136}},
+}}
 
 var zcall_wait4 = call{Name: "wait4", Args: []field{
-	{Name: "upid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x8, Defer: 4, Derived: true}
+	{Name: "upid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "stat_addr", Type: &zt45, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt46, Reg: 2, Reg32: 2},
+	{Name: "ru", Type: &zt47, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
+}, Ret: &zt39, Class: 0x8, Defer: 1}
 
 var zcall_kill = call{Name: "kill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt15, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_uname = call{Name: "uname", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -2171,28 +2753,71 @@ var zcall_umask = call{Name: "umask", Args: []field{
 	{Name: "mask", Type: &zt7, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
+var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "tz_minuteswest", Type: &zt7, Off: [3]uint16{0, 0, 0}},
+	{Name: "tz_dsttime", Type: &zt7, Off: [3]uint16{4, 4, 4}},
+}}
+
 var zcall_gettimeofday = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
+	{Name: "tv", Type: &zt48, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt49, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x100, Defer: 0}
+
+var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
+	{"RLIMIT_CPU", 0x0, 0x0},
+	{"RLIMIT_FSIZE", 0x1, 0x1},
+	{"RLIMIT_DATA", 0x2, 0x2},
+	{"RLIMIT_STACK", 0x3, 0x3},
+	{"RLIMIT_CORE", 0x4, 0x4},
+	{"RLIMIT_RSS", 0x5, 0x5},
+	{"RLIMIT_NPROC", 0x6, 0x6},
+	{"RLIMIT_NOFILE", 0x7, 0x7},
+	{"RLIMIT_MEMLOCK", 0x8, 0x8},
+	{"RLIMIT_AS", 0x9, 0x9},
+	{"RLIMIT_LOCKS", 0xa, 0xa},
+	{"RLIMIT_SIGPENDING", 0xb, 0xb},
+	{"RLIMIT_MSGQUEUE", 0xc, 0xc},
+	{"RLIMIT_NICE", 0xd, 0xd},
+	{"RLIMIT_RTPRIO", 0xe, 0xe},
+	{"RLIMIT_RTTIME", 0xf, 0xf},
+}}
+
+var zstruct_rlimit = structure{Name: "rlimit", Size: [3]uint16{16, 8, 16}, Fields: []field{
+	{Name: "rlim_cur", Type: &zt51, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt51, Off: [3]uint16{8, 4, 8}},
+}}
 
 var zcall_getrlimit = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "resource", Type: &zt50, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt52, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val{
+	{"RUSAGE_SELF", 0x0, 0x0},
+	{"RUSAGE_CHILDREN", 0xffffffff, 0xffffffff},
+	{"RUSAGE_BOTH", 0xfffffffe, 0xfffffffe},
+	{"RUSAGE_THREAD", 0x1, 0x1},
+}}
 
 var zcall_getrusage = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "who", Type: &zt53, Reg: 0, Reg32: 0},
+	{Name: "ru", Type: &zt47, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
 	{Name: "info", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
+var zstruct_tms = structure{Name: "tms", Size: [3]uint16{32, 16, 32}, Fields: []field{
+	{Name: "tms_utime", Type: &zt54, Off: [3]uint16{0, 0, 0}},
+	{Name: "tms_stime", Type: &zt54, Off: [3]uint16{8, 4, 8}},
+	{Name: "tms_cutime", Type: &zt54, Off: [3]uint16{16, 8, 16}},
+	{Name: "tms_cstime", Type: &zt54, Off: [3]uint16{24, 12, 24}},
+}}
+
 var zcall_times = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "tbuf", Type: &zt55, Reg: 0, Reg32: 0},
+}, Ret: &zt12, Class: 0x0, Defer: 0}
 
 var zcall_ptrace = call{Name: "ptrace", Args: []field{
 	{Name: "request", Type: &zt11, Reg: 0, Reg32: 0},
@@ -2201,7 +2826,7 @@ var zcall_ptrace = call{Name: "ptrace", Args: []field{
 	{Name: "data", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
-var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
 
 var zcall_syslog = call{Name: "syslog", Args: []field{
 	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
@@ -2209,90 +2834,90 @@ var zcall_syslog = call{Name: "syslog", Args: []field{
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
 
 var zcall_setuid = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
+	{Name: "uid", Type: &zt56, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgid = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
+	{Name: "gid", Type: &zt56, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
 
-var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
 
-var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
 
 var zcall_setpgid = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt13, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "pgid", Type: &zt39, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
-var zcall_getppid = call{Name: "getppid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
+var zcall_getppid = call{Name: "getppid", Args: []field{}, Ret: &zt39, Class: 0x10000, Defer: 0}
 
-var zcall_getpgrp = call{Name: "getpgrp", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
+var zcall_getpgrp = call{Name: "getpgrp", Args: []field{}, Ret: &zt39, Class: 0x10000, Defer: 0}
 
-var zcall_setsid = call{Name: "setsid", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_setsid = call{Name: "setsid", Args: []field{}, Ret: &zt39, Class: 0x0, Defer: 0}
 
 var zcall_setreuid = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "ruid", Type: &zt56, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt56, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "rgid", Type: &zt56, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt56, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_getgroups = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "grouplist", Type: &zt57, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "grouplist", Type: &zt58, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setresuid = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "ruid", Type: &zt56, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt56, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt56, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "ruidp", Type: &zt59, Reg: 0, Reg32: 0},
+	{Name: "euidp", Type: &zt59, Reg: 1, Reg32: 1},
+	{Name: "suidp", Type: &zt59, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "rgid", Type: &zt56, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt56, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt56, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "rgidp", Type: &zt59, Reg: 0, Reg32: 0},
+	{Name: "egidp", Type: &zt59, Reg: 1, Reg32: 1},
+	{Name: "sgidp", Type: &zt59, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_getpgid = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+}, Ret: &zt39, Class: 0x0, Defer: 1}
 
 var zcall_setfsuid = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
+	{Name: "uid", Type: &zt56, Reg: 0, Reg32: 0},
+}, Ret: &zt56, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
+	{Name: "gid", Type: &zt56, Reg: 0, Reg32: 0},
+}, Ret: &zt56, Class: 0x80, Defer: 1}
 
 var zcall_getsid = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+}, Ret: &zt39, Class: 0x0, Defer: 1}
 
 var zcall_capget = call{Name: "capget", Args: []field{
 	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
@@ -2305,32 +2930,410 @@ var zcall_capset = call{Name: "capset", Args: []field{
 }, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_rt_sigpending = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt60, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
+}, Ret: &zt7, Class: 0x10, Defer: 0}
+
+var zset_si_codes_ill = set{Name: "si_codes_ill", Vals: []val{
+	{"SI_USER", 0x0, 0x0},
+	{"SI_KERNEL", 0x80, 0x80},
+	{"SI_QUEUE", 0xffffffff, 0xffffffff},
+	{"SI_TIMER", 0xfffffffe, 0xfffffffe},
+	{"SI_MESGQ", 0xfffffffd, 0xfffffffd},
+	{"SI_ASYNCIO", 0xfffffffc, 0xfffffffc},
+	{"SI_SIGIO", 0xfffffffb, 0xfffffffb},
+	{"SI_TKILL", 0xfffffffa, 0xfffffffa},
+	{"SI_DETHREAD", 0xfffffff9, 0xfffffff9},
+	{"SI_ASYNCNL", 0xffffffc4, 0xffffffc4},
+	{"ILL_ILLOPC", 0x1, 0x1},
+	{"ILL_ILLOPN", 0x2, 0x2},
+	{"ILL_ILLADR", 0x3, 0x3},
+	{"ILL_ILLTRP", 0x4, 0x4},
+	{"ILL_PRVOPC", 0x5, 0x5},
+	{"ILL_PRVREG", 0x6, 0x6},
+	{"ILL_COPROC", 0x7, 0x7},
+	{"ILL_BADSTK", 0x8, 0x8},
+	{"ILL_BADIADDR", 0x9, 0x9},
+}}
+
+var zset_si_codes_fpe = set{Name: "si_codes_fpe", Vals: []val{
+	{"SI_USER", 0x0, 0x0},
+	{"SI_KERNEL", 0x80, 0x80},
+	{"SI_QUEUE", 0xffffffff, 0xffffffff},
+	{"SI_TIMER", 0xfffffffe, 0xfffffffe},
+	{"SI_MESGQ", 0xfffffffd, 0xfffffffd},
+	{"SI_ASYNCIO", 0xfffffffc, 0xfffffffc},
+	{"SI_SIGIO", 0xfffffffb, 0xfffffffb},
+	{"SI_TKILL", 0xfffffffa, 0xfffffffa},
+	{"SI_DETHREAD", 0xfffffff9, 0xfffffff9},
+	{"SI_ASYNCNL", 0xffffffc4, 0xffffffc4},
+	{"FPE_INTDIV", 0x1, 0x1},
+	{"FPE_INTOVF", 0x2, 0x2},
+	{"FPE_FLTDIV", 0x3, 0x3},
+	{"FPE_FLTOVF", 0x4, 0x4},
+	{"FPE_FLTUND", 0x5, 0x5},
+	{"FPE_FLTRES", 0x6, 0x6},
+	{"FPE_FLTINV", 0x7, 0x7},
+	{"FPE_FLTSUB", 0x8, 0x8},
+	{"FPE_FLTUNK", 0xe, 0xe},
+	{"FPE_CONDTRAP", 0xf, 0xf},
+}}
+
+var zset_si_codes_segv = set{Name: "si_codes_segv", Vals: []val{
+	{"SI_USER", 0x0, 0x0},
+	{"SI_KERNEL", 0x80, 0x80},
+	{"SI_QUEUE", 0xffffffff, 0xffffffff},
+	{"SI_TIMER", 0xfffffffe, 0xfffffffe},
+	{"SI_MESGQ", 0xfffffffd, 0xfffffffd},
+	{"SI_ASYNCIO", 0xfffffffc, 0xfffffffc},
+	{"SI_SIGIO", 0xfffffffb, 0xfffffffb},
+	{"SI_TKILL", 0xfffffffa, 0xfffffffa},
+	{"SI_DETHREAD", 0xfffffff9, 0xfffffff9},
+	{"SI_ASYNCNL", 0xffffffc4, 0xffffffc4},
+	{"SEGV_MAPERR", 0x1, 0x1},
+	{"SEGV_ACCERR", 0x2, 0x2},
+	{"SEGV_BNDERR", 0x3, 0x3},
+	{"SEGV_PKUERR", 0x4, 0x4},
+	{"SEGV_ACCADI", 0x5, 0x5},
+	{"SEGV_ADIDERR", 0x6, 0x6},
+	{"SEGV_ADIPERR", 0x7, 0x7},
+	{"SEGV_MTEAERR", 0x8, 0x8},
+	{"SEGV_MTESERR", 0x9, 0x9},
+	{"SEGV_CPERR", 0xa, 0xa},
+}}
+
+var zset_si_codes_bus = set{Name: "si_codes_bus", Vals: []val{
+	{"SI_USER", 0x0, 0x0},
+	{"SI_KERNEL", 0x80, 0x80},
+	{"SI_QUEUE", 0xffffffff, 0xffffffff},
+	{"SI_TIMER", 0xfffffffe, 0xfffffffe},
+	{"SI_MESGQ", 0xfffffffd, 0xfffffffd},
+	{"SI_ASYNCIO", 0xfffffffc, 0xfffffffc},
+	{"SI_SIGIO", 0xfffffffb, 0xfffffffb},
+	{"SI_TKILL", 0xfffffffa, 0xfffffffa},
+	{"SI_DETHREAD", 0xfffffff9, 0xfffffff9},
+	{"SI_ASYNCNL", 0xffffffc4, 0xffffffc4},
+	{"BUS_ADRALN", 0x1, 0x1},
+	{"BUS_ADRERR", 0x2, 0x2},
+	{"BUS_OBJERR", 0x3, 0x3},
+	{"BUS_MCEERR_AR", 0x4, 0x4},
+	{"BUS_MCEERR_AO", 0x5, 0x5},
+}}
+
+var zset_si_codes_trap = set{Name: "si_codes_trap", Vals: []val{
+	{"SI_USER", 0x0, 0x0},
+	{"SI_KERNEL", 0x80, 0x80},
+	{"SI_QUEUE", 0xffffffff, 0xffffffff},
+	{"SI_TIMER", 0xfffffffe, 0xfffffffe},
+	{"SI_MESGQ", 0xfffffffd, 0xfffffffd},
+	{"SI_ASYNCIO", 0xfffffffc, 0xfffffffc},
+	{"SI_SIGIO", 0xfffffffb, 0xfffffffb},
+	{"SI_TKILL", 0xfffffffa, 0xfffffffa},
+	{"SI_DETHREAD", 0xfffffff9, 0xfffffff9},
+	{"SI_ASYNCNL", 0xffffffc4, 0xffffffc4},
+	{"TRAP_BRKPT", 0x1, 0x1},
+	{"TRAP_TRACE", 0x2, 0x2},
+	{"TRAP_BRANCH", 0x3, 0x3},
+	{"TRAP_HWBKPT", 0x4, 0x4},
+	{"TRAP_UNK", 0x5, 0x5},
+	{"TRAP_PERF", 0x6, 0x6},
+}}
+
+var zset_si_codes_chld = set{Name: "si_codes_chld", Vals: []val{
+	{"SI_USER", 0x0, 0x0},
+	{"SI_KERNEL", 0x80, 0x80},
+	{"SI_QUEUE", 0xffffffff, 0xffffffff},
+	{"SI_TIMER", 0xfffffffe, 0xfffffffe},
+	{"SI_MESGQ", 0xfffffffd, 0xfffffffd},
+	{"SI_ASYNCIO", 0xfffffffc, 0xfffffffc},
+	{"SI_SIGIO", 0xfffffffb, 0xfffffffb},
+	{"SI_TKILL", 0xfffffffa, 0xfffffffa},
+	{"SI_DETHREAD", 0xfffffff9, 0xfffffff9},
+	{"SI_ASYNCNL", 0xffffffc4, 0xffffffc4},
+	{"CLD_EXITED", 0x1, 0x1},
+	{"CLD_KILLED", 0x2, 0x2},
+	{"CLD_DUMPED", 0x3, 0x3},
+	{"CLD_TRAPPED", 0x4, 0x4},
+	{"CLD_STOPPED", 0x5, 0x5},
+	{"CLD_CONTINUED", 0x6, 0x6},
+}}
+
+var zset_si_codes_poll = set{Name: "si_codes_poll", Vals: []val{
+	{"SI_USER", 0x0, 0x0},
+	{"SI_KERNEL", 0x80, 0x80},
+	{"SI_QUEUE", 0xffffffff, 0xffffffff},
+	{"SI_TIMER", 0xfffffffe, 0xfffffffe},
+	{"SI_MESGQ", 0xfffffffd, 0xfffffffd},
+	{"SI_ASYNCIO", 0xfffffffc, 0xfffffffc},
+	{"SI_SIGIO", 0xfffffffb, 0xfffffffb},
+	{"SI_TKILL", 0xfffffffa, 0xfffffffa},
+	{"SI_DETHREAD", 0xfffffff9, 0xfffffff9},
+	{"SI_ASYNCNL", 0xffffffc4, 0xffffffc4},
+	{"POLL_IN", 0x1, 0x1},
+	{"POLL_OUT", 0x2, 0x2},
+	{"POLL_MSG", 0x3, 0x3},
+	{"POLL_ERR", 0x4, 0x4},
+	{"POLL_PRI", 0x5, 0x5},
+	{"POLL_HUP", 0x6, 0x6},
+}}
+
+var zset_si_codes_sys = set{Name: "si_codes_sys", Vals: []val{
+	{"SI_USER", 0x0, 0x0},
+	{"SI_KERNEL", 0x80, 0x80},
+	{"SI_QUEUE", 0xffffffff, 0xffffffff},
+	{"SI_TIMER", 0xfffffffe, 0xfffffffe},
+	{"SI_MESGQ", 0xfffffffd, 0xfffffffd},
+	{"SI_ASYNCIO", 0xfffffffc, 0xfffffffc},
+	{"SI_SIGIO", 0xfffffffb, 0xfffffffb},
+	{"SI_TKILL", 0xfffffffa, 0xfffffffa},
+	{"SI_DETHREAD", 0xfffffff9, 0xfffffff9},
+	{"SI_ASYNCNL", 0xffffffc4, 0xffffffc4},
+	{"SYS_SECCOMP", 0x1, 0x1},
+	{"SYS_USER_DISPATCH", 0x2, 0x2},
+}}
+
+var zset_si_codes = set{Name: "si_codes", Vals: []val{
+	{"SI_USER", 0x0, 0x0},
+	{"SI_KERNEL", 0x80, 0x80},
+	{"SI_QUEUE", 0xffffffff, 0xffffffff},
+	{"SI_TIMER", 0xfffffffe, 0xfffffffe},
+	{"SI_MESGQ", 0xfffffffd, 0xfffffffd},
+	{"SI_ASYNCIO", 0xfffffffc, 0xfffffffc},
+	{"SI_SIGIO", 0xfffffffb, 0xfffffffb},
+	{"SI_TKILL", 0xfffffffa, 0xfffffffa},
+	{"SI_DETHREAD", 0xfffffff9, 0xfffffff9},
+	{"SI_ASYNCNL", 0xffffffc4, 0xffffffc4},
+}}
+
+var zunion_si_code = union{Name: "si_code", Alts: []alt{
+	{Vals: []uint64{0x4}, Type: &zt61},
+	{Vals: []uint64{0x8}, Type: &zt62},
+	{Vals: []uint64{0xb}, Type: &zt63},
+	{Vals: []uint64{0x7}, Type: &zt64},
+	{Vals: []uint64{0x5}, Type: &zt65},
+	{Vals: []uint64{0x11}, Type: &zt66},
+	{Vals: []uint64{0x1d}, Type: &zt67},
+	{Vals: []uint64{0x1f}, Type: &zt68},
+}, Else: &zt69}
+
+var zstruct_si_queue = structure{Name: "si_queue", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
+	{Name: "si_pid", Type: &zt39, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt56, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_ptr", Type: &zt8, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
+	{Name: "si_int", Type: &zt7, Attr: 256, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
+}}
+
+var zstruct_si_kill = structure{Name: "si_kill", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "si_pid", Type: &zt39, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt56, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zstruct_si_value = structure{Name: "si_value", Size: [3]uint16{8, 4, 4}, Show: []uint8{1, 0}, Fields: []field{
+	{Name: "si_ptr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_int", Type: &zt7, Attr: 256, Off: [3]uint16{0, 0, 0}},
+}}
+
+var zstruct_si_timer = structure{Name: "si_timer", Size: [3]uint16{16, 12, 12}, Fields: []field{
+	{Name: "si_timerid", Type: &zt10, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_overrun", Type: &zt7, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_value", Type: &zt73, Attr: 128, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zstruct_si_poll = structure{Name: "si_poll", Size: [3]uint16{16, 8, 16}, Fields: []field{
+	{Name: "si_band", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_fd", Type: &zt0, Off: [3]uint16{8, 4, 8}},
+}}
+
+var zstruct_si_exited = structure{Name: "si_exited", Size: [3]uint16{32, 20, 32}, Fields: []field{
+	{Name: "si_pid", Type: &zt39, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt56, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_status", Type: &zt7, Off: [3]uint16{8, 8, 8}},
+	{Name: "si_utime", Type: &zt54, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt54, Off: [3]uint16{24, 16, 24}},
+}}
+
+var zstruct_si_child = structure{Name: "si_child", Size: [3]uint16{32, 20, 32}, Fields: []field{
+	{Name: "si_pid", Type: &zt39, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt56, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_status", Type: &zt15, Off: [3]uint16{8, 8, 8}},
+	{Name: "si_utime", Type: &zt54, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt54, Off: [3]uint16{24, 16, 24}},
+}}
+
+var zstruct_si_fault = structure{Name: "si_fault", Size: [3]uint16{8, 4, 4}, Fields: []field{
+	{Name: "si_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+}}
+
+var zstruct_si_mce = structure{Name: "si_mce", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "si_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_addr_lsb", Type: &zt79, Off: [3]uint16{8, 4, 4}},
+}}
+
+var zstruct_si_bounds = structure{Name: "si_bounds", Size: [3]uint16{32, 16, 16}, Show: []uint8{0, 2, 3}, Fields: []field{
+	{Name: "si_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "dummy", Type: &zt81, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_lower", Type: &zt8, Off: [3]uint16{16, 8, 8}},
+	{Name: "si_upper", Type: &zt8, Off: [3]uint16{24, 12, 12}},
+}}
+
+var zstruct_si_pkey = structure{Name: "si_pkey", Size: [3]uint16{24, 12, 12}, Show: []uint8{0, 2}, Fields: []field{
+	{Name: "si_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "dummy", Type: &zt81, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_pkey", Type: &zt37, Off: [3]uint16{16, 8, 8}},
+}}
+
+var zset_perf_type_ids = set{Name: "perf_type_ids", Unknown: "PERF_TYPE_???", Vals: []val{
+	{"PERF_TYPE_HARDWARE", 0x0, 0x0},
+	{"PERF_TYPE_SOFTWARE", 0x1, 0x1},
+	{"PERF_TYPE_TRACEPOINT", 0x2, 0x2},
+	{"PERF_TYPE_HW_CACHE", 0x3, 0x3},
+	{"PERF_TYPE_RAW", 0x4, 0x4},
+	{"PERF_TYPE_BREAKPOINT", 0x5, 0x5},
+}}
+
+var zset_trap_perf_flags = set{Name: "trap_perf_flags", Unknown: "TRAP_PERF_FLAG_???", Vals: []val{
+	{"TRAP_PERF_FLAG_ASYNC", 0x1, 0x1},
+}}
+
+var zstruct_si_perf = structure{Name: "si_perf", Size: [3]uint16{24, 16, 16}, Fields: []field{
+	{Name: "si_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_perf_data", Type: &zt81, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_perf_type", Type: &zt84, Off: [3]uint16{16, 8, 8}},
+	{Name: "si_perf_flags", Type: &zt85, Off: [3]uint16{20, 12, 12}},
+}}
+
+var zstruct_si_size = structure{Name: "si_size", Size: [3]uint16{112, 112, 112}, Fields: []field{
+	{Name: "all", Type: &zt87, Off: [3]uint16{0, 0, 0}},
+}}
+
+var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: []val{
+	{"AUDIT_ARCH_AARCH64", 0xc00000b7, 0xc00000b7},
+	{"AUDIT_ARCH_ALPHA", 0xc0009026, 0xc0009026},
+	{"AUDIT_ARCH_ARCOMPACT", 0x4000005d, 0x4000005d},
+	{"AUDIT_ARCH_ARCOMPACTBE", 0x5d, 0x5d},
+	{"AUDIT_ARCH_ARCV2", 0x400000c3, 0x400000c3},
+	{"AUDIT_ARCH_ARCV2BE", 0xc3, 0xc3},
+	{"AUDIT_ARCH_ARM", 0x40000028, 0x40000028},
+	{"AUDIT_ARCH_ARMEB", 0x28, 0x28},
+	{"AUDIT_ARCH_C6X", 0x4000008c, 0x4000008c},
+	{"AUDIT_ARCH_C6XBE", 0x8c, 0x8c},
+	{"AUDIT_ARCH_CRIS", 0x4000004c, 0x4000004c},
+	{"AUDIT_ARCH_CSKY", 0x400000fc, 0x400000fc},
+	{"AUDIT_ARCH_FRV", 0x5441, 0x5441},
+	{"AUDIT_ARCH_H8300", 0x2e, 0x2e},
+	{"AUDIT_ARCH_HEXAGON", 0xa4, 0xa4},
+	{"AUDIT_ARCH_I386", 0x40000003, 0x40000003},
+	{"AUDIT_ARCH_IA64", 0xc0000032, 0xc0000032},
+	{"AUDIT_ARCH_LOONGARCH32", 0x40000102, 0x40000102},
+	{"AUDIT_ARCH_LOONGARCH64", 0xc0000102, 0xc0000102},
+	{"AUDIT_ARCH_M32R", 0x58, 0x58},
+	{"AUDIT_ARCH_M68K", 0x4, 0x4},
+	{"AUDIT_ARCH_MICROBLAZE", 0xbd, 0xbd},
+	{"AUDIT_ARCH_MIPS", 0x8, 0x8},
+	{"AUDIT_ARCH_MIPS64", 0x80000008, 0x80000008},
+	{"AUDIT_ARCH_MIPS64N32", 0xa0000008, 0xa0000008},
+	{"AUDIT_ARCH_MIPSEL", 0x40000008, 0x40000008},
+	{"AUDIT_ARCH_MIPSEL64", 0xc0000008, 0xc0000008},
+	{"AUDIT_ARCH_MIPSEL64N32", 0xe0000008, 0xe0000008},
+	{"AUDIT_ARCH_NDS32", 0x400000a7, 0x400000a7},
+	{"AUDIT_ARCH_NDS32BE", 0xa7, 0xa7},
+	{"AUDIT_ARCH_NIOS2", 0x40000071, 0x40000071},
+	{"AUDIT_ARCH_OPENRISC", 0x5c, 0x5c},
+	{"AUDIT_ARCH_PARISC", 0xf, 0xf},
+	{"AUDIT_ARCH_PARISC64", 0x8000000f, 0x8000000f},
+	{"AUDIT_ARCH_PPC", 0x14, 0x14},
+	{"AUDIT_ARCH_PPC64", 0x80000015, 0x80000015},
+	{"AUDIT_ARCH_PPC64LE", 0xc0000015, 0xc0000015},
+	{"AUDIT_ARCH_RISCV32", 0x400000f3, 0x400000f3},
+	{"AUDIT_ARCH_RISCV64", 0xc00000f3, 0xc00000f3},
+	{"AUDIT_ARCH_S390", 0x16, 0x16},
+	{"AUDIT_ARCH_S390X", 0x80000016, 0x80000016},
+	{"AUDIT_ARCH_SH", 0x2a, 0x2a},
+	{"AUDIT_ARCH_SH64", 0x8000002a, 0x8000002a},
+	{"AUDIT_ARCH_SHEL", 0x4000002a, 0x4000002a},
+	{"AUDIT_ARCH_SHEL64", 0xc000002a, 0xc000002a},
+	{"AUDIT_ARCH_SPARC", 0x2, 0x2},
+	{"AUDIT_ARCH_SPARC64", 0x8000002b, 0x8000002b},
+	{"AUDIT_ARCH_TILEGX", 0xc00000bf, 0xc00000bf},
+	{"AUDIT_ARCH_TILEGX32", 0x400000bf, 0x400000bf},
+	{"AUDIT_ARCH_TILEPRO", 0x400000bc, 0x400000bc},
+	{"AUDIT_ARCH_UNICORE", 0x4000006e, 0x4000006e},
+	{"AUDIT_ARCH_V850", 0x40000057, 0x40000057},
+	{"AUDIT_ARCH_X86_64", 0xc000003e, 0xc000003e},
+	{"AUDIT_ARCH_XTENSA", 0x5e, 0x5e},
+}, Sorted: []uint16{45, 20, 22, 32, 34, 39, 7, 41, 13, 19, 31, 3, 53, 9, 14, 29, 21, 5, 12, 15, 25, 6, 43, 10, 51, 2, 50, 30, 8, 28, 49, 48, 4, 37, 11, 17, 23, 33, 35, 40, 42, 46, 24, 26, 36, 44, 16, 52, 0, 47, 38, 18, 1, 27}}
+
+var zstruct_si_sys = structure{Name: "si_sys", Size: [3]uint16{16, 12, 12}, Fields: []field{
+	{Name: "si_call_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_syscall", Type: &zt89, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_arch", Type: &zt90, Off: [3]uint16{12, 8, 8}},
+}}
+
+var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
+	{Name: "si_pid", Type: &zt39, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "si_uid", Type: &zt56, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "si_ptr", Type: &zt8, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
+	{Name: "si_int", Type: &zt7, Attr: 256, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
+}}
+
+var zunion_siginfo_rest = union{Name: "siginfo_rest", Alts: []alt{
+	{Vals: []uint64{0x100}, Type: &zt71},
+	{Vals: []uint64{0x101}, Type: &zt72},
+	{Vals: []uint64{0x102}, Type: &zt74},
+	{Vals: []uint64{0x103}, Type: &zt75},
+	{Vals: []uint64{0x11}, Type: &zt76},
+	{Vals: []uint64{0x51}, Type: &zt77},
+	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt78},
+	{Vals: []uint64{0x47}, Type: &zt80},
+	{Vals: []uint64{0x4b}, Type: &zt82},
+	{Vals: []uint64{0x8b}, Type: &zt83},
+	{Vals: []uint64{0x45}, Type: &zt86},
+	{Vals: []uint64{0x1d}, Type: &zt75},
+	{Vals: []uint64{0x5d}, Type: &zt88},
+	{Vals: []uint64{0x1f}, Type: &zt91},
+}, Else: &zt92}
+
+var zstruct_siginfo = structure{Name: "siginfo", Size: [3]uint16{128, 124, 128}, Show: []uint8{0, 2, 1, 3}, Fields: []field{
+	{Name: "si_signo", Type: &zt15, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 2}},
+	{Name: "si_errno", Type: &zt37, Attr: 2, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 2}},
+	{Name: "si_code", Type: &zt70, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
+	{Name: "rest", Type: &zt93, Attr: 128, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
+}}
 
 var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
-	{Name: "uthese", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "uthese", Type: &zt22, Reg: 0, Reg32: 0},
+	{Name: "uinfo", Type: &zt94, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt32, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
+}, Ret: &zt7, Aux: &zt15, Class: 0x10, Defer: 1}
 
 var zcall_rt_sigqueueinfo = call{Name: "rt_sigqueueinfo", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt15, Reg: 1, Reg32: 1},
+	{Name: "uinfo", Type: &zt95, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x18, Defer: 3}
 
 var zcall_rt_sigsuspend = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "unewset", Type: &zt96, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
+}, Ret: &zt7, Class: 0x10, Defer: 2}
+
+var zset_ss_flags = set{Name: "ss_flags", Unknown: "SS_???", Vals: []val{
+	{"SS_ONSTACK", 0x1, 0x1},
+	{"SS_DISABLE", 0x2, 0x2},
+	{"SS_AUTODISARM", 0x80000000, 0x80000000},
+}}
+
+var zstruct_sigaltstack = structure{Name: "sigaltstack", Size: [3]uint16{24, 12, 12}, Fields: []field{
+	{Name: "ss_sp", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "ss_flags", Type: &zt97, Off: [3]uint16{8, 4, 4}},
+	{Name: "ss_size", Type: &zt2, Off: [3]uint16{16, 8, 8}},
+}}
 
 var zcall_sigaltstack = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
+	{Name: "uss", Type: &zt98, Reg: 0, Reg32: 0},
+	{Name: "uoss", Type: &zt99, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x10, Defer: 1}
 
 var zcall_utime = call{Name: "utime", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
@@ -2372,35 +3375,41 @@ var zcall_sysfs = call{Name: "sysfs", Args: []field{
 	{Name: "arg2", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
+var zset_prio_which = set{Name: "prio_which", Unknown: "PRIO_???", Vals: []val{
+	{"PRIO_PROCESS", 0x0, 0x0},
+	{"PRIO_PGRP", 0x1, 0x1},
+	{"PRIO_USER", 0x2, 0x2},
+}}
+
 var zcall_getpriority = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt100, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setpriority = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt100, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_setparam = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_getparam = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_max = call{Name: "sched_get_priority_max", Args: []field{
@@ -2412,33 +3421,52 @@ var zcall_sched_get_priority_min = call{Name: "sched_get_priority_min", Args: []
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_mlock = call{Name: "mlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
+}, Ret: &zt7, Class: 0x4, Defer: 2}
 
 var zcall_munlock = call{Name: "munlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
+}, Ret: &zt7, Class: 0x4, Defer: 2}
+
+var zset_mlockall_flags = set{Name: "mlockall_flags", Unknown: "MCL_???", Vals: []val{
+	{"MCL_CURRENT", 0x1, 0x1},
+	{"MCL_FUTURE", 0x2, 0x2},
+	{"MCL_ONFAULT", 0x4, 0x4},
+}}
 
 var zcall_mlockall = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
+	{Name: "flags", Type: &zt101, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x4, Defer: 1}
 
-var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt9, Class: 0x4, Defer: 0, Derived: true}
+var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
+var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "entry_number", Type: &zt56, Off: [3]uint16{0, 0, 0}},
+	{Name: "base_addr", Type: &zt102, Off: [3]uint16{4, 4, 4}},
+	{Name: "limit", Type: &zt102, Off: [3]uint16{8, 8, 8}},
+	{Name: "seg_32bit", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{0, 1}},
+	{Name: "contents", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{1, 2}},
+	{Name: "read_exec_only", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{3, 1}},
+	{Name: "limit_in_pages", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{4, 1}},
+	{Name: "seg_not_present", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{5, 1}},
+	{Name: "useable", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{6, 1}},
+	{Name: "lm", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{7, 1}},
+}}
+
 var zcall_modify_ldt = call{Name: "modify_ldt", Args: []field{
 	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "bytecount", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ptr", Type: &zt103, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
+	{Name: "bytecount", Type: &zt12, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_pivot_root = call{Name: "pivot_root", Args: []field{
 	{Name: "new_root", Type: &zt8, Reg: 0, Reg32: 0},
@@ -2457,19 +3485,128 @@ var zcall_prctl = call{Name: "prctl", Args: []field{
 	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x80, Defer: 5, Derived: true}
 
+var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", Vals: []val{
+	{"ARCH_SET_GS", 0x1001, 0x1001},
+	{"ARCH_SET_FS", 0x1002, 0x1002},
+	{"ARCH_GET_FS", 0x1003, 0x1003},
+	{"ARCH_GET_GS", 0x1004, 0x1004},
+	{"ARCH_GET_CPUID", 0x1011, 0x1011},
+	{"ARCH_SET_CPUID", 0x1012, 0x1012},
+	{"ARCH_GET_XCOMP_SUPP", 0x1021, 0x1021},
+	{"ARCH_GET_XCOMP_PERM", 0x1022, 0x1022},
+	{"ARCH_REQ_XCOMP_PERM", 0x1023, 0x1023},
+	{"ARCH_GET_XCOMP_GUEST_PERM", 0x1024, 0x1024},
+	{"ARCH_REQ_XCOMP_GUEST_PERM", 0x1025, 0x1025},
+	{"ARCH_MAP_VDSO_X32", 0x2001, 0x2001},
+	{"ARCH_MAP_VDSO_32", 0x2002, 0x2002},
+	{"ARCH_MAP_VDSO_64", 0x2003, 0x2003},
+}}
+
+var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
+	{Name: "option", Type: &zt105, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt106, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_arch_prctl__GET_2 = call{Name: "arch_prctl", Variant: "GET", Args: []field{
+	{Name: "option", Type: &zt107, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt106, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_arch_prctl__GET_CPUID = call{Name: "arch_prctl", Variant: "GET_CPUID", Args: []field{
+	{Name: "option", Type: &zt108, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_arch_prctl__SET_CPUID = call{Name: "arch_prctl", Variant: "SET_CPUID", Args: []field{
+	{Name: "option", Type: &zt109, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt12, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
 var zcall_arch_prctl = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "option", Type: &zt104, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt8, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2, Key: 0, Variants: []*call{
+	&zcall_arch_prctl__GET,
+	&zcall_arch_prctl__GET_2,
+	&zcall_arch_prctl__GET_CPUID,
+	&zcall_arch_prctl__SET_CPUID,
+}}
+
+var zset_timex_modes = set{Name: "timex_modes", Unknown: "ADJ_???", Vals: []val{
+	{"ADJ_OFFSET_SS_READ", 0xa001, 0xa001},
+	{"ADJ_OFFSET_SINGLESHOT", 0x8001, 0x8001},
+	{"ADJ_OFFSET", 0x1, 0x1},
+	{"ADJ_FREQUENCY", 0x2, 0x2},
+	{"ADJ_MAXERROR", 0x4, 0x4},
+	{"ADJ_ESTERROR", 0x8, 0x8},
+	{"ADJ_STATUS", 0x10, 0x10},
+	{"ADJ_TIMECONST", 0x20, 0x20},
+	{"ADJ_TAI", 0x80, 0x80},
+	{"ADJ_SETOFFSET", 0x100, 0x100},
+	{"ADJ_MICRO", 0x1000, 0x1000},
+	{"ADJ_NANO", 0x2000, 0x2000},
+	{"ADJ_TICK", 0x4000, 0x4000},
+}}
+
+var zset_timex_status = set{Name: "timex_status", Unknown: "STA_???", Vals: []val{
+	{"STA_PLL", 0x1, 0x1},
+	{"STA_PPSFREQ", 0x2, 0x2},
+	{"STA_PPSTIME", 0x4, 0x4},
+	{"STA_FLL", 0x8, 0x8},
+	{"STA_INS", 0x10, 0x10},
+	{"STA_DEL", 0x20, 0x20},
+	{"STA_UNSYNC", 0x40, 0x40},
+	{"STA_FREQHOLD", 0x80, 0x80},
+	{"STA_PPSSIGNAL", 0x100, 0x100},
+	{"STA_PPSJITTER", 0x200, 0x200},
+	{"STA_PPSWANDER", 0x400, 0x400},
+	{"STA_PPSERROR", 0x800, 0x800},
+	{"STA_CLOCKERR", 0x1000, 0x1000},
+	{"STA_NANO", 0x2000, 0x2000},
+	{"STA_MODE", 0x4000, 0x4000},
+	{"STA_CLK", 0x8000, 0x8000},
+}}
+
+var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fields: []field{
+	{Name: "modes", Type: &zt110, Off: [3]uint16{0, 0, 0}},
+	{Name: "offset", Type: &zt9, Off: [3]uint16{8, 4, 8}},
+	{Name: "freq", Type: &zt9, Off: [3]uint16{16, 8, 16}},
+	{Name: "maxerror", Type: &zt12, Off: [3]uint16{24, 12, 24}},
+	{Name: "esterror", Type: &zt12, Off: [3]uint16{32, 16, 32}},
+	{Name: "status", Type: &zt111, Off: [3]uint16{40, 20, 40}},
+	{Name: "constant", Type: &zt9, Off: [3]uint16{48, 24, 48}},
+	{Name: "precision", Type: &zt12, Off: [3]uint16{56, 28, 56}},
+	{Name: "tolerance", Type: &zt9, Off: [3]uint16{64, 32, 64}},
+	{Name: "time", Type: &zt35, Off: [3]uint16{72, 36, 72}},
+	{Name: "tick", Type: &zt9, Off: [3]uint16{88, 44, 88}},
+	{Name: "ppsfreq", Type: &zt9, Off: [3]uint16{96, 48, 96}},
+	{Name: "jitter", Type: &zt9, Off: [3]uint16{104, 52, 104}},
+	{Name: "shift", Type: &zt7, Off: [3]uint16{112, 56, 112}},
+	{Name: "stabil", Type: &zt9, Off: [3]uint16{120, 60, 120}},
+	{Name: "jitcnt", Type: &zt9, Off: [3]uint16{128, 64, 128}},
+	{Name: "calcnt", Type: &zt9, Off: [3]uint16{136, 68, 136}},
+	{Name: "errcnt", Type: &zt9, Off: [3]uint16{144, 72, 144}},
+	{Name: "stbcnt", Type: &zt9, Off: [3]uint16{152, 76, 152}},
+	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 80, 160}},
+	{Name: "reserved", Type: &zt112, Off: [3]uint16{164, 84, 164}},
+}}
+
+var zset_timex_state = set{Name: "timex_state", Vals: []val{
+	{"TIME_OK", 0x0, 0x0},
+	{"TIME_INS", 0x1, 0x1},
+	{"TIME_DEL", 0x2, 0x2},
+	{"TIME_OOP", 0x3, 0x3},
+	{"TIME_WAIT", 0x4, 0x4},
+	{"TIME_ERROR", 0x5, 0x5},
+}}
 
 var zcall_adjtimex = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x100, Defer: 1, Derived: true}
+	{Name: "txc_p", Type: &zt113, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt114, Class: 0x100, Defer: 0}
 
 var zcall_setrlimit = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "resource", Type: &zt50, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt115, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_chroot = call{Name: "chroot", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
@@ -2482,9 +3619,9 @@ var zcall_acct = call{Name: "acct", Args: []field{
 }, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
+	{Name: "tv", Type: &zt116, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt117, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_mount = call{Name: "mount", Args: []field{
 	{Name: "dev_name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -2526,14 +3663,14 @@ var zcall_setdomainname = call{Name: "setdomainname", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_iopl = call{Name: "iopl", Args: []field{
-	{Name: "level", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "level", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_ioperm = call{Name: "ioperm", Args: []field{
 	{Name: "from", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "num", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "turn_on", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_create_module = call{Name: "create_module", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -2586,7 +3723,7 @@ var zcall_tuxcall = call{Name: "tuxcall", Args: []field{}, Ret: &zt9, Class: 0x0
 
 var zcall_security = call{Name: "security", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_gettid = call{Name: "gettid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
+var zcall_gettid = call{Name: "gettid", Args: []field{}, Ret: &zt39, Class: 0x10000, Defer: 0}
 
 var zcall_readahead = call{Name: "readahead", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -2673,38 +3810,90 @@ var zcall_fremovexattr = call{Name: "fremovexattr", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_tkill = call{Name: "tkill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt15, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x100, Defer: 1, Derived: true}
+	{Name: "tloc", Type: &zt118, Reg: 0, Reg32: 0},
+}, Ret: &zt119, Class: 0x100, Defer: 0}
+
+var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
+	{"FUTEX_WAIT", 0x0, 0x0},
+	{"FUTEX_WAKE", 0x1, 0x1},
+	{"FUTEX_FD", 0x2, 0x2},
+	{"FUTEX_REQUEUE", 0x3, 0x3},
+	{"FUTEX_CMP_REQUEUE", 0x4, 0x4},
+	{"FUTEX_WAKE_OP", 0x5, 0x5},
+	{"FUTEX_LOCK_PI", 0x6, 0x6},
+	{"FUTEX_UNLOCK_PI", 0x7, 0x7},
+	{"FUTEX_TRYLOCK_PI", 0x8, 0x8},
+	{"FUTEX_WAIT_BITSET", 0x9, 0x9},
+	{"FUTEX_WAKE_BITSET", 0xa, 0xa},
+	{"FUTEX_WAIT_REQUEUE_PI", 0xb, 0xb},
+	{"FUTEX_CMP_REQUEUE_PI", 0xc, 0xc},
+	{"FUTEX_LOCK_PI2", 0xd, 0xd},
+	{"FUTEX_WAIT_PRIVATE", 0x80, 0x80},
+	{"FUTEX_WAKE_PRIVATE", 0x81, 0x81},
+	{"FUTEX_FD|FUTEX_PRIVATE_FLAG", 0x82, 0x82},
+	{"FUTEX_REQUEUE_PRIVATE", 0x83, 0x83},
+	{"FUTEX_CMP_REQUEUE_PRIVATE", 0x84, 0x84},
+	{"FUTEX_WAKE_OP_PRIVATE", 0x85, 0x85},
+	{"FUTEX_LOCK_PI_PRIVATE", 0x86, 0x86},
+	{"FUTEX_UNLOCK_PI_PRIVATE", 0x87, 0x87},
+	{"FUTEX_TRYLOCK_PI_PRIVATE", 0x88, 0x88},
+	{"FUTEX_WAIT_BITSET_PRIVATE", 0x89, 0x89},
+	{"FUTEX_WAKE_BITSET_PRIVATE", 0x8a, 0x8a},
+	{"FUTEX_WAIT_REQUEUE_PI_PRIVATE", 0x8b, 0x8b},
+	{"FUTEX_CMP_REQUEUE_PI_PRIVATE", 0x8c, 0x8c},
+	{"FUTEX_LOCK_PI2_PRIVATE", 0x8d, 0x8d},
+	{"FUTEX_WAIT|FUTEX_CLOCK_REALTIME", 0x100, 0x100},
+	{"FUTEX_WAIT_PRIVATE|FUTEX_CLOCK_REALTIME", 0x180, 0x180},
+	{"FUTEX_WAIT_BITSET|FUTEX_CLOCK_REALTIME", 0x109, 0x109},
+	{"FUTEX_WAIT_BITSET_PRIVATE|FUTEX_CLOCK_REALTIME", 0x189, 0x189},
+	{"FUTEX_WAIT_REQUEUE_PI|FUTEX_CLOCK_REALTIME", 0x10b, 0x10b},
+	{"FUTEX_WAIT_REQUEUE_PI_PRIVATE|FUTEX_CLOCK_REALTIME", 0x18b, 0x18b},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30, 32, 29, 31, 33}}
+
+var zunion_futex_utime = union{Name: "futex_utime", Alts: []alt{
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt32},
+	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt37},
+}, Else: &zt8}
+
+var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
+	{"FUTEX_BITSET_MATCH_ANY", 0xffffffff, 0xffffffff},
+}}
+
+var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
+	{Vals: []uint64{0x9, 0xa}, Type: &zt122},
+	{Vals: []uint64{0x4, 0xc}, Type: &zt37},
+	{Vals: []uint64{0x5}, Type: &zt123},
+}, Else: &zt10}
 
 var zcall_futex = call{Name: "futex", Args: []field{
 	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "val", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "utime", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "val3", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "op", Type: &zt120, Reg: 1, Reg32: 1},
+	{Name: "val", Type: &zt37, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
+	{Name: "utime", Type: &zt121, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
+	{Name: "val3", Type: &zt124, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+}, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "u_info", Type: &zt103, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_io_setup = call{Name: "io_setup", Args: []field{
 	{Name: "nr_events", Type: &zt11, Reg: 0, Reg32: 0},
@@ -2736,8 +3925,8 @@ var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "u_info", Type: &zt125, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
 	{Name: "cookie64", Type: &zt11, Reg: 0, Reg32: 0},
@@ -2764,12 +3953,12 @@ var zcall_epoll_wait_old = call{Name: "epoll_wait_old", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_remap_file_pages = call{Name: "remap_file_pages", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pgoff", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt13, Reg: 2, Reg32: 2},
+	{Name: "pgoff", Type: &zt12, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt14, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x4, Defer: 5}
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -2779,9 +3968,9 @@ var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 
 var zcall_set_tid_address = call{Name: "set_tid_address", Args: []field{
 	{Name: "tidptr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt39, Class: 0x0, Defer: 1}
 
-var zcall_restart_syscall = call{Name: "restart_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_restart_syscall = call{Name: "restart_syscall", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_semtimedop = call{Name: "semtimedop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
@@ -2797,57 +3986,122 @@ var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "advice", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
+var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
+	{"CLOCK_REALTIME", 0x0, 0x0},
+	{"CLOCK_MONOTONIC", 0x1, 0x1},
+	{"CLOCK_PROCESS_CPUTIME_ID", 0x2, 0x2},
+	{"CLOCK_THREAD_CPUTIME_ID", 0x3, 0x3},
+	{"CLOCK_MONOTONIC_RAW", 0x4, 0x4},
+	{"CLOCK_REALTIME_COARSE", 0x5, 0x5},
+	{"CLOCK_MONOTONIC_COARSE", 0x6, 0x6},
+	{"CLOCK_BOOTTIME", 0x7, 0x7},
+	{"CLOCK_REALTIME_ALARM", 0x8, 0x8},
+	{"CLOCK_BOOTTIME_ALARM", 0x9, 0x9},
+	{"CLOCK_SGI_CYCLE", 0xa, 0xa},
+	{"CLOCK_TAI", 0xb, 0xb},
+}}
+
+var zstruct_sigval = structure{Name: "sigval", Size: [3]uint16{8, 4, 4}, Show: []uint8{1, 0}, Fields: []field{
+	{Name: "sival_ptr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "sival_int", Type: &zt7, Attr: 256, Off: [3]uint16{0, 0, 0}},
+}}
+
+var zunion_sigevent_signo = union{Name: "sigevent_signo", Alts: []alt{
+	{Vals: []uint64{0x0, 0x4}, Type: &zt15},
+}, Else: &zt37}
+
+var zset_sigev_notify = set{Name: "sigev_notify", Unknown: "SIGEV_???", Vals: []val{
+	{"SIGEV_SIGNAL", 0x0, 0x0},
+	{"SIGEV_NONE", 0x1, 0x1},
+	{"SIGEV_THREAD", 0x2, 0x2},
+	{"SIGEV_THREAD_ID", 0x4, 0x4},
+}}
+
+var zstruct_sigevent_thread_id = structure{Name: "sigevent_thread_id", Size: [3]uint16{4, 4, 4}, Fields: []field{
+	{Name: "sigev_notify_thread_id", Type: &zt39, Off: [3]uint16{0, 0, 0}},
+}}
+
+var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "sigev_notify_function", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_notify_attributes", Type: &zt8, Off: [3]uint16{8, 4, 4}},
+}}
+
+var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
+	{Name: "all", Type: &zt132, Off: [3]uint16{0, 0, 0}},
+}}
+
+var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
+	{Vals: []uint64{0x4}, Type: &zt130},
+	{Vals: []uint64{0x2}, Type: &zt131},
+}, Else: &zt133}
+
+var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
+	{Name: "sigev_value", Type: &zt127, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt128, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt129, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt134, Attr: 128, Off: [3]uint16{16, 12, 12}},
+}}
+
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "created_timer_id", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt135, Reg: 1, Reg32: 1},
+	{Name: "created_timer_id", Type: &zt41, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zset_timer_flags = set{Name: "timer_flags", Unknown: "TIMER_???", Vals: []val{
+	{"TIMER_ABSTIME", 0x1, 0x1},
+}}
+
+var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 32}, Fields: []field{
+	{Name: "it_interval", Type: &zt137, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt137, Off: [3]uint16{16, 8, 16}},
+}}
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt136, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt138, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt139, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "setting", Type: &zt139, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
+	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt32, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
+	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt33, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
+	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt33, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt136, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt32, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt33, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_exit_group = call{Name: "exit_group", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
+}, Ret: &zt44, Class: 0x8, Defer: 1}
 
 var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -2864,10 +4118,10 @@ var zcall_epoll_ctl = call{Name: "epoll_ctl", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_tgkill = call{Name: "tgkill", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
+	{Name: "tgid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 1, Reg32: 1},
+	{Name: "sig", Type: &zt15, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x18, Defer: 3}
 
 var zcall_utimes = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
@@ -2876,28 +4130,62 @@ var zcall_utimes = call{Name: "utimes", Args: []field{
 
 var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
+var zset_mpol_mode = set{Name: "mpol_mode", Unknown: "MPOL_???", Vals: []val{
+	{"MPOL_DEFAULT", 0x0, 0xffff1fff},
+	{"MPOL_PREFERRED", 0x1, 0xffff1fff},
+	{"MPOL_BIND", 0x2, 0xffff1fff},
+	{"MPOL_INTERLEAVE", 0x3, 0xffff1fff},
+	{"MPOL_LOCAL", 0x4, 0xffff1fff},
+	{"MPOL_PREFERRED_MANY", 0x5, 0xffff1fff},
+	{"MPOL_WEIGHTED_INTERLEAVE", 0x6, 0xffff1fff},
+	{"MPOL_F_STATIC_NODES", 0x8000, 0x8000},
+	{"MPOL_F_RELATIVE_NODES", 0x4000, 0x4000},
+	{"MPOL_F_NUMA_BALANCING", 0x2000, 0x2000},
+}}
+
+var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val{
+	{"MPOL_MF_STRICT", 0x1, 0x1},
+	{"MPOL_MF_MOVE", 0x2, 0x2},
+	{"MPOL_MF_MOVE_ALL", 0x4, 0x4},
+}}
+
 var zcall_mbind = call{Name: "mbind", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "maxnode", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt140, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt142, Reg: 3, Reg32: 3},
+	{Name: "maxnode", Type: &zt12, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt143, Reg: 5, Reg32: 5},
+}, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
+	{Name: "mode", Type: &zt144, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt145, Reg: 1, Reg32: 1},
+	{Name: "maxnode", Type: &zt12, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x4, Defer: 3}
+
+var zset_mpol_modes = set{Name: "mpol_modes", Unknown: "MPOL_???", Vals: []val{
+	{"MPOL_DEFAULT", 0x0, 0x0},
+	{"MPOL_PREFERRED", 0x1, 0x1},
+	{"MPOL_BIND", 0x2, 0x2},
+	{"MPOL_INTERLEAVE", 0x3, 0x3},
+	{"MPOL_LOCAL", 0x4, 0x4},
+	{"MPOL_PREFERRED_MANY", 0x5, 0x5},
+}}
+
+var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_???", Vals: []val{
+	{"MPOL_F_NODE", 0x1, 0x1},
+	{"MPOL_F_ADDR", 0x2, 0x2},
+	{"MPOL_F_MEMS_ALLOWED", 0x4, 0x4},
+}}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
+	{Name: "policy", Type: &zt146, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt147, Reg: 1, Reg32: 1},
+	{Name: "maxnode", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt148, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
 	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -2944,13 +4232,25 @@ var zcall_kexec_load = call{Name: "kexec_load", Args: []field{
 	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
+var zset_waitid_types = set{Name: "waitid_types", Unknown: "P_???", Vals: []val{
+	{"P_ALL", 0x0, 0x0},
+	{"P_PID", 0x1, 0x1},
+	{"P_PGID", 0x2, 0x2},
+	{"P_PIDFD", 0x3, 0x3},
+}}
+
+var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
+	{Vals: []uint64{0x1, 0x2}, Type: &zt39},
+	{Vals: []uint64{0x3}, Type: &zt0},
+}, Else: &zt7}
+
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
+	{Name: "which", Type: &zt149, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt150, Reg: 1, Reg32: 1},
+	{Name: "infop", Type: &zt94, Reg: 2, Reg32: 2},
+	{Name: "options", Type: &zt46, Reg: 3, Reg32: 3},
+	{Name: "ru", Type: &zt47, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x8, Defer: 2}
 
 var zcall_add_key = call{Name: "add_key", Args: []field{
 	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
@@ -3000,34 +4300,34 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "maxnode", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "maxnode", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "old_nodes", Type: &zt151, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt151, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "dev", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt10, Reg: 3, Reg32: 3},
@@ -3035,60 +4335,60 @@ var zcall_fchownat = call{Name: "fchownat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "flag", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x1803, Defer: 4, Derived: true}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flag", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt31, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
@@ -3110,20 +4410,37 @@ var zcall_ppoll = call{Name: "ppoll", Args: []field{
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
+var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: []val{
+	{"CLONE_NEWTIME", 0x80, 0x80},
+	{"CLONE_VM", 0x100, 0x100},
+	{"CLONE_FS", 0x200, 0x200},
+	{"CLONE_FILES", 0x400, 0x400},
+	{"CLONE_SIGHAND", 0x800, 0x800},
+	{"CLONE_THREAD", 0x10000, 0x10000},
+	{"CLONE_NEWNS", 0x20000, 0x20000},
+	{"CLONE_SYSVSEM", 0x40000, 0x40000},
+	{"CLONE_NEWCGROUP", 0x2000000, 0x2000000},
+	{"CLONE_NEWUTS", 0x4000000, 0x4000000},
+	{"CLONE_NEWIPC", 0x8000000, 0x8000000},
+	{"CLONE_NEWUSER", 0x10000000, 0x10000000},
+	{"CLONE_NEWPID", 0x20000000, 0x20000000},
+	{"CLONE_NEWNET", 0x40000000, 0x40000000},
+}}
+
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "unshare_flags", Type: &zt152, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
 	{Name: "head", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
-	{Name: "pid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "head_ptr", Type: &zt106, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt153, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_splice = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
@@ -3155,17 +4472,22 @@ var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
+var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
+	{"MPOL_MF_MOVE", 0x2, 0x2},
+	{"MPOL_MF_MOVE_ALL", 0x4, 0x4},
+}}
+
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "nr_pages", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "nr_pages", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "pages", Type: &zt154, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt155, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt157, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt158, Reg: 5, Reg32: 5},
+}, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
@@ -3238,7 +4560,7 @@ var zcall_epoll_create1 = call{Name: "epoll_create1", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
-	{Name: "oldfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "oldfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
@@ -3269,15 +4591,15 @@ var zcall_pwritev = call{Name: "pwritev", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_rt_tgsigqueueinfo = call{Name: "rt_tgsigqueueinfo", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x18, Defer: 4, Derived: true}
+	{Name: "tgid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 1, Reg32: 1},
+	{Name: "sig", Type: &zt15, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt95, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x18, Defer: 4}
 
 var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
 	{Name: "attr_uptr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt39, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
@@ -3300,19 +4622,24 @@ var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt12, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt31, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt8, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
+var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "rlim_cur", Type: &zt159, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt159, Off: [3]uint16{8, 8, 8}},
+}}
+
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "resource", Type: &zt50, Reg: 1, Reg32: 1},
+	{Name: "new_rlim", Type: &zt160, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt161, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt8, Reg: 3, Reg32: 3},
@@ -3326,9 +4653,9 @@ var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
+	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt113, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt114, Class: 0x100, Defer: 1}
 
 var zcall_syncfs = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -3341,10 +4668,21 @@ var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
 
+var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: []val{
+	{"CLONE_NEWTIME", 0x80, 0x80},
+	{"CLONE_NEWNS", 0x20000, 0x20000},
+	{"CLONE_NEWCGROUP", 0x2000000, 0x2000000},
+	{"CLONE_NEWUTS", 0x4000000, 0x4000000},
+	{"CLONE_NEWIPC", 0x8000000, 0x8000000},
+	{"CLONE_NEWUSER", 0x10000000, 0x10000000},
+	{"CLONE_NEWPID", 0x20000000, 0x20000000},
+	{"CLONE_NEWNET", 0x40000000, 0x40000000},
+}}
+
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "flags", Type: &zt162, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
 	{Name: "cpup", Type: &zt8, Reg: 0, Reg32: 0},
@@ -3352,31 +4690,72 @@ var zcall_getcpu = call{Name: "getcpu", Args: []field{
 	{Name: "unused", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
+var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "iov_base", Type: &zt163, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+}}
+
+var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "iov_base", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+}}
+
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "lvec", Type: &zt165, Reg: 1, Reg32: 1},
+	{Name: "liovcnt", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "rvec", Type: &zt167, Reg: 3, Reg32: 3},
+	{Name: "riovcnt", Type: &zt12, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt12, Reg: 5, Reg32: 5},
+}, Ret: &zt2, Class: 0x0, Defer: 1}
+
+var zstruct_iovec_in = structure{Name: "iovec_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "iov_base", Type: &zt168, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+}}
 
 var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "lvec", Type: &zt170, Reg: 1, Reg32: 1},
+	{Name: "liovcnt", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "rvec", Type: &zt167, Reg: 3, Reg32: 3},
+	{Name: "riovcnt", Type: &zt12, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt12, Reg: 5, Reg32: 5},
+}, Ret: &zt2, Class: 0x0, Defer: 6}
+
+var zset_kcmp_types = set{Name: "kcmp_types", Unknown: "KCMP_???", Vals: []val{
+	{"KCMP_FILE", 0x0, 0x0},
+	{"KCMP_VM", 0x1, 0x1},
+	{"KCMP_FILES", 0x2, 0x2},
+	{"KCMP_FS", 0x3, 0x3},
+	{"KCMP_SIGHAND", 0x4, 0x4},
+	{"KCMP_IO", 0x5, 0x5},
+	{"KCMP_SYSVSEM", 0x6, 0x6},
+	{"KCMP_EPOLL_TFD", 0x7, 0x7},
+}}
+
+var zunion_kcmp_idx = union{Name: "kcmp_idx", Alts: []alt{
+	{Vals: []uint64{0x0, 0x7}, Type: &zt0},
+}, Else: &zt11}
+
+var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16{12, 12, 12}, Fields: []field{
+	{Name: "efd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
+	{Name: "tfd", Type: &zt0, Off: [3]uint16{4, 4, 4}},
+	{Name: "toff", Type: &zt37, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
+	{Vals: []uint64{0x0}, Type: &zt0},
+	{Vals: []uint64{0x7}, Type: &zt173},
+}, Else: &zt11}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
-	{Name: "pid1", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid2", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "idx2", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "pid1", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "pid2", Type: &zt39, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt171, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt172, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt174, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+}, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -3385,22 +4764,22 @@ var zcall_finit_module = call{Name: "finit_module", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
@@ -3411,11 +4790,17 @@ var zcall_seccomp = call{Name: "seccomp", Args: []field{
 	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
+var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
+	{"GRND_NONBLOCK", 0x1, 0x1},
+	{"GRND_RANDOM", 0x2, 0x2},
+	{"GRND_INSECURE", 0x4, 0x4},
+}}
+
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt175, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
 	{Name: "uname", Type: &zt8, Reg: 0, Reg32: 0},
@@ -3436,29 +4821,70 @@ var zcall_bpf = call{Name: "bpf", Args: []field{
 	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
+var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: []val{
+	{"AT_SYMLINK_NOFOLLOW", 0x100, 0x100},
+	{"AT_EMPTY_PATH", 0x1000, 0x1000},
+	{"AT_EXECVE_CHECK", 0x10000, 0x10000},
+}}
+
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0xb, Defer: 5, Derived: true}
+	{Name: "fd", Type: &zt31, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "argv", Type: &zt42, Reg: 2, Reg32: 2},
+	{Name: "envp", Type: &zt43, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt177, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0xb, Defer: 5}
+
+var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
+	{"UFFD_USER_MODE_ONLY", 0x1, 0x1},
+	{"O_NONBLOCK", 0x800, 0x800},
+	{"O_CLOEXEC", 0x80000, 0x80000},
+}}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+	{Name: "flags", Type: &zt178, Reg: 0, Reg32: 0},
+}, Ret: &zt0, Class: 0x2, Defer: 1}
+
+var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
+	{"MEMBARRIER_CMD_QUERY", 0x0, 0x0},
+	{"MEMBARRIER_CMD_GLOBAL", 0x1, 0x1},
+	{"MEMBARRIER_CMD_GLOBAL_EXPEDITED", 0x2, 0x2},
+	{"MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED", 0x4, 0x4},
+	{"MEMBARRIER_CMD_PRIVATE_EXPEDITED", 0x8, 0x8},
+	{"MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED", 0x10, 0x10},
+	{"MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE", 0x20, 0x20},
+	{"MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE", 0x40, 0x40},
+	{"MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ", 0x80, 0x80},
+	{"MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ", 0x100, 0x100},
+}}
+
+var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_CMD_FLAG_???", Vals: []val{
+	{"MEMBARRIER_CMD_FLAG_CPU", 0x1, 0x1},
+}}
+
+var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
+	{Name: "cmd", Type: &zt181, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt180, Reg: 1, Reg32: 1},
+	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
+}, Ret: &zt11, Aux: &zt179, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "cmd", Type: &zt179, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt180, Reg: 1, Reg32: 1},
+	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
+}, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
+	&zcall_membarrier__QUERY,
+}}
+
+var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []val{
+	{"MLOCK_ONFAULT", 0x1, 0x1},
+}}
 
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt182, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
@@ -3488,23 +4914,29 @@ var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "prot", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "pkey", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x4, Defer: 4}
+
+var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val{
+	{"PKEY_DISABLE_ACCESS", 0x1, 0x1},
+	{"PKEY_DISABLE_WRITE", 0x2, 0x2},
+	{"PKEY_DISABLE_EXECUTE", 0x4, 0x4},
+}}
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
 	{Name: "flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "init_val", Type: &zt183, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
 	{Name: "pkey", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "mask", Type: &zt10, Reg: 3, Reg32: 3},
@@ -3523,20 +4955,20 @@ var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
 var zcall_rseq = call{Name: "rseq", Args: []field{
 	{Name: "rseq", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "rseq_len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "sig", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_uretprobe = call{Name: "uretprobe", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_uprobe = call{Name: "uprobe", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_pidfd_send_signal = call{Name: "pidfd_send_signal", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt15, Reg: 1, Reg32: 1},
+	{Name: "info", Type: &zt95, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1a, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x1a, Defer: 4}
 
 var zcall_io_uring_setup = call{Name: "io_uring_setup", Args: []field{
 	{Name: "entries", Type: &zt10, Reg: 0, Reg32: 0},
@@ -3560,15 +4992,15 @@ var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt9, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
@@ -3593,20 +5025,78 @@ var zcall_fsmount = call{Name: "fsmount", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
+var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", Vals: []val{
+	{"PIDFD_NONBLOCK", 0x800, 0x800},
+	{"PIDFD_THREAD", 0x80, 0x80},
+}}
+
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt184, Reg: 1, Reg32: 1},
+}, Ret: &zt0, Class: 0x2, Defer: 2}
+
+var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
+	{"CLONE_VM", 0x100, 0x100},
+	{"CLONE_FS", 0x200, 0x200},
+	{"CLONE_FILES", 0x400, 0x400},
+	{"CLONE_SIGHAND", 0x800, 0x800},
+	{"CLONE_PIDFD", 0x1000, 0x1000},
+	{"CLONE_PTRACE", 0x2000, 0x2000},
+	{"CLONE_VFORK", 0x4000, 0x4000},
+	{"CLONE_PARENT", 0x8000, 0x8000},
+	{"CLONE_THREAD", 0x10000, 0x10000},
+	{"CLONE_NEWNS", 0x20000, 0x20000},
+	{"CLONE_SYSVSEM", 0x40000, 0x40000},
+	{"CLONE_SETTLS", 0x80000, 0x80000},
+	{"CLONE_PARENT_SETTID", 0x100000, 0x100000},
+	{"CLONE_CHILD_CLEARTID", 0x200000, 0x200000},
+	{"CLONE_UNTRACED", 0x800000, 0x800000},
+	{"CLONE_CHILD_SETTID", 0x1000000, 0x1000000},
+	{"CLONE_NEWCGROUP", 0x2000000, 0x2000000},
+	{"CLONE_NEWUTS", 0x4000000, 0x4000000},
+	{"CLONE_NEWIPC", 0x8000000, 0x8000000},
+	{"CLONE_NEWUSER", 0x10000000, 0x10000000},
+	{"CLONE_NEWPID", 0x20000000, 0x20000000},
+	{"CLONE_NEWNET", 0x40000000, 0x40000000},
+	{"CLONE_IO", 0x80000000, 0x80000000},
+	{"CLONE_NEWTIME", 0x80, 0x80},
+	{"CLONE_CLEAR_SIGHAND", 0x100000000, 0x100000000},
+	{"CLONE_INTO_CGROUP", 0x200000000, 0x200000000},
+}}
+
+var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
+	{Vals: []uint64{0x1}, Type: &zt187},
+}, Else: &zt188}
+
+var zunion_clone_addr = union{Name: "clone_addr", Alts: []alt{
+	{Vals: []uint64{0x1}, Type: &zt186},
+}, Else: &zt190}
+
+var zunion_set_tid_list = union{Name: "set_tid_list", Alts: []alt{}, Else: &zt186}
+
+var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
+	{Name: "flags", Type: &zt185, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt186, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt186, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt186, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt189, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt191, Off: [3]uint16{40, 40, 40}},
+	{Name: "stack_size", Type: &zt186, Off: [3]uint16{48, 48, 48}},
+	{Name: "tls", Type: &zt186, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt192, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
+	{Name: "set_tid_size", Type: &zt187, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
+	{Name: "cgroup", Type: &zt187, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
+}}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "uargs", Type: &zt193, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x8, Defer: 2, Derived: true}
+}, Ret: &zt39, Class: 0x8, Defer: 2}
 
 var zcall_close_range = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -3615,32 +5105,32 @@ var zcall_close_range = call{Name: "close_range", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "how", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_pidfd_getfd = call{Name: "pidfd_getfd", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "fd", Type: &zt0, Reg: 1, Reg32: 1},
+	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "vec", Type: &zt194, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "behavior", Type: &zt7, Reg: 3, Reg32: 3},
+	{Name: "behavior", Type: &zt30, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+}, Ret: &zt2, Class: 0x2, Defer: 5}
 
 var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -3652,7 +5142,7 @@ var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
@@ -3689,24 +5179,41 @@ var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???", Vals: []val{
+	{"FUTEX_32", 0x2, 0x2},
+	{"FUTEX_PRIVATE_FLAG", 0x80, 0x80},
+}}
+
+var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
+	{Name: "val", Type: &zt186, Off: [3]uint16{0, 0, 0}},
+	{Name: "uaddr", Type: &zt186, Off: [3]uint16{8, 8, 8}},
+	{Name: "flags", Type: &zt195, Off: [3]uint16{16, 16, 16}},
+	{Name: "__reserved", Type: &zt10, Attr: 2, Off: [3]uint16{20, 20, 20}},
+}}
+
+var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "tv_sec", Type: &zt198, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_nsec", Type: &zt187, Off: [3]uint16{8, 8, 8}},
+}}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nr_futexes", Type: &zt10, Reg: 1, Reg32: 1},
+	{Name: "waiters", Type: &zt197, Reg: 0, Reg32: 0},
+	{Name: "nr_futexes", Type: &zt37, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "timeout", Type: &zt199, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt126, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "home_node", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "home_node", Type: &zt12, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_cachestat = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -3716,40 +5223,45 @@ var zcall_cachestat = call{Name: "cachestat", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
+var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
+	{"SHADOW_STACK_SET_TOKEN", 0x1, 0x1},
+	{"SHADOW_STACK_SET_MARKER", 0x2, 0x2},
+}}
+
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
+	{Name: "addr", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt200, Reg: 2, Reg32: 2},
+}, Ret: &zt8, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
 	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "mask", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt195, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
 	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "val", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "flags", Type: &zt195, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt199, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt126, Reg: 5, Reg32: 5},
+}, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt201, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_statmount = call{Name: "statmount", Args: []field{
 	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
@@ -3786,13 +5298,13 @@ var zcall_lsm_list_modules = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_mseal = call{Name: "mseal", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt186, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
@@ -3801,7 +5313,7 @@ var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
@@ -3810,7 +5322,7 @@ var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt8, Reg: 3, Reg32: 3},
@@ -3818,14 +5330,14 @@ var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
@@ -3833,7 +5345,7 @@ var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -3841,7 +5353,7 @@ var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -3855,21 +5367,13 @@ var zcall_listns = call{Name: "listns", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
-var zcall_rseq_slice_yield = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_restart_syscall_2 = call{Name: "restart_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_exit_2 = call{Name: "exit", Args: []field{
-	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
-
-var zcall_fork_2 = call{Name: "fork", Args: []field{}, Ret: &zt9, Class: 0x8, Defer: 0, Derived: true}
+var zcall_rseq_slice_yield = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_waitpid = call{Name: "waitpid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x8, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "stat_addr", Type: &zt45, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt46, Reg: 2, Reg32: 2},
+}, Ret: &zt39, Class: 0x8, Defer: 1}
 
 var zcall_creat_2 = call{Name: "creat", Args: []field{
 	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
@@ -3885,19 +5389,9 @@ var zcall_unlink_2 = call{Name: "unlink", Args: []field{
 	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
 
-var zcall_execve_2 = call{Name: "execve", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x9, Defer: 3, Derived: true}
-
 var zcall_chdir_2 = call{Name: "chdir", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_time_2 = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x100, Defer: 1, Derived: true}
 
 var zcall_mknod_2 = call{Name: "mknod", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
@@ -3929,8 +5423,6 @@ var zcall_lseek_2 = call{Name: "lseek", Args: []field{
 	{Name: "whence", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_getpid_2 = call{Name: "getpid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
 var zcall_mount_2 = call{Name: "mount", Args: []field{
 	{Name: "dev_name", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "dir_name", Type: &zt8, Reg: 1, Reg32: 1},
@@ -3944,14 +5436,12 @@ var zcall_umount = call{Name: "umount", Args: []field{
 }, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_getuid_2 = call{Name: "getuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+	{Name: "uid", Type: &zt202, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "tptr", Type: &zt203, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_ptrace_2 = call{Name: "ptrace", Args: []field{
 	{Name: "request", Type: &zt11, Reg: 0, Reg32: 0},
@@ -3960,16 +5450,10 @@ var zcall_ptrace_2 = call{Name: "ptrace", Args: []field{
 	{Name: "data", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
-var zcall_alarm_2 = call{Name: "alarm", Args: []field{
-	{Name: "seconds", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
 var zcall_oldfstat = call{Name: "oldfstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x1802, Defer: 2, Derived: true}
-
-var zcall_pause_2 = call{Name: "pause", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
 
 var zcall_utime_2 = call{Name: "utime", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
@@ -3987,16 +5471,11 @@ var zcall_access_2 = call{Name: "access", Args: []field{
 
 var zcall_nice = call{Name: "nice", Args: []field{
 	{Name: "increment", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_sync_2 = call{Name: "sync", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_kill_2 = call{Name: "kill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
 
 var zcall_rename_2 = call{Name: "rename", Args: []field{
 	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
@@ -4020,30 +5499,16 @@ var zcall_pipe_2 = call{Name: "pipe", Args: []field{
 	{Name: "fildes", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
-var zcall_times_2 = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_brk_2 = call{Name: "brk", Args: []field{
-	{Name: "brk", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_getgid_2 = call{Name: "getgid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+	{Name: "gid", Type: &zt202, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
-	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handler", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_geteuid_2 = call{Name: "geteuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_getegid_2 = call{Name: "getegid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+	{Name: "sig", Type: &zt15, Reg: 0, Reg32: 0},
+	{Name: "handler", Type: &zt16, Reg: 1, Reg32: 1},
+}, Ret: &zt11, Aux: &zt16, Class: 0x10, Defer: 2}
 
 var zcall_acct_2 = call{Name: "acct", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -4070,11 +5535,6 @@ var zcall_fcntl_2 = call{Name: "fcntl", Args: []field{
 
 var zcall_mpx = call{Name: "mpx", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_setpgid_2 = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt13, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
 var zcall_ulimit = call{Name: "ulimit", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
@@ -4095,87 +5555,63 @@ var zcall_ustat_2 = call{Name: "ustat", Args: []field{
 }, Ret: &zt9, Class: 0x8000, Defer: 2, Derived: true}
 
 var zcall_dup2_2 = call{Name: "dup2", Args: []field{
-	{Name: "oldfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "oldfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_getppid_2 = call{Name: "getppid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_getpgrp_2 = call{Name: "getpgrp", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_setsid_2 = call{Name: "setsid", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
+	{Name: "sa_handler", Type: &zt16, Off: [3]uint16{0, 0, 0}},
+	{Name: "sa_mask", Type: &zt204, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_flags", Type: &zt17, Off: [3]uint16{16, 8, 8}},
+	{Name: "sa_restorer", Type: &zt8, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
+}}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
-	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x10, Defer: 3, Derived: true}
+	{Name: "sig", Type: &zt15, Reg: 0, Reg32: 0},
+	{Name: "act", Type: &zt205, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt206, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x10, Defer: 2}
 
-var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
+var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt11, Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x10, Defer: 1, Derived: true}
+	{Name: "newmask", Type: &zt204, Reg: 0, Reg32: 0},
+}, Ret: &zt11, Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "ruid", Type: &zt202, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt202, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "rgid", Type: &zt202, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt202, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
-	{Name: "unused1", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "unused2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x10, Defer: 3, Derived: true}
+	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
+	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt204, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x10, Defer: 1, Derived: true}
+	{Name: "uset", Type: &zt207, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
-var zcall_setrlimit_2 = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getrlimit_2 = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getrusage_2 = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_gettimeofday_2 = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_settimeofday_2 = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "grouplist", Type: &zt208, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "grouplist", Type: &zt209, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_select_2 = call{Name: "select", Args: []field{
 	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
@@ -4223,19 +5659,18 @@ var zcall_readdir = call{Name: "readdir", Args: []field{
 	{Name: "count", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "fd", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "off", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x6, Defer: 6, Derived: true}
+var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, Fields: []field{
+	{Name: "addr", Type: &zt8, Attr: 64, Off: [3]uint16{0, 0, 0}},
+	{Name: "len", Type: &zt12, Attr: 64, Off: [3]uint16{8, 4, 8}},
+	{Name: "prot", Type: &zt13, Attr: 64, Off: [3]uint16{16, 8, 16}},
+	{Name: "flags", Type: &zt14, Attr: 64, Off: [3]uint16{24, 12, 24}},
+	{Name: "fd", Type: &zt0, Attr: 64, Off: [3]uint16{32, 16, 32}},
+	{Name: "off", Type: &zt11, Attr: 64, Off: [3]uint16{40, 20, 40}},
+}}
 
-var zcall_munmap_2 = call{Name: "munmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
+var zcall_mmap_2 = call{Name: "mmap", Args: []field{
+	{Name: "arg", Type: &zt210, Attr: 128, Reg: 0, Reg32: 0},
+}, Ret: &zt8, Class: 0x6, Defer: 1}
 
 var zcall_truncate_2 = call{Name: "truncate", Args: []field{
 	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
@@ -4258,17 +5693,6 @@ var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_getpriority_2 = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_setpriority_2 = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
@@ -4281,12 +5705,6 @@ var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0xc002, Defer: 2, Derived: true}
 
-var zcall_ioperm_2 = call{Name: "ioperm", Args: []field{
-	{Name: "from", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "num", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "turn_on", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
 	{Name: "call", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "args", Type: &zt8, Reg: 1, Reg32: 1},
@@ -4297,17 +5715,6 @@ var zcall_syslog_2 = call{Name: "syslog", Args: []field{
 	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_setitimer_2 = call{Name: "setitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ovalue", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getitimer_2 = call{Name: "getitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
@@ -4328,10 +5735,6 @@ var zcall_olduname = call{Name: "olduname", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_iopl_2 = call{Name: "iopl", Args: []field{
-	{Name: "level", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
 var zcall_vhangup_2 = call{Name: "vhangup", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_idle = call{Name: "idle", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
@@ -4339,13 +5742,6 @@ var zcall_idle = call{Name: "idle", Args: []field{}, Ret: &zt9, Class: 0x0, Defe
 var zcall_vm86old = call{Name: "vm86old", Args: []field{
 	{Name: "user_vm86", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_wait4_2 = call{Name: "wait4", Args: []field{
-	{Name: "upid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x8, Defer: 4, Derived: true}
 
 var zcall_swapoff_2 = call{Name: "swapoff", Args: []field{
 	{Name: "specialfile", Type: &zt8, Reg: 0, Reg32: 0},
@@ -4371,12 +5767,12 @@ var zcall_fsync_2 = call{Name: "fsync", Args: []field{
 var zcall_sigreturn = call{Name: "sigreturn", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
 
 var zcall_clone_2 = call{Name: "clone", Args: []field{
-	{Name: "clone_flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "newsp", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "parent_tidptr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "child_tidptr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tls", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
+	{Name: "child_stack", Type: &zt8, Attr: 32, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt40, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "parent_tid", Type: &zt41, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
+	{Name: "tls", Type: &zt103, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "child_tidptr", Type: &zt8, Attr: 32, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
+}, Ret: &zt39, Class: 0x8, Defer: 2}
 
 var zcall_setdomainname_2 = call{Name: "setdomainname", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -4387,27 +5783,11 @@ var zcall_uname_2 = call{Name: "uname", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_modify_ldt_2 = call{Name: "modify_ldt", Args: []field{
-	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "bytecount", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_adjtimex_2 = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x100, Defer: 1, Derived: true}
-
-var zcall_mprotect_2 = call{Name: "mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
-	{Name: "how", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x10, Defer: 3, Derived: true}
+	{Name: "how", Type: &zt21, Reg: 0, Reg32: 0},
+	{Name: "nset", Type: &zt211, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt207, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -4436,10 +5816,6 @@ var zcall_quotactl_2 = call{Name: "quotactl", Args: []field{
 	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
 
-var zcall_getpgid_2 = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
 var zcall_fchdir_2 = call{Name: "fchdir", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
@@ -4462,12 +5838,12 @@ var zcall_personality_2 = call{Name: "personality", Args: []field{
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
+	{Name: "uid", Type: &zt202, Reg: 0, Reg32: 0},
+}, Ret: &zt56, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
+	{Name: "gid", Type: &zt202, Reg: 0, Reg32: 0},
+}, Ret: &zt56, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -4496,12 +5872,6 @@ var zcall_flock_2 = call{Name: "flock", Args: []field{
 	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_msync_2 = call{Name: "msync", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
 var zcall_readv_2 = call{Name: "readv", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
@@ -4514,10 +5884,6 @@ var zcall_writev_2 = call{Name: "writev", Args: []field{
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_getsid_2 = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
 var zcall_fdatasync_2 = call{Name: "fdatasync", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
@@ -4526,40 +5892,24 @@ var zcall__sysctl_2 = call{Name: "_sysctl", Args: []field{
 	{Name: "args", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_mlock_2 = call{Name: "mlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_munlock_2 = call{Name: "munlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_mlockall_2 = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_munlockall_2 = call{Name: "munlockall", Args: []field{}, Ret: &zt9, Class: 0x4, Defer: 0, Derived: true}
-
 var zcall_sched_setparam_2 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_getparam_2 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler_2 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler_2 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_yield_2 = call{Name: "sched_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
@@ -4573,34 +5923,21 @@ var zcall_sched_get_priority_min_2 = call{Name: "sched_get_priority_min", Args: 
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval_2 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
-var zcall_nanosleep_2 = call{Name: "nanosleep", Args: []field{
-	{Name: "rqtp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rmtp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_mremap_2 = call{Name: "mremap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "old_len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "new_len", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "new_addr", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "ruid", Type: &zt202, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt202, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt202, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "ruid", Type: &zt212, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt212, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt212, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
 	{Name: "cmd", Type: &zt11, Reg: 0, Reg32: 0},
@@ -4628,16 +5965,16 @@ var zcall_nfsservctl_2 = call{Name: "nfsservctl", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "rgid", Type: &zt202, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt202, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt202, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "rgid", Type: &zt212, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt212, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt212, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_prctl_2 = call{Name: "prctl", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
@@ -4647,44 +5984,14 @@ var zcall_prctl_2 = call{Name: "prctl", Args: []field{
 	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x80, Defer: 5, Derived: true}
 
-var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
+var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
+	{Name: "uc", Type: &zt213, Off: [3]uint16{0, 0, 0}},
+	{Name: "mask", Type: &zt18, Off: [3]uint16{248, 248, 248}},
+}}
 
-var zcall_rt_sigaction_2 = call{Name: "rt_sigaction", Args: []field{
-	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigprocmask_2 = call{Name: "rt_sigprocmask", Args: []field{
-	{Name: "how", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigpending_2 = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_rt_sigtimedwait_2 = call{Name: "rt_sigtimedwait", Args: []field{
-	{Name: "uthese", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigqueueinfo_2 = call{Name: "rt_sigqueueinfo", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
-
-var zcall_rt_sigsuspend_2 = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
+var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
+	{Name: "frame", Type: &zt214, Reg: 6, Reg32: 6},
+}, Ret: &zt9, Class: 0x10, Defer: 1}
 
 var zcall_pread64_2 = call{Name: "pread64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -4721,11 +6028,6 @@ var zcall_capset_2 = call{Name: "capset", Args: []field{
 	{Name: "data", Type: &zt11, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
 
-var zcall_sigaltstack_2 = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
@@ -4737,21 +6039,19 @@ var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt9, Class: 0
 
 var zcall_putpmsg_2 = call{Name: "putpmsg", Args: []field{}, Ret: &zt9, Class: 0x40, Defer: 0, Derived: true}
 
-var zcall_vfork_2 = call{Name: "vfork", Args: []field{}, Ret: &zt9, Class: 0x8, Defer: 0, Derived: true}
-
 var zcall_ugetrlimit = call{Name: "ugetrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "resource", Type: &zt50, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt52, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_mmap2 = call{Name: "mmap2", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "fd", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x6, Defer: 6, Derived: true}
+	{Name: "addr", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt13, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt14, Reg: 3, Reg32: 3},
+	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
+	{Name: "pgoff", Type: &zt215, Reg: 5, Reg32: 5},
+}, Ret: &zt8, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
 	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
@@ -4786,33 +6086,33 @@ var zcall_lchown32 = call{Name: "lchown32", Args: []field{
 	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
 
-var zcall_getuid32 = call{Name: "getuid32", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+var zcall_getuid32 = call{Name: "getuid32", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
 
-var zcall_getgid32 = call{Name: "getgid32", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+var zcall_getgid32 = call{Name: "getgid32", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
 
-var zcall_geteuid32 = call{Name: "geteuid32", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+var zcall_geteuid32 = call{Name: "geteuid32", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
 
-var zcall_getegid32 = call{Name: "getegid32", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+var zcall_getegid32 = call{Name: "getegid32", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
 
 var zcall_setreuid32 = call{Name: "setreuid32", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "ruid", Type: &zt56, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt56, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid32 = call{Name: "setregid32", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "rgid", Type: &zt56, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt56, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_getgroups32 = call{Name: "getgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "grouplist", Type: &zt57, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups32 = call{Name: "setgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "grouplist", Type: &zt58, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_fchown32 = call{Name: "fchown32", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -4821,28 +6121,28 @@ var zcall_fchown32 = call{Name: "fchown32", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_setresuid32 = call{Name: "setresuid32", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "ruid", Type: &zt56, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt56, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt56, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid32 = call{Name: "getresuid32", Args: []field{
-	{Name: "ruidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "ruid", Type: &zt59, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt59, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt59, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "rgid", Type: &zt56, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt56, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt56, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid32 = call{Name: "getresgid32", Args: []field{
-	{Name: "rgidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "rgid", Type: &zt59, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt59, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt59, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_chown32 = call{Name: "chown32", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
@@ -4851,37 +6151,25 @@ var zcall_chown32 = call{Name: "chown32", Args: []field{
 }, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
 
 var zcall_setuid32 = call{Name: "setuid32", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
+	{Name: "uid", Type: &zt56, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgid32 = call{Name: "setgid32", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
+	{Name: "gid", Type: &zt56, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setfsuid32 = call{Name: "setfsuid32", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
+	{Name: "uid", Type: &zt56, Reg: 0, Reg32: 0},
+}, Ret: &zt56, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid32 = call{Name: "setfsgid32", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
+	{Name: "gid", Type: &zt56, Reg: 0, Reg32: 0},
+}, Ret: &zt56, Class: 0x80, Defer: 1}
 
 var zcall_pivot_root_2 = call{Name: "pivot_root", Args: []field{
 	{Name: "new_root", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "put_old", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_mincore_2 = call{Name: "mincore", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "vec", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_madvise_2 = call{Name: "madvise", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len_in", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "behavior", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
 
 var zcall_getdents64_2 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -4894,8 +6182,6 @@ var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_gettid_2 = call{Name: "gettid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
 
 var zcall_readahead_2 = call{Name: "readahead", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -4981,11 +6267,6 @@ var zcall_fremovexattr_2 = call{Name: "fremovexattr", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_tkill_2 = call{Name: "tkill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
-
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
@@ -4993,34 +6274,17 @@ var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x42, Defer: 4, Derived: true}
 
-var zcall_futex_2 = call{Name: "futex", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "val", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "utime", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "val3", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
 var zcall_sched_setaffinity_2 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity_2 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_set_thread_area_2 = call{Name: "set_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_get_thread_area_2 = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_io_setup_2 = call{Name: "io_setup", Args: []field{
 	{Name: "nr_events", Type: &zt11, Reg: 0, Reg32: 0},
@@ -5058,10 +6322,6 @@ var zcall_fadvise64_2 = call{Name: "fadvise64", Args: []field{
 	{Name: "advice", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
-var zcall_exit_group_2 = call{Name: "exit_group", Args: []field{
-	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
-
 var zcall_lookup_dcookie_2 = call{Name: "lookup_dcookie", Args: []field{
 	{Name: "cookie64", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
@@ -5086,66 +6346,6 @@ var zcall_epoll_wait_2 = call{Name: "epoll_wait", Args: []field{
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
-var zcall_remap_file_pages_2 = call{Name: "remap_file_pages", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pgoff", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_set_tid_address_2 = call{Name: "set_tid_address", Args: []field{
-	{Name: "tidptr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_timer_create_2 = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "created_timer_id", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_timer_settime_2 = call{Name: "timer_settime", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_timer_gettime_2 = call{Name: "timer_gettime", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_timer_getoverrun_2 = call{Name: "timer_getoverrun", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_timer_delete_2 = call{Name: "timer_delete", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_clock_settime_2 = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_gettime_2 = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_getres_2 = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_nanosleep_2 = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
@@ -5157,12 +6357,6 @@ var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
 	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0xc002, Defer: 3, Derived: true}
-
-var zcall_tgkill_2 = call{Name: "tgkill", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
 
 var zcall_utimes_2 = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
@@ -5179,29 +6373,6 @@ var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_mbind_2 = call{Name: "mbind", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "maxnode", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
-
-var zcall_get_mempolicy_2 = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_set_mempolicy_2 = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
 
 var zcall_mq_open_2 = call{Name: "mq_open", Args: []field{
 	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -5247,14 +6418,6 @@ var zcall_kexec_load_2 = call{Name: "kexec_load", Args: []field{
 	{Name: "segments", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_waitid_2 = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
 
 var zcall_add_key_2 = call{Name: "add_key", Args: []field{
 	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
@@ -5303,28 +6466,21 @@ var zcall_inotify_rm_watch_2 = call{Name: "inotify_rm_watch", Args: []field{
 	{Name: "wd", Type: &zt11, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_migrate_pages_2 = call{Name: "migrate_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "maxnode", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
 var zcall_mkdirat_2 = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_mknodat_2 = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "dev", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_fchownat_2 = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt10, Reg: 3, Reg32: 3},
@@ -5332,60 +6488,60 @@ var zcall_fchownat_2 = call{Name: "fchownat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_futimesat_2 = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "flag", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x1803, Defer: 4, Derived: true}
 
 var zcall_unlinkat_2 = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flag", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_renameat_2 = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_linkat_2 = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_symlinkat_2 = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt31, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_readlinkat_2 = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_fchmodat_2 = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_faccessat_2 = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
@@ -5406,21 +6562,6 @@ var zcall_ppoll_2 = call{Name: "ppoll", Args: []field{
 	{Name: "sigmask", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_unshare_2 = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_set_robust_list_2 = call{Name: "set_robust_list", Args: []field{
-	{Name: "head", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_get_robust_list_2 = call{Name: "get_robust_list", Args: []field{
-	{Name: "pid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_splice_2 = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
@@ -5452,15 +6593,6 @@ var zcall_vmsplice_2 = call{Name: "vmsplice", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
-var zcall_move_pages_2 = call{Name: "move_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "nr_pages", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
-
 var zcall_getcpu_2 = call{Name: "getcpu", Args: []field{
 	{Name: "cpup", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "nodep", Type: &zt8, Reg: 1, Reg32: 1},
@@ -5477,7 +6609,7 @@ var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_utimensat_2 = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
@@ -5534,7 +6666,7 @@ var zcall_epoll_create1_2 = call{Name: "epoll_create1", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_dup3_2 = call{Name: "dup3", Args: []field{
-	{Name: "oldfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "oldfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
@@ -5564,16 +6696,9 @@ var zcall_pwritev_2 = call{Name: "pwritev", Args: []field{
 	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
-var zcall_rt_tgsigqueueinfo_2 = call{Name: "rt_tgsigqueueinfo", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x18, Defer: 4, Derived: true}
-
 var zcall_perf_event_open_2 = call{Name: "perf_event_open", Args: []field{
 	{Name: "attr_uptr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt39, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
@@ -5596,19 +6721,12 @@ var zcall_fanotify_mark_2 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt12, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt31, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt8, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
-var zcall_prlimit64_2 = call{Name: "prlimit64", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
 var zcall_name_to_handle_at_2 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt8, Reg: 3, Reg32: 3},
@@ -5621,11 +6739,6 @@ var zcall_open_by_handle_at_2 = call{Name: "open_by_handle_at", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_clock_adjtime_2 = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
 var zcall_syncfs_2 = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
@@ -5637,37 +6750,6 @@ var zcall_sendmmsg_2 = call{Name: "sendmmsg", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
 
-var zcall_setns_2 = call{Name: "setns", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_process_vm_readv_2 = call{Name: "process_vm_readv", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_process_vm_writev_2 = call{Name: "process_vm_writev", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_kcmp_2 = call{Name: "kcmp", Args: []field{
-	{Name: "pid1", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid2", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "idx2", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
 var zcall_finit_module_2 = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "uargs", Type: &zt8, Reg: 1, Reg32: 1},
@@ -5675,22 +6757,22 @@ var zcall_finit_module_2 = call{Name: "finit_module", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr_2 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr_2 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_renameat2_2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
@@ -5699,12 +6781,6 @@ var zcall_seccomp_2 = call{Name: "seccomp", Args: []field{
 	{Name: "op", Type: &zt10, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getrandom_2 = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_memfd_create_2 = call{Name: "memfd_create", Args: []field{
@@ -5717,14 +6793,6 @@ var zcall_bpf_2 = call{Name: "bpf", Args: []field{
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_execveat_2 = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0xb, Defer: 5, Derived: true}
 
 var zcall_socket_2 = call{Name: "socket", Args: []field{
 	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
@@ -5826,22 +6894,6 @@ var zcall_shutdown_2 = call{Name: "shutdown", Args: []field{
 	{Name: "how", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
 
-var zcall_userfaultfd_2 = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_membarrier_2 = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_mlock2_2 = call{Name: "mlock2", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
 var zcall_copy_file_range_2 = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "off_in", Type: &zt8, Reg: 1, Reg32: 1},
@@ -5869,34 +6921,13 @@ var zcall_pwritev2_2 = call{Name: "pwritev2", Args: []field{
 	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
 }, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
 
-var zcall_pkey_mprotect_2 = call{Name: "pkey_mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pkey", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
-var zcall_pkey_alloc_2 = call{Name: "pkey_alloc", Args: []field{
-	{Name: "flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_pkey_free_2 = call{Name: "pkey_free", Args: []field{
-	{Name: "pkey", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
 var zcall_statx_2 = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "mask", Type: &zt10, Reg: 3, Reg32: 3},
 	{Name: "buffer", Type: &zt8, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x1803, Defer: 5, Derived: true}
-
-var zcall_arch_prctl_2 = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_io_pgetevents_2 = call{Name: "io_pgetevents", Args: []field{
 	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
@@ -5906,13 +6937,6 @@ var zcall_io_pgetevents_2 = call{Name: "io_pgetevents", Args: []field{
 	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
 	{Name: "usig", Type: &zt8, Reg: 5, Reg32: 5},
 }, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_rseq_2 = call{Name: "rseq", Args: []field{
-	{Name: "rseq", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rseq_len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "sig", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_semget_2 = call{Name: "semget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
@@ -5976,43 +7000,80 @@ var zcall_msgctl_2 = call{Name: "msgctl", Args: []field{
 }, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
+	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt216, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
+	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt199, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x100, Defer: 2}
+
+var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "tv_sec", Type: &zt198, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_usec", Type: &zt187, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208}, Fields: []field{
+	{Name: "modes", Type: &zt110, Off: [3]uint16{0, 0, 0}},
+	{Name: "pad1", Type: &zt217, Off: [3]uint16{4, 4, 4}},
+	{Name: "offset", Type: &zt198, Off: [3]uint16{8, 8, 8}},
+	{Name: "freq", Type: &zt198, Off: [3]uint16{16, 16, 16}},
+	{Name: "maxerror", Type: &zt187, Off: [3]uint16{24, 24, 24}},
+	{Name: "esterror", Type: &zt187, Off: [3]uint16{32, 32, 32}},
+	{Name: "status", Type: &zt111, Off: [3]uint16{40, 40, 40}},
+	{Name: "pad2", Type: &zt217, Off: [3]uint16{44, 44, 44}},
+	{Name: "constant", Type: &zt198, Off: [3]uint16{48, 48, 48}},
+	{Name: "precision", Type: &zt187, Off: [3]uint16{56, 56, 56}},
+	{Name: "tolerance", Type: &zt198, Off: [3]uint16{64, 64, 64}},
+	{Name: "time", Type: &zt218, Off: [3]uint16{72, 72, 72}},
+	{Name: "tick", Type: &zt198, Off: [3]uint16{88, 88, 88}},
+	{Name: "ppsfreq", Type: &zt198, Off: [3]uint16{96, 96, 96}},
+	{Name: "jitter", Type: &zt198, Off: [3]uint16{104, 104, 104}},
+	{Name: "shift", Type: &zt7, Off: [3]uint16{112, 112, 112}},
+	{Name: "pad3", Type: &zt217, Off: [3]uint16{116, 116, 116}},
+	{Name: "stabil", Type: &zt198, Off: [3]uint16{120, 120, 120}},
+	{Name: "jitcnt", Type: &zt198, Off: [3]uint16{128, 128, 128}},
+	{Name: "calcnt", Type: &zt198, Off: [3]uint16{136, 136, 136}},
+	{Name: "errcnt", Type: &zt198, Off: [3]uint16{144, 144, 144}},
+	{Name: "stbcnt", Type: &zt198, Off: [3]uint16{152, 152, 152}},
+	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 160, 160}},
+	{Name: "reserved", Type: &zt112, Off: [3]uint16{164, 164, 164}},
+}}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
+	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt219, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt114, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
+	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt216, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt136, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt199, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt216, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
+	{Name: "it_interval", Type: &zt220, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt220, Off: [3]uint16{16, 16, 16}},
+}}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "setting", Type: &zt221, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt136, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt222, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt221, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -6027,7 +7088,7 @@ var zcall_timerfd_settime64 = call{Name: "timerfd_settime64", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
@@ -6091,32 +7152,30 @@ var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 }, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
 
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
-	{Name: "uthese", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "uthese", Type: &zt22, Reg: 0, Reg32: 0},
+	{Name: "uinfo", Type: &zt94, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt199, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
+}, Ret: &zt7, Aux: &zt15, Class: 0x10, Defer: 1}
+
+var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt199},
+	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt37},
+}, Else: &zt8}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "val", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "utime", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "val3", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "op", Type: &zt120, Reg: 1, Reg32: 1},
+	{Name: "val", Type: &zt37, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
+	{Name: "utime", Type: &zt223, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
+	{Name: "val3", Type: &zt124, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+}, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_pidfd_send_signal_2 = call{Name: "pidfd_send_signal", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1a, Defer: 4, Derived: true}
 
 var zcall_io_uring_setup_2 = call{Name: "io_uring_setup", Args: []field{
 	{Name: "entries", Type: &zt10, Reg: 0, Reg32: 0},
@@ -6140,15 +7199,15 @@ var zcall_io_uring_register_2 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt9, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_2 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_2 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
@@ -6173,20 +7232,10 @@ var zcall_fsmount_2 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_2 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_pidfd_open_2 = call{Name: "pidfd_open", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_clone3_2 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x8, Defer: 2, Derived: true}
 
 var zcall_close_range_2 = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -6195,32 +7244,18 @@ var zcall_close_range_2 = call{Name: "close_range", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_openat2_2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "how", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
-var zcall_pidfd_getfd_2 = call{Name: "pidfd_getfd", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
 var zcall_faccessat2_2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_process_madvise_2 = call{Name: "process_madvise", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "behavior", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -6232,7 +7267,7 @@ var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_2 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
@@ -6268,26 +7303,6 @@ var zcall_memfd_secret_2 = call{Name: "memfd_secret", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
-var zcall_process_mrelease_2 = call{Name: "process_mrelease", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_futex_waitv_2 = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nr_futexes", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_set_mempolicy_home_node_2 = call{Name: "set_mempolicy_home_node", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "home_node", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
 var zcall_cachestat_2 = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "cstat_range", Type: &zt8, Reg: 1, Reg32: 1},
@@ -6296,40 +7311,11 @@ var zcall_cachestat_2 = call{Name: "cachestat", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_fchmodat2_2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_map_shadow_stack_2 = call{Name: "map_shadow_stack", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_futex_wake_2 = call{Name: "futex_wake", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mask", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_futex_wait_2 = call{Name: "futex_wait", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "val", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_futex_requeue_2 = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_statmount_2 = call{Name: "statmount", Args: []field{
 	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
@@ -6365,14 +7351,8 @@ var zcall_lsm_list_modules_2 = call{Name: "lsm_list_modules", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_mseal_2 = call{Name: "mseal", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
 var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
@@ -6381,7 +7361,7 @@ var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
@@ -6390,7 +7370,7 @@ var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt8, Reg: 3, Reg32: 3},
@@ -6398,14 +7378,14 @@ var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_2 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
@@ -6413,7 +7393,7 @@ var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -6421,7 +7401,7 @@ var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_2 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -6434,8 +7414,6 @@ var zcall_listns_2 = call{Name: "listns", Args: []field{
 	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_rseq_slice_yield_2 = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_stat_3 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
@@ -6463,37 +7441,6 @@ var zcall_lseek_3 = call{Name: "lseek", Args: []field{
 	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "whence", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_mmap_3 = call{Name: "mmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "fd", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "off", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x6, Defer: 6, Derived: true}
-
-var zcall_mprotect_3 = call{Name: "mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_munmap_3 = call{Name: "munmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_brk_3 = call{Name: "brk", Args: []field{
-	{Name: "brk", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_rt_sigprocmask_3 = call{Name: "rt_sigprocmask", Args: []field{
-	{Name: "how", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
 
 var zcall_pread64_3 = call{Name: "pread64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -6528,32 +7475,6 @@ var zcall_select_3 = call{Name: "select", Args: []field{
 
 var zcall_sched_yield_3 = call{Name: "sched_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_mremap_3 = call{Name: "mremap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "old_len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "new_len", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "new_addr", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_msync_3 = call{Name: "msync", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_mincore_3 = call{Name: "mincore", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "vec", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_madvise_3 = call{Name: "madvise", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len_in", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "behavior", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
 var zcall_shmget_3 = call{Name: "shmget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
@@ -6577,33 +7498,9 @@ var zcall_dup_3 = call{Name: "dup", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_dup2_3 = call{Name: "dup2", Args: []field{
-	{Name: "oldfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "oldfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_pause_3 = call{Name: "pause", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
-
-var zcall_nanosleep_3 = call{Name: "nanosleep", Args: []field{
-	{Name: "rqtp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rmtp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getitimer_3 = call{Name: "getitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_alarm_3 = call{Name: "alarm", Args: []field{
-	{Name: "seconds", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_setitimer_3 = call{Name: "setitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ovalue", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getpid_3 = call{Name: "getpid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
 
 var zcall_sendfile_3 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -6673,34 +7570,6 @@ var zcall_socketpair_3 = call{Name: "socketpair", Args: []field{
 	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "usockvec", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
-var zcall_clone_3 = call{Name: "clone", Args: []field{
-	{Name: "clone_flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "newsp", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "parent_tidptr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "child_tidptr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tls", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
-
-var zcall_fork_3 = call{Name: "fork", Args: []field{}, Ret: &zt9, Class: 0x8, Defer: 0, Derived: true}
-
-var zcall_vfork_3 = call{Name: "vfork", Args: []field{}, Ret: &zt9, Class: 0x8, Defer: 0, Derived: true}
-
-var zcall_exit_3 = call{Name: "exit", Args: []field{
-	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
-
-var zcall_wait4_3 = call{Name: "wait4", Args: []field{
-	{Name: "upid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x8, Defer: 4, Derived: true}
-
-var zcall_kill_3 = call{Name: "kill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
 
 var zcall_uname_3 = call{Name: "uname", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -6874,121 +7743,15 @@ var zcall_umask_3 = call{Name: "umask", Args: []field{
 	{Name: "mask", Type: &zt7, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_gettimeofday_3 = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_getrlimit_3 = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getrusage_3 = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
 var zcall_sysinfo_3 = call{Name: "sysinfo", Args: []field{
 	{Name: "info", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_times_3 = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_getuid_3 = call{Name: "getuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
 
 var zcall_syslog_3 = call{Name: "syslog", Args: []field{
 	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getgid_3 = call{Name: "getgid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_setuid_3 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_setgid_3 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_geteuid_3 = call{Name: "geteuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_getegid_3 = call{Name: "getegid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_setpgid_3 = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt13, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getppid_3 = call{Name: "getppid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_getpgrp_3 = call{Name: "getpgrp", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_setsid_3 = call{Name: "setsid", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_setreuid_3 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setregid_3 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_getgroups_3 = call{Name: "getgroups", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setgroups_3 = call{Name: "setgroups", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setresuid_3 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getresuid_3 = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_setresgid_3 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getresgid_3 = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getpgid_3 = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_setfsuid_3 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_setfsgid_3 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_getsid_3 = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_capget_3 = call{Name: "capget", Args: []field{
 	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
@@ -6999,11 +7762,6 @@ var zcall_capset_3 = call{Name: "capset", Args: []field{
 	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "data", Type: &zt11, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_rt_sigsuspend_3 = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
 
 var zcall_utime_3 = call{Name: "utime", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
@@ -7041,35 +7799,24 @@ var zcall_sysfs_3 = call{Name: "sysfs", Args: []field{
 	{Name: "arg2", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_getpriority_3 = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_setpriority_3 = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
 var zcall_sched_setparam_3 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_getparam_3 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler_3 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler_3 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_max_3 = call{Name: "sched_get_priority_max", Args: []field{
@@ -7081,33 +7828,11 @@ var zcall_sched_get_priority_min_3 = call{Name: "sched_get_priority_min", Args: 
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval_3 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
-var zcall_mlock_3 = call{Name: "mlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_munlock_3 = call{Name: "munlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_mlockall_3 = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_munlockall_3 = call{Name: "munlockall", Args: []field{}, Ret: &zt9, Class: 0x4, Defer: 0, Derived: true}
-
 var zcall_vhangup_3 = call{Name: "vhangup", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_modify_ldt_3 = call{Name: "modify_ldt", Args: []field{
-	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "bytecount", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_pivot_root_3 = call{Name: "pivot_root", Args: []field{
 	{Name: "new_root", Type: &zt8, Reg: 0, Reg32: 0},
@@ -7122,20 +7847,6 @@ var zcall_prctl_3 = call{Name: "prctl", Args: []field{
 	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x80, Defer: 5, Derived: true}
 
-var zcall_arch_prctl_3 = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_adjtimex_3 = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x100, Defer: 1, Derived: true}
-
-var zcall_setrlimit_3 = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
 var zcall_chroot_3 = call{Name: "chroot", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
@@ -7145,11 +7856,6 @@ var zcall_sync_3 = call{Name: "sync", Args: []field{}, Ret: &zt9, Class: 0x0, De
 var zcall_acct_3 = call{Name: "acct", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_settimeofday_3 = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
 
 var zcall_mount_3 = call{Name: "mount", Args: []field{
 	{Name: "dev_name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -7190,16 +7896,6 @@ var zcall_setdomainname_3 = call{Name: "setdomainname", Args: []field{
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
-var zcall_iopl_3 = call{Name: "iopl", Args: []field{
-	{Name: "level", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_ioperm_3 = call{Name: "ioperm", Args: []field{
-	{Name: "from", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "num", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "turn_on", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
 var zcall_init_module_3 = call{Name: "init_module", Args: []field{
 	{Name: "umod", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
@@ -7227,8 +7923,6 @@ var zcall_afs_syscall_3 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt9, 
 var zcall_tuxcall_2 = call{Name: "tuxcall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_security_2 = call{Name: "security", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_gettid_3 = call{Name: "gettid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
 
 var zcall_readahead_3 = call{Name: "readahead", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -7314,32 +8008,14 @@ var zcall_fremovexattr_3 = call{Name: "fremovexattr", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_tkill_3 = call{Name: "tkill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
-
-var zcall_time_3 = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x100, Defer: 1, Derived: true}
-
-var zcall_futex_3 = call{Name: "futex", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "val", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "utime", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "val3", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
 var zcall_sched_setaffinity_3 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity_3 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
@@ -7372,25 +8048,11 @@ var zcall_epoll_create_3 = call{Name: "epoll_create", Args: []field{
 	{Name: "size", Type: &zt7, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
-var zcall_remap_file_pages_3 = call{Name: "remap_file_pages", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pgoff", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
 var zcall_getdents64_3 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "dirent", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_set_tid_address_3 = call{Name: "set_tid_address", Args: []field{
-	{Name: "tidptr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_restart_syscall_3 = call{Name: "restart_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_semtimedop_2 = call{Name: "semtimedop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
@@ -7406,52 +8068,6 @@ var zcall_fadvise64_3 = call{Name: "fadvise64", Args: []field{
 	{Name: "advice", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
-var zcall_timer_settime_3 = call{Name: "timer_settime", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_timer_gettime_3 = call{Name: "timer_gettime", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_timer_getoverrun_3 = call{Name: "timer_getoverrun", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_timer_delete_3 = call{Name: "timer_delete", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_clock_settime_3 = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_gettime_3 = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_getres_3 = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_nanosleep_3 = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_exit_group_3 = call{Name: "exit_group", Args: []field{
-	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
-
 var zcall_epoll_wait_3 = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
@@ -7466,39 +8082,10 @@ var zcall_epoll_ctl_3 = call{Name: "epoll_ctl", Args: []field{
 	{Name: "event", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
-var zcall_tgkill_3 = call{Name: "tgkill", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
-
 var zcall_utimes_3 = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "utimes", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_mbind_3 = call{Name: "mbind", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "maxnode", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
-
-var zcall_set_mempolicy_3 = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_get_mempolicy_3 = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
 
 var zcall_mq_open_3 = call{Name: "mq_open", Args: []field{
 	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -7580,28 +8167,21 @@ var zcall_inotify_rm_watch_3 = call{Name: "inotify_rm_watch", Args: []field{
 	{Name: "wd", Type: &zt11, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_migrate_pages_3 = call{Name: "migrate_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "maxnode", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
 var zcall_mkdirat_3 = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_mknodat_3 = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "dev", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_fchownat_3 = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt10, Reg: 3, Reg32: 3},
@@ -7609,60 +8189,60 @@ var zcall_fchownat_3 = call{Name: "fchownat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_futimesat_3 = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "flag", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x1803, Defer: 4, Derived: true}
 
 var zcall_unlinkat_3 = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flag", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_renameat_3 = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_linkat_3 = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_symlinkat_3 = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt31, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_readlinkat_3 = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_fchmodat_3 = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_faccessat_3 = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
@@ -7683,10 +8263,6 @@ var zcall_ppoll_3 = call{Name: "ppoll", Args: []field{
 	{Name: "sigmask", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_unshare_3 = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_splice_3 = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
@@ -7712,7 +8288,7 @@ var zcall_sync_file_range_3 = call{Name: "sync_file_range", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_utimensat_3 = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
@@ -7785,7 +8361,7 @@ var zcall_epoll_create1_3 = call{Name: "epoll_create1", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_dup3_3 = call{Name: "dup3", Args: []field{
-	{Name: "oldfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "oldfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
@@ -7801,7 +8377,7 @@ var zcall_inotify_init1_3 = call{Name: "inotify_init1", Args: []field{
 
 var zcall_perf_event_open_3 = call{Name: "perf_event_open", Args: []field{
 	{Name: "attr_uptr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt39, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
@@ -7816,19 +8392,12 @@ var zcall_fanotify_mark_3 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt12, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt31, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt8, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
-var zcall_prlimit64_3 = call{Name: "prlimit64", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
 var zcall_name_to_handle_at_3 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt8, Reg: 3, Reg32: 3},
@@ -7841,33 +8410,15 @@ var zcall_open_by_handle_at_3 = call{Name: "open_by_handle_at", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_clock_adjtime_3 = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
 var zcall_syncfs_3 = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_setns_3 = call{Name: "setns", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_getcpu_3 = call{Name: "getcpu", Args: []field{
 	{Name: "cpup", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "nodep", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "unused", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_kcmp_3 = call{Name: "kcmp", Args: []field{
-	{Name: "pid1", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid2", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "idx2", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_finit_module_3 = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -7876,22 +8427,22 @@ var zcall_finit_module_3 = call{Name: "finit_module", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr_3 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr_3 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_renameat2_3 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
@@ -7900,12 +8451,6 @@ var zcall_seccomp_3 = call{Name: "seccomp", Args: []field{
 	{Name: "op", Type: &zt10, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getrandom_3 = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_memfd_create_3 = call{Name: "memfd_create", Args: []field{
@@ -7927,22 +8472,6 @@ var zcall_bpf_3 = call{Name: "bpf", Args: []field{
 	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_userfaultfd_3 = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_membarrier_3 = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_mlock2_3 = call{Name: "mlock2", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
 var zcall_copy_file_range_3 = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "off_in", Type: &zt8, Reg: 1, Reg32: 1},
@@ -7952,24 +8481,8 @@ var zcall_copy_file_range_3 = call{Name: "copy_file_range", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
 }, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
 
-var zcall_pkey_mprotect_3 = call{Name: "pkey_mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pkey", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
-var zcall_pkey_alloc_3 = call{Name: "pkey_alloc", Args: []field{
-	{Name: "flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_pkey_free_3 = call{Name: "pkey_free", Args: []field{
-	{Name: "pkey", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
 var zcall_statx_3 = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "mask", Type: &zt10, Reg: 3, Reg32: 3},
@@ -7984,20 +8497,6 @@ var zcall_io_pgetevents_3 = call{Name: "io_pgetevents", Args: []field{
 	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
 	{Name: "usig", Type: &zt8, Reg: 5, Reg32: 5},
 }, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_rseq_3 = call{Name: "rseq", Args: []field{
-	{Name: "rseq", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rseq_len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "sig", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_pidfd_send_signal_3 = call{Name: "pidfd_send_signal", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1a, Defer: 4, Derived: true}
 
 var zcall_io_uring_setup_3 = call{Name: "io_uring_setup", Args: []field{
 	{Name: "entries", Type: &zt10, Reg: 0, Reg32: 0},
@@ -8021,15 +8520,15 @@ var zcall_io_uring_register_3 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt9, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_3 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_3 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
@@ -8054,20 +8553,10 @@ var zcall_fsmount_3 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_3 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_pidfd_open_3 = call{Name: "pidfd_open", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_clone3_3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x8, Defer: 2, Derived: true}
 
 var zcall_close_range_3 = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -8076,32 +8565,18 @@ var zcall_close_range_3 = call{Name: "close_range", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_openat2_3 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "how", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
-var zcall_pidfd_getfd_3 = call{Name: "pidfd_getfd", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
 var zcall_faccessat2_3 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_process_madvise_3 = call{Name: "process_madvise", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "behavior", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_epoll_pwait2_3 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -8113,7 +8588,7 @@ var zcall_epoll_pwait2_3 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_3 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
@@ -8149,26 +8624,6 @@ var zcall_memfd_secret_3 = call{Name: "memfd_secret", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
-var zcall_process_mrelease_3 = call{Name: "process_mrelease", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_futex_waitv_3 = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nr_futexes", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_set_mempolicy_home_node_3 = call{Name: "set_mempolicy_home_node", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "home_node", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
 var zcall_cachestat_3 = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "cstat_range", Type: &zt8, Reg: 1, Reg32: 1},
@@ -8177,34 +8632,11 @@ var zcall_cachestat_3 = call{Name: "cachestat", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_fchmodat2_3 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_futex_wake_3 = call{Name: "futex_wake", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mask", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_futex_wait_3 = call{Name: "futex_wait", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "val", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_futex_requeue_3 = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_statmount_3 = call{Name: "statmount", Args: []field{
 	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
@@ -8240,14 +8672,8 @@ var zcall_lsm_list_modules_3 = call{Name: "lsm_list_modules", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_mseal_3 = call{Name: "mseal", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
 var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
@@ -8256,7 +8682,7 @@ var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
@@ -8265,7 +8691,7 @@ var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt8, Reg: 3, Reg32: 3},
@@ -8273,14 +8699,14 @@ var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_3 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
@@ -8288,7 +8714,7 @@ var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -8296,7 +8722,7 @@ var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_3 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -8309,17 +8735,6 @@ var zcall_listns_3 = call{Name: "listns", Args: []field{
 	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_rseq_slice_yield_3 = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_rt_sigaction_3 = call{Name: "rt_sigaction", Args: []field{
-	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigreturn_3 = call{Name: "rt_sigreturn", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
 
 var zcall_ioctl_3 = call{Name: "ioctl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -8360,47 +8775,12 @@ var zcall_recvmsg_3 = call{Name: "recvmsg", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
 
-var zcall_execve_3 = call{Name: "execve", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x9, Defer: 3, Derived: true}
-
 var zcall_ptrace_3 = call{Name: "ptrace", Args: []field{
 	{Name: "request", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_rt_sigpending_3 = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_rt_sigtimedwait_3 = call{Name: "rt_sigtimedwait", Args: []field{
-	{Name: "uthese", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigqueueinfo_3 = call{Name: "rt_sigqueueinfo", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
-
-var zcall_sigaltstack_3 = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_timer_create_3 = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "created_timer_id", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_mq_notify_3 = call{Name: "mq_notify", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
@@ -8414,40 +8794,12 @@ var zcall_kexec_load_3 = call{Name: "kexec_load", Args: []field{
 	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
-var zcall_waitid_3 = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
-
-var zcall_set_robust_list_3 = call{Name: "set_robust_list", Args: []field{
-	{Name: "head", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_get_robust_list_3 = call{Name: "get_robust_list", Args: []field{
-	{Name: "pid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
 var zcall_vmsplice_3 = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "uiov", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "nr_segs", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_move_pages_3 = call{Name: "move_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "nr_pages", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
 
 var zcall_preadv_3 = call{Name: "preadv", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
@@ -8465,13 +8817,6 @@ var zcall_pwritev_3 = call{Name: "pwritev", Args: []field{
 	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
-var zcall_rt_tgsigqueueinfo_3 = call{Name: "rt_tgsigqueueinfo", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x18, Defer: 4, Derived: true}
-
 var zcall_recvmmsg_3 = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
@@ -8486,24 +8831,6 @@ var zcall_sendmmsg_3 = call{Name: "sendmmsg", Args: []field{
 	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
-var zcall_process_vm_readv_3 = call{Name: "process_vm_readv", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_process_vm_writev_3 = call{Name: "process_vm_writev", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_setsockopt_3 = call{Name: "setsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -8531,14 +8858,6 @@ var zcall_io_submit_3 = call{Name: "io_submit", Args: []field{
 	{Name: "nr", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "iocbpp", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_execveat_3 = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0xb, Defer: 5, Derived: true}
 
 var zcall_preadv2_3 = call{Name: "preadv2", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
@@ -8706,7 +9025,7 @@ var zcall_dup_4 = call{Name: "dup", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_dup3_4 = call{Name: "dup3", Args: []field{
-	{Name: "oldfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "oldfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
@@ -8755,42 +9074,42 @@ var zcall_flock_4 = call{Name: "flock", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_mknodat_4 = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "dev", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_mkdirat_4 = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_unlinkat_4 = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flag", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_symlinkat_4 = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt31, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_linkat_4 = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_renameat_4 = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
@@ -8846,7 +9165,7 @@ var zcall_fallocate_4 = call{Name: "fallocate", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_faccessat_4 = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
@@ -8869,13 +9188,13 @@ var zcall_fchmod_4 = call{Name: "fchmod", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fchmodat_4 = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_fchownat_4 = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt10, Reg: 3, Reg32: 3},
@@ -9011,14 +9330,14 @@ var zcall_tee_4 = call{Name: "tee", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_readlinkat_4 = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_newfstatat_3 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "flag", Type: &zt7, Reg: 3, Reg32: 3},
@@ -9064,7 +9383,7 @@ var zcall_timerfd_gettime_4 = call{Name: "timerfd_gettime", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_utimensat_4 = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
@@ -9088,66 +9407,6 @@ var zcall_personality_4 = call{Name: "personality", Args: []field{
 	{Name: "personality", Type: &zt10, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_exit_4 = call{Name: "exit", Args: []field{
-	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
-
-var zcall_exit_group_4 = call{Name: "exit_group", Args: []field{
-	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
-
-var zcall_waitid_4 = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
-
-var zcall_set_tid_address_4 = call{Name: "set_tid_address", Args: []field{
-	{Name: "tidptr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_unshare_4 = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_futex_4 = call{Name: "futex", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "val", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "utime", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "val3", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_set_robust_list_4 = call{Name: "set_robust_list", Args: []field{
-	{Name: "head", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_get_robust_list_4 = call{Name: "get_robust_list", Args: []field{
-	{Name: "pid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_nanosleep_4 = call{Name: "nanosleep", Args: []field{
-	{Name: "rqtp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rmtp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getitimer_4 = call{Name: "getitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_setitimer_4 = call{Name: "setitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ovalue", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
 var zcall_kexec_load_4 = call{Name: "kexec_load", Args: []field{
 	{Name: "entry", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "nr_segments", Type: &zt11, Reg: 1, Reg32: 1},
@@ -9166,54 +9425,6 @@ var zcall_delete_module_4 = call{Name: "delete_module", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
-var zcall_timer_create_4 = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "created_timer_id", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_timer_gettime_4 = call{Name: "timer_gettime", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_timer_getoverrun_4 = call{Name: "timer_getoverrun", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_timer_settime_4 = call{Name: "timer_settime", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_timer_delete_4 = call{Name: "timer_delete", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_clock_settime_4 = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_gettime_4 = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_getres_4 = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_nanosleep_4 = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
 var zcall_syslog_4 = call{Name: "syslog", Args: []field{
 	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
@@ -9228,33 +9439,33 @@ var zcall_ptrace_4 = call{Name: "ptrace", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_sched_setparam_4 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler_4 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler_4 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_getparam_4 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setaffinity_4 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity_4 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
@@ -9270,81 +9481,8 @@ var zcall_sched_get_priority_min_4 = call{Name: "sched_get_priority_min", Args: 
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval_4 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_restart_syscall_4 = call{Name: "restart_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_kill_4 = call{Name: "kill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
-
-var zcall_tkill_4 = call{Name: "tkill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
-
-var zcall_tgkill_4 = call{Name: "tgkill", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
-
-var zcall_sigaltstack_4 = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_rt_sigsuspend_4 = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_rt_sigaction_4 = call{Name: "rt_sigaction", Args: []field{
-	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigprocmask_4 = call{Name: "rt_sigprocmask", Args: []field{
-	{Name: "how", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigpending_4 = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_rt_sigtimedwait_4 = call{Name: "rt_sigtimedwait", Args: []field{
-	{Name: "uthese", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigqueueinfo_4 = call{Name: "rt_sigqueueinfo", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
-
-var zcall_rt_sigreturn_4 = call{Name: "rt_sigreturn", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
-
-var zcall_setpriority_4 = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getpriority_4 = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_reboot_4 = call{Name: "reboot", Args: []field{
@@ -9353,85 +9491,6 @@ var zcall_reboot_4 = call{Name: "reboot", Args: []field{
 	{Name: "cmd", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "arg", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_setregid_4 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setgid_4 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_setreuid_4 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setuid_4 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_setresuid_4 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getresuid_4 = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_setresgid_4 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getresgid_4 = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_setfsuid_4 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_setfsgid_4 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_times_4 = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_setpgid_4 = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt13, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getpgid_4 = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_getsid_4 = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_setsid_4 = call{Name: "setsid", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_getgroups_4 = call{Name: "getgroups", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setgroups_4 = call{Name: "setgroups", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_uname_4 = call{Name: "uname", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -9445,21 +9504,6 @@ var zcall_sethostname_4 = call{Name: "sethostname", Args: []field{
 var zcall_setdomainname_4 = call{Name: "setdomainname", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getrlimit_4 = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_setrlimit_4 = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getrusage_4 = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_umask_4 = call{Name: "umask", Args: []field{
@@ -9479,34 +9523,6 @@ var zcall_getcpu_4 = call{Name: "getcpu", Args: []field{
 	{Name: "nodep", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "unused", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_gettimeofday_4 = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_settimeofday_4 = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_adjtimex_4 = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x100, Defer: 1, Derived: true}
-
-var zcall_getpid_4 = call{Name: "getpid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_getppid_4 = call{Name: "getppid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_getuid_4 = call{Name: "getuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_geteuid_4 = call{Name: "geteuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_getgid_4 = call{Name: "getgid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_getegid_4 = call{Name: "getegid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_gettid_4 = call{Name: "gettid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
 
 var zcall_sysinfo_4 = call{Name: "sysinfo", Args: []field{
 	{Name: "info", Type: &zt8, Reg: 0, Reg32: 0},
@@ -9729,23 +9745,6 @@ var zcall_readahead_4 = call{Name: "readahead", Args: []field{
 	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_brk_4 = call{Name: "brk", Args: []field{
-	{Name: "brk", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_munmap_4 = call{Name: "munmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_mremap_4 = call{Name: "mremap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "old_len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "new_len", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "new_addr", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
 var zcall_add_key_4 = call{Name: "add_key", Args: []field{
 	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "_description", Type: &zt8, Reg: 1, Reg32: 1},
@@ -9769,29 +9768,6 @@ var zcall_keyctl_4 = call{Name: "keyctl", Args: []field{
 	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
 
-var zcall_clone_4 = call{Name: "clone", Args: []field{
-	{Name: "clone_flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "newsp", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "parent_tidptr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "child_tidptr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tls", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
-
-var zcall_execve_4 = call{Name: "execve", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x9, Defer: 3, Derived: true}
-
-var zcall_mmap_4 = call{Name: "mmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "fd", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "off", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x6, Defer: 6, Derived: true}
-
 var zcall_fadvise64_4 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
@@ -9808,103 +9784,9 @@ var zcall_swapoff_4 = call{Name: "swapoff", Args: []field{
 	{Name: "specialfile", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
 
-var zcall_mprotect_4 = call{Name: "mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_msync_4 = call{Name: "msync", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_mlock_4 = call{Name: "mlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_munlock_4 = call{Name: "munlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_mlockall_4 = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_munlockall_4 = call{Name: "munlockall", Args: []field{}, Ret: &zt9, Class: 0x4, Defer: 0, Derived: true}
-
-var zcall_mincore_4 = call{Name: "mincore", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "vec", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_madvise_4 = call{Name: "madvise", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len_in", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "behavior", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_remap_file_pages_4 = call{Name: "remap_file_pages", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pgoff", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_mbind_4 = call{Name: "mbind", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "maxnode", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
-
-var zcall_get_mempolicy_4 = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_set_mempolicy_4 = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_migrate_pages_4 = call{Name: "migrate_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "maxnode", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
-var zcall_move_pages_4 = call{Name: "move_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "nr_pages", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
-
-var zcall_rt_tgsigqueueinfo_4 = call{Name: "rt_tgsigqueueinfo", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x18, Defer: 4, Derived: true}
-
 var zcall_perf_event_open_4 = call{Name: "perf_event_open", Args: []field{
 	{Name: "attr_uptr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt39, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
@@ -9925,20 +9807,6 @@ var zcall_recvmmsg_4 = call{Name: "recvmmsg", Args: []field{
 	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
 
-var zcall_wait4_4 = call{Name: "wait4", Args: []field{
-	{Name: "upid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x8, Defer: 4, Derived: true}
-
-var zcall_prlimit64_4 = call{Name: "prlimit64", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
 var zcall_fanotify_init_4 = call{Name: "fanotify_init", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
 	{Name: "event_f_flags", Type: &zt10, Reg: 1, Reg32: 1},
@@ -9948,12 +9816,12 @@ var zcall_fanotify_mark_4 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt12, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt31, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt8, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_4 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt8, Reg: 3, Reg32: 3},
@@ -9966,19 +9834,9 @@ var zcall_open_by_handle_at_4 = call{Name: "open_by_handle_at", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_clock_adjtime_4 = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
 var zcall_syncfs_4 = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_setns_4 = call{Name: "setns", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_sendmmsg_4 = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -9987,32 +9845,6 @@ var zcall_sendmmsg_4 = call{Name: "sendmmsg", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
 
-var zcall_process_vm_readv_4 = call{Name: "process_vm_readv", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_process_vm_writev_4 = call{Name: "process_vm_writev", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_kcmp_4 = call{Name: "kcmp", Args: []field{
-	{Name: "pid1", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid2", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "idx2", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
 var zcall_finit_module_4 = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "uargs", Type: &zt8, Reg: 1, Reg32: 1},
@@ -10020,22 +9852,22 @@ var zcall_finit_module_4 = call{Name: "finit_module", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr_4 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr_4 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_renameat2_4 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
@@ -10044,12 +9876,6 @@ var zcall_seccomp_4 = call{Name: "seccomp", Args: []field{
 	{Name: "op", Type: &zt10, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getrandom_4 = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_memfd_create_4 = call{Name: "memfd_create", Args: []field{
@@ -10062,30 +9888,6 @@ var zcall_bpf_4 = call{Name: "bpf", Args: []field{
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_execveat_4 = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0xb, Defer: 5, Derived: true}
-
-var zcall_userfaultfd_4 = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_membarrier_4 = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_mlock2_4 = call{Name: "mlock2", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
 
 var zcall_copy_file_range_4 = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
@@ -10114,24 +9916,8 @@ var zcall_pwritev2_4 = call{Name: "pwritev2", Args: []field{
 	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
 }, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
 
-var zcall_pkey_mprotect_4 = call{Name: "pkey_mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pkey", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
-var zcall_pkey_alloc_4 = call{Name: "pkey_alloc", Args: []field{
-	{Name: "flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_pkey_free_4 = call{Name: "pkey_free", Args: []field{
-	{Name: "pkey", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
 var zcall_statx_4 = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "mask", Type: &zt10, Reg: 3, Reg32: 3},
@@ -10147,13 +9933,6 @@ var zcall_io_pgetevents_4 = call{Name: "io_pgetevents", Args: []field{
 	{Name: "usig", Type: &zt8, Reg: 5, Reg32: 5},
 }, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
 
-var zcall_rseq_4 = call{Name: "rseq", Args: []field{
-	{Name: "rseq", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rseq_len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "sig", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
 var zcall_kexec_file_load_3 = call{Name: "kexec_file_load", Args: []field{
 	{Name: "kernel_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
@@ -10161,13 +9940,6 @@ var zcall_kexec_file_load_3 = call{Name: "kexec_file_load", Args: []field{
 	{Name: "cmdline_ptr", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_pidfd_send_signal_4 = call{Name: "pidfd_send_signal", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1a, Defer: 4, Derived: true}
 
 var zcall_io_uring_setup_4 = call{Name: "io_uring_setup", Args: []field{
 	{Name: "entries", Type: &zt10, Reg: 0, Reg32: 0},
@@ -10191,15 +9963,15 @@ var zcall_io_uring_register_4 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt9, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_4 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_4 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
@@ -10224,20 +9996,10 @@ var zcall_fsmount_4 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_4 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_pidfd_open_4 = call{Name: "pidfd_open", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_clone3_4 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x8, Defer: 2, Derived: true}
 
 var zcall_close_range_4 = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -10246,32 +10008,18 @@ var zcall_close_range_4 = call{Name: "close_range", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_openat2_4 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "how", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
-var zcall_pidfd_getfd_4 = call{Name: "pidfd_getfd", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
 var zcall_faccessat2_4 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_process_madvise_4 = call{Name: "process_madvise", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "behavior", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_epoll_pwait2_4 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -10283,7 +10031,7 @@ var zcall_epoll_pwait2_4 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_4 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
@@ -10319,26 +10067,6 @@ var zcall_memfd_secret_4 = call{Name: "memfd_secret", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
-var zcall_process_mrelease_4 = call{Name: "process_mrelease", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_futex_waitv_4 = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nr_futexes", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_set_mempolicy_home_node_4 = call{Name: "set_mempolicy_home_node", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "home_node", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
 var zcall_cachestat_4 = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "cstat_range", Type: &zt8, Reg: 1, Reg32: 1},
@@ -10347,40 +10075,11 @@ var zcall_cachestat_4 = call{Name: "cachestat", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_fchmodat2_4 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_map_shadow_stack_3 = call{Name: "map_shadow_stack", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_futex_wake_4 = call{Name: "futex_wake", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mask", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_futex_wait_4 = call{Name: "futex_wait", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "val", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_futex_requeue_4 = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_statmount_4 = call{Name: "statmount", Args: []field{
 	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
@@ -10416,14 +10115,8 @@ var zcall_lsm_list_modules_4 = call{Name: "lsm_list_modules", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_mseal_4 = call{Name: "mseal", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
 var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
@@ -10432,7 +10125,7 @@ var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
@@ -10441,7 +10134,7 @@ var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt8, Reg: 3, Reg32: 3},
@@ -10449,14 +10142,14 @@ var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_4 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
@@ -10464,7 +10157,7 @@ var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -10472,7 +10165,7 @@ var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_4 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -10485,8 +10178,6 @@ var zcall_listns_4 = call{Name: "listns", Args: []field{
 	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_rseq_slice_yield_4 = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zset_access_mode = set{Name: "access_mode", Unknown: "?_OK", Vals: []val{
 	{"F_OK", 0x0, 0x0},
@@ -10506,6 +10197,59 @@ var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
 	{"AT_RECURSIVE", 0x8000, 0x8000},
 }}
 
+var zset_cap_bits = set{Name: "cap_bits", Unknown: "CAP_???", Vals: []val{
+	{"1<<CAP_CHOWN", 0x1, 0x1},
+	{"1<<CAP_DAC_OVERRIDE", 0x2, 0x2},
+	{"1<<CAP_DAC_READ_SEARCH", 0x4, 0x4},
+	{"1<<CAP_FOWNER", 0x8, 0x8},
+	{"1<<CAP_FSETID", 0x10, 0x10},
+	{"1<<CAP_KILL", 0x20, 0x20},
+	{"1<<CAP_SETGID", 0x40, 0x40},
+	{"1<<CAP_SETUID", 0x80, 0x80},
+	{"1<<CAP_SETPCAP", 0x100, 0x100},
+	{"1<<CAP_LINUX_IMMUTABLE", 0x200, 0x200},
+	{"1<<CAP_NET_BIND_SERVICE", 0x400, 0x400},
+	{"1<<CAP_NET_BROADCAST", 0x800, 0x800},
+	{"1<<CAP_NET_ADMIN", 0x1000, 0x1000},
+	{"1<<CAP_NET_RAW", 0x2000, 0x2000},
+	{"1<<CAP_IPC_LOCK", 0x4000, 0x4000},
+	{"1<<CAP_IPC_OWNER", 0x8000, 0x8000},
+	{"1<<CAP_SYS_MODULE", 0x10000, 0x10000},
+	{"1<<CAP_SYS_RAWIO", 0x20000, 0x20000},
+	{"1<<CAP_SYS_CHROOT", 0x40000, 0x40000},
+	{"1<<CAP_SYS_PTRACE", 0x80000, 0x80000},
+	{"1<<CAP_SYS_PACCT", 0x100000, 0x100000},
+	{"1<<CAP_SYS_ADMIN", 0x200000, 0x200000},
+	{"1<<CAP_SYS_BOOT", 0x400000, 0x400000},
+	{"1<<CAP_SYS_NICE", 0x800000, 0x800000},
+	{"1<<CAP_SYS_RESOURCE", 0x1000000, 0x1000000},
+	{"1<<CAP_SYS_TIME", 0x2000000, 0x2000000},
+	{"1<<CAP_SYS_TTY_CONFIG", 0x4000000, 0x4000000},
+	{"1<<CAP_MKNOD", 0x8000000, 0x8000000},
+	{"1<<CAP_LEASE", 0x10000000, 0x10000000},
+	{"1<<CAP_AUDIT_WRITE", 0x20000000, 0x20000000},
+	{"1<<CAP_AUDIT_CONTROL", 0x40000000, 0x40000000},
+	{"1<<CAP_SETFCAP", 0x80000000, 0x80000000},
+}}
+
+var zset_cap_bits_high = set{Name: "cap_bits_high", Unknown: "CAP_???", Vals: []val{
+	{"1<<CAP_MAC_OVERRIDE", 0x1, 0x1},
+	{"1<<CAP_MAC_ADMIN", 0x2, 0x2},
+	{"1<<CAP_SYSLOG", 0x4, 0x4},
+	{"1<<CAP_WAKE_ALARM", 0x8, 0x8},
+	{"1<<CAP_BLOCK_SUSPEND", 0x10, 0x10},
+	{"1<<CAP_AUDIT_READ", 0x20, 0x20},
+	{"1<<CAP_PERFMON", 0x40, 0x40},
+	{"1<<CAP_BPF", 0x80, 0x80},
+	{"1<<CAP_CHECKPOINT_RESTORE", 0x100, 0x100},
+}}
+
+var zset_cap_version = set{Name: "cap_version", Unknown: "_LINUX_CAPABILITY_VERSION_???", Vals: []val{
+	{"_LINUX_CAPABILITY_VERSION_1", 0x19980330, 0x19980330},
+	{"_LINUX_CAPABILITY_VERSION_2", 0x20071026, 0x20071026},
+	{"_LINUX_CAPABILITY_VERSION_3", 0x20080522, 0x20080522},
+}}
+
 var zset_whence = set{Name: "whence", Unknown: "SEEK_???", Vals: []val{
 	{"SEEK_SET", 0x0, 0x0},
 	{"SEEK_CUR", 0x1, 0x1},
@@ -10514,22 +10258,12 @@ var zset_whence = set{Name: "whence", Unknown: "SEEK_???", Vals: []val{
 	{"SEEK_HOLE", 0x4, 0x4},
 }}
 
-var zstruct_iovec_in = structure{Name: "iovec_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt14, Off: [3]uint16{0, 0, 0}},
-	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "version", Type: &zt224, Off: [3]uint16{0, 0, 0}},
+	{Name: "pid", Type: &zt39, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zstruct_iovec_out = structure{Name: "iovec_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt15, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt225, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
-}}
-
-var zstruct_timespec = structure{Name: "timespec", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "tv_sec", Type: &zt9, Off: [3]uint16{0, 0, 0}},
-	{Name: "tv_nsec", Type: &zt16, Off: [3]uint16{8, 4, 8}},
-}}
-
-var zstruct_timeval = structure{Name: "timeval", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "tv_sec", Type: &zt9, Off: [3]uint16{0, 0, 0}},
-	{Name: "tv_usec", Type: &zt16, Off: [3]uint16{8, 4, 8}},
 }}
