@@ -21,11 +21,23 @@ const (
 	Superseded             // a thread vanished because another one of its process called execve
 	Detached               // the tracer let go of the thread
 	Attached               // the tracer took hold of a running thread
+	Created                // a traced thread made the thread, which is traced from now on
+	Exec                   // the thread has a new program; By is its thread id until now
+	Vanished               // a thread ended without the kernel telling how
 	numKinds
 )
 
 func (k Kind) String() string {
-	return [...]string{"entry", "syscall", "signal", "stop", "exit", "killed", "superseded", "detach", "attach"}[k]
+	return [...]string{"entry", "syscall", "signal", "stop", "exit", "killed", "superseded", "detach", "attach", "create", "exec", "vanished"}[k]
+}
+
+// Last tells that no more events of the thread follow.
+func (k Kind) Last() bool {
+	switch k {
+	case Exited, Killed, Superseded, Detached, Vanished:
+		return true
+	}
+	return false
 }
 
 // An Event is one thing that happened to one thread. It is valid only while it is handed out.

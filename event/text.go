@@ -48,6 +48,7 @@ type TextOptions struct {
 	WholeLines     bool // write a call only when it has returned
 	FlushEach      bool // write at every event, as the program may write to the same place
 	Color          bool
+	VerboseCall    func(*decode.Call) bool               // whole structures for these calls (-v, -e abbrev)
 	Raw            func(*decode.Call) bool               // show the registers only (-e raw)
 	Dump           func(b []byte, c *decode.Call) []byte // appends what follows a call's line (-e read, write)
 }
@@ -77,6 +78,9 @@ func (t *Text) SetLive(n int) { t.live = n }
 // Encode writes one event.
 func (t *Text) Encode(e *Event) error {
 	start := len(t.buf)
+	if t.opts.VerboseCall != nil && e.Call != nil && e.Call.Desc != nil {
+		t.opts.Verbose = t.opts.VerboseCall(e.Call)
+	}
 	switch e.Kind {
 	case CallEntry:
 		if t.opts.WholeLines {

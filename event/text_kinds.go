@@ -94,7 +94,7 @@ func (s *Style) appendStatus(b []byte, n uint32) []byte {
 	case n&0xff == 0x7f:
 		sig := n >> 8 & 0xff
 		b = append(b, "{WIFSTOPPED(s) && WSTOPSIG(s) == "...)
-		b = appendSignalName(b, int(sig&0x7f))
+		b = appendSigName(b, int(sig&0x7f))
 		if sig&0x80 != 0 {
 			b = append(b, " | 0x80"...)
 		}
@@ -103,7 +103,7 @@ func (s *Style) appendStatus(b []byte, n uint32) []byte {
 		return append(b, "{WIFCONTINUED(s)}"...)
 	case low != 0:
 		b = append(b, "{WIFSIGNALED(s) && WTERMSIG(s) == "...)
-		b = appendSignalName(b, int(low))
+		b = appendSigName(b, int(low))
 		if n&0x80 != 0 {
 			b = append(b, " && WCOREDUMP(s)"...)
 		}
@@ -134,7 +134,7 @@ var ptraceEvents = syscalls.Set{Name: "ptrace_events", Unknown: "PTRACE_EVENT_??
 	{Name: "PTRACE_EVENT_SECCOMP", Value: 7}, {Name: "PTRACE_EVENT_STOP", Value: 128},
 }}
 
-func appendSignalName(b []byte, n int) []byte {
+func appendSigName(b []byte, n int) []byte {
 	if name := syscalls.SignalName(n); name != "" {
 		return append(b, name...)
 	}

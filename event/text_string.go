@@ -61,8 +61,13 @@ func (s *Style) AppendEscaped(b, str []byte, quote byte) []byte {
 
 func appendIPv6(b, ip []byte) []byte {
 	b = append(b, "inet_pton(AF_INET6, \""...)
-	if len(ip) == 16 {
-		b = netip.AddrFrom16([16]byte(ip)).AppendTo(b)
-	}
+	b = appendIP(b, ip)
 	return append(b, "\")"...)
+}
+
+func appendIP(b, ip []byte) []byte {
+	if a, ok := netip.AddrFromSlice(ip); ok {
+		b = a.AppendTo(b)
+	}
+	return b
 }

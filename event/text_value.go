@@ -1,7 +1,9 @@
 package event
 
 import (
+	"math/bits"
 	"strconv"
+	"strings"
 	"time"
 
 	"farcall/decode"
@@ -72,11 +74,15 @@ func (s *Style) appendBare(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
 	}
 	t := v.Type
 	if t.Dir == 0 {
+		if p := v.Pre; p != nil && p.State == decode.Known && p.Num != v.Num {
+			b = s.appendContents(b, p, abi)
+			b = append(b, " => "...)
+		}
 		return s.appendContents(b, v, abi)
 	}
 	switch t.Kind {
 	case syscalls.KindString, syscalls.KindPath, syscalls.KindBytes, syscalls.KindChars, syscalls.KindArray, syscalls.KindStruct,
-		syscalls.KindStrings, syscalls.KindSigset, syscalls.KindBitset, syscalls.KindRandom:
+		syscalls.KindStrings, syscalls.KindSigset, syscalls.KindBitset, syscalls.KindList:
 		return s.appendContents(b, v, abi)
 	case syscalls.KindEnv:
 		if s.Verbose {
@@ -144,9 +150,36 @@ func (s *Style) appendContents(b []byte, v *decode.Value, abi syscalls.ABI) []by
 	case syscalls.KindRlim:
 		return s.appendRlim(b, v.Num, t.Extent(abi.Layout()))
 	case syscalls.KindPort:
-		n := v.Num>>8&0xff | v.Num&0xff<<8
-		b = append(b, "htons("...)
-		return append(strconv.AppendUint(b, n, 10), ')')
+		return s.appendNet(b, v, abi)
+	case syscalls.KindHex8:
+		n := len(b)
+		b = appendHex(b, v.Num)
+		if v.Num == 0 {
+			return append(b, "0000000"...)
+		}
+		for len(b) < n+8 {
+			b = append(b, 0)
+			copy(b[n+3:], b[n+2:])
+			b[n+2] = '0'
+		}
+		return b
+	case syscalls.KindIfindex:
+		if len(v.Bytes) == 0 || s.Consts == Raw {
+			return strconv.AppendInt(b, int64(int32(v.Num)), 10)
+		}
+		if s.Consts == Verbose {
+			b = append(strconv.AppendInt(b, int64(int32(v.Num)), 10), " /* "...)
+		}
+		b = append(s.AppendQuoted(append(b, "if_nametoindex("...), v.Bytes), ')')
+		if s.Consts == Verbose {
+			b = append(b, " */"...)
+		}
+		return b
+	case syscalls.KindSunPath:
+		if len(v.Bytes) > 0 && v.Bytes[0] == 0 { // abstract
+			return s.AppendQuoted(append(b, '@'), v.Bytes[1:])
+		}
+		return s.AppendQuoted(b, v.Bytes)
 	case syscalls.KindIPv4:
 		return appendIPv4(append(b, "inet_addr(\""...), v.Bytes, "\")")
 	case syscalls.KindIPv6:
@@ -159,7 +192,13 @@ func (s *Style) appendContents(b []byte, v *decode.Value, abi syscalls.ABI) []by
 	case syscalls.KindEnum, syscalls.KindConst:
 		return s.AppendEnum(b, t.Set, v.Num, abi)
 	case syscalls.KindString, syscalls.KindPath, syscalls.KindBytes, syscalls.KindChars:
-		b = s.AppendQuoted(b, v.Bytes)
+		if t.Kind == syscalls.KindBytes && t.Width == syscalls.HexBytes {
+			hex := *s
+			hex.Hex = HexAll
+			b = hex.AppendQuoted(b, v.Bytes)
+		} else {
+			b = s.AppendQuoted(b, v.Bytes)
+		}
 		if v.More {
 			b = append(b, "..."...)
 		}
@@ -176,15 +215,7 @@ func (s *Style) appendContents(b []byte, v *decode.Value, abi syscalls.ABI) []by
 		return appendTicks(b, intOf(v, abi))
 	case syscalls.KindBitset:
 		return appendBitset(b, v.Bytes)
-	case syscalls.KindRandom:
-		hex := *s
-		hex.Hex = HexAll
-		b = hex.AppendQuoted(b, v.Bytes)
-		if v.More {
-			b = append(b, "..."...)
-		}
-		return b
-	case syscalls.KindArray, syscalls.KindStrings, syscalls.KindEnv:
+	case syscalls.KindArray, syscalls.KindStrings, syscalls.KindEnv, syscalls.KindList:
 		return s.appendArray(b, v, abi)
 	case syscalls.KindStruct:
 		return s.appendStruct(b, v, abi)
@@ -273,6 +304,9 @@ func (s *Style) appendNamed(b []byte, name string, n uint64, signed bool, _ sysc
 
 // AppendFlags writes the bits of n by their names in the set.
 func (s *Style) AppendFlags(b []byte, set *syscalls.Set, n uint64, abi syscalls.ABI) []byte {
+	if len(set.Unknown) > 0 && set.Unknown[0] == '|' && s.Consts != Abbrev {
+		return s.appendMixed(b, set, n, abi)
+	}
 	if s.Consts == Raw {
 		return appendHex(b, n)
 	}
@@ -285,6 +319,9 @@ func (s *Style) AppendFlags(b []byte, set *syscalls.Set, n uint64, abi syscalls.
 		}
 	}
 	out, known := set.AppendFlags(b, abi, n, '|')
+	if known && len(set.Unknown) > 0 && set.Unknown[0] == '|' && set.Rest(abi, n) != 0 {
+		out = append(append(append(out, " /* "...), set.Unknown[1:]...), " */"...)
+	}
 	if known {
 		if s.Consts == Verbose {
 			out = append(out, " */"...)
@@ -294,8 +331,32 @@ func (s *Style) AppendFlags(b []byte, set *syscalls.Set, n uint64, abi syscalls.
 	b = appendHex(b[:start], n)
 	if n != 0 && set.Unknown != "" {
 		b = append(b, " /* "...)
-		b = append(b, set.Unknown...)
+		b = append(b, strings.TrimPrefix(set.Unknown, "|")...)
 		b = append(b, " */"...)
+	}
+	return b
+}
+
+// appendMixed writes a value of several bits and the flags beside it each in its own right.
+func (s *Style) appendMixed(b []byte, set *syscalls.Set, n uint64, abi syscalls.ABI) []byte {
+	mask := set.For(abi)[0].Mask
+	for i, part := range [...]uint64{n & mask, n &^ mask} {
+		if i > 0 && part == 0 {
+			break
+		}
+		if i > 0 {
+			b = append(b, '|')
+		}
+		b = appendHex(b, part)
+		if s.Consts == Raw {
+			continue
+		}
+		b = append(b, " /* "...)
+		out, known := set.AppendFlags(b, abi, part, '|')
+		if !known {
+			out = append(b, set.Unknown[1:]...)
+		}
+		b = append(out, " */"...)
 	}
 	return b
 }
@@ -316,6 +377,9 @@ func (s *Style) AppendEnum(b []byte, set *syscalls.Set, n uint64, abi syscalls.A
 }
 
 func (s *Style) appendArray(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
+	if t := v.Type.Elem; v.Type.Kind == syscalls.KindList && len(v.Sub) == 1 && !v.More && t.Struct.Tuple {
+		return s.appendValue(b, &v.Sub[0], abi)
+	}
 	b = append(b, '[')
 	for i := range v.Sub {
 		if i > 0 {
@@ -333,6 +397,9 @@ func (s *Style) appendArray(b []byte, v *decode.Value, abi syscalls.ABI) []byte 
 }
 
 func (s *Style) appendStruct(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
+	if v.Type.Struct.Tuple {
+		return s.appendTuple(b, v.Sub, abi)
+	}
 	b = append(b, '{')
 	b, _, abbreviated := s.appendMembers(b, v.Sub, abi, false)
 	if len(v.Bytes) > 0 && !zero(v.Bytes) { // what a newer kernel's structure has beyond the known one
@@ -380,6 +447,12 @@ func (s *Style) appendMembers(b []byte, vs []decode.Value, abi syscalls.ABI, som
 			b = append(b, ", "...)
 		}
 		some = true
+		if m.Type.Kind == syscalls.KindIPv6 && m.Attr&syscalls.AttrPlain == 0 { // the name is inside
+			b = appendIPv6(b, m.Bytes)
+			b = append(append(b[:len(b)-1], ", &"...), m.Name...)
+			b = append(b, ')')
+			continue
+		}
 		if m.Attr&syscalls.AttrPlain == 0 {
 			b = append(b, m.Name...)
 			b = append(b, '=')
@@ -387,6 +460,51 @@ func (s *Style) appendMembers(b []byte, vs []decode.Value, abi syscalls.ABI, som
 		b = s.appendValue(b, m, abi)
 	}
 	return b, some, abbreviated
+}
+
+// appendTuple writes members without their names: one alone as it is, several in brackets.
+func (s *Style) appendTuple(b []byte, vs []decode.Value, abi syscalls.ABI) []byte {
+	n := 0
+	for i := range vs {
+		if vs[i].State != decode.Absent && vs[i].Attr&syscalls.AttrHidden == 0 {
+			n++
+		}
+	}
+	if n > 1 {
+		b = append(b, '[')
+	}
+	first := true
+	for i := range vs {
+		if vs[i].State == decode.Absent || vs[i].Attr&syscalls.AttrHidden != 0 {
+			continue
+		}
+		if !first {
+			b = append(b, ", "...)
+		}
+		first = false
+		b = s.appendValue(b, &vs[i], abi)
+	}
+	if n > 1 {
+		b = append(b, ']')
+	}
+	return b
+}
+
+// appendNet writes a number in network byte order.
+func (s *Style) appendNet(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
+	n := uint64(bits.ReverseBytes32(uint32(v.Num)))
+	if v.Type.Width == 4 {
+		b = append(b, "htonl("...)
+	} else {
+		n >>= 16
+		b = append(b, "htons("...)
+	}
+	if v.Type.Set != nil {
+		b = s.AppendEnum(b, v.Type.Set, n, abi)
+	} else {
+		b = strconv.AppendUint(b, n, 10)
+	}
+	return append(b, ')')
 }
 
 func (s *Style) appendMode(b []byte, n uint64) []byte {

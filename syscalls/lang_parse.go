@@ -63,6 +63,7 @@ type parser struct {
 	isArgs   bool    // fields are arguments
 	variants []variant
 	nesting  int
+	inUnion  bool
 	specific [NumABI]map[string]bool // calls that an @abi line defined
 }
 
@@ -347,6 +348,9 @@ func (p *parser) structDef() error {
 	if s.Packed, err = p.accept("packed"); err != nil {
 		return err
 	}
+	if s.Tuple, err = p.accept("tuple"); err != nil {
+		return err
+	}
 	if err := p.expect("{"); err != nil {
 		return err
 	}
@@ -366,8 +370,10 @@ func (p *parser) structDef() error {
 			return err
 		}
 		s.Fields = append(s.Fields, f)
-		if _, err := p.accept(";"); err != nil {
+		if more, err := p.accept(";"); err != nil {
 			return err
+		} else if t, err := p.peek(); !more && (err != nil || t.text != "}") {
+			return p.fail(t, "want \";\" or \"}\" behind member %s, have %v", f.Name, t)
 		}
 	}
 	if err := p.show(s); err != nil {
@@ -430,6 +436,8 @@ func (p *parser) unionDef() error {
 		return err
 	}
 	u := &Union{Name: name.text}
+	p.inUnion = true
+	defer func() { p.inUnion = false }()
 	if err := p.expect("{"); err != nil {
 		return err
 	}
@@ -453,6 +461,15 @@ func (p *parser) unionDef() error {
 			if more, err = p.accept("|"); err != nil {
 				return err
 			}
+		}
+		if slash, err := p.accept("/"); err != nil {
+			return err
+		} else if slash {
+			n, err := p.number(AMD64)
+			if err != nil {
+				return err
+			}
+			alt.Min = uint16(n)
 		}
 		if err := p.expect(":"); err != nil {
 			return err

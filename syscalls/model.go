@@ -57,7 +57,10 @@ const (
 	KindErrno               // 0, a number, or a negated error number
 	KindTicks               // clock ticks of 1/100 s
 	KindBitset              // numbers of the bits set in Len bytes, RetLen of them valid after the call
-	KindRandom              // as KindBytes, always shown in hexadecimal
+	KindIfindex             // index of a network interface
+	KindList                // elements of varying size: each begins with its own length
+	KindSunPath             // path of a UNIX socket; a leading NUL makes it abstract
+	KindHex8                // hexadecimal, at least eight characters
 	numKinds
 )
 
@@ -65,6 +68,12 @@ const (
 const (
 	WidthLong uint8 = 254 // __kernel_long_t: 4 on i386, 8 elsewhere
 	WidthWord uint8 = 255 // size_t and pointers: 4 on i386 and x32, 8 elsewhere
+)
+
+// Widths of KindBytes.
+const (
+	WholeBytes uint8 = 1 // shown whole, whatever the limit on strings
+	HexBytes   uint8 = 2 // shown in hexadecimal
 )
 
 // A Type describes a value in a register or in memory. With a direction it is a pointer
@@ -97,7 +106,9 @@ const (
 	AttrNamed                    // @name: shown as name=value in an argument list
 	AttrPlain                    // @plain: shown without its name in a structure
 	AttrFlat                     // @flat: the fields of this structure or union belong to its parent
-	AttrOver                            // @over: lies over the member before it, as in a union
+	AttrOver                     // @over: lies over the member before it, as in a union
+	AttrWas                      // @was: a member shown with its value before the call too, when that differs
+	AttrOK                       // @ok: a member shown only if the call succeeded
 )
 
 // attrReg marks an argument whose register was given while its line is parsed.
@@ -145,6 +156,7 @@ type Struct struct {
 	Size   [3]uint16
 	Packed bool
 	Show   []uint8 // the order in which members are shown, nil for that of memory
+	Tuple  bool    // its members are shown without names in brackets
 }
 
 // A Union is a choice of types by the value of a selector.
@@ -158,13 +170,18 @@ type Union struct {
 type Alt struct {
 	Vals []uint64
 	Type *Type
+	Min  uint16 // bytes that must be there, or else Union.Else applies
 }
 
-// Pick returns the alternative for a selector's value, nil if there is none.
-func (u *Union) Pick(sel uint64) *Type {
+// Pick returns the alternative for a selector's value and have bytes of memory, nil if there is
+// none.
+func (u *Union) Pick(sel uint64, have int) *Type {
 	for i := range u.Alts {
 		for _, v := range u.Alts[i].Vals {
 			if v == sel {
+				if have < int(u.Alts[i].Min) {
+					return u.Else
+				}
 				return u.Alts[i].Type
 			}
 		}
@@ -264,7 +281,7 @@ func (t *Type) Extent(layout int) int {
 			n = max(n, t.Union.Else.Size(layout))
 		}
 		return n
-	case KindBytes, KindChars, KindPad, KindSigset, KindBitset, KindRandom:
+	case KindBytes, KindChars, KindPad, KindSigset, KindBitset, KindSunPath:
 		if t.Len != nil && t.Len.Op == OpNum {
 			return int(t.Len.Num)
 		}
@@ -279,7 +296,7 @@ func (t *Type) Extent(layout int) int {
 	case KindIPv6:
 		return 16
 	case KindPort:
-		return 2
+		return max(2, int(t.Width))
 	}
 	return t.width(layout)
 }
@@ -326,14 +343,14 @@ func (t *Type) align(layout int) int {
 		}
 	case t.Kind == KindArray:
 		n = t.Elem.align(layout)
-	case t.Kind == KindBytes, t.Kind == KindChars, t.Kind == KindPad, t.Kind == KindIPv6, t.Kind == KindRandom:
+	case t.Kind == KindBytes, t.Kind == KindChars, t.Kind == KindPad, t.Kind == KindIPv6, t.Kind == KindList, t.Kind == KindSunPath:
 		n = 1
 	case t.Kind == KindSigset, t.Kind == KindBitset:
 		n = wordSize(layout)
 	case t.Kind == KindIPv4:
 		n = 4
 	case t.Kind == KindPort:
-		n = 2
+		n = max(2, int(t.Width))
 	default:
 		n = max(1, t.width(layout))
 	}

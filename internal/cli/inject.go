@@ -133,7 +133,7 @@ func (in *Injection) parseError(val string) bool {
 	if in.Error != nil || in.Retval != nil {
 		return false
 	}
-	n, ok := parseUint(val, maxErrno, "")
+	n, ok := parseUint(val, maxErrno)
 	if !ok {
 		n, ok = syscalls.ErrnoNumber(val)
 	}
@@ -252,7 +252,7 @@ func (o *Occurrence) parse(val string) bool {
 	case rest == "+":
 		when.Step = 1
 	case strings.HasPrefix(rest, "+"):
-		when.Step, ok = parseUint(rest[1:], maxWhen, "")
+		when.Step, ok = parseUint(rest[1:], maxWhen)
 		if !ok || when.Step < 1 {
 			return false
 		}

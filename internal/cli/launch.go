@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"os/user"
-	"path/filepath"
 	"strings"
 
 	"farcall/syscalls"
@@ -75,15 +74,22 @@ func findProgram(word, path string) (string, error) {
 	return file, nil
 }
 
+// searchPath spells the file as strace does, which shows in the arguments of the first execve: an
+// empty directory within the list is the working directory, at its end it is nothing.
 func searchPath(word, path string) string {
 	if word == "" {
 		return ""
 	}
-	for dir := range strings.SplitSeq(path, ":") {
-		file := word // an empty element is the working directory
-		if dir != "" {
-			file = filepath.Clean(dir) + "/" + word
+	for path != "" {
+		var dir string
+		dir, path, _ = strings.Cut(path, ":")
+		if dir == "" {
+			var err error
+			if dir, err = os.Getwd(); err != nil {
+				continue
+			}
 		}
+		file := strings.TrimSuffix(dir, "/") + "/" + word
 		if st, err := os.Stat(file); err == nil && st.Mode().IsRegular() && st.Mode()&0o111 != 0 {
 			return file
 		}

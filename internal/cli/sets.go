@@ -153,7 +153,7 @@ func (n names) index(word string) (int, bool) {
 
 func parseDescriptors(expr string) (*NumberSet, error) {
 	return parseMembers(expr, "descriptor", "a list of descriptor numbers such as 0,3, or all", func(word string) (int, bool) {
-		return parseUint(word, maxInt, "")
+		return parseUint(word, maxInt)
 	})
 }
 

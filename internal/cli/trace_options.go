@@ -8,7 +8,7 @@ import (
 
 // TraceOptions is what "farcall trace" was asked to do: the command line, parsed, checked and
 // with its defaults filled in. It holds no kernel state and nothing of it is resolved against
-// the machine yet (no program looked up, no file opened). [ParseTrace] makes one.
+// the machine yet (no program looked up, no file opened). parseTrace makes one.
 type TraceOptions struct {
 	// Called is the name that messages begin with: the first argument of the process itself.
 	Called string

@@ -157,7 +157,7 @@ func qualifier(key, missing string) func(*traceParser, parsedOption) error {
 // optionActions is what each option does.
 var optionActions = [...]func(*traceParser, parsedOption) error{
 	optColumns: func(p *traceParser, opt parsedOption) error {
-		n, ok := parseUint(opt.arg, maxInt, "")
+		n, ok := parseUint(opt.arg, maxInt)
 		if !ok {
 			return badArgument(opt, "a number of columns")
 		}
@@ -211,7 +211,7 @@ var optionActions = [...]func(*traceParser, parsedOption) error{
 	optHelp:               set(func(p *traceParser) *bool { return &p.help }),
 	optInstructionPointer: set(func(p *traceParser) *bool { return &p.o.InstructionPtr }),
 	optInterruptible: func(p *traceParser, opt parsedOption) error {
-		if n, ok := parseUint(opt.arg, int(InterruptNeverTSTP), ""); ok && n > 0 {
+		if n, ok := parseUint(opt.arg, int(InterruptNeverTSTP)); ok && n > 0 {
 			p.o.Interruptible = Interrupt(n)
 			return nil
 		}
@@ -237,7 +237,7 @@ var optionActions = [...]func(*traceParser, parsedOption) error{
 		return p.unserved("-k/--stack-traces")
 	},
 	optStackLimit: func(p *traceParser, opt parsedOption) error {
-		if n, ok := parseUint(opt.arg, maxInt, ""); !ok || n == 0 {
+		if n, ok := parseUint(opt.arg, maxInt); !ok || n == 0 {
 			return badArgument(opt, "a number of frames")
 		}
 		return nil
@@ -267,7 +267,7 @@ var optionActions = [...]func(*traceParser, parsedOption) error{
 		func(p *traceParser) *bool { return &p.o.Relative },
 		func(p *traceParser) *Precision { return &p.o.RelPrecision }),
 	optStringLimit: func(p *traceParser, opt parsedOption) error {
-		n, ok := parseUint(opt.arg, 1<<30-1, "") // UINT_MAX / 4
+		n, ok := parseUint(opt.arg, 1<<30-1) // UINT_MAX / 4
 		if !ok {
 			return badArgument(opt, "a number of bytes below 1073741824")
 		}
@@ -427,7 +427,7 @@ func (p *traceParser) unserved(option string) error {
 // attach reads a list of process numbers, separated by commas or white space.
 func (p *traceParser) attach(arg string) error {
 	for _, word := range strings.FieldsFunc(arg, func(r rune) bool { return strings.ContainsRune(", \n\t", r) }) {
-		pid, ok := parseUint(word, maxInt, "")
+		pid, ok := parseUint(word, maxInt)
 		if !ok || pid == 0 {
 			return fail("Invalid process id: '%s'", word)
 		}

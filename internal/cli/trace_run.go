@@ -3,14 +3,253 @@ package cli
 import (
 	"context"
 	"errors"
+	"os"
+	"os/user"
+	"strconv"
+	"strings"
+
+	"farcall"
+	"farcall/decode"
+
+	"golang.org/x/sys/unix"
 )
 
-// runTrace traces as the options say and returns the exit status.
-func runTrace(_ context.Context, opts *TraceOptions, _ Streams, messages *Messages) int {
+// runTrace traces as the options say and returns the exit status. A program that was killed takes farcall
+// with it: by the same signal.
+func runTrace(_ context.Context, opts *TraceOptions, std Streams, messages *Messages) int {
 	if err := prepareTrace(opts); err != nil {
 		messages.Error(err)
 		return exitFailure
 	}
-	messages.Error(errors.New("not wired yet"))
-	return exitFailure
+	if len(opts.Injections) > 0 {
+		messages.Error(notYet("changing calls (-e inject=, -e fault=)"))
+		return exitFailure
+	}
+	r := &traceRun{opts: opts, std: std, messages: messages}
+	status, err := r.run()
+	if err != nil {
+		messages.Error(err)
+		return exitFailure
+	}
+	return status
+}
+
+// A traceRun is one run of "farcall trace".
+type traceRun struct {
+	opts     *TraceOptions
+	std      Streams
+	messages *Messages
+	tracer   *farcall.Tracer
+	out      *traceOutput
+	watch    *watcher
+}
+
+func (r *traceRun) run() (int, error) {
+	out, err := openTraceOutput(r.opts, r.std, r.messages)
+	if err != nil {
+		return 0, err
+	}
+	r.out = out
+	r.tracer = farcall.New(r.traceOptions())
+	r.watch = newWatcher(r)
+	r.tracer.Observe(r.watch.observe)
+
+	interrupts := r.catchInterrupts()
+	err = r.start()
+	if err == nil {
+		err = r.tracer.Wait()
+	}
+	interrupted := interrupts.stop()
+	r.watch.finish()
+	if cerr := r.out.close(); cerr != nil && err == nil {
+		err = cerr
+	}
+	return r.status(err, interrupted)
+}
+
+// status turns the end of the trace into farcall's own.
+func (r *traceRun) status(err error, interrupted unix.Signal) (int, error) {
+	var launch *farcall.LaunchError
+	var exit *farcall.ExitError
+	switch {
+	case interrupted != 0:
+		dieOf(interrupted)
+		return 128 + int(interrupted), nil
+	case errors.As(err, &launch):
+		text := launch.Op + ": " + reason(launch.Err)
+		if launch.Op == "execve" {
+			text = "exec: " + reason(launch.Err)
+		}
+		return 0, &commandError{text: text, hint: launchHint(launch)}
+	case errors.As(err, &exit) && exit.Signal != 0:
+		dieOf(exit.Signal)
+		return 128 + int(exit.Signal), nil
+	case errors.As(err, &exit):
+		return exit.Code, nil
+	}
+	return 0, err
+}
+
+// launchHint is the remedy for a program that could not be executed.
+func launchHint(e *farcall.LaunchError) string {
+	switch {
+	case errors.Is(e.Err, unix.EACCES):
+		return "the file is not executable for you, or a directory on its way or its file system forbids it"
+	case errors.Is(e.Err, unix.ENOEXEC):
+		return "the file is neither a program for this machine nor a script that begins with #!"
+	case errors.Is(e.Err, unix.ENOENT):
+		return "the file exists, but not the interpreter that its first line or its ELF header names"
+	}
+	return "'farcall doctor' says what stands in the way on this machine"
+}
+
+// traceOptions are the options of the tracer.
+func (r *traceRun) traceOptions() farcall.Options {
+	o := r.opts
+	t := farcall.Options{
+		Follow: o.Follow, Classic: !o.Seize, KillOnExit: o.KillOnExit, KeepProcessors: o.CPU == CPUOff,
+		Usage:     o.Summary != SummaryOff && !o.WallClock,
+		Undecoded: o.Summary == SummaryOnly && len(o.Paths) == 0 && o.TraceFDs == nil,
+		Decode:    decode.Options{StringLimit: o.StringLimit},
+	}
+	if !o.Calls.IsAll() {
+		t.Calls = o.Calls
+	}
+	// A filter is inherited by what the program starts and cannot be taken off again: it is of no use
+	// where the tracer lets go of the program.
+	if o.Seccomp == SeccompOff || o.DetachOnExec || o.SyscallLimit > 0 {
+		t.Seccomp = farcall.SeccompOff
+	}
+	abbrevAll, verboseAll := o.Abbrev.IsAll(), o.Verbose.IsAll()
+	if !abbrevAll || !verboseAll || o.StringLimit == 0 {
+		t.DecodeCall = func(t *farcall.Task, nr uint64, d *decode.Options) {
+			d.Verbose = !o.Abbrev.Has(t.ABI, nr)
+			d.Shallow = !o.Verbose.Has(t.ABI, nr)
+		}
+	}
+	return t
+}
+
+// start starts the program and attaches to processes.
+func (r *traceRun) start() error {
+	o := r.opts
+	if len(o.Attach) > 0 {
+		if err := r.attach(); err != nil {
+			return err
+		}
+	}
+	if len(o.Command) == 0 {
+		return nil
+	}
+	path, err := findProgram(o.Command[0], os.Getenv("PATH"))
+	if err != nil {
+		return err
+	}
+	p := &farcall.Program{Path: path, Args: append([]string(nil), o.Command...), Env: environment(o.Env)}
+	if o.Argv0 != nil {
+		p.Args[0] = *o.Argv0
+	}
+	if o.User != "" {
+		if p.Credential, err = credential(o.User); err != nil {
+			return err
+		}
+	}
+	if err := r.tracer.Launch(p); err != nil {
+		return &commandError{text: err.Error(), hint: "'farcall doctor' says what stands in the way on this machine"}
+	}
+	if r.tracer.NoNewPrivs() && !o.AsStrace {
+		r.messages.Warn("set-user-ID programs run without their privileges, as the filter of calls needs it (--seccomp-bpf=no avoids it)")
+	}
+	return nil
+}
+
+// attach takes hold of the processes given by -p. It is enough that one of them can be traced.
+func (r *traceRun) attach() error {
+	attached := 0
+	var first error
+	done := map[int]bool{}
+	for _, pid := range r.opts.Attach {
+		if done[pid] {
+			continue
+		}
+		done[pid] = true
+		err := r.tracer.Attach(pid)
+		if err == nil {
+			attached++
+			continue
+		}
+		err = r.attachError(pid, err)
+		if first == nil {
+			first = err
+		} else {
+			r.messages.Error(err)
+		}
+	}
+	switch {
+	case first == nil:
+		return nil
+	case attached == 0 && len(r.opts.Command) == 0:
+		return first
+	}
+	r.messages.Error(first)
+	return nil
+}
+
+// attachError gives strace's message for a process that cannot be traced, and what may help.
+func (r *traceRun) attachError(pid int, err error) error {
+	c := &commandError{text: err.Error(), hint: attachHint(err)}
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		request := "PTRACE_SEIZE"
+		if !r.opts.Seize {
+			request = "PTRACE_ATTACH"
+		}
+		c.text = "attach: ptrace(" + request + ", " + strconv.Itoa(pid) + "): " + reason(errno)
+	}
+	return c
+}
+
+// environment applies -E to farcall's own environment.
+func environment(changes []EnvChange) []string {
+	env := os.Environ()
+	for _, c := range changes {
+		kept := env[:0]
+		for _, e := range env {
+			if !strings.HasPrefix(e, c.Name+"=") {
+				kept = append(kept, e)
+			}
+		}
+		env = kept
+		if !c.Unset {
+			env = append(env, c.Name+"="+c.Value)
+		}
+	}
+	return env
+}
+
+// credential looks a user and the groups of the user up.
+func credential(name string) (*farcall.Credential, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return nil, &commandError{text: "Cannot find user '" + name + "'"}
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	gid, err := strconv.ParseUint(u.Gid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	c := &farcall.Credential{UID: uint32(uid), GID: uint32(gid)}
+	ids, err := u.GroupIds()
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if n, err := strconv.ParseUint(id, 10, 32); err == nil {
+			c.Groups = append(c.Groups, uint32(n))
+		}
+	}
+	return c, nil
 }

@@ -9,15 +9,11 @@ import (
 
 const maxInt = math.MaxInt32 // of C's int
 
-// parseUint reads a number as strace does: decimal, with white space and a plus sign allowed
-// before it, nothing after it unless the next character is one of more, which parseUint leaves
-// unread by ignoring it.
-func parseUint(s string, limit int, more string) (int, bool) {
+// parseUint reads a number of at most limit as strace does: decimal, with white space and a plus
+// sign allowed before it and nothing after it.
+func parseUint(s string, limit int) (int, bool) {
 	n, rest, ok := scanUint(s, limit)
-	if !ok || rest != "" && !strings.ContainsRune(more, rune(rest[0])) {
-		return 0, false
-	}
-	return n, true
+	return n, ok && rest == ""
 }
 
 // scanUint reads a number like strtol(3) and returns what follows it.
@@ -96,7 +92,7 @@ func checkTips(arg string) bool {
 		if !isFormat {
 			tail, isID = cutPrefixFold(word, "id:")
 		}
-		_, number := parseUint(tail, maxInt, "")
+		_, number := parseUint(tail, maxInt)
 		_, known := formats.index(tail)
 		idFits := !isFormat && (number || strings.EqualFold(tail, "random"))
 		formatFits := !isID && known

@@ -185,6 +185,10 @@ func (p *parser) line(raw string) {
 func (p *parser) supersede(pid int, text string) {
 	m := superseded.FindStringSubmatch(text)
 	if m == nil {
+		// Whether strace still says that the call was cut off depends on what else it printed in between.
+		if h := p.pending[pid]; h != nil {
+			h.thread.Lines[h.index].Text += ") = ?"
+		}
 		delete(p.pending, pid)
 		return
 	}

@@ -74,7 +74,7 @@ func (e *Engine) entry(t *Thread) {
 			e.keepTraced(t)
 		}
 	case n.seccomp, n.prctl:
-		t.mustExit = t.filtered && !t.full && e.installsFilter(c)
+		t.mustExit = t.filtered && !t.full && t.launch == nil && e.installsFilter(c)
 	}
 	e.pin.entry(e, t, n)
 }

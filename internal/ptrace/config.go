@@ -2,13 +2,13 @@ package ptrace
 
 import "unsafe"
 
-// SeccompGetFilter reads the classic BPF program of the tracee's seccomp filter number index (0 is the oldest) into prog, 8 bytes for each
-// instruction, and returns the number of instructions. With a nil prog it only counts; prog must
-// otherwise have room for all of them.
+// SeccompGetFilter reads the classic BPF program of the tracee's seccomp filter number index (0 is the
+// oldest) into prog, 8 bytes for each instruction, and returns the number of instructions. With a nil prog
+// it only counts; prog must otherwise have room for all of them.
 //
-// Errors: EACCES if the tracer lacks CAP_SYS_ADMIN in the initial user namespace or is confined by seccomp itself;
-// ENOENT if there are not that many filters; EINVAL if the tracee has none, or without CONFIG_CHECKPOINT_RESTORE;
-// EMEDIUMTYPE if the filter is not classic BPF; ESRCH as usual.
+// Errors: EACCES if the tracer lacks CAP_SYS_ADMIN in the initial user namespace or is confined by seccomp
+// itself; ENOENT if there are not that many filters; EINVAL if the tracee has none, or without
+// CONFIG_CHECKPOINT_RESTORE; EMEDIUMTYPE if the filter is not classic BPF; ESRCH as usual.
 func SeccompGetFilter(tid int, index uint64, prog []SockFilter) (int, error) {
 	return doPtr(ReqSeccompGetFilter, tid, uintptr(index), unsafe.Pointer(unsafe.SliceData(prog)))
 }
@@ -29,14 +29,14 @@ func SeccompGetMetadata(tid int, index uint64) (flags uint64, err error) {
 	return md.flags, err
 }
 
-// RseqConfiguration is the kernel's struct ptrace_rseq_configuration: what the thread registered with rseq(2). Pointer 0 means
-// nothing.
+// RseqConfiguration is the kernel's struct ptrace_rseq_configuration: what the thread registered with
+// rseq(2). Pointer 0 means nothing.
 type RseqConfiguration struct {
 	Pointer   uint64 // struct rseq in the tracee
 	Size      uint32
 	Signature uint32
 	Flags     uint32
-	pad       uint32
+	_         uint32
 }
 
 // GetRseqConfiguration reads it.
@@ -47,7 +47,8 @@ func GetRseqConfiguration(tid int, c *RseqConfiguration) error {
 	return err
 }
 
-// SyscallUserDispatch is the kernel's struct ptrace_sud_config: the arguments of prctl(2) PR_SET_SYSCALL_USER_DISPATCH.
+// SyscallUserDispatch is the kernel's struct ptrace_sud_config: the arguments of prctl(2)
+// PR_SET_SYSCALL_USER_DISPATCH.
 type SyscallUserDispatch struct {
 	Mode     uint64 // 0 off, 1 on
 	Selector uint64 // address of the byte that allows (0) or blocks (1) calls; 0 for none

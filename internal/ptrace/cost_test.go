@@ -97,8 +97,8 @@ func benchTracee(b *testing.B, n int) int {
 	return pid
 }
 
-// BenchmarkStop measures one syscall-stop: resume, wait, ask for the call. The tracee is on the same processor or
-// on any; with other goroutines busy or not.
+// BenchmarkStop measures one syscall-stop: resume, wait, ask for the call. The tracee is on the same
+// processor or on any; with other goroutines busy or not.
 func BenchmarkStop(b *testing.B) {
 	waits := []struct {
 		name string

@@ -11,8 +11,14 @@ type ARM64Regs struct {
 	Pstate uint64
 
 	number int32 // NT_ARM_SYSTEM_CALL
-	loaded int32 // number as it was read: written back only if changed
+	loaded int32 // number as it was read
 }
+
+// numberRead takes note that number is what the kernel has.
+func (r *ARM64Regs) numberRead() { r.loaded = r.number }
+
+// numberChanged tells whether number has to be written back.
+func (r *ARM64Regs) numberChanged() bool { return r.number != r.loaded }
 
 // arm64RegsSize is the part of ARM64Regs that NT_PRSTATUS covers.
 const arm64RegsSize = 34 * 8
@@ -63,5 +69,5 @@ func (r *ARM64Regs) SetSP(v uint64) { r.Sp = v }
 type ARM64FPRegs struct {
 	V          [32][2]uint64 // low half first
 	Fpsr, Fpcr uint32
-	reserved   [2]uint32
+	_          [2]uint32
 }

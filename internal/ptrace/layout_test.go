@@ -143,3 +143,17 @@ func TestWaitStatus(t *testing.T) {
 		t.Error("a killed thread has an exit status")
 	}
 }
+
+// The number of the call is written back only if it was changed, whatever else was.
+func TestARM64Number(t *testing.T) {
+	r := ARM64Regs{number: 5}
+	r.numberRead()
+	r.SetResult(1)
+	r.SetSyscallNumber(5)
+	if r.numberChanged() {
+		t.Error("changed by writing the same")
+	}
+	if r.SetSyscallNumber(-1); !r.numberChanged() || r.SyscallNumber() != -1 {
+		t.Error("not changed")
+	}
+}

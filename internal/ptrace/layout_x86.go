@@ -33,7 +33,7 @@ func (r *X86Regs) ABI() syscalls.ABI {
 	return syscalls.AMD64
 }
 
-// x86Arg gives the register of argument i (System V psABI appendix A.2.1; syscall(2)).
+// arg gives the register of argument i (System V psABI appendix A.2.1; syscall(2)).
 func (r *X86Regs) arg(abi syscalls.ABI, i int) *uint64 {
 	if abi == syscalls.I386 {
 		return [...]*uint64{&r.Rbx, &r.Rcx, &r.Rdx, &r.Rsi, &r.Rdi, &r.Rbp}[i]
@@ -41,7 +41,8 @@ func (r *X86Regs) arg(abi syscalls.ABI, i int) *uint64 {
 	return [...]*uint64{&r.Rdi, &r.Rsi, &r.Rdx, &r.R10, &r.R8, &r.R9}[i]
 }
 
-// SyscallNumber is the number of the call the thread is in, -1 outside of calls. The kernel looks at 32 bits of it.
+// SyscallNumber is the number of the call the thread is in, -1 outside of calls. The kernel looks at 32
+// bits of it.
 func (r *X86Regs) SyscallNumber() int64 { return int64(int32(r.OrigRax)) }
 
 // SetSyscallNumber changes the call at its entry; -1 skips it, and Result is then what the program sees.
@@ -95,5 +96,5 @@ type X86FPRegs struct {
 	Mxcsr, MxcsrMask   uint32
 	StSpace            [32]uint32 // 8 x87 registers of 16 bytes
 	XmmSpace           [64]uint32 // 16 SSE registers of 16 bytes
-	padding            [24]uint32
+	_                  [24]uint32
 }

@@ -22,9 +22,9 @@ const (
 	accessPeek               // PTRACE_PEEKDATA and PTRACE_POKEDATA
 )
 
-// Memory is the address space of a tracee, as seen through one of its threads. It uses
-// process_vm_readv(2) and process_vm_writev(2); where these are missing or refused (ENOSYS, EPERM), /proc/PID/mem, and
-// where that is refused too, PTRACE_PEEKDATA and PTRACE_POKEDATA. A step down is kept until Reset.
+// Memory is the address space of a tracee, as seen through one of its threads. It uses process_vm_readv(2)
+// and process_vm_writev(2); where these are missing or refused (ENOSYS, EPERM), /proc/PID/mem, and where
+// that is refused too, PTRACE_PEEKDATA and PTRACE_POKEDATA. A step down is kept until Reset.
 //
 // A Memory is for one goroutine; the last fallback needs the tracer's thread and a stopped tracee.
 // No method allocates once the Memory has been used with as many ranges.
@@ -42,9 +42,10 @@ func NewMemory(pid int) *Memory { return &Memory{pid: pid} }
 // PID is the thread whose memory this is.
 func (m *Memory) PID() int { return m.pid }
 
-// Reset makes m stand for the memory of the thread pid, and forgets what was open and had been refused. It has to be
-// called after an execve (/proc/PID/mem goes on showing the former image) and when the thread is gone (a thread
-// group's memory cannot be reached through a leader that has exited).
+// Reset makes m stand for the memory of the thread pid, and forgets what was open and had been refused. It
+// has to be called after an execve (/proc/PID/mem goes on showing the former image as long as another
+// process uses it, as after vfork) and when the thread is gone (a thread group's memory cannot be reached
+// through a leader that has exited).
 func (m *Memory) Reset(pid int) {
 	m.Close()
 	m.pid, m.access = pid, accessVM
@@ -79,9 +80,9 @@ func (m *Memory) Write(addr uint64, b []byte) (n int, err error) {
 	return m.transfer(addr, b, unix.SYS_PROCESS_VM_WRITEV)
 }
 
-// ReadV reads all ranges, in one system call if none has a page that cannot be read. Such a range has N below its length
-// and does not keep the others from being read. err is nil even then; it is ESRCH if the thread is gone.
-// Ranges of length 0 are allowed.
+// ReadV reads all ranges, in one system call if none has a page that cannot be read. Such a range has N
+// below its length and does not keep the others from being read. err is nil even then; it is ESRCH if the
+// thread is gone. Ranges of length 0 are allowed.
 func (m *Memory) ReadV(ranges []Range) error {
 	return m.transferV(ranges, unix.SYS_PROCESS_VM_READV)
 }
@@ -94,9 +95,10 @@ func (m *Memory) WriteV(ranges []Range) error {
 // firstStringPiece is what ReadString reads first: most strings are shorter, and longer copies cost time.
 const firstStringPiece = 256
 
-// ReadString reads a NUL-terminated string at addr into buf, never touching a page that the string does not reach.
-// n is the length without the NUL; terminated tells that the NUL was seen, and buf[n] is then 0. Without an error and
-// without a NUL the string is longer than buf. On EFAULT the n bytes before the unreadable page are in buf.
+// ReadString reads a NUL-terminated string at addr into buf, never touching a page that the string does not
+// reach. n is the length without the NUL; terminated tells that the NUL was seen, and buf[n] is then 0.
+// Without an error and without a NUL the string is longer than buf. On EFAULT the n bytes before the
+// unreadable page are in buf.
 func (m *Memory) ReadString(addr uint64, buf []byte) (n int, terminated bool, err error) {
 	piece := uint64(firstStringPiece)
 	for n < len(buf) {
@@ -168,9 +170,9 @@ func (m *Memory) refused(e unix.Errno) bool {
 	return true
 }
 
-// finish makes an incomplete transfer exact. The kernel copies page by page (mm/process_vm_access.c), so that it has
-// normally stopped at a page boundary; process_vm_readv(2) only promises whole iovecs, and pages that are
-// pinned together may fail together.
+// finish makes an incomplete transfer exact. The kernel copies page by page (mm/process_vm_access.c), so
+// that it has normally stopped at a page boundary; process_vm_readv(2) only promises whole iovecs, and
+// pages that are pinned together may fail together.
 func (m *Memory) finish(addr uint64, b []byte, n int, e unix.Errno, call uintptr) (int, error) {
 	for n < len(b) && (e == 0 || e == unix.EFAULT) {
 		at := addr + uint64(n)

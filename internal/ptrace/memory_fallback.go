@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ReadForced reads as Read does, but through /proc/PID/mem (or PEEKDATA), which does not obey page protection: pages that are
-// only executable, or not accessible at all, can be read.
+// ReadForced reads as Read does, but through /proc/PID/mem (or PEEKDATA), which does not obey page
+// protection: pages that are only executable, or not accessible at all, can be read.
 func (m *Memory) ReadForced(addr uint64, b []byte) (int, error) {
 	return m.forced(addr, b, false)
 }
@@ -43,6 +43,13 @@ func (m *Memory) fallback(addr uint64, b []byte, write bool) (int, error) {
 	}
 	if m.open() == nil {
 		n, err := m.viaFile(addr, b, write)
+		if err == unix.ESRCH && n == 0 {
+			// The image that the file was opened for is gone; there may be a new one.
+			m.Close()
+			if m.open() == nil {
+				n, err = m.viaFile(addr, b, write)
+			}
+		}
 		if err != unix.EPERM && err != unix.EACCES {
 			return n, err
 		}
@@ -67,7 +74,8 @@ func (m *Memory) fallbackV(ranges []Range, write bool) error {
 	return nil
 }
 
-// viaFile uses /proc/PID/mem. The kernel gives EIO where nothing is mapped, and 0 once the address space is gone.
+// viaFile uses /proc/PID/mem. The kernel gives EIO where nothing is mapped, and 0 once the address space is
+// gone.
 func (m *Memory) viaFile(addr uint64, b []byte, write bool) (int, error) {
 	call := uintptr(unix.SYS_PREAD64)
 	if write {

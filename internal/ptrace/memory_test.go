@@ -252,7 +252,40 @@ func TestMemoryGone(t *testing.T) {
 	wantErr(t, "nobody", err, unix.ESRCH)
 }
 
-// After an execve the file shows the former image until Reset.
+// After an execve /proc/PID/mem has to be opened again.
+func TestMemoryExec(t *testing.T) {
+	tr := start(t, "events")
+	tr.seize(OptTraceExec)
+	var r Regs
+	must(t, GetRegs(tr.pid, &r))
+	stack := r.SP()
+	m := NewMemory(tr.pid)
+	m.access = accessFile
+	defer m.Close()
+	b := make([]byte, 16)
+	if _, err := m.Read(stack, b); err != nil {
+		t.Fatal(err)
+	}
+	tr.proceed()
+	for range 100 {
+		must(t, Cont(tr.pid, 0))
+		ws := tr.wait()
+		if ws.Event() == EventExec {
+			break
+		}
+		if !ws.SignalStop() || ws.StopSignal() != unix.SIGCHLD {
+			t.Fatal(ws)
+		}
+	}
+	if n, err := m.viaFile(stack, b, false); n != 0 || err != unix.ESRCH {
+		t.Errorf("former image: %d, %v", n, err)
+	}
+	must(t, GetRegs(tr.pid, &r))
+	if n, err := m.Read(r.SP(), b); n != 16 || err != nil || b[0] != 2 { // argc
+		t.Errorf("new image: %d, %v, % x", n, err, b)
+	}
+}
+
 func TestMemoryReset(t *testing.T) {
 	tr := start(t, "memory")
 	tr.seize(0)
@@ -287,5 +320,34 @@ func TestLengthInPage(t *testing.T) {
 		if got := LengthInPage(c.addr, c.max); got != c.want {
 			t.Errorf("LengthInPage(%#x, %d) = %d, want %d", c.addr, c.max, got, c.want)
 		}
+	}
+}
+
+// A kernel that gives up a whole range because of one page, as process_vm_readv(2) permits, is made exact.
+func TestMemoryFinish(t *testing.T) {
+	tr := start(t, "memory")
+	base := parseHex(t, tr.line)
+	m := NewMemory(tr.pid)
+	p := pageSize
+	for _, c := range []struct {
+		name string
+		addr uint64
+		len  int
+		n    int
+		err  error
+	}{
+		{"range over a hole", base + p - 10, 30, 10, unix.EFAULT},
+		{"range over the inaccessible page", base + 3*p - 10, int(p), 10, unix.EFAULT},
+		{"range in a hole", base + p, 10, 0, unix.EFAULT},
+	} {
+		b := make([]byte, c.len)
+		n, err := m.finish(c.addr, b, 0, unix.EFAULT, unix.SYS_PROCESS_VM_READV)
+		if n != c.n || err != c.err {
+			t.Errorf("%s: %d, %v; want %d, %v", c.name, n, err, c.n, c.err)
+		}
+	}
+	b := make([]byte, 20)
+	if n, err := m.finish(base, b, 7, 0, unix.SYS_PROCESS_VM_READV); n != 20 || err != nil || b[19] != pattern(19) {
+		t.Errorf("short count: %d, %v", n, err)
 	}
 }

@@ -67,8 +67,9 @@ func SetOptions(tid int, opts Options) error {
 }
 
 // GetEventMsg gives the number that belongs to the last event stop: the new thread's id for fork, vfork,
-// clone and vfork-done (in the tracer's pid namespace), the former thread id for exec, the wait status for exit, the filter's
-// 16 bits of data for seccomp; and in a syscall-stop 1 for the entry and 2 for the exit (Linux 5.3).
+// clone and vfork-done (in the tracer's pid namespace), the former thread id for exec, the wait status for
+// exit, the filter's 16 bits of data for seccomp; and in a syscall-stop 1 for the entry and 2 for the exit
+// (Linux 5.3).
 //
 // Errors: ESRCH as usual.
 func GetEventMsg(tid int) (uint64, error) {

@@ -41,7 +41,8 @@ func PokeUser(tid int, off, word uint64) error {
 	return do(ReqPokeUser, tid, uintptr(off), uintptr(word))
 }
 
-// peek: the system call itself stores the word through its last argument; returning it is the C library's doing.
+// peek: the system call itself stores the word through its last argument; returning it is the C library's
+// doing.
 func peek(r Request, tid int, addr uint64) (uint64, error) {
 	var word uint64
 	_, err := doPtr(r, tid, uintptr(addr), unsafe.Pointer(&word))

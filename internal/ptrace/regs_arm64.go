@@ -17,7 +17,7 @@ func GetRegs(tid int, r *Regs) error {
 		return err
 	}
 	_, err := getRegSet(tid, SetARMSystemCall, unsafe.Pointer(&r.number), unsafe.Sizeof(r.number))
-	r.loaded = r.number
+	r.numberRead()
 	return err
 }
 
@@ -28,12 +28,12 @@ func SetRegs(tid int, r *Regs) error {
 	if _, err := setRegSet(tid, SetPrstatus, unsafe.Pointer(r), arm64RegsSize); err != nil {
 		return err
 	}
-	if r.number == r.loaded {
+	if !r.numberChanged() {
 		return nil
 	}
 	_, err := setRegSet(tid, SetARMSystemCall, unsafe.Pointer(&r.number), unsafe.Sizeof(r.number))
 	if err == nil {
-		r.loaded = r.number
+		r.numberRead()
 	}
 	return err
 }

@@ -31,8 +31,9 @@ func (s RegSet) String() string {
 	return fmt.Sprintf("RegSet(%#x)", uint32(s))
 }
 
-// GetRegSet reads a register set into buf and returns its number of bytes; what does not fit in buf is cut off. The
-// length tells the tracee's word size: NT_PRSTATUS has 216 bytes for 64-bit and 68 for 32-bit code on x86.
+// GetRegSet reads a register set into buf and returns its number of bytes; what does not fit in buf is cut
+// off. The length tells the tracee's word size: NT_PRSTATUS has 216 bytes for 64-bit and 68 for 32-bit code
+// on x86.
 //
 // Errors: EINVAL if the machine has no such set or len(buf) is not a multiple of its element (4 or 8
 // bytes); ENODEV if the processor lacks it; ESRCH as usual.
@@ -42,8 +43,8 @@ func GetRegSet(tid int, set RegSet, buf []byte) (int, error) {
 
 // SetRegSet writes a register set, or its first len(buf) bytes, and returns how many bytes were taken.
 //
-// Errors: those of GetRegSet; EINVAL if the contents are invalid, EFAULT if an XSAVE area is cut short; EIO for segment
-// registers as in SetRegs.
+// Errors: those of GetRegSet; EINVAL if the contents are invalid, EFAULT if an XSAVE area is cut short; EIO
+// for segment registers as in SetRegs.
 func SetRegSet(tid int, set RegSet, buf []byte) (int, error) {
 	return setRegSet(tid, set, unsafe.Pointer(unsafe.SliceData(buf)), uintptr(len(buf)))
 }

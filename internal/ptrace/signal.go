@@ -25,8 +25,10 @@ func SetSiginfo(tid int, info *Siginfo) error {
 	return err
 }
 
-// PeekSiginfo copies queued signals without taking them from the queue: of the thread group if shared, otherwise of the
-// thread, starting at position off. It returns how many; fewer than len(infos) at the end of the queue.
+// PeekSiginfo copies queued signals without taking them from the queue: of the thread group if shared,
+// otherwise of the thread, starting at position off. It returns how many. Only 0 means the end of the
+// queue: the kernel also stops early when a signal is pending for the tracer's thread itself, which the Go
+// runtime's SIGURG often is.
 //
 // Errors: EINVAL if len(infos) is above 2^31-1; ESRCH as usual.
 func PeekSiginfo(tid int, off uint64, shared bool, infos []Siginfo) (int, error) {
@@ -61,7 +63,8 @@ func (m Sigset) Without(s unix.Signal) Sigset { return m &^ (1 << (s - 1)) }
 // Len is the number of signals in the set.
 func (m Sigset) Len() int { return bits.OnesCount64(uint64(m)) }
 
-// GetSigmask reads the set of blocked signals; inside sigsuspend, ppoll and their like the one that will be restored.
+// GetSigmask reads the set of blocked signals; inside sigsuspend, ppoll and their like the one that will be
+// restored.
 //
 // Errors: EINVAL on a kernel whose sigset_t is not 8 bytes; ESRCH as usual.
 func GetSigmask(tid int) (Sigset, error) {

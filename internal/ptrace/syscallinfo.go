@@ -31,23 +31,23 @@ func (o Op) String() string {
 
 // The AUDIT_ARCH values (include/uapi/linux/audit.h): ELF machine, 64-bit flag, little-endian flag.
 const (
-	AuditArchX86_64  = 62 | 0x80000000 | 0x40000000
-	AuditArchI386    = 3 | 0x40000000
-	AuditArchAarch64 = 183 | 0x80000000 | 0x40000000
+	AuditArchX86_64  = unix.AUDIT_ARCH_X86_64
+	AuditArchI386    = unix.AUDIT_ARCH_I386
+	AuditArchAarch64 = unix.AUDIT_ARCH_AARCH64
 )
 
 // SyscallInfo is the kernel's struct ptrace_syscall_info (include/uapi/linux/ptrace.h), 88 bytes.
 // The union behind SP is read and written through the accessors, which do not look at Op.
 type SyscallInfo struct {
-	Op        Op
-	Reserved  uint8
-	Flags     uint16 // Linux 6.16; zero before
-	Arch      uint32 // AUDIT_ARCH_*
-	IP        uint64
-	SP        uint64
-	union     [7]uint64 // entry and seccomp: number and arguments; exit: result, is_error
-	retData   uint32
-	reserved2 uint32
+	Op       Op
+	Reserved uint8
+	Flags    uint16 // Linux 6.16; zero before
+	Arch     uint32 // AUDIT_ARCH_*
+	IP       uint64
+	SP       uint64
+	union    [7]uint64 // entry and seccomp: number and arguments; exit: result, is_error
+	retData  uint32
+	_        uint32
 }
 
 // Number is the call's number at an entry or seccomp stop. Negative numbers (-1: skipped) are possible.
@@ -108,9 +108,9 @@ func GetSyscallInfo(tid int, info *SyscallInfo) (int, error) {
 // info must come from GetSyscallInfo in the same stop: Op has to agree; Arch, IP and SP are not changed.
 // Number -1 at the entry skips the call; the arguments are then left as they are.
 //
-// Errors: EIO before Linux 6.16; EINVAL if info is for another kind of stop, or Flags or reserved fields are not zero;
-// ERANGE if the number does not fit an int; ESRCH as usual. Arguments too long for a 32-bit ABI are cut
-// without an error.
+// Errors: EIO before Linux 6.16; EINVAL if info is for another kind of stop, or Flags or reserved fields
+// are not zero; ERANGE if the number does not fit an int; ESRCH as usual. Arguments too long for a 32-bit
+// ABI are cut without an error.
 func SetSyscallInfo(tid int, info *SyscallInfo) error {
 	_, err := doPtr(ReqSetSyscallInfo, tid, unsafe.Sizeof(*info), unsafe.Pointer(info))
 	return err

@@ -69,8 +69,8 @@ type tracee struct {
 	in   *os.File
 }
 
-// start runs the test program in a mode and returns when it is ready. The test's goroutine is locked to its thread,
-// which becomes the tracer; it ends with the test. The program is killed and reaped at the end.
+// start runs the test program in a mode and returns when it is ready. The test's goroutine is locked to its
+// thread, which becomes the tracer; it ends with the test. The program is killed and reaped at the end.
 func start(t *testing.T, args ...string) *tracee {
 	t.Helper()
 	return startProgram(t, traceeProgram, nil, args...)

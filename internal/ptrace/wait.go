@@ -27,10 +27,11 @@ func Wait4(pid int, options int, ru *unix.Rusage) (wpid int, ws WaitStatus, err 
 // right choice. Without, it keeps the thread's processor (P): a garbage collection started by another
 // goroutine has to wait until the call returns, for ever if the tracee sleeps.
 //
-// It buys nothing for that: one cycle of Syscall, wait and GetSyscallInfo (BenchmarkStop) took 9.5 to 9.6 us with Wait4
-// and 9.8 to 9.9 us with RawWait4 with the tracee on the same processor, and 13 to 55 us with either
-// on two, where the spread between runs was larger than any difference (2 processors in a VM,
-// Linux 6.18, Go 1.26). With a goroutine that allocates all the time RawWait4 slowed that goroutine down by a third.
+// It buys nothing for that: one cycle of Syscall, wait and GetSyscallInfo (BenchmarkStop) took 9.5 to 9.6
+// us with Wait4 and 9.8 to 9.9 us with RawWait4 with the tracee on the same processor, and 13 to 55 us with
+// either on two, where the spread between runs was larger than any difference (2 processors in a VM, Linux
+// 6.18, Go 1.26). With a goroutine that allocates all the time RawWait4 slowed that goroutine down by a
+// third.
 //
 // Errors: as Wait4.
 func RawWait4(pid int, options int, ru *unix.Rusage) (wpid int, ws WaitStatus, err error) {

@@ -11,22 +11,22 @@ type Action uint32
 
 // The kernel's value of an action, of which Action stores the difference to "allow", so that zero is harmless.
 const (
-	retKillProcess = 0x80000000
-	retKillThread  = 0x00000000
-	retTrap        = 0x00030000
-	retErrno       = 0x00050000
-	retUserNotif   = 0x7fc00000
-	retTrace       = 0x7ff00000
-	retLog         = 0x7ffc0000
-	retAllow       = 0x7fff0000
+	retKillProcess = unix.SECCOMP_RET_KILL_PROCESS
+	retKillThread  = unix.SECCOMP_RET_KILL_THREAD
+	retTrap        = unix.SECCOMP_RET_TRAP
+	retErrno       = unix.SECCOMP_RET_ERRNO
+	retUserNotif   = unix.SECCOMP_RET_USER_NOTIF
+	retTrace       = unix.SECCOMP_RET_TRACE
+	retLog         = unix.SECCOMP_RET_LOG
+	retAllow       = unix.SECCOMP_RET_ALLOW
 
-	retActionFull = 0xffff0000
-	retData       = 0x0000ffff
+	retActionFull = unix.SECCOMP_RET_ACTION_FULL
+	retData       = unix.SECCOMP_RET_DATA
 )
 
 // The actions without a parameter (seccomp(2), "SECCOMP_RET_*").
 const (
-	Allow       Action = retAllow ^ retAllow
+	Allow       Action = 0
 	KillProcess Action = retKillProcess ^ retAllow
 	KillThread  Action = retKillThread ^ retAllow
 	Notify      Action = retUserNotif ^ retAllow // ask the listener of the filter; ENOSYS if there is none
@@ -37,8 +37,8 @@ const (
 // set PTRACE_O_TRACESECCOMP the call fails with ENOSYS.
 func Trace(data uint16) Action { return Action((retTrace | uint32(data)) ^ retAllow) }
 
-// Errno makes the call fail without executing it. Numbers above 4095 become 4095 in the kernel; 0 makes the call
-// return 0.
+// Errno makes the call fail without executing it. Numbers above 4095 become 4095 in the kernel; 0 makes the
+// call return 0.
 func Errno(e unix.Errno) Action { return Action((retErrno | uint32(e)&retData) ^ retAllow) }
 
 // Trap sends SIGSYS to the thread; data becomes si_errno.

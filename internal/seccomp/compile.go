@@ -5,15 +5,16 @@ import (
 	"slices"
 
 	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
 
 	"farcall/syscalls"
 )
 
 // The AUDIT_ARCH values that the kernel puts into seccomp_data (include/uapi/linux/audit.h).
 const (
-	auditArchX86_64  = 0xc000003e
-	auditArchI386    = 0x40000003
-	auditArchAarch64 = 0xc00000b7
+	auditArchX86_64  = unix.AUDIT_ARCH_X86_64
+	auditArchI386    = unix.AUDIT_ARCH_I386
+	auditArchAarch64 = unix.AUDIT_ARCH_AARCH64
 )
 
 var auditArch = map[syscalls.ABI]uint32{
@@ -34,10 +35,11 @@ const (
 // maxSkip is the longest conditional jump: the skips are bytes.
 const maxSkip = 255
 
-// Compile makes the program for a Spec. The number decides by a balanced tree of comparisons, about log2 of the number of
-// rules deep. Calls that are allowed whatever their arguments are cost still less: the kernel runs
-// the program once for each native number when it is installed and remembers those in a bitmap (kernel/seccomp.c,
-// seccomp_is_const_allow), which works because nothing but number and architecture is loaded on their path.
+// Compile makes the program for a Spec. The number decides by a balanced tree of comparisons, about log2 of
+// the number of rules deep. Calls that are allowed whatever their arguments are cost still less: the kernel
+// runs the program once for each native number when it is installed and remembers those in a bitmap
+// (kernel/seccomp.c, seccomp_is_const_allow), which works because nothing but number and architecture is
+// loaded on their path.
 //
 // Errors: a Spec outside its limits; ErrTooLong.
 func Compile(s Spec) (*Program, error) {
@@ -200,11 +202,12 @@ func (t table) tree() []bpf.Instruction {
 	return fork(bpf.JumpGreaterOrEqual, t[mid].start, t[mid:].tree(), t[:mid].tree())
 }
 
-// maxIsolated intervals, three numbers and what is around them, are as quick to compare one by one as by halves,
-// and take half of the instructions.
+// maxIsolated intervals, three numbers and what is around them, are as quick to compare one by one as by
+// halves, and take half of the instructions.
 const maxIsolated = 7
 
-// isolated tells whether the table is a few single numbers with one action, everything around them having another.
+// isolated tells whether the table is a few single numbers with one action, everything around them having
+// another.
 func (t table) isolated() bool {
 	if len(t) > maxIsolated || len(t)%2 == 0 {
 		return false

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
 
 	"farcall/syscalls"
@@ -201,7 +202,8 @@ func TestKernelTrace(t *testing.T) {
 	}
 }
 
-// Install, in a child: refused without no_new_privs to the unprivileged, then in force in this thread only, then in all.
+// Install, in a child: refused without no_new_privs to the unprivileged, then in force in this thread only,
+// then in all.
 func TestInstall(t *testing.T) {
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), roleVar+"=install")
@@ -309,5 +311,30 @@ func BenchmarkAllowed(b *testing.B) {
 				b.ReportMetric(ns, "ns/call")
 			}
 		})
+	}
+}
+
+// The offsets at which the program looks are those of the running kernel.
+func TestSeccompData(t *testing.T) {
+	if _, err := os.Stat("/sys/kernel/btf/vmlinux"); err != nil {
+		t.Skip("the kernel was built without BTF")
+	}
+	spec, err := btf.LoadKernelSpec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s *btf.Struct
+	if err := spec.TypeByName("seccomp_data", &s); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]uint32{"nr": offNumber, "arch": offArch, "args": offArgs}
+	for _, m := range s.Members {
+		if off, ok := want[m.Name]; ok && m.Offset.Bytes() != off {
+			t.Errorf("%s is at %d, want %d", m.Name, m.Offset.Bytes(), off)
+		}
+		delete(want, m.Name)
+	}
+	if len(want) != 0 || s.Size != 64 {
+		t.Errorf("no members %v; %d bytes", want, s.Size)
 	}
 }

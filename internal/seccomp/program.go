@@ -20,7 +20,8 @@ type Program struct {
 // Len is the number of instructions.
 func (p *Program) Len() int { return len(p.raw) }
 
-// Instructions are the instructions, for the interpreter of golang.org/x/net/bpf among others. They must not be changed.
+// Instructions are the instructions, for the interpreter of golang.org/x/net/bpf among others. They must
+// not be changed.
 func (p *Program) Instructions() []bpf.Instruction { return p.code }
 
 // filterSize is the size of struct sock_filter (include/uapi/linux/filter.h).
@@ -37,8 +38,8 @@ func (p *Program) Encode() []byte {
 	return b
 }
 
-// EncodeFprog gives the 16 bytes of struct sock_fprog of a 64-bit program, which seccomp(2) takes, for instructions
-// that lie at address addr.
+// EncodeFprog gives the 16 bytes of struct sock_fprog of a 64-bit program, which seccomp(2) takes, for
+// instructions that lie at address addr.
 func (p *Program) EncodeFprog(addr uint64) []byte {
 	b := binary.LittleEndian.AppendUint64(nil, uint64(len(p.raw)))
 	return binary.LittleEndian.AppendUint64(b, addr)
@@ -75,13 +76,17 @@ func (p *Program) String() string {
 	return b.String()
 }
 
-// Install makes the filter one of the calling thread, for good; the goroutine has to be locked to it. flags are
-// SECCOMP_FILTER_FLAG_*; with unix.SECCOMP_FILTER_FLAG_TSYNC all threads of the process get it. The result is a descriptor
-// with unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, otherwise 0.
+// Install makes the filter one of the calling thread, for good; the goroutine has to be locked to it. flags
+// are SECCOMP_FILTER_FLAG_*; with unix.SECCOMP_FILTER_FLAG_TSYNC all threads of the process get it. The
+// result is a descriptor with unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, otherwise 0.
 //
-// Errors: EACCES if the thread has neither CAP_SYS_ADMIN nor the no_new_privs bit (see NoNewPrivs); EINVAL if the kernel does not know
-// the flags or an instruction; ENOMEM if its filters are longer than 32,768 instructions together; ESRCH if with TSYNC another
-// thread has a filter of its own; EBUSY if with NEW_LISTENER there is a listener already.
+// Before Linux 5.16 a filter also slowed the whole process down, on processors that have to switch
+// speculation off for it, unless unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW was given.
+//
+// Errors: EACCES if the thread has neither CAP_SYS_ADMIN nor the no_new_privs bit (see NoNewPrivs); EINVAL
+// if the kernel does not know the flags or an instruction; ENOMEM if its filters are longer than 32,768
+// instructions together; ESRCH if with TSYNC another thread has a filter of its own; EBUSY if with
+// NEW_LISTENER there is a listener already.
 func (p *Program) Install(flags uint) (int, error) {
 	prog := unix.SockFprog{
 		Len: uint16(len(p.raw)),
@@ -99,8 +104,9 @@ func (p *Program) Install(flags uint) (int, error) {
 	return int(n), nil
 }
 
-// NoNewPrivs sets the calling thread's no_new_privs bit, which allows an unprivileged thread to install filters: execve then no longer
-// obeys set-user-ID bits and file capabilities (prctl(2), PR_SET_NO_NEW_PRIVS). It cannot be undone.
+// NoNewPrivs sets the calling thread's no_new_privs bit, which allows an unprivileged thread to install
+// filters: execve then no longer obeys set-user-ID bits and file capabilities (prctl(2),
+// PR_SET_NO_NEW_PRIVS). It cannot be undone.
 func NoNewPrivs() error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("seccomp: set no_new_privs: %w", err)

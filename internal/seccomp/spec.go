@@ -9,8 +9,8 @@ import (
 
 // A Spec says what happens to every call. Its zero value allows everything.
 type Spec struct {
-	// Calls has an entry for each ABI that is to be distinguished. AMD64 and X32 are one architecture to the kernel, told apart
-	// by the number; a number below zero counts as AMD64.
+	// Calls has an entry for each ABI that is to be distinguished. AMD64 and X32 are one architecture to
+	// the kernel, told apart by the number; a number below zero counts as AMD64.
 	Calls map[syscalls.ABI]Calls
 	// Other is the action for the ABIs that have no entry.
 	Other Action
@@ -31,8 +31,8 @@ type Rule struct {
 	When   []Condition // all have to hold; at most MaxConditions
 }
 
-// A Condition holds if argument Arg & Mask, as a 64-bit unsigned number, is in Min..Max. Equal and
-// AnyBit are the usual ones. The arguments of 32-bit ABIs are zero-extended. For an int in a 64-bit ABI the mask
+// A Condition holds if argument Arg & Mask, as a 64-bit unsigned number, is in Min..Max. Equal and AnyBit
+// are the usual ones. The arguments of 32-bit ABIs are zero-extended. For an int in a 64-bit ABI the mask
 // should be 0xffffffff: the upper half of the register may be anything.
 type Condition struct {
 	Arg      int    // 0 to 5
@@ -100,9 +100,9 @@ func (s *Spec) check() error {
 	return nil
 }
 
-// Decide is what the filter made from the Spec will return for a call: the definition that the compiler is tested
-// against, and an answer for whoever wants to predict it. number is what the kernel puts into seccomp_data: for X32
-// with its bit.
+// Decide is what the filter made from the Spec will return for a call: the definition that the compiler is
+// tested against, and an answer for whoever wants to predict it. number is what the kernel puts into
+// seccomp_data: for X32 with its bit.
 func (s *Spec) Decide(abi syscalls.ABI, number uint32, args [6]uint64) Action {
 	calls, ok := s.Calls[abi]
 	if !ok {

@@ -724,7 +724,7 @@ var zcallsI386 = [...]*call{
 	334: &zcall_pwritev_2,
 	335: &zcall_rt_tgsigqueueinfo,
 	336: &zcall_perf_event_open_2,
-	337: &zcall_recvmmsg_2,
+	337: &zcall_recvmmsg,
 	338: &zcall_fanotify_init_2,
 	339: &zcall_fanotify_mark_2,
 	340: &zcall_prlimit64,
@@ -732,7 +732,7 @@ var zcallsI386 = [...]*call{
 	342: &zcall_open_by_handle_at_2,
 	343: &zcall_clock_adjtime,
 	344: &zcall_syncfs_2,
-	345: &zcall_sendmmsg_2,
+	345: &zcall_sendmmsg,
 	346: &zcall_setns,
 	347: &zcall_process_vm_readv,
 	348: &zcall_process_vm_writev,
@@ -746,21 +746,21 @@ var zcallsI386 = [...]*call{
 	356: &zcall_memfd_create_2,
 	357: &zcall_bpf_2,
 	358: &zcall_execveat,
-	359: &zcall_socket_2,
-	360: &zcall_socketpair_2,
-	361: &zcall_bind_2,
-	362: &zcall_connect_2,
-	363: &zcall_listen_2,
-	364: &zcall_accept4_2,
+	359: &zcall_socket,
+	360: &zcall_socketpair,
+	361: &zcall_bind,
+	362: &zcall_connect,
+	363: &zcall_listen,
+	364: &zcall_accept4,
 	365: &zcall_getsockopt_2,
 	366: &zcall_setsockopt_2,
-	367: &zcall_getsockname_2,
-	368: &zcall_getpeername_2,
-	369: &zcall_sendto_2,
-	370: &zcall_sendmsg_2,
-	371: &zcall_recvfrom_2,
-	372: &zcall_recvmsg_2,
-	373: &zcall_shutdown_2,
+	367: &zcall_getsockname,
+	368: &zcall_getpeername,
+	369: &zcall_sendto,
+	370: &zcall_sendmsg,
+	371: &zcall_recvfrom,
+	372: &zcall_recvmsg,
+	373: &zcall_shutdown,
 	374: &zcall_userfaultfd,
 	375: &zcall_membarrier,
 	376: &zcall_mlock2,
@@ -891,16 +891,16 @@ var zcallsX32 = [...]*call{
 	38:  &zcall_setitimer,
 	39:  &zcall_getpid,
 	40:  &zcall_sendfile_3,
-	41:  &zcall_socket_3,
-	42:  &zcall_connect_3,
-	43:  &zcall_accept_2,
-	44:  &zcall_sendto_3,
-	48:  &zcall_shutdown_3,
-	49:  &zcall_bind_3,
-	50:  &zcall_listen_3,
-	51:  &zcall_getsockname_3,
-	52:  &zcall_getpeername_3,
-	53:  &zcall_socketpair_3,
+	41:  &zcall_socket,
+	42:  &zcall_connect,
+	43:  &zcall_accept,
+	44:  &zcall_sendto,
+	48:  &zcall_shutdown,
+	49:  &zcall_bind,
+	50:  &zcall_listen,
+	51:  &zcall_getsockname,
+	52:  &zcall_getpeername,
+	53:  &zcall_socketpair,
 	56:  &zcall_clone,
 	57:  &zcall_fork,
 	58:  &zcall_vfork,
@@ -1106,7 +1106,7 @@ var zcallsX32 = [...]*call{
 	285: &zcall_fallocate_3,
 	286: &zcall_timerfd_settime_3,
 	287: &zcall_timerfd_gettime_3,
-	288: &zcall_accept4_3,
+	288: &zcall_accept4,
 	289: &zcall_signalfd4_3,
 	290: &zcall_eventfd2_3,
 	291: &zcall_epoll_create1_3,
@@ -1195,9 +1195,9 @@ var zcallsX32 = [...]*call{
 	514: &zcall_ioctl_3,
 	515: &zcall_readv_3,
 	516: &zcall_writev_3,
-	517: &zcall_recvfrom_3,
-	518: &zcall_sendmsg_3,
-	519: &zcall_recvmsg_3,
+	517: &zcall_recvfrom,
+	518: &zcall_sendmsg,
+	519: &zcall_recvmsg,
 	520: &zcall_execve,
 	521: &zcall_ptrace_3,
 	522: &zcall_rt_sigpending,
@@ -1215,8 +1215,8 @@ var zcallsX32 = [...]*call{
 	534: &zcall_preadv_3,
 	535: &zcall_pwritev_3,
 	536: &zcall_rt_tgsigqueueinfo,
-	537: &zcall_recvmmsg_3,
-	538: &zcall_sendmmsg_3,
+	537: &zcall_recvmmsg,
+	538: &zcall_sendmmsg,
 	539: &zcall_process_vm_readv,
 	540: &zcall_process_vm_writev,
 	541: &zcall_setsockopt_3,
@@ -1427,21 +1427,21 @@ var zcallsARM64 = [...]*call{
 	195: &zcall_shmctl_4,
 	196: &zcall_shmat_4,
 	197: &zcall_shmdt_4,
-	198: &zcall_socket_4,
-	199: &zcall_socketpair_4,
-	200: &zcall_bind_4,
-	201: &zcall_listen_4,
-	202: &zcall_accept_3,
-	203: &zcall_connect_4,
-	204: &zcall_getsockname_4,
-	205: &zcall_getpeername_4,
-	206: &zcall_sendto_4,
-	207: &zcall_recvfrom_4,
+	198: &zcall_socket,
+	199: &zcall_socketpair,
+	200: &zcall_bind,
+	201: &zcall_listen,
+	202: &zcall_accept,
+	203: &zcall_connect,
+	204: &zcall_getsockname,
+	205: &zcall_getpeername,
+	206: &zcall_sendto,
+	207: &zcall_recvfrom,
 	208: &zcall_setsockopt_4,
 	209: &zcall_getsockopt_4,
-	210: &zcall_shutdown_4,
-	211: &zcall_sendmsg_4,
-	212: &zcall_recvmsg_4,
+	210: &zcall_shutdown,
+	211: &zcall_sendmsg,
+	212: &zcall_recvmsg,
 	213: &zcall_readahead_4,
 	214: &zcall_brk,
 	215: &zcall_munmap,
@@ -1471,8 +1471,8 @@ var zcallsARM64 = [...]*call{
 	239: &zcall_move_pages,
 	240: &zcall_rt_tgsigqueueinfo,
 	241: &zcall_perf_event_open_4,
-	242: &zcall_accept4_4,
-	243: &zcall_recvmmsg_4,
+	242: &zcall_accept4,
+	243: &zcall_recvmmsg,
 	260: &zcall_wait4,
 	261: &zcall_prlimit64,
 	262: &zcall_fanotify_init_4,
@@ -1482,7 +1482,7 @@ var zcallsARM64 = [...]*call{
 	266: &zcall_clock_adjtime,
 	267: &zcall_syncfs_4,
 	268: &zcall_setns,
-	269: &zcall_sendmmsg_4,
+	269: &zcall_sendmmsg,
 	270: &zcall_process_vm_readv,
 	271: &zcall_process_vm_writev,
 	272: &zcall_kcmp,
@@ -1563,6 +1563,7 @@ var (
 	zsets = [...]named[set]{
 		{"access_mode", &zset_access_mode},
 		{"arch_prctl_codes", &zset_arch_prctl_codes},
+		{"arp_hardware_types", &zset_arp_hardware_types},
 		{"at_flags", &zset_at_flags},
 		{"audit_arch", &zset_audit_arch},
 		{"cap_bits", &zset_cap_bits},
@@ -1571,12 +1572,17 @@ var (
 		{"clocks", &zset_clocks},
 		{"clone3_flags", &zset_clone3_flags},
 		{"clone_flags", &zset_clone_flags},
+		{"cmsg_ip_types", &zset_cmsg_ip_types},
+		{"cmsg_levels", &zset_cmsg_levels},
+		{"cmsg_socket_types", &zset_cmsg_socket_types},
+		{"ethernet_protocols", &zset_ethernet_protocols},
 		{"execveat_flags", &zset_execveat_flags},
 		{"futex_bitset", &zset_futex_bitset},
 		{"futex_ops", &zset_futex_ops},
 		{"futex_waitv_flags", &zset_futex_waitv_flags},
 		{"get_mempolicy_flags", &zset_get_mempolicy_flags},
 		{"grnd_flags", &zset_grnd_flags},
+		{"hci_channels", &zset_hci_channels},
 		{"itimer_which", &zset_itimer_which},
 		{"kcmp_types", &zset_kcmp_types},
 		{"madvise_cmds", &zset_madvise_cmds},
@@ -1591,18 +1597,35 @@ var (
 		{"mpol_mode", &zset_mpol_mode},
 		{"mpol_modes", &zset_mpol_modes},
 		{"mremap_flags", &zset_mremap_flags},
+		{"msg_flags", &zset_msg_flags},
 		{"msync_flags", &zset_msync_flags},
+		{"nfc_protocols", &zset_nfc_protocols},
 		{"open_flags", &zset_open_flags},
+		{"packet_types", &zset_packet_types},
 		{"perf_type_ids", &zset_perf_type_ids},
 		{"pidfd_open_flags", &zset_pidfd_open_flags},
 		{"pkey_access", &zset_pkey_access},
 		{"prio_which", &zset_prio_which},
+		{"proto_bluetooth", &zset_proto_bluetooth},
+		{"proto_caif", &zset_proto_caif},
+		{"proto_can", &zset_proto_can},
+		{"proto_inet", &zset_proto_inet},
+		{"proto_inet6", &zset_proto_inet6},
+		{"proto_irda", &zset_proto_irda},
+		{"proto_isdn", &zset_proto_isdn},
+		{"proto_kcm", &zset_proto_kcm},
+		{"proto_netlink", &zset_proto_netlink},
+		{"proto_nfc", &zset_proto_nfc},
+		{"proto_phonet", &zset_proto_phonet},
+		{"proto_rxrpc", &zset_proto_rxrpc},
+		{"proto_smc", &zset_proto_smc},
 		{"rlimits", &zset_rlimits},
 		{"rusage_who", &zset_rusage_who},
 		{"sa_flags", &zset_sa_flags},
 		{"sa_handlers", &zset_sa_handlers},
 		{"setns_types", &zset_setns_types},
 		{"shadow_stack_flags", &zset_shadow_stack_flags},
+		{"shutdown_modes", &zset_shutdown_modes},
 		{"si_codes", &zset_si_codes},
 		{"si_codes_bus", &zset_si_codes_bus},
 		{"si_codes_chld", &zset_si_codes_chld},
@@ -1614,6 +1637,42 @@ var (
 		{"si_codes_trap", &zset_si_codes_trap},
 		{"sigev_notify", &zset_sigev_notify},
 		{"sigprocmask_how", &zset_sigprocmask_how},
+		{"so_alg", &zset_so_alg},
+		{"so_ax25", &zset_so_ax25},
+		{"so_bluetooth", &zset_so_bluetooth},
+		{"so_caif", &zset_so_caif},
+		{"so_can_raw", &zset_so_can_raw},
+		{"so_dccp", &zset_so_dccp},
+		{"so_ip_get", &zset_so_ip_get},
+		{"so_ip_set", &zset_so_ip_set},
+		{"so_ipv6_get", &zset_so_ipv6_get},
+		{"so_ipv6_set", &zset_so_ipv6_set},
+		{"so_ipx", &zset_so_ipx},
+		{"so_irda", &zset_so_irda},
+		{"so_iucv", &zset_so_iucv},
+		{"so_kcm", &zset_so_kcm},
+		{"so_llc", &zset_so_llc},
+		{"so_netlink", &zset_so_netlink},
+		{"so_nfc", &zset_so_nfc},
+		{"so_packet", &zset_so_packet},
+		{"so_pnpipe", &zset_so_pnpipe},
+		{"so_pppol2tp", &zset_so_pppol2tp},
+		{"so_raw", &zset_so_raw},
+		{"so_rds", &zset_so_rds},
+		{"so_rxrpc", &zset_so_rxrpc},
+		{"so_sctp", &zset_so_sctp},
+		{"so_socket_get", &zset_so_socket_get},
+		{"so_socket_set", &zset_so_socket_set},
+		{"so_tcp", &zset_so_tcp},
+		{"so_tipc", &zset_so_tipc},
+		{"so_tls", &zset_so_tls},
+		{"so_udp", &zset_so_udp},
+		{"so_vsock", &zset_so_vsock},
+		{"so_xdp", &zset_so_xdp},
+		{"sock_families", &zset_sock_families},
+		{"sock_flags", &zset_sock_flags},
+		{"sock_levels", &zset_sock_levels},
+		{"sock_types", &zset_sock_types},
 		{"ss_flags", &zset_ss_flags},
 		{"timer_flags", &zset_timer_flags},
 		{"timex_modes", &zset_timex_modes},
@@ -1622,14 +1681,19 @@ var (
 		{"trap_perf_flags", &zset_trap_perf_flags},
 		{"uffd_flags", &zset_uffd_flags},
 		{"unshare_flags", &zset_unshare_flags},
+		{"vsock_cids", &zset_vsock_cids},
+		{"vsock_ports", &zset_vsock_ports},
 		{"wait_options", &zset_wait_options},
 		{"waitid_types", &zset_waitid_types},
 		{"whence", &zset_whence},
+		{"xdp_sockaddr_flags", &zset_xdp_sockaddr_flags},
 	}
 	zstructs = [...]named[structure]{
 		{"cap_header", &zstruct_cap_header},
 		{"clone_args", &zstruct_clone_args},
+		{"cmsg", &zstruct_cmsg},
 		{"futex_waitv", &zstruct_futex_waitv},
+		{"in_pktinfo", &zstruct_in_pktinfo},
 		{"iovec_addr", &zstruct_iovec_addr},
 		{"iovec_got", &zstruct_iovec_got},
 		{"iovec_in", &zstruct_iovec_in},
@@ -1638,6 +1702,12 @@ var (
 		{"itimerspec64", &zstruct_itimerspec64},
 		{"itimerval", &zstruct_itimerval},
 		{"kcmp_epoll_slot", &zstruct_kcmp_epoll_slot},
+		{"mmsghdr_in", &zstruct_mmsghdr_in},
+		{"mmsghdr_out", &zstruct_mmsghdr_out},
+		{"msg_iov_in", &zstruct_msg_iov_in},
+		{"msg_iov_out", &zstruct_msg_iov_out},
+		{"msghdr_in", &zstruct_msghdr_in},
+		{"msghdr_out", &zstruct_msghdr_out},
 		{"old_mmap", &zstruct_old_mmap},
 		{"old_sigaction", &zstruct_old_sigaction},
 		{"rlimit", &zstruct_rlimit},
@@ -1668,6 +1738,19 @@ var (
 		{"sigframe_i386", &zstruct_sigframe_i386},
 		{"siginfo", &zstruct_siginfo},
 		{"sigval", &zstruct_sigval},
+		{"sock_extended_err", &zstruct_sock_extended_err},
+		{"sockaddr_any", &zstruct_sockaddr_any},
+		{"sockaddr_in", &zstruct_sockaddr_in},
+		{"sockaddr_in6", &zstruct_sockaddr_in6},
+		{"sockaddr_ipx", &zstruct_sockaddr_ipx},
+		{"sockaddr_ll", &zstruct_sockaddr_ll},
+		{"sockaddr_nfc", &zstruct_sockaddr_nfc},
+		{"sockaddr_nl", &zstruct_sockaddr_nl},
+		{"sockaddr_other", &zstruct_sockaddr_other},
+		{"sockaddr_qrtr", &zstruct_sockaddr_qrtr},
+		{"sockaddr_un", &zstruct_sockaddr_un},
+		{"sockaddr_vm", &zstruct_sockaddr_vm},
+		{"sockaddr_xdp", &zstruct_sockaddr_xdp},
 		{"timespec", &zstruct_timespec},
 		{"timespec64", &zstruct_timespec64},
 		{"timeval", &zstruct_timeval},
@@ -1676,21 +1759,28 @@ var (
 		{"timex64", &zstruct_timex64},
 		{"timezone", &zstruct_timezone},
 		{"tms", &zstruct_tms},
+		{"ucred", &zstruct_ucred},
 		{"user_desc", &zstruct_user_desc},
 	}
 	zunions = [...]named[union]{
 		{"clone_addr", &zunion_clone_addr},
 		{"clone_signal", &zunion_clone_signal},
+		{"cmsg_data", &zunion_cmsg_data},
+		{"cmsg_type", &zunion_cmsg_type},
 		{"futex_utime", &zunion_futex_utime},
 		{"futex_utime64", &zunion_futex_utime64},
 		{"futex_val3", &zunion_futex_val3},
+		{"in6_scope", &zunion_in6_scope},
 		{"kcmp_idx", &zunion_kcmp_idx},
 		{"kcmp_idx2", &zunion_kcmp_idx2},
+		{"msg_data", &zunion_msg_data},
 		{"set_tid_list", &zunion_set_tid_list},
 		{"si_code", &zunion_si_code},
 		{"sigevent_rest", &zunion_sigevent_rest},
 		{"sigevent_signo", &zunion_sigevent_signo},
 		{"siginfo_rest", &zunion_siginfo_rest},
+		{"sock_protocol", &zunion_sock_protocol},
+		{"sockaddr_data", &zunion_sockaddr_data},
 		{"waitid_id", &zunion_waitid_id},
 	}
 	ztypes = [...]named[typ]{}
@@ -1737,192 +1827,286 @@ var (
 	zt37  = typ{Kind: 1, Width: 4}
 	zt38  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerval}
 	zt39  = typ{Kind: 7, Width: 4}
-	zt40  = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
-	zt41  = typ{Kind: 0, Dir: 2, Width: 4}
-	zt42  = typ{Kind: 30, Dir: 1}
-	zt43  = typ{Kind: 31, Dir: 1}
-	zt44  = typ{Kind: 32}
-	zt45  = typ{Kind: 34, Dir: 2, Width: 4}
-	zt46  = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
-	zt47  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
-	zt48  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
-	zt49  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
-	zt50  = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
-	zt51  = typ{Kind: 18, Width: 254}
-	zt52  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
-	zt53  = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
-	zt54  = typ{Kind: 36, Width: 254}
-	zt55  = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
-	zt56  = typ{Kind: 8, Width: 4}
-	zt57  = typ{Kind: 26, Dir: 2, Elem: &zt56, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt58  = typ{Kind: 26, Dir: 1, Elem: &zt56, Len: &expr{Op: 1}}
-	zt59  = typ{Kind: 8, Dir: 2, Width: 4}
-	zt60  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}}
-	zt61  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
-	zt62  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
-	zt63  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
-	zt64  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
-	zt65  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
-	zt66  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
-	zt67  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
-	zt68  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
-	zt69  = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
-	zt70  = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
-	zt71  = typ{Kind: 27, Struct: &zstruct_si_queue}
-	zt72  = typ{Kind: 27, Struct: &zstruct_si_kill}
-	zt73  = typ{Kind: 27, Struct: &zstruct_si_value}
-	zt74  = typ{Kind: 27, Struct: &zstruct_si_timer}
-	zt75  = typ{Kind: 27, Struct: &zstruct_si_poll}
-	zt76  = typ{Kind: 27, Struct: &zstruct_si_exited}
-	zt77  = typ{Kind: 27, Struct: &zstruct_si_child}
-	zt78  = typ{Kind: 27, Struct: &zstruct_si_fault}
-	zt79  = typ{Kind: 2, Width: 2}
-	zt80  = typ{Kind: 27, Struct: &zstruct_si_mce}
-	zt81  = typ{Kind: 2, Width: 255}
-	zt82  = typ{Kind: 27, Struct: &zstruct_si_bounds}
-	zt83  = typ{Kind: 27, Struct: &zstruct_si_pkey}
-	zt84  = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
-	zt85  = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
-	zt86  = typ{Kind: 27, Struct: &zstruct_si_perf}
-	zt87  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
-	zt88  = typ{Kind: 27, Struct: &zstruct_si_size}
-	zt89  = typ{Kind: 0, Width: 4, Format: 6}
-	zt90  = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
-	zt91  = typ{Kind: 27, Struct: &zstruct_si_sys}
-	zt92  = typ{Kind: 27, Struct: &zstruct_si_other}
-	zt93  = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1d}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}}}}}}
-	zt94  = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
-	zt95  = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
-	zt96  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt97  = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
-	zt98  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
-	zt99  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
-	zt100 = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
-	zt101 = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
-	zt102 = typ{Kind: 33, Width: 4}
-	zt103 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
-	zt104 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
-	zt105 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{"ARCH_GET_FS", 0x1003, 0x1003}}}}
-	zt106 = typ{Kind: 4, Dir: 2, Width: 255}
-	zt107 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{"ARCH_GET_GS", 0x1004, 0x1004}}}}
-	zt108 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{"ARCH_GET_CPUID", 0x1011, 0x1011}}}}
-	zt109 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{"ARCH_SET_CPUID", 0x1012, 0x1012}}}}
-	zt110 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
-	zt111 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
-	zt112 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
-	zt113 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
-	zt114 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
-	zt115 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
-	zt116 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
-	zt117 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
-	zt118 = typ{Kind: 13, Dir: 2, Width: 254}
-	zt119 = typ{Kind: 13, Width: 254}
-	zt120 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
-	zt121 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt122 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
-	zt123 = typ{Kind: 2, Width: 4, Format: 4}
-	zt124 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt125 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
-	zt126 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
-	zt127 = typ{Kind: 27, Struct: &zstruct_sigval}
-	zt128 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
-	zt129 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
-	zt130 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
-	zt131 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
-	zt132 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
-	zt133 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
-	zt134 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
-	zt135 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
-	zt136 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
-	zt137 = typ{Kind: 27, Struct: &zstruct_timespec}
-	zt138 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
-	zt139 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
-	zt140 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
-	zt141 = typ{Kind: 33, Width: 254}
-	zt142 = typ{Kind: 26, Dir: 1, Elem: &zt141, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt143 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
-	zt144 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
-	zt145 = typ{Kind: 26, Dir: 1, Elem: &zt141, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt146 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
-	zt147 = typ{Kind: 26, Dir: 2, Elem: &zt141, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt148 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
-	zt149 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
-	zt150 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
-	zt151 = typ{Kind: 26, Dir: 1, Elem: &zt141, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt152 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
-	zt153 = typ{Kind: 1, Dir: 2, Width: 255}
-	zt154 = typ{Kind: 26, Dir: 1, Elem: &zt8, Len: &expr{Op: 1, Num: 0x1}}
-	zt155 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
-	zt156 = typ{Kind: 35, Width: 4}
-	zt157 = typ{Kind: 26, Dir: 2, Elem: &zt156, Len: &expr{Op: 1, Num: 0x1}}
-	zt158 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
-	zt159 = typ{Kind: 18, Width: 8}
-	zt160 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
-	zt161 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
-	zt162 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
-	zt163 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
-	zt164 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
-	zt165 = typ{Kind: 26, Dir: 2, Elem: &zt164, Len: &expr{Op: 1, Num: 0x2}}
-	zt166 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
-	zt167 = typ{Kind: 26, Dir: 1, Elem: &zt166, Len: &expr{Op: 1, Num: 0x4}}
-	zt168 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt169 = typ{Kind: 27, Struct: &zstruct_iovec_in}
-	zt170 = typ{Kind: 26, Dir: 1, Elem: &zt169, Len: &expr{Op: 1, Num: 0x2}}
-	zt171 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
-	zt172 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
-	zt173 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
-	zt174 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
-	zt175 = typ{Kind: 38, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt176 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
-	zt177 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
-	zt178 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
-	zt179 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
-	zt180 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
-	zt181 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{"MEMBARRIER_CMD_QUERY", 0x0, 0x0}}}}
-	zt182 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
-	zt183 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
-	zt184 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
-	zt185 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
-	zt186 = typ{Kind: 2, Width: 8}
-	zt187 = typ{Kind: 1, Width: 8}
-	zt188 = typ{Kind: 9, Width: 8}
-	zt189 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
-	zt190 = typ{Kind: 4, Width: 8}
-	zt191 = typ{Kind: 28, Union: &zunion_clone_addr, Sel: &expr{Op: 14, L: &expr{Op: 2, Num: 0x5}, R: &expr{Op: 0}}}
-	zt192 = typ{Kind: 28, Union: &zunion_set_tid_list, Sel: &expr{Op: 6, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}, R: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0, Num: 0x21}}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}}}}
-	zt193 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x1}}
-	zt194 = typ{Kind: 26, Dir: 1, Elem: &zt166, Len: &expr{Op: 1, Num: 0x2}}
-	zt195 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
-	zt196 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
-	zt197 = typ{Kind: 26, Dir: 1, Elem: &zt196, Len: &expr{Op: 1, Num: 0x1}}
-	zt198 = typ{Kind: 0, Width: 8}
-	zt199 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
-	zt200 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
-	zt201 = typ{Kind: 26, Dir: 1, Elem: &zt196, Len: &expr{Op: 0, Num: 0x2}}
-	zt202 = typ{Kind: 8, Width: 2}
-	zt203 = typ{Kind: 13, Dir: 1, Width: 254}
-	zt204 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt205 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt206 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt207 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt208 = typ{Kind: 26, Dir: 2, Elem: &zt202, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt209 = typ{Kind: 26, Dir: 1, Elem: &zt202, Len: &expr{Op: 1}}
-	zt210 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt211 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt212 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt213 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt214 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt215 = typ{Kind: 2, Width: 254, Format: 3}
-	zt216 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt217 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x4}}
-	zt218 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt219 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt220 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt221 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt222 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt223 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt224 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
-	zt225 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
+	zt40  = typ{Kind: 20, Width: 4, Set: &zset_sock_families}
+	zt41  = typ{Kind: 19, Width: 4, Set: &zset_sock_types}
+	zt42  = typ{Kind: 20, Width: 4, Set: &zset_proto_inet}
+	zt43  = typ{Kind: 20, Width: 4, Set: &zset_proto_netlink}
+	zt44  = typ{Kind: 15, Width: 2, Set: &zset_ethernet_protocols}
+	zt45  = typ{Kind: 20, Width: 4, Set: &zset_proto_irda}
+	zt46  = typ{Kind: 20, Width: 4, Set: &zset_proto_can}
+	zt47  = typ{Kind: 20, Width: 4, Set: &zset_proto_bluetooth}
+	zt48  = typ{Kind: 20, Width: 4, Set: &zset_proto_isdn}
+	zt49  = typ{Kind: 20, Width: 4, Set: &zset_proto_phonet}
+	zt50  = typ{Kind: 20, Width: 4, Set: &zset_proto_caif}
+	zt51  = typ{Kind: 20, Width: 4, Set: &zset_proto_nfc}
+	zt52  = typ{Kind: 20, Width: 4, Set: &zset_proto_kcm}
+	zt53  = typ{Kind: 20, Width: 4, Set: &zset_proto_smc}
+	zt54  = typ{Kind: 28, Union: &zunion_sock_protocol, Sel: &expr{Op: 1}}
+	zt55  = typ{Kind: 20, Width: 2, Set: &zset_sock_families}
+	zt56  = typ{Kind: 40}
+	zt57  = typ{Kind: 27, Struct: &zstruct_sockaddr_un}
+	zt58  = typ{Kind: 15, Width: 2}
+	zt59  = typ{Kind: 16, Width: 4}
+	zt60  = typ{Kind: 27, Struct: &zstruct_sockaddr_in}
+	zt61  = typ{Kind: 15, Width: 4}
+	zt62  = typ{Kind: 17, Width: 16}
+	zt63  = typ{Kind: 38, Width: 4}
+	zt64  = typ{Kind: 28, Union: &zunion_in6_scope, Sel: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xc0ff}}, R: &expr{Op: 0, Num: 0x80fe}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x2ff}}}}
+	zt65  = typ{Kind: 27, Struct: &zstruct_sockaddr_in6}
+	zt66  = typ{Kind: 2, Width: 2}
+	zt67  = typ{Kind: 41, Width: 4}
+	zt68  = typ{Kind: 27, Struct: &zstruct_sockaddr_nl}
+	zt69  = typ{Kind: 20, Width: 2, Set: &zset_arp_hardware_types}
+	zt70  = typ{Kind: 20, Width: 1, Set: &zset_packet_types}
+	zt71  = typ{Kind: 2, Width: 1}
+	zt72  = typ{Kind: 26, Elem: &zt71, Len: &expr{Op: 2, Num: 0x4}}
+	zt73  = typ{Kind: 27, Struct: &zstruct_sockaddr_ll}
+	zt74  = typ{Kind: 20, Width: 4, Set: &zset_vsock_ports}
+	zt75  = typ{Kind: 20, Width: 4, Set: &zset_vsock_cids}
+	zt76  = typ{Kind: 24, Width: 2, Len: &expr{Op: 0, Num: 0x3}}
+	zt77  = typ{Kind: 27, Struct: &zstruct_sockaddr_vm}
+	zt78  = typ{Kind: 26, Elem: &zt71, Len: &expr{Op: 0, Num: 0x6}}
+	zt79  = typ{Kind: 27, Struct: &zstruct_sockaddr_ipx}
+	zt80  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2}}
+	zt81  = typ{Kind: 27, Struct: &zstruct_sockaddr_qrtr}
+	zt82  = typ{Kind: 20, Width: 4, Set: &zset_nfc_protocols}
+	zt83  = typ{Kind: 27, Struct: &zstruct_sockaddr_nfc}
+	zt84  = typ{Kind: 19, Width: 2, Set: &zset_xdp_sockaddr_flags}
+	zt85  = typ{Kind: 27, Struct: &zstruct_sockaddr_xdp}
+	zt86  = typ{Kind: 24, Width: 1}
+	zt87  = typ{Kind: 27, Struct: &zstruct_sockaddr_other}
+	zt88  = typ{Kind: 28, Union: &zunion_sockaddr_data, Sel: &expr{Op: 2}}
+	zt89  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}}
+	zt90  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x2}}
+	zt91  = typ{Kind: 0, Dir: 3, Width: 4}
+	zt92  = typ{Kind: 24}
+	zt93  = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt94  = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
+	zt95  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
+	zt96  = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt97  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
+	zt98  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
+	zt99  = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt100 = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt101 = typ{Kind: 26, Dir: 1, Elem: &zt100, Len: &expr{Op: 2, Num: 0x3}}
+	zt102 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
+	zt103 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
+	zt104 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
+	zt105 = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
+	zt106 = typ{Kind: 26, Elem: &zt0}
+	zt107 = typ{Kind: 8, Width: 4}
+	zt108 = typ{Kind: 27, Struct: &zstruct_ucred}
+	zt109 = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
+	zt110 = typ{Kind: 27, Struct: &zstruct_timespec}
+	zt111 = typ{Kind: 26, Elem: &zt110, Len: &expr{Op: 0, Num: 0x3}}
+	zt112 = typ{Kind: 26, Elem: &zt71}
+	zt113 = typ{Kind: 26, Elem: &zt37}
+	zt114 = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
+	zt115 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
+	zt116 = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
+	zt117 = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
+	zt118 = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
+	zt119 = typ{Kind: 27, Struct: &zstruct_cmsg}
+	zt120 = typ{Kind: 39, Dir: 1, Elem: &zt119, Len: &expr{Op: 2, Num: 0x5}}
+	zt121 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt122 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
+	zt123 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt124 = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt125 = typ{Kind: 26, Dir: 1, Elem: &zt124, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
+	zt126 = typ{Kind: 39, Dir: 2, Elem: &zt119, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
+	zt127 = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}, &expr{Op: 4}}}
+	zt128 = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
+	zt129 = typ{Kind: 26, Dir: 2, Elem: &zt0, Len: &expr{Op: 0, Num: 0x2}}
+	zt130 = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
+	zt131 = typ{Kind: 0, Dir: 2, Width: 4}
+	zt132 = typ{Kind: 30, Dir: 1}
+	zt133 = typ{Kind: 31, Dir: 1}
+	zt134 = typ{Kind: 32}
+	zt135 = typ{Kind: 34, Dir: 2, Width: 4}
+	zt136 = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
+	zt137 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
+	zt138 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
+	zt139 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
+	zt140 = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
+	zt141 = typ{Kind: 18, Width: 254}
+	zt142 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
+	zt143 = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
+	zt144 = typ{Kind: 36, Width: 254}
+	zt145 = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
+	zt146 = typ{Kind: 26, Dir: 2, Elem: &zt107, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt147 = typ{Kind: 26, Dir: 1, Elem: &zt107, Len: &expr{Op: 1}}
+	zt148 = typ{Kind: 8, Dir: 2, Width: 4}
+	zt149 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}}
+	zt150 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
+	zt151 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
+	zt152 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
+	zt153 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
+	zt154 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
+	zt155 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
+	zt156 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
+	zt157 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
+	zt158 = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
+	zt159 = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
+	zt160 = typ{Kind: 27, Struct: &zstruct_si_queue}
+	zt161 = typ{Kind: 27, Struct: &zstruct_si_kill}
+	zt162 = typ{Kind: 27, Struct: &zstruct_si_value}
+	zt163 = typ{Kind: 27, Struct: &zstruct_si_timer}
+	zt164 = typ{Kind: 27, Struct: &zstruct_si_poll}
+	zt165 = typ{Kind: 27, Struct: &zstruct_si_exited}
+	zt166 = typ{Kind: 27, Struct: &zstruct_si_child}
+	zt167 = typ{Kind: 27, Struct: &zstruct_si_fault}
+	zt168 = typ{Kind: 27, Struct: &zstruct_si_mce}
+	zt169 = typ{Kind: 2, Width: 255}
+	zt170 = typ{Kind: 27, Struct: &zstruct_si_bounds}
+	zt171 = typ{Kind: 27, Struct: &zstruct_si_pkey}
+	zt172 = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
+	zt173 = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
+	zt174 = typ{Kind: 27, Struct: &zstruct_si_perf}
+	zt175 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
+	zt176 = typ{Kind: 27, Struct: &zstruct_si_size}
+	zt177 = typ{Kind: 0, Width: 4, Format: 6}
+	zt178 = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
+	zt179 = typ{Kind: 27, Struct: &zstruct_si_sys}
+	zt180 = typ{Kind: 27, Struct: &zstruct_si_other}
+	zt181 = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1d}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}}}}}}
+	zt182 = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
+	zt183 = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
+	zt184 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt185 = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
+	zt186 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
+	zt187 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
+	zt188 = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
+	zt189 = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
+	zt190 = typ{Kind: 33, Width: 4}
+	zt191 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
+	zt192 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
+	zt193 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{"ARCH_GET_FS", 0x1003, 0x1003}}}}
+	zt194 = typ{Kind: 4, Dir: 2, Width: 255}
+	zt195 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{"ARCH_GET_GS", 0x1004, 0x1004}}}}
+	zt196 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{"ARCH_GET_CPUID", 0x1011, 0x1011}}}}
+	zt197 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{"ARCH_SET_CPUID", 0x1012, 0x1012}}}}
+	zt198 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
+	zt199 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
+	zt200 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
+	zt201 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
+	zt202 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
+	zt203 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
+	zt204 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
+	zt205 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
+	zt206 = typ{Kind: 13, Dir: 2, Width: 254}
+	zt207 = typ{Kind: 13, Width: 254}
+	zt208 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt209 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt210 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt211 = typ{Kind: 2, Width: 4, Format: 4}
+	zt212 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt213 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt214 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt215 = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt216 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt217 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt218 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt219 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt220 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt221 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt222 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt223 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt224 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt225 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt226 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt227 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt228 = typ{Kind: 33, Width: 254}
+	zt229 = typ{Kind: 26, Dir: 1, Elem: &zt228, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt230 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt231 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt232 = typ{Kind: 26, Dir: 1, Elem: &zt228, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt233 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt234 = typ{Kind: 26, Dir: 2, Elem: &zt228, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt235 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt236 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt237 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt238 = typ{Kind: 26, Dir: 1, Elem: &zt228, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt239 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt240 = typ{Kind: 1, Dir: 2, Width: 255}
+	zt241 = typ{Kind: 26, Dir: 1, Elem: &zt8, Len: &expr{Op: 1, Num: 0x1}}
+	zt242 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt243 = typ{Kind: 35, Width: 4}
+	zt244 = typ{Kind: 26, Dir: 2, Elem: &zt243, Len: &expr{Op: 1, Num: 0x1}}
+	zt245 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt246 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt247 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt248 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt249 = typ{Kind: 26, Dir: 3, Elem: &zt248, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt250 = typ{Kind: 18, Width: 8}
+	zt251 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt252 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt253 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt254 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt255 = typ{Kind: 26, Dir: 3, Elem: &zt254, Len: &expr{Op: 1, Num: 0x2}}
+	zt256 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt257 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt258 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt259 = typ{Kind: 26, Dir: 2, Elem: &zt258, Len: &expr{Op: 1, Num: 0x2}}
+	zt260 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt261 = typ{Kind: 26, Dir: 1, Elem: &zt260, Len: &expr{Op: 1, Num: 0x4}}
+	zt262 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt263 = typ{Kind: 27, Struct: &zstruct_iovec_in}
+	zt264 = typ{Kind: 26, Dir: 1, Elem: &zt263, Len: &expr{Op: 1, Num: 0x2}}
+	zt265 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt266 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt267 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt268 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt269 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt270 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt271 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt272 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt273 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt274 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt275 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{"MEMBARRIER_CMD_QUERY", 0x0, 0x0}}}}
+	zt276 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt277 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt278 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt279 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
+	zt280 = typ{Kind: 2, Width: 8}
+	zt281 = typ{Kind: 1, Width: 8}
+	zt282 = typ{Kind: 9, Width: 8}
+	zt283 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt284 = typ{Kind: 4, Width: 8}
+	zt285 = typ{Kind: 28, Union: &zunion_clone_addr, Sel: &expr{Op: 14, L: &expr{Op: 2, Num: 0x5}, R: &expr{Op: 0}}}
+	zt286 = typ{Kind: 28, Union: &zunion_set_tid_list, Sel: &expr{Op: 6, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}, R: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0, Num: 0x21}}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}}}}
+	zt287 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x1}}
+	zt288 = typ{Kind: 26, Dir: 1, Elem: &zt260, Len: &expr{Op: 1, Num: 0x2}}
+	zt289 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt290 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt291 = typ{Kind: 26, Dir: 1, Elem: &zt290, Len: &expr{Op: 1, Num: 0x1}}
+	zt292 = typ{Kind: 0, Width: 8}
+	zt293 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt294 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt295 = typ{Kind: 26, Dir: 1, Elem: &zt290, Len: &expr{Op: 0, Num: 0x2}}
+	zt296 = typ{Kind: 8, Width: 2}
+	zt297 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt298 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt299 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt300 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt301 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt302 = typ{Kind: 26, Dir: 2, Elem: &zt296, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt303 = typ{Kind: 26, Dir: 1, Elem: &zt296, Len: &expr{Op: 1}}
+	zt304 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt305 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt306 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt307 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt308 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt309 = typ{Kind: 2, Width: 254, Format: 3}
+	zt310 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt311 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x4}}
+	zt312 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt313 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt314 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt315 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt316 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt317 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt318 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
+	zt319 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -2392,88 +2576,804 @@ var zcall_sendfile = call{Name: "sendfile", Args: []field{
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x42, Defer: 4, Derived: true}
 
+var zset_sock_families = set{Name: "sock_families", Unknown: "AF_???", Vals: []val{
+	{"AF_UNSPEC", 0x0, 0x0},
+	{"AF_UNIX", 0x1, 0x1},
+	{"AF_INET", 0x2, 0x2},
+	{"AF_AX25", 0x3, 0x3},
+	{"AF_IPX", 0x4, 0x4},
+	{"AF_APPLETALK", 0x5, 0x5},
+	{"AF_NETROM", 0x6, 0x6},
+	{"AF_BRIDGE", 0x7, 0x7},
+	{"AF_ATMPVC", 0x8, 0x8},
+	{"AF_X25", 0x9, 0x9},
+	{"AF_INET6", 0xa, 0xa},
+	{"AF_ROSE", 0xb, 0xb},
+	{"AF_DECnet", 0xc, 0xc},
+	{"AF_NETBEUI", 0xd, 0xd},
+	{"AF_SECURITY", 0xe, 0xe},
+	{"AF_KEY", 0xf, 0xf},
+	{"AF_NETLINK", 0x10, 0x10},
+	{"AF_PACKET", 0x11, 0x11},
+	{"AF_ASH", 0x12, 0x12},
+	{"AF_ECONET", 0x13, 0x13},
+	{"AF_ATMSVC", 0x14, 0x14},
+	{"AF_RDS", 0x15, 0x15},
+	{"AF_SNA", 0x16, 0x16},
+	{"AF_IRDA", 0x17, 0x17},
+	{"AF_PPPOX", 0x18, 0x18},
+	{"AF_WANPIPE", 0x19, 0x19},
+	{"AF_LLC", 0x1a, 0x1a},
+	{"AF_IB", 0x1b, 0x1b},
+	{"AF_MPLS", 0x1c, 0x1c},
+	{"AF_CAN", 0x1d, 0x1d},
+	{"AF_TIPC", 0x1e, 0x1e},
+	{"AF_BLUETOOTH", 0x1f, 0x1f},
+	{"AF_IUCV", 0x20, 0x20},
+	{"AF_RXRPC", 0x21, 0x21},
+	{"AF_ISDN", 0x22, 0x22},
+	{"AF_PHONET", 0x23, 0x23},
+	{"AF_IEEE802154", 0x24, 0x24},
+	{"AF_CAIF", 0x25, 0x25},
+	{"AF_ALG", 0x26, 0x26},
+	{"AF_NFC", 0x27, 0x27},
+	{"AF_VSOCK", 0x28, 0x28},
+	{"AF_KCM", 0x29, 0x29},
+	{"AF_QIPCRTR", 0x2a, 0x2a},
+	{"AF_SMC", 0x2b, 0x2b},
+	{"AF_XDP", 0x2c, 0x2c},
+	{"AF_MCTP", 0x2d, 0x2d},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
+
+var zset_sock_types = set{Name: "sock_types", Unknown: "|SOCK_???", Vals: []val{
+	{"SOCK_STREAM", 0x1, 0xf},
+	{"SOCK_DGRAM", 0x2, 0xf},
+	{"SOCK_RAW", 0x3, 0xf},
+	{"SOCK_RDM", 0x4, 0xf},
+	{"SOCK_SEQPACKET", 0x5, 0xf},
+	{"SOCK_DCCP", 0x6, 0xf},
+	{"SOCK_PACKET", 0xa, 0xf},
+	{"SOCK_CLOEXEC", 0x80000, 0x80000},
+	{"SOCK_NONBLOCK", 0x800, 0x800},
+}}
+
+var zset_proto_inet = set{Name: "proto_inet", Unknown: "IPPROTO_???", Vals: []val{
+	{"IPPROTO_IP", 0x0, 0x0},
+	{"IPPROTO_ICMP", 0x1, 0x1},
+	{"IPPROTO_IGMP", 0x2, 0x2},
+	{"IPPROTO_IPIP", 0x4, 0x4},
+	{"IPPROTO_TCP", 0x6, 0x6},
+	{"IPPROTO_EGP", 0x8, 0x8},
+	{"IPPROTO_PUP", 0xc, 0xc},
+	{"IPPROTO_UDP", 0x11, 0x11},
+	{"IPPROTO_IDP", 0x16, 0x16},
+	{"IPPROTO_TP", 0x1d, 0x1d},
+	{"IPPROTO_DCCP", 0x21, 0x21},
+	{"IPPROTO_IPV6", 0x29, 0x29},
+	{"IPPROTO_ROUTING", 0x2b, 0x2b},
+	{"IPPROTO_FRAGMENT", 0x2c, 0x2c},
+	{"IPPROTO_RSVP", 0x2e, 0x2e},
+	{"IPPROTO_GRE", 0x2f, 0x2f},
+	{"IPPROTO_ESP", 0x32, 0x32},
+	{"IPPROTO_AH", 0x33, 0x33},
+	{"IPPROTO_ICMPV6", 0x3a, 0x3a},
+	{"IPPROTO_NONE", 0x3b, 0x3b},
+	{"IPPROTO_DSTOPTS", 0x3c, 0x3c},
+	{"IPPROTO_MTP", 0x5c, 0x5c},
+	{"IPPROTO_BEETPH", 0x5e, 0x5e},
+	{"IPPROTO_ENCAP", 0x62, 0x62},
+	{"IPPROTO_PIM", 0x67, 0x67},
+	{"IPPROTO_COMP", 0x6c, 0x6c},
+	{"IPPROTO_L2TP", 0x73, 0x73},
+	{"IPPROTO_SCTP", 0x84, 0x84},
+	{"IPPROTO_MH", 0x87, 0x87},
+	{"IPPROTO_UDPLITE", 0x88, 0x88},
+	{"IPPROTO_MPLS", 0x89, 0x89},
+	{"IPPROTO_ETHERNET", 0x8f, 0x8f},
+	{"IPPROTO_RAW", 0xff, 0xff},
+	{"IPPROTO_MPTCP", 0x106, 0x106},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33}}
+
+var zset_proto_netlink = set{Name: "proto_netlink", Unknown: "NETLINK_???", Vals: []val{
+	{"NETLINK_ROUTE", 0x0, 0x0},
+	{"NETLINK_UNUSED", 0x1, 0x1},
+	{"NETLINK_USERSOCK", 0x2, 0x2},
+	{"NETLINK_FIREWALL", 0x3, 0x3},
+	{"NETLINK_SOCK_DIAG", 0x4, 0x4},
+	{"NETLINK_NFLOG", 0x5, 0x5},
+	{"NETLINK_XFRM", 0x6, 0x6},
+	{"NETLINK_SELINUX", 0x7, 0x7},
+	{"NETLINK_ISCSI", 0x8, 0x8},
+	{"NETLINK_AUDIT", 0x9, 0x9},
+	{"NETLINK_FIB_LOOKUP", 0xa, 0xa},
+	{"NETLINK_CONNECTOR", 0xb, 0xb},
+	{"NETLINK_NETFILTER", 0xc, 0xc},
+	{"NETLINK_IP6_FW", 0xd, 0xd},
+	{"NETLINK_DNRTMSG", 0xe, 0xe},
+	{"NETLINK_KOBJECT_UEVENT", 0xf, 0xf},
+	{"NETLINK_GENERIC", 0x10, 0x10},
+	{"NETLINK_SCSITRANSPORT", 0x12, 0x12},
+	{"NETLINK_ECRYPTFS", 0x13, 0x13},
+	{"NETLINK_RDMA", 0x14, 0x14},
+	{"NETLINK_CRYPTO", 0x15, 0x15},
+	{"NETLINK_SMC", 0x16, 0x16},
+}}
+
+var zset_ethernet_protocols = set{Name: "ethernet_protocols", Unknown: "ETH_P_???", Vals: []val{
+	{"ETH_P_802_3", 0x1, 0x1},
+	{"ETH_P_AX25", 0x2, 0x2},
+	{"ETH_P_ALL", 0x3, 0x3},
+	{"ETH_P_802_2", 0x4, 0x4},
+	{"ETH_P_SNAP", 0x5, 0x5},
+	{"ETH_P_DDCMP", 0x6, 0x6},
+	{"ETH_P_WAN_PPP", 0x7, 0x7},
+	{"ETH_P_PPP_MP", 0x8, 0x8},
+	{"ETH_P_LOCALTALK", 0x9, 0x9},
+	{"ETH_P_CAN", 0xc, 0xc},
+	{"ETH_P_CANFD", 0xd, 0xd},
+	{"ETH_P_CANXL", 0xe, 0xe},
+	{"ETH_P_PPPTALK", 0x10, 0x10},
+	{"ETH_P_TR_802_2", 0x11, 0x11},
+	{"ETH_P_MOBITEX", 0x15, 0x15},
+	{"ETH_P_CONTROL", 0x16, 0x16},
+	{"ETH_P_IRDA", 0x17, 0x17},
+	{"ETH_P_ECONET", 0x18, 0x18},
+	{"ETH_P_HDLC", 0x19, 0x19},
+	{"ETH_P_ARCNET", 0x1a, 0x1a},
+	{"ETH_P_DSA", 0x1b, 0x1b},
+	{"ETH_P_TRAILER", 0x1c, 0x1c},
+	{"ETH_P_LOOP", 0x60, 0x60},
+	{"ETH_P_PHONET", 0xf5, 0xf5},
+	{"ETH_P_IEEE802154", 0xf6, 0xf6},
+	{"ETH_P_CAIF", 0xf7, 0xf7},
+	{"ETH_P_XDSA", 0xf8, 0xf8},
+	{"ETH_P_MAP", 0xf9, 0xf9},
+	{"ETH_P_MCTP", 0xfa, 0xfa},
+	{"ETH_P_PUP", 0x200, 0x200},
+	{"ETH_P_PUPAT", 0x201, 0x201},
+	{"ETH_P_802_3_MIN", 0x600, 0x600},
+	{"ETH_P_IP", 0x800, 0x800},
+	{"ETH_P_X25", 0x805, 0x805},
+	{"ETH_P_ARP", 0x806, 0x806},
+	{"ETH_P_BPQ", 0x8ff, 0x8ff},
+	{"ETH_P_IEEEPUP", 0xa00, 0xa00},
+	{"ETH_P_IEEEPUPAT", 0xa01, 0xa01},
+	{"ETH_P_ERSPAN2", 0x22eb, 0x22eb},
+	{"ETH_P_TSN", 0x22f0, 0x22f0},
+	{"ETH_P_BATMAN", 0x4305, 0x4305},
+	{"ETH_P_DEC", 0x6000, 0x6000},
+	{"ETH_P_DNA_DL", 0x6001, 0x6001},
+	{"ETH_P_DNA_RC", 0x6002, 0x6002},
+	{"ETH_P_DNA_RT", 0x6003, 0x6003},
+	{"ETH_P_LAT", 0x6004, 0x6004},
+	{"ETH_P_DIAG", 0x6005, 0x6005},
+	{"ETH_P_CUST", 0x6006, 0x6006},
+	{"ETH_P_SCA", 0x6007, 0x6007},
+	{"ETH_P_TEB", 0x6558, 0x6558},
+	{"ETH_P_RARP", 0x8035, 0x8035},
+	{"ETH_P_ATALK", 0x809b, 0x809b},
+	{"ETH_P_AARP", 0x80f3, 0x80f3},
+	{"ETH_P_8021Q", 0x8100, 0x8100},
+	{"ETH_P_IPX", 0x8137, 0x8137},
+	{"ETH_P_IPV6", 0x86dd, 0x86dd},
+	{"ETH_P_PAUSE", 0x8808, 0x8808},
+	{"ETH_P_SLOW", 0x8809, 0x8809},
+	{"ETH_P_WCCP", 0x883e, 0x883e},
+	{"ETH_P_MPLS_UC", 0x8847, 0x8847},
+	{"ETH_P_MPLS_MC", 0x8848, 0x8848},
+	{"ETH_P_ATMMPOA", 0x884c, 0x884c},
+	{"ETH_P_PPP_DISC", 0x8863, 0x8863},
+	{"ETH_P_PPP_SES", 0x8864, 0x8864},
+	{"ETH_P_LINK_CTL", 0x886c, 0x886c},
+	{"ETH_P_ATMFATE", 0x8884, 0x8884},
+	{"ETH_P_PAE", 0x888e, 0x888e},
+	{"ETH_P_REALTEK", 0x8899, 0x8899},
+	{"ETH_P_AOE", 0x88a2, 0x88a2},
+	{"ETH_P_8021AD", 0x88a8, 0x88a8},
+	{"ETH_P_802_EX1", 0x88b5, 0x88b5},
+	{"ETH_P_ERSPAN", 0x88be, 0x88be},
+	{"ETH_P_PREAUTH", 0x88c7, 0x88c7},
+	{"ETH_P_TIPC", 0x88ca, 0x88ca},
+	{"ETH_P_LLDP", 0x88cc, 0x88cc},
+	{"ETH_P_MRP", 0x88e3, 0x88e3},
+	{"ETH_P_MACSEC", 0x88e5, 0x88e5},
+	{"ETH_P_8021AH", 0x88e7, 0x88e7},
+	{"ETH_P_MVRP", 0x88f5, 0x88f5},
+	{"ETH_P_1588", 0x88f7, 0x88f7},
+	{"ETH_P_NCSI", 0x88f8, 0x88f8},
+	{"ETH_P_PRP", 0x88fb, 0x88fb},
+	{"ETH_P_CFM", 0x8902, 0x8902},
+	{"ETH_P_FCOE", 0x8906, 0x8906},
+	{"ETH_P_TDLS", 0x890d, 0x890d},
+	{"ETH_P_FIP", 0x8914, 0x8914},
+	{"ETH_P_IBOE", 0x8915, 0x8915},
+	{"ETH_P_80221", 0x8917, 0x8917},
+	{"ETH_P_HSR", 0x892f, 0x892f},
+	{"ETH_P_NSH", 0x894f, 0x894f},
+	{"ETH_P_LOOPBACK", 0x9000, 0x9000},
+	{"ETH_P_QINQ1", 0x9100, 0x9100},
+	{"ETH_P_QINQ2", 0x9200, 0x9200},
+	{"ETH_P_QINQ3", 0x9300, 0x9300},
+	{"ETH_P_EDSA", 0xdada, 0xdada},
+	{"ETH_P_DSA_8021Q", 0xdadb, 0xdadb},
+	{"ETH_P_DSA_A5PSW", 0xe001, 0xe001},
+	{"ETH_P_IFE", 0xed3e, 0xed3e},
+	{"ETH_P_AF_IUCV", 0xfbfb, 0xfbfb},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 93, 94, 95, 96, 97, 98}}
+
+var zset_proto_irda = set{Name: "proto_irda", Unknown: "IRDAPROTO_???", Vals: []val{
+	{"CAN_RAW", 0x1, 0x1},
+	{"CAN_BCM", 0x2, 0x2},
+	{"CAN_TP16", 0x3, 0x3},
+	{"CAN_TP20", 0x4, 0x4},
+	{"CAN_MCNET", 0x5, 0x5},
+	{"CAN_ISOTP", 0x6, 0x6},
+	{"CAN_J1939", 0x7, 0x7},
+}}
+
+var zset_proto_can = set{Name: "proto_can", Unknown: "CAN_???", Vals: []val{
+	{"CAN_RAW", 0x1, 0x1},
+	{"CAN_BCM", 0x2, 0x2},
+	{"CAN_TP16", 0x3, 0x3},
+	{"CAN_TP20", 0x4, 0x4},
+	{"CAN_MCNET", 0x5, 0x5},
+	{"CAN_ISOTP", 0x6, 0x6},
+	{"CAN_J1939", 0x7, 0x7},
+}}
+
+var zset_proto_bluetooth = set{Name: "proto_bluetooth", Unknown: "BTPROTO_???", Vals: []val{
+	{"BTPROTO_L2CAP", 0x0, 0x0},
+	{"BTPROTO_HCI", 0x1, 0x1},
+	{"BTPROTO_SCO", 0x2, 0x2},
+	{"BTPROTO_RFCOMM", 0x3, 0x3},
+	{"BTPROTO_BNEP", 0x4, 0x4},
+	{"BTPROTO_CMTP", 0x5, 0x5},
+	{"BTPROTO_HIDP", 0x6, 0x6},
+	{"BTPROTO_AVDTP", 0x7, 0x7},
+}}
+
+var zset_proto_isdn = set{Name: "proto_isdn", Unknown: "ISDN_P_???", Vals: []val{
+	{"ISDN_P_BASE", 0x0, 0x0},
+	{"ISDN_P_TE_S0", 0x1, 0x1},
+	{"ISDN_P_NT_S0", 0x2, 0x2},
+	{"ISDN_P_TE_E1", 0x3, 0x3},
+	{"ISDN_P_NT_E1", 0x4, 0x4},
+	{"ISDN_P_LAPD_TE", 0x10, 0x10},
+	{"ISDN_P_LAPD_NT", 0x11, 0x11},
+	{"ISDN_P_B_RAW", 0x21, 0x21},
+	{"ISDN_P_B_HDLC", 0x22, 0x22},
+	{"ISDN_P_B_X75SLP", 0x23, 0x23},
+	{"ISDN_P_B_L2DTMF", 0x24, 0x24},
+	{"ISDN_P_B_L2DSP", 0x25, 0x25},
+	{"ISDN_P_B_L2DSPHDLC", 0x26, 0x26},
+}}
+
+var zset_proto_phonet = set{Name: "proto_phonet", Unknown: "PN_PROTO_???", Vals: []val{
+	{"PN_PROTO_TRANSPORT", 0x0, 0x0},
+	{"PN_PROTO_PHONET", 0x1, 0x1},
+	{"PN_PROTO_PIPE", 0x2, 0x2},
+}}
+
+var zset_proto_caif = set{Name: "proto_caif", Unknown: "CAIFPROTO_???", Vals: []val{
+	{"CAIFPROTO_AT", 0x0, 0x0},
+	{"CAIFPROTO_DATAGRAM", 0x1, 0x1},
+	{"CAIFPROTO_DATAGRAM_LOOP", 0x2, 0x2},
+	{"CAIFPROTO_UTIL", 0x3, 0x3},
+	{"CAIFPROTO_RFM", 0x4, 0x4},
+	{"CAIFPROTO_DEBUG", 0x5, 0x5},
+}}
+
+var zset_proto_nfc = set{Name: "proto_nfc", Unknown: "NFC_SOCKPROTO_???", Vals: []val{
+	{"NFC_SOCKPROTO_RAW", 0x0, 0x0},
+	{"NFC_SOCKPROTO_LLCP", 0x1, 0x1},
+}}
+
+var zset_proto_kcm = set{Name: "proto_kcm", Unknown: "KCMPROTO_???", Vals: []val{
+	{"KCMPROTO_CONNECTED", 0x0, 0x0},
+}}
+
+var zset_proto_smc = set{Name: "proto_smc", Unknown: "SMCPROTO_???", Vals: []val{
+	{"SMCPROTO_SMC", 0x0, 0x0},
+	{"SMCPROTO_SMC6", 0x1, 0x1},
+}}
+
+var zunion_sock_protocol = union{Name: "sock_protocol", Alts: []alt{
+	{Vals: []uint64{0x2, 0xa}, Type: &zt42},
+	{Vals: []uint64{0x10}, Type: &zt43},
+	{Vals: []uint64{0x11}, Type: &zt44},
+	{Vals: []uint64{0x17}, Type: &zt45},
+	{Vals: []uint64{0x1d}, Type: &zt46},
+	{Vals: []uint64{0x1f}, Type: &zt47},
+	{Vals: []uint64{0x21}, Type: &zt40},
+	{Vals: []uint64{0x22}, Type: &zt48},
+	{Vals: []uint64{0x23}, Type: &zt49},
+	{Vals: []uint64{0x25}, Type: &zt50},
+	{Vals: []uint64{0x27}, Type: &zt51},
+	{Vals: []uint64{0x29}, Type: &zt52},
+	{Vals: []uint64{0x2b}, Type: &zt53},
+}, Else: &zt37}
+
 var zcall_socket = call{Name: "socket", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
+	{Name: "family", Type: &zt40, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt41, Reg: 1, Reg32: 1},
+	{Name: "protocol", Type: &zt54, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x40, Defer: 3}
+
+var zstruct_sockaddr_un = structure{Name: "sockaddr_un", Size: [3]uint16{0, 0, 0}, Packed: true, Fields: []field{
+	{Name: "sun_path", Type: &zt56, Off: [3]uint16{0, 0, 0}},
+}}
+
+var zstruct_sockaddr_in = structure{Name: "sockaddr_in", Size: [3]uint16{6, 6, 6}, Packed: true, Fields: []field{
+	{Name: "sin_port", Type: &zt58, Off: [3]uint16{0, 0, 0}},
+	{Name: "sin_addr", Type: &zt59, Off: [3]uint16{2, 2, 2}},
+}}
+
+var zunion_in6_scope = union{Name: "in6_scope", Alts: []alt{
+	{Vals: []uint64{0x1}, Type: &zt63},
+	{Vals: []uint64{0x0}, Type: &zt37},
+}}
+
+var zstruct_sockaddr_in6 = structure{Name: "sockaddr_in6", Size: [3]uint16{26, 26, 26}, Packed: true, Fields: []field{
+	{Name: "sin6_port", Type: &zt58, Off: [3]uint16{0, 0, 0}},
+	{Name: "sin6_flowinfo", Type: &zt61, Off: [3]uint16{2, 2, 2}},
+	{Name: "sin6_addr", Type: &zt62, Off: [3]uint16{6, 6, 6}},
+	{Name: "sin6_scope_id", Type: &zt64, Off: [3]uint16{22, 22, 22}},
+}}
+
+var zstruct_sockaddr_nl = structure{Name: "sockaddr_nl", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
+	{Name: "nl_pad", Type: &zt66, Attr: 2, Off: [3]uint16{0, 0, 0}},
+	{Name: "nl_pid", Type: &zt37, Off: [3]uint16{2, 2, 2}},
+	{Name: "nl_groups", Type: &zt67, Off: [3]uint16{6, 6, 6}},
+}}
+
+var zset_arp_hardware_types = set{Name: "arp_hardware_types", Unknown: "ARPHRD_???", Vals: []val{
+	{"ARPHRD_NETROM", 0x0, 0x0},
+	{"ARPHRD_ETHER", 0x1, 0x1},
+	{"ARPHRD_EETHER", 0x2, 0x2},
+	{"ARPHRD_AX25", 0x3, 0x3},
+	{"ARPHRD_PRONET", 0x4, 0x4},
+	{"ARPHRD_CHAOS", 0x5, 0x5},
+	{"ARPHRD_IEEE802", 0x6, 0x6},
+	{"ARPHRD_ARCNET", 0x7, 0x7},
+	{"ARPHRD_APPLETLK", 0x8, 0x8},
+	{"ARPHRD_DLCI", 0xf, 0xf},
+	{"ARPHRD_ATM", 0x13, 0x13},
+	{"ARPHRD_METRICOM", 0x17, 0x17},
+	{"ARPHRD_IEEE1394", 0x18, 0x18},
+	{"ARPHRD_EUI64", 0x1b, 0x1b},
+	{"ARPHRD_INFINIBAND", 0x20, 0x20},
+	{"ARPHRD_SLIP", 0x100, 0x100},
+	{"ARPHRD_CSLIP", 0x101, 0x101},
+	{"ARPHRD_SLIP6", 0x102, 0x102},
+	{"ARPHRD_CSLIP6", 0x103, 0x103},
+	{"ARPHRD_RSRVD", 0x104, 0x104},
+	{"ARPHRD_ADAPT", 0x108, 0x108},
+	{"ARPHRD_ROSE", 0x10e, 0x10e},
+	{"ARPHRD_X25", 0x10f, 0x10f},
+	{"ARPHRD_HWX25", 0x110, 0x110},
+	{"ARPHRD_CAN", 0x118, 0x118},
+	{"ARPHRD_MCTP", 0x122, 0x122},
+	{"ARPHRD_PPP", 0x200, 0x200},
+	{"ARPHRD_CISCO", 0x201, 0x201},
+	{"ARPHRD_LAPB", 0x204, 0x204},
+	{"ARPHRD_DDCMP", 0x205, 0x205},
+	{"ARPHRD_RAWHDLC", 0x206, 0x206},
+	{"ARPHRD_RAWIP", 0x207, 0x207},
+	{"ARPHRD_TUNNEL", 0x300, 0x300},
+	{"ARPHRD_TUNNEL6", 0x301, 0x301},
+	{"ARPHRD_FRAD", 0x302, 0x302},
+	{"ARPHRD_SKIP", 0x303, 0x303},
+	{"ARPHRD_LOOPBACK", 0x304, 0x304},
+	{"ARPHRD_LOCALTLK", 0x305, 0x305},
+	{"ARPHRD_FDDI", 0x306, 0x306},
+	{"ARPHRD_BIF", 0x307, 0x307},
+	{"ARPHRD_SIT", 0x308, 0x308},
+	{"ARPHRD_IPDDP", 0x309, 0x309},
+	{"ARPHRD_IPGRE", 0x30a, 0x30a},
+	{"ARPHRD_PIMREG", 0x30b, 0x30b},
+	{"ARPHRD_HIPPI", 0x30c, 0x30c},
+	{"ARPHRD_ASH", 0x30d, 0x30d},
+	{"ARPHRD_ECONET", 0x30e, 0x30e},
+	{"ARPHRD_IRDA", 0x30f, 0x30f},
+	{"ARPHRD_FCPP", 0x310, 0x310},
+	{"ARPHRD_FCAL", 0x311, 0x311},
+	{"ARPHRD_FCPL", 0x312, 0x312},
+	{"ARPHRD_FCFABRIC", 0x313, 0x313},
+	{"ARPHRD_IEEE802_TR", 0x320, 0x320},
+	{"ARPHRD_IEEE80211", 0x321, 0x321},
+	{"ARPHRD_IEEE80211_PRISM", 0x322, 0x322},
+	{"ARPHRD_IEEE80211_RADIOTAP", 0x323, 0x323},
+	{"ARPHRD_IEEE802154", 0x324, 0x324},
+	{"ARPHRD_IEEE802154_MONITOR", 0x325, 0x325},
+	{"ARPHRD_PHONET", 0x334, 0x334},
+	{"ARPHRD_PHONET_PIPE", 0x335, 0x335},
+	{"ARPHRD_CAIF", 0x336, 0x336},
+	{"ARPHRD_IP6GRE", 0x337, 0x337},
+	{"ARPHRD_NETLINK", 0x338, 0x338},
+	{"ARPHRD_6LOWPAN", 0x339, 0x339},
+	{"ARPHRD_VSOCKMON", 0x33a, 0x33a},
+	{"ARPHRD_NONE", 0xfffe, 0xfffe},
+	{"ARPHRD_VOID", 0xffff, 0xffff},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66}}
+
+var zset_packet_types = set{Name: "packet_types", Unknown: "PACKET_???", Vals: []val{
+	{"PACKET_HOST", 0x0, 0x0},
+	{"PACKET_BROADCAST", 0x1, 0x1},
+	{"PACKET_MULTICAST", 0x2, 0x2},
+	{"PACKET_OTHERHOST", 0x3, 0x3},
+	{"PACKET_OUTGOING", 0x4, 0x4},
+	{"PACKET_LOOPBACK", 0x5, 0x5},
+	{"PACKET_USER", 0x6, 0x6},
+	{"PACKET_KERNEL", 0x7, 0x7},
+}}
+
+var zstruct_sockaddr_ll = structure{Name: "sockaddr_ll", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
+	{Name: "sll_protocol", Type: &zt44, Off: [3]uint16{0, 0, 0}},
+	{Name: "sll_ifindex", Type: &zt63, Off: [3]uint16{2, 2, 2}},
+	{Name: "sll_hatype", Type: &zt69, Off: [3]uint16{6, 6, 6}},
+	{Name: "sll_pkttype", Type: &zt70, Off: [3]uint16{8, 8, 8}},
+	{Name: "sll_halen", Type: &zt28, Off: [3]uint16{9, 9, 9}},
+	{Name: "sll_addr", Type: &zt72, Off: [3]uint16{10, 10, 10}, Cond: &expr{Op: 2, Num: 0x4}},
+}}
+
+var zset_vsock_ports = set{Name: "vsock_ports", Vals: []val{
+	{"VMADDR_PORT_ANY", 0xffffffff, 0xffffffff},
+}}
+
+var zset_vsock_cids = set{Name: "vsock_cids", Vals: []val{
+	{"VMADDR_CID_ANY", 0xffffffff, 0xffffffff},
+	{"VMADDR_CID_HYPERVISOR", 0x0, 0x0},
+	{"VMADDR_CID_LOCAL", 0x1, 0x1},
+	{"VMADDR_CID_HOST", 0x2, 0x2},
+}}
+
+var zstruct_sockaddr_vm = structure{Name: "sockaddr_vm", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
+	{Name: "svm_reserved1", Type: &zt66, Attr: 2, Off: [3]uint16{0, 0, 0}},
+	{Name: "svm_port", Type: &zt74, Off: [3]uint16{2, 2, 2}},
+	{Name: "svm_cid", Type: &zt75, Off: [3]uint16{6, 6, 6}},
+	{Name: "svm_flags", Type: &zt71, Off: [3]uint16{10, 10, 10}},
+	{Name: "svm_zero", Type: &zt76, Attr: 2, Off: [3]uint16{11, 11, 11}},
+}}
+
+var zstruct_sockaddr_ipx = structure{Name: "sockaddr_ipx", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
+	{Name: "sipx_port", Type: &zt58, Off: [3]uint16{0, 0, 0}},
+	{Name: "sipx_network", Type: &zt61, Off: [3]uint16{2, 2, 2}},
+	{Name: "sipx_node", Type: &zt78, Off: [3]uint16{6, 6, 6}},
+	{Name: "sipx_type", Type: &zt71, Off: [3]uint16{12, 12, 12}},
+	{Name: "sipx_zero", Type: &zt71, Attr: 2, Off: [3]uint16{13, 13, 13}},
+}}
+
+var zstruct_sockaddr_qrtr = structure{Name: "sockaddr_qrtr", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
+	{Name: "pad", Type: &zt80, Off: [3]uint16{0, 0, 0}},
+	{Name: "sq_node", Type: &zt10, Off: [3]uint16{2, 2, 2}},
+	{Name: "sq_port", Type: &zt10, Off: [3]uint16{6, 6, 6}},
+}}
+
+var zset_nfc_protocols = set{Name: "nfc_protocols", Unknown: "NFC_PROTO_???", Vals: []val{
+	{"NFC_PROTO_JEWEL", 0x1, 0x1},
+	{"NFC_PROTO_MIFARE", 0x2, 0x2},
+	{"NFC_PROTO_FELICA", 0x3, 0x3},
+	{"NFC_PROTO_ISO14443", 0x4, 0x4},
+	{"NFC_PROTO_NFC_DEP", 0x5, 0x5},
+	{"NFC_PROTO_ISO14443_B", 0x6, 0x6},
+	{"NFC_PROTO_ISO15693", 0x7, 0x7},
+}}
+
+var zstruct_sockaddr_nfc = structure{Name: "sockaddr_nfc", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
+	{Name: "pad", Type: &zt80, Off: [3]uint16{0, 0, 0}},
+	{Name: "dev_idx", Type: &zt37, Off: [3]uint16{2, 2, 2}},
+	{Name: "target_idx", Type: &zt10, Off: [3]uint16{6, 6, 6}},
+	{Name: "nfc_protocol", Type: &zt82, Off: [3]uint16{10, 10, 10}},
+}}
+
+var zset_xdp_sockaddr_flags = set{Name: "xdp_sockaddr_flags", Unknown: "XDP_???", Vals: []val{
+	{"XDP_SHARED_UMEM", 0x1, 0x1},
+	{"XDP_COPY", 0x2, 0x2},
+	{"XDP_ZEROCOPY", 0x4, 0x4},
+	{"XDP_USE_NEED_WAKEUP", 0x8, 0x8},
+	{"XDP_USE_SG", 0x10, 0x10},
+}}
+
+var zstruct_sockaddr_xdp = structure{Name: "sockaddr_xdp", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
+	{Name: "sxdp_flags", Type: &zt84, Off: [3]uint16{0, 0, 0}},
+	{Name: "sxdp_ifindex", Type: &zt63, Off: [3]uint16{2, 2, 2}},
+	{Name: "sxdp_queue_id", Type: &zt37, Off: [3]uint16{6, 6, 6}},
+	{Name: "sxdp_shared_umem_fd", Type: &zt0, Off: [3]uint16{10, 10, 10}},
+}}
+
+var zstruct_sockaddr_other = structure{Name: "sockaddr_other", Size: [3]uint16{0, 0, 0}, Packed: true, Fields: []field{
+	{Name: "sa_data", Type: &zt86, Off: [3]uint16{0, 0, 0}},
+}}
+
+var zunion_sockaddr_data = union{Name: "sockaddr_data", Alts: []alt{
+	{Vals: []uint64{0x1}, Type: &zt57, Min: 1},
+	{Vals: []uint64{0x2}, Type: &zt60, Min: 14},
+	{Vals: []uint64{0xa}, Type: &zt65, Min: 22},
+	{Vals: []uint64{0x10}, Type: &zt68, Min: 10},
+	{Vals: []uint64{0x11}, Type: &zt73, Min: 18},
+	{Vals: []uint64{0x28}, Type: &zt77, Min: 14},
+	{Vals: []uint64{0x4}, Type: &zt79, Min: 14},
+	{Vals: []uint64{0x2a}, Type: &zt81, Min: 10},
+	{Vals: []uint64{0x27}, Type: &zt83, Min: 14},
+	{Vals: []uint64{0x2c}, Type: &zt85, Min: 14},
+}, Else: &zt87}
+
+var zstruct_sockaddr_any = structure{Name: "sockaddr_any", Size: [3]uint16{28, 28, 28}, Packed: true, Fields: []field{
+	{Name: "sa_family", Type: &zt55, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt88, Attr: 128, Off: [3]uint16{2, 2, 2}},
+}}
 
 var zcall_connect = call{Name: "connect", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uservaddr", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "uservaddr", Type: &zt89, Reg: 1, Reg32: 1},
 	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_accept = call{Name: "accept", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
+	{Name: "upeer_sockaddr", Type: &zt90, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt91, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x40, Defer: 1}
+
+var zunion_msg_data = union{Name: "msg_data", Alts: []alt{
+	{Vals: []uint64{0x0}, Type: &zt92},
+}, Else: &zt92}
+
+var zset_msg_flags = set{Name: "msg_flags", Unknown: "MSG_???", Vals: []val{
+	{"MSG_OOB", 0x1, 0x1},
+	{"MSG_PEEK", 0x2, 0x2},
+	{"MSG_DONTROUTE", 0x4, 0x4},
+	{"MSG_CTRUNC", 0x8, 0x8},
+	{"MSG_PROBE", 0x10, 0x10},
+	{"MSG_TRUNC", 0x20, 0x20},
+	{"MSG_DONTWAIT", 0x40, 0x40},
+	{"MSG_EOR", 0x80, 0x80},
+	{"MSG_WAITALL", 0x100, 0x100},
+	{"MSG_FIN", 0x200, 0x200},
+	{"MSG_SYN", 0x400, 0x400},
+	{"MSG_CONFIRM", 0x800, 0x800},
+	{"MSG_RST", 0x1000, 0x1000},
+	{"MSG_ERRQUEUE", 0x2000, 0x2000},
+	{"MSG_NOSIGNAL", 0x4000, 0x4000},
+	{"MSG_MORE", 0x8000, 0x8000},
+	{"MSG_WAITFORONE", 0x10000, 0x10000},
+	{"MSG_SENDPAGE_NOTLAST", 0x20000, 0x20000},
+	{"MSG_BATCH", 0x40000, 0x40000},
+	{"MSG_NO_SHARED_FRAGS", 0x80000, 0x80000},
+	{"MSG_ZEROCOPY", 0x4000000, 0x4000000},
+	{"MSG_SOCK_DEVMEM", 0x2000000, 0x2000000},
+	{"MSG_FASTOPEN", 0x20000000, 0x20000000},
+	{"MSG_CMSG_CLOEXEC", 0x40000000, 0x40000000},
+	{"MSG_CMSG_COMPAT", 0x80000000, 0x80000000},
+}}
 
 var zcall_sendto = call{Name: "sendto", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buff", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "buff", Type: &zt93, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt94, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt95, Reg: 4, Reg32: 4},
 	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
+}, Ret: &zt2, Class: 0x40, Defer: 6}
 
 var zcall_recvfrom = call{Name: "recvfrom", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "ubuf", Type: &zt96, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
+	{Name: "flags", Type: &zt94, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt97, Reg: 4, Reg32: 4},
+	{Name: "addr_len", Type: &zt91, Reg: 5, Reg32: 5},
+}, Ret: &zt2, Class: 0x40, Defer: 1}
+
+var zstruct_msg_iov_in = structure{Name: "msg_iov_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "iov_base", Type: &zt99, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+}}
+
+var zset_cmsg_levels = set{Name: "cmsg_levels", Unknown: "SOL_???", Vals: []val{
+	{"SOL_IP", 0x0, 0x0},
+	{"SOL_SOCKET", 0x1, 0x1},
+	{"SOL_TCP", 0x6, 0x6},
+	{"SOL_UDP", 0x11, 0x11},
+	{"AF_VSOCK", 0x28, 0x28},
+	{"SOL_IPV6", 0x29, 0x29},
+	{"SOL_ICMPV6", 0x3a, 0x3a},
+	{"SOL_CAN_BASE", 0x64, 0x64},
+	{"SOL_CAN_RAW", 0x65, 0x65},
+	{"SOL_SCTP", 0x84, 0x84},
+	{"SOL_UDPLITE", 0x88, 0x88},
+	{"SOL_RAW", 0xff, 0xff},
+	{"SOL_IPX", 0x100, 0x100},
+	{"SOL_AX25", 0x101, 0x101},
+	{"SOL_ATALK", 0x102, 0x102},
+	{"SOL_NETROM", 0x103, 0x103},
+	{"SOL_ROSE", 0x104, 0x104},
+	{"SOL_DECNET", 0x105, 0x105},
+	{"SOL_X25", 0x106, 0x106},
+	{"SOL_PACKET", 0x107, 0x107},
+	{"SOL_ATM", 0x108, 0x108},
+	{"SOL_AAL", 0x109, 0x109},
+	{"SOL_IRDA", 0x10a, 0x10a},
+	{"SOL_NETBEUI", 0x10b, 0x10b},
+	{"SOL_LLC", 0x10c, 0x10c},
+	{"SOL_DCCP", 0x10d, 0x10d},
+	{"SOL_NETLINK", 0x10e, 0x10e},
+	{"SOL_TIPC", 0x10f, 0x10f},
+	{"SOL_RXRPC", 0x110, 0x110},
+	{"SOL_PPPOL2TP", 0x111, 0x111},
+	{"SOL_BLUETOOTH", 0x112, 0x112},
+	{"SOL_PNPIPE", 0x113, 0x113},
+	{"SOL_RDS", 0x114, 0x114},
+	{"SOL_IUCV", 0x115, 0x115},
+	{"SOL_CAIF", 0x116, 0x116},
+	{"SOL_ALG", 0x117, 0x117},
+	{"SOL_NFC", 0x118, 0x118},
+	{"SOL_KCM", 0x119, 0x119},
+	{"SOL_TLS", 0x11a, 0x11a},
+	{"SOL_XDP", 0x11b, 0x11b},
+	{"SOL_MPTCP", 0x11c, 0x11c},
+	{"SOL_MCTP", 0x11d, 0x11d},
+	{"SOL_SMC", 0x11e, 0x11e},
+	{"SOL_VSOCK", 0x11f, 0x11f},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43}}
+
+var zset_cmsg_ip_types = set{Name: "cmsg_ip_types", Unknown: "IP_???", Vals: []val{
+	{"IP_TOS", 0x1, 0x1},
+	{"IP_TTL", 0x2, 0x2},
+	{"SCM_SECURITY", 0x3, 0x3},
+	{"IP_RECVOPTS", 0x6, 0x6},
+	{"IP_RETOPTS", 0x7, 0x7},
+	{"IP_PKTINFO", 0x8, 0x8},
+	{"IP_RECVERR", 0xb, 0xb},
+	{"IP_ORIGDSTADDR", 0x14, 0x14},
+	{"IP_CHECKSUM", 0x17, 0x17},
+}}
+
+var zset_cmsg_socket_types = set{Name: "cmsg_socket_types", Unknown: "SCM_???", Vals: []val{
+	{"SCM_RIGHTS", 0x1, 0x1},
+	{"SCM_CREDENTIALS", 0x2, 0x2},
+	{"SCM_SECURITY", 0x3, 0x3},
+	{"SCM_PIDFD", 0x4, 0x4},
+	{"SO_TIMESTAMP_OLD", 0x1d, 0x1d},
+	{"SO_TIMESTAMPNS_OLD", 0x23, 0x23},
+	{"SO_TIMESTAMPING_OLD", 0x25, 0x25},
+	{"SO_WIFI_STATUS", 0x29, 0x29},
+	{"SCM_TIMESTAMPING_OPT_STATS", 0x36, 0x36},
+	{"SCM_TIMESTAMPING_PKTINFO", 0x3a, 0x3a},
+	{"SO_TXTIME", 0x3d, 0x3d},
+	{"SO_TIMESTAMP_NEW", 0x3f, 0x3f},
+	{"SO_TIMESTAMPNS_NEW", 0x40, 0x40},
+	{"SO_TIMESTAMPING_NEW", 0x41, 0x41},
+}}
+
+var zunion_cmsg_type = union{Name: "cmsg_type", Alts: []alt{
+	{Vals: []uint64{0x0}, Type: &zt103},
+	{Vals: []uint64{0x1}, Type: &zt104},
+}, Else: &zt10}
+
+var zstruct_ucred = structure{Name: "ucred", Size: [3]uint16{12, 12, 12}, Fields: []field{
+	{Name: "pid", Type: &zt39, Off: [3]uint16{0, 0, 0}},
+	{Name: "uid", Type: &zt107, Off: [3]uint16{4, 4, 4}},
+	{Name: "gid", Type: &zt107, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zstruct_in_pktinfo = structure{Name: "in_pktinfo", Size: [3]uint16{12, 12, 12}, Fields: []field{
+	{Name: "ipi_ifindex", Type: &zt63, Off: [3]uint16{0, 0, 0}},
+	{Name: "ipi_spec_dst", Type: &zt59, Off: [3]uint16{4, 4, 4}},
+	{Name: "ipi_addr", Type: &zt59, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zstruct_sock_extended_err = structure{Name: "sock_extended_err", Size: [3]uint16{44, 44, 44}, Fields: []field{
+	{Name: "ee_errno", Type: &zt37, Off: [3]uint16{0, 0, 0}},
+	{Name: "ee_origin", Type: &zt28, Off: [3]uint16{4, 4, 4}},
+	{Name: "ee_type", Type: &zt28, Off: [3]uint16{5, 5, 5}},
+	{Name: "ee_code", Type: &zt28, Off: [3]uint16{6, 6, 6}},
+	{Name: "ee_pad", Type: &zt115, Off: [3]uint16{7, 7, 7}},
+	{Name: "ee_info", Type: &zt37, Off: [3]uint16{8, 8, 8}},
+	{Name: "ee_data", Type: &zt37, Off: [3]uint16{12, 12, 12}},
+	{Name: "offender", Type: &zt116, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zunion_cmsg_data = union{Name: "cmsg_data", Alts: []alt{
+	{Vals: []uint64{0x10001}, Type: &zt106},
+	{Vals: []uint64{0x10002}, Type: &zt108, Min: 12},
+	{Vals: []uint64{0x10003}, Type: &zt86},
+	{Vals: []uint64{0x10004}, Type: &zt109, Min: 4},
+	{Vals: []uint64{0x1001d, 0x1003f}, Type: &zt35, Min: 16},
+	{Vals: []uint64{0x10023, 0x10040}, Type: &zt110, Min: 16},
+	{Vals: []uint64{0x10025, 0x10041}, Type: &zt111, Min: 48},
+	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt112},
+	{Vals: []uint64{0x2, 0x17}, Type: &zt113},
+	{Vals: []uint64{0x3}, Type: &zt86},
+	{Vals: []uint64{0x8}, Type: &zt114, Min: 12},
+	{Vals: []uint64{0xb}, Type: &zt117, Min: 32},
+	{Vals: []uint64{0x14}, Type: &zt116, Min: 16},
+}}
+
+var zstruct_cmsg = structure{Name: "cmsg", Size: [3]uint16{64, 56, 64}, Fields: []field{
+	{Name: "cmsg_len", Type: &zt2, Off: [3]uint16{0, 0, 0}},
+	{Name: "cmsg_level", Type: &zt102, Off: [3]uint16{8, 4, 4}},
+	{Name: "cmsg_type", Type: &zt105, Off: [3]uint16{12, 8, 8}},
+	{Name: "cmsg_data", Type: &zt118, Off: [3]uint16{16, 12, 16}},
+}}
+
+var zstruct_msghdr_in = structure{Name: "msghdr_in", Size: [3]uint16{56, 28, 28}, Fields: []field{
+	{Name: "msg_name", Type: &zt98, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_namelen", Type: &zt7, Off: [3]uint16{8, 4, 4}},
+	{Name: "msg_iov", Type: &zt101, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iovlen", Type: &zt2, Off: [3]uint16{24, 12, 12}},
+	{Name: "msg_control", Type: &zt120, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_controllen", Type: &zt2, Off: [3]uint16{40, 20, 20}},
+	{Name: "msg_flags", Type: &zt94, Off: [3]uint16{48, 24, 24}},
+}}
 
 var zcall_sendmsg = call{Name: "sendmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
+	{Name: "msg", Type: &zt121, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt94, Reg: 2, Reg32: 2},
+}, Ret: &zt2, Class: 0x40, Defer: 3}
+
+var zstruct_msg_iov_out = structure{Name: "msg_iov_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "iov_base", Type: &zt123, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+}}
+
+var zstruct_msghdr_out = structure{Name: "msghdr_out", Size: [3]uint16{56, 28, 28}, Fields: []field{
+	{Name: "msg_name", Type: &zt122, Attr: 1024, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_namelen", Type: &zt7, Attr: 512, Off: [3]uint16{8, 4, 4}},
+	{Name: "msg_iov", Type: &zt125, Attr: 1024, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iovlen", Type: &zt2, Attr: 1024, Off: [3]uint16{24, 12, 12}},
+	{Name: "msg_control", Type: &zt126, Attr: 1024, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_controllen", Type: &zt2, Attr: 1024, Off: [3]uint16{40, 20, 20}},
+	{Name: "msg_flags", Type: &zt94, Attr: 1024, Off: [3]uint16{48, 24, 24}},
+}}
 
 var zcall_recvmsg = call{Name: "recvmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
+	{Name: "msg", Type: &zt127, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt94, Reg: 2, Reg32: 2},
+}, Ret: &zt2, Class: 0x40, Defer: 1}
+
+var zset_shutdown_modes = set{Name: "shutdown_modes", Unknown: "SHUT_???", Vals: []val{
+	{"SHUT_RD", 0x0, 0x0},
+	{"SHUT_WR", 0x1, 0x1},
+	{"SHUT_RDWR", 0x2, 0x2},
+}}
 
 var zcall_shutdown = call{Name: "shutdown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "how", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
+	{Name: "how", Type: &zt128, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x40, Defer: 2}
 
 var zcall_bind = call{Name: "bind", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "umyaddr", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "umyaddr", Type: &zt89, Reg: 1, Reg32: 1},
 	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_listen = call{Name: "listen", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "backlog", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
+}, Ret: &zt7, Class: 0x40, Defer: 2}
 
 var zcall_getsockname = call{Name: "getsockname", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
+	{Name: "usockaddr", Type: &zt90, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt91, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_getpeername = call{Name: "getpeername", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
+	{Name: "usockaddr", Type: &zt90, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt91, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_socketpair = call{Name: "socketpair", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "usockvec", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
+	{Name: "family", Type: &zt40, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt41, Reg: 1, Reg32: 1},
+	{Name: "protocol", Type: &zt37, Reg: 2, Reg32: 2},
+	{Name: "usockvec", Type: &zt129, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_setsockopt = call{Name: "setsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -2519,8 +3419,8 @@ var zset_clone_flags = set{Name: "clone_flags", Unknown: "CLONE_???", Vals: []va
 
 var zcall_clone = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt8, Attr: 32, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt40, Attr: 32, Reg: 0, Reg32: 0},
-	{Name: "parent_tid", Type: &zt41, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
+	{Name: "flags", Type: &zt130, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "parent_tid", Type: &zt131, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "tls", Type: &zt8, Attr: 32, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
 	{Name: "child_tidptr", Type: &zt8, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
 }, Ret: &zt39, Class: 0x8, Defer: 2}
@@ -2531,13 +3431,13 @@ var zcall_vfork = call{Name: "vfork", Args: []field{}, Ret: &zt39, Class: 0x8, D
 
 var zcall_execve = call{Name: "execve", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt42, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt43, Reg: 2, Reg32: 2},
+	{Name: "argv", Type: &zt132, Reg: 1, Reg32: 1},
+	{Name: "envp", Type: &zt133, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x9, Defer: 3}
 
 var zcall_exit = call{Name: "exit", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt44, Class: 0x8, Defer: 1}
+}, Ret: &zt134, Class: 0x8, Defer: 1}
 
 var zset_wait_options = set{Name: "wait_options", Unknown: "W???", Vals: []val{
 	{"WNOHANG", 0x1, 0x1},
@@ -2571,9 +3471,9 @@ var zstruct_rusage = structure{Name: "rusage", Size: [3]uint16{144, 72, 144}, Fi
 
 var zcall_wait4 = call{Name: "wait4", Args: []field{
 	{Name: "upid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt45, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
-	{Name: "options", Type: &zt46, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt47, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
+	{Name: "stat_addr", Type: &zt135, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt136, Reg: 2, Reg32: 2},
+	{Name: "ru", Type: &zt137, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
 }, Ret: &zt39, Class: 0x8, Defer: 1}
 
 var zcall_kill = call{Name: "kill", Args: []field{
@@ -2759,8 +3659,8 @@ var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fie
 }}
 
 var zcall_gettimeofday = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt48, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt49, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt138, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt139, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 0}
 
 var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
@@ -2783,13 +3683,13 @@ var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
 }}
 
 var zstruct_rlimit = structure{Name: "rlimit", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt51, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt51, Off: [3]uint16{8, 4, 8}},
+	{Name: "rlim_cur", Type: &zt141, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt141, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_getrlimit = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt50, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt52, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt140, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt142, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val{
@@ -2800,8 +3700,8 @@ var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val
 }}
 
 var zcall_getrusage = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt53, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt47, Reg: 1, Reg32: 1},
+	{Name: "who", Type: &zt143, Reg: 0, Reg32: 0},
+	{Name: "ru", Type: &zt137, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
@@ -2809,14 +3709,14 @@ var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zstruct_tms = structure{Name: "tms", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "tms_utime", Type: &zt54, Off: [3]uint16{0, 0, 0}},
-	{Name: "tms_stime", Type: &zt54, Off: [3]uint16{8, 4, 8}},
-	{Name: "tms_cutime", Type: &zt54, Off: [3]uint16{16, 8, 16}},
-	{Name: "tms_cstime", Type: &zt54, Off: [3]uint16{24, 12, 24}},
+	{Name: "tms_utime", Type: &zt144, Off: [3]uint16{0, 0, 0}},
+	{Name: "tms_stime", Type: &zt144, Off: [3]uint16{8, 4, 8}},
+	{Name: "tms_cutime", Type: &zt144, Off: [3]uint16{16, 8, 16}},
+	{Name: "tms_cstime", Type: &zt144, Off: [3]uint16{24, 12, 24}},
 }}
 
 var zcall_times = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt55, Reg: 0, Reg32: 0},
+	{Name: "tbuf", Type: &zt145, Reg: 0, Reg32: 0},
 }, Ret: &zt12, Class: 0x0, Defer: 0}
 
 var zcall_ptrace = call{Name: "ptrace", Args: []field{
@@ -2826,7 +3726,7 @@ var zcall_ptrace = call{Name: "ptrace", Args: []field{
 	{Name: "data", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
-var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
+var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
 
 var zcall_syslog = call{Name: "syslog", Args: []field{
 	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
@@ -2834,19 +3734,19 @@ var zcall_syslog = call{Name: "syslog", Args: []field{
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
+var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
 
 var zcall_setuid = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt56, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt107, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgid = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt56, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt107, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
-var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
+var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
 
-var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
+var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
 
 var zcall_setpgid = call{Name: "setpgid", Args: []field{
 	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
@@ -2860,47 +3760,47 @@ var zcall_getpgrp = call{Name: "getpgrp", Args: []field{}, Ret: &zt39, Class: 0x
 var zcall_setsid = call{Name: "setsid", Args: []field{}, Ret: &zt39, Class: 0x0, Defer: 0}
 
 var zcall_setreuid = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt56, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt56, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt107, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt107, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt56, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt56, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt107, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt107, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_getgroups = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt57, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt146, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt58, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt147, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setresuid = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt56, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt56, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt56, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt107, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt107, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt107, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt59, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt59, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt59, Reg: 2, Reg32: 2},
+	{Name: "ruidp", Type: &zt148, Reg: 0, Reg32: 0},
+	{Name: "euidp", Type: &zt148, Reg: 1, Reg32: 1},
+	{Name: "suidp", Type: &zt148, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt56, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt56, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt56, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt107, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt107, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt107, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt59, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt59, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt59, Reg: 2, Reg32: 2},
+	{Name: "rgidp", Type: &zt148, Reg: 0, Reg32: 0},
+	{Name: "egidp", Type: &zt148, Reg: 1, Reg32: 1},
+	{Name: "sgidp", Type: &zt148, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_getpgid = call{Name: "getpgid", Args: []field{
@@ -2908,12 +3808,12 @@ var zcall_getpgid = call{Name: "getpgid", Args: []field{
 }, Ret: &zt39, Class: 0x0, Defer: 1}
 
 var zcall_setfsuid = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt56, Reg: 0, Reg32: 0},
-}, Ret: &zt56, Class: 0x80, Defer: 1}
+	{Name: "uid", Type: &zt107, Reg: 0, Reg32: 0},
+}, Ret: &zt107, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt56, Reg: 0, Reg32: 0},
-}, Ret: &zt56, Class: 0x80, Defer: 1}
+	{Name: "gid", Type: &zt107, Reg: 0, Reg32: 0},
+}, Ret: &zt107, Class: 0x80, Defer: 1}
 
 var zcall_getsid = call{Name: "getsid", Args: []field{
 	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
@@ -2930,7 +3830,7 @@ var zcall_capset = call{Name: "capset", Args: []field{
 }, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_rt_sigpending = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt60, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt149, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
@@ -3106,26 +4006,26 @@ var zset_si_codes = set{Name: "si_codes", Vals: []val{
 }}
 
 var zunion_si_code = union{Name: "si_code", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt61},
-	{Vals: []uint64{0x8}, Type: &zt62},
-	{Vals: []uint64{0xb}, Type: &zt63},
-	{Vals: []uint64{0x7}, Type: &zt64},
-	{Vals: []uint64{0x5}, Type: &zt65},
-	{Vals: []uint64{0x11}, Type: &zt66},
-	{Vals: []uint64{0x1d}, Type: &zt67},
-	{Vals: []uint64{0x1f}, Type: &zt68},
-}, Else: &zt69}
+	{Vals: []uint64{0x4}, Type: &zt150},
+	{Vals: []uint64{0x8}, Type: &zt151},
+	{Vals: []uint64{0xb}, Type: &zt152},
+	{Vals: []uint64{0x7}, Type: &zt153},
+	{Vals: []uint64{0x5}, Type: &zt154},
+	{Vals: []uint64{0x11}, Type: &zt155},
+	{Vals: []uint64{0x1d}, Type: &zt156},
+	{Vals: []uint64{0x1f}, Type: &zt157},
+}, Else: &zt158}
 
 var zstruct_si_queue = structure{Name: "si_queue", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
 	{Name: "si_pid", Type: &zt39, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt56, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_uid", Type: &zt107, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_ptr", Type: &zt8, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 	{Name: "si_int", Type: &zt7, Attr: 256, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 }}
 
 var zstruct_si_kill = structure{Name: "si_kill", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "si_pid", Type: &zt39, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt56, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_uid", Type: &zt107, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zstruct_si_value = structure{Name: "si_value", Size: [3]uint16{8, 4, 4}, Show: []uint8{1, 0}, Fields: []field{
@@ -3136,7 +4036,7 @@ var zstruct_si_value = structure{Name: "si_value", Size: [3]uint16{8, 4, 4}, Sho
 var zstruct_si_timer = structure{Name: "si_timer", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_timerid", Type: &zt10, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_overrun", Type: &zt7, Off: [3]uint16{4, 4, 4}},
-	{Name: "si_value", Type: &zt73, Attr: 128, Off: [3]uint16{8, 8, 8}},
+	{Name: "si_value", Type: &zt162, Attr: 128, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_si_poll = structure{Name: "si_poll", Size: [3]uint16{16, 8, 16}, Fields: []field{
@@ -3146,18 +4046,18 @@ var zstruct_si_poll = structure{Name: "si_poll", Size: [3]uint16{16, 8, 16}, Fie
 
 var zstruct_si_exited = structure{Name: "si_exited", Size: [3]uint16{32, 20, 32}, Fields: []field{
 	{Name: "si_pid", Type: &zt39, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt56, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_uid", Type: &zt107, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt7, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt54, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt54, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt144, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt144, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_child = structure{Name: "si_child", Size: [3]uint16{32, 20, 32}, Fields: []field{
 	{Name: "si_pid", Type: &zt39, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt56, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_uid", Type: &zt107, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt15, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt54, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt54, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt144, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt144, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_fault = structure{Name: "si_fault", Size: [3]uint16{8, 4, 4}, Fields: []field{
@@ -3166,19 +4066,19 @@ var zstruct_si_fault = structure{Name: "si_fault", Size: [3]uint16{8, 4, 4}, Fie
 
 var zstruct_si_mce = structure{Name: "si_mce", Size: [3]uint16{16, 8, 8}, Fields: []field{
 	{Name: "si_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_addr_lsb", Type: &zt79, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_addr_lsb", Type: &zt66, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_si_bounds = structure{Name: "si_bounds", Size: [3]uint16{32, 16, 16}, Show: []uint8{0, 2, 3}, Fields: []field{
 	{Name: "si_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt81, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt169, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_lower", Type: &zt8, Off: [3]uint16{16, 8, 8}},
 	{Name: "si_upper", Type: &zt8, Off: [3]uint16{24, 12, 12}},
 }}
 
 var zstruct_si_pkey = structure{Name: "si_pkey", Size: [3]uint16{24, 12, 12}, Show: []uint8{0, 2}, Fields: []field{
 	{Name: "si_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt81, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt169, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_pkey", Type: &zt37, Off: [3]uint16{16, 8, 8}},
 }}
 
@@ -3197,13 +4097,13 @@ var zset_trap_perf_flags = set{Name: "trap_perf_flags", Unknown: "TRAP_PERF_FLAG
 
 var zstruct_si_perf = structure{Name: "si_perf", Size: [3]uint16{24, 16, 16}, Fields: []field{
 	{Name: "si_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_perf_data", Type: &zt81, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_perf_type", Type: &zt84, Off: [3]uint16{16, 8, 8}},
-	{Name: "si_perf_flags", Type: &zt85, Off: [3]uint16{20, 12, 12}},
+	{Name: "si_perf_data", Type: &zt169, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_perf_type", Type: &zt172, Off: [3]uint16{16, 8, 8}},
+	{Name: "si_perf_flags", Type: &zt173, Off: [3]uint16{20, 12, 12}},
 }}
 
 var zstruct_si_size = structure{Name: "si_size", Size: [3]uint16{112, 112, 112}, Fields: []field{
-	{Name: "all", Type: &zt87, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt175, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: []val{
@@ -3265,44 +4165,44 @@ var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: [
 
 var zstruct_si_sys = structure{Name: "si_sys", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_call_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_syscall", Type: &zt89, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_arch", Type: &zt90, Off: [3]uint16{12, 8, 8}},
+	{Name: "si_syscall", Type: &zt177, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_arch", Type: &zt178, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
 	{Name: "si_pid", Type: &zt39, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "si_uid", Type: &zt56, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "si_uid", Type: &zt107, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
 	{Name: "si_ptr", Type: &zt8, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 	{Name: "si_int", Type: &zt7, Attr: 256, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 }}
 
 var zunion_siginfo_rest = union{Name: "siginfo_rest", Alts: []alt{
-	{Vals: []uint64{0x100}, Type: &zt71},
-	{Vals: []uint64{0x101}, Type: &zt72},
-	{Vals: []uint64{0x102}, Type: &zt74},
-	{Vals: []uint64{0x103}, Type: &zt75},
-	{Vals: []uint64{0x11}, Type: &zt76},
-	{Vals: []uint64{0x51}, Type: &zt77},
-	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt78},
-	{Vals: []uint64{0x47}, Type: &zt80},
-	{Vals: []uint64{0x4b}, Type: &zt82},
-	{Vals: []uint64{0x8b}, Type: &zt83},
-	{Vals: []uint64{0x45}, Type: &zt86},
-	{Vals: []uint64{0x1d}, Type: &zt75},
-	{Vals: []uint64{0x5d}, Type: &zt88},
-	{Vals: []uint64{0x1f}, Type: &zt91},
-}, Else: &zt92}
+	{Vals: []uint64{0x100}, Type: &zt160},
+	{Vals: []uint64{0x101}, Type: &zt161},
+	{Vals: []uint64{0x102}, Type: &zt163},
+	{Vals: []uint64{0x103}, Type: &zt164},
+	{Vals: []uint64{0x11}, Type: &zt165},
+	{Vals: []uint64{0x51}, Type: &zt166},
+	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt167},
+	{Vals: []uint64{0x47}, Type: &zt168},
+	{Vals: []uint64{0x4b}, Type: &zt170},
+	{Vals: []uint64{0x8b}, Type: &zt171},
+	{Vals: []uint64{0x45}, Type: &zt174},
+	{Vals: []uint64{0x1d}, Type: &zt164},
+	{Vals: []uint64{0x5d}, Type: &zt176},
+	{Vals: []uint64{0x1f}, Type: &zt179},
+}, Else: &zt180}
 
 var zstruct_siginfo = structure{Name: "siginfo", Size: [3]uint16{128, 124, 128}, Show: []uint8{0, 2, 1, 3}, Fields: []field{
 	{Name: "si_signo", Type: &zt15, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 2}},
 	{Name: "si_errno", Type: &zt37, Attr: 2, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 2}},
-	{Name: "si_code", Type: &zt70, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
-	{Name: "rest", Type: &zt93, Attr: 128, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
+	{Name: "si_code", Type: &zt159, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
+	{Name: "rest", Type: &zt181, Attr: 128, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
 }}
 
 var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 	{Name: "uthese", Type: &zt22, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt94, Reg: 1, Reg32: 1},
+	{Name: "uinfo", Type: &zt182, Reg: 1, Reg32: 1},
 	{Name: "uts", Type: &zt32, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt15, Class: 0x10, Defer: 1}
@@ -3310,11 +4210,11 @@ var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 var zcall_rt_sigqueueinfo = call{Name: "rt_sigqueueinfo", Args: []field{
 	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt15, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt95, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt183, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x18, Defer: 3}
 
 var zcall_rt_sigsuspend = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt96, Reg: 0, Reg32: 0},
+	{Name: "unewset", Type: &zt184, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
@@ -3326,13 +4226,13 @@ var zset_ss_flags = set{Name: "ss_flags", Unknown: "SS_???", Vals: []val{
 
 var zstruct_sigaltstack = structure{Name: "sigaltstack", Size: [3]uint16{24, 12, 12}, Fields: []field{
 	{Name: "ss_sp", Type: &zt8, Off: [3]uint16{0, 0, 0}},
-	{Name: "ss_flags", Type: &zt97, Off: [3]uint16{8, 4, 4}},
+	{Name: "ss_flags", Type: &zt185, Off: [3]uint16{8, 4, 4}},
 	{Name: "ss_size", Type: &zt2, Off: [3]uint16{16, 8, 8}},
 }}
 
 var zcall_sigaltstack = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt98, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt99, Reg: 1, Reg32: 1},
+	{Name: "uss", Type: &zt186, Reg: 0, Reg32: 0},
+	{Name: "uoss", Type: &zt187, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 1}
 
 var zcall_utime = call{Name: "utime", Args: []field{
@@ -3382,12 +4282,12 @@ var zset_prio_which = set{Name: "prio_which", Unknown: "PRIO_???", Vals: []val{
 }}
 
 var zcall_getpriority = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt100, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt188, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setpriority = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt100, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt188, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
@@ -3442,7 +4342,7 @@ var zset_mlockall_flags = set{Name: "mlockall_flags", Unknown: "MCL_???", Vals: 
 }}
 
 var zcall_mlockall = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt101, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt189, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt7, Class: 0x4, Defer: 0}
@@ -3450,9 +4350,9 @@ var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt7, Clas
 var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "entry_number", Type: &zt56, Off: [3]uint16{0, 0, 0}},
-	{Name: "base_addr", Type: &zt102, Off: [3]uint16{4, 4, 4}},
-	{Name: "limit", Type: &zt102, Off: [3]uint16{8, 8, 8}},
+	{Name: "entry_number", Type: &zt107, Off: [3]uint16{0, 0, 0}},
+	{Name: "base_addr", Type: &zt190, Off: [3]uint16{4, 4, 4}},
+	{Name: "limit", Type: &zt190, Off: [3]uint16{8, 8, 8}},
 	{Name: "seg_32bit", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{0, 1}},
 	{Name: "contents", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{1, 2}},
 	{Name: "read_exec_only", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{3, 1}},
@@ -3464,7 +4364,7 @@ var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}
 
 var zcall_modify_ldt = call{Name: "modify_ldt", Args: []field{
 	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt103, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
+	{Name: "ptr", Type: &zt191, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
 	{Name: "bytecount", Type: &zt12, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
@@ -3503,26 +4403,26 @@ var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", V
 }}
 
 var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt105, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt106, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt193, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt194, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_2 = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt107, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt106, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt195, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt194, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_CPUID = call{Name: "arch_prctl", Variant: "GET_CPUID", Args: []field{
-	{Name: "option", Type: &zt108, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt196, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__SET_CPUID = call{Name: "arch_prctl", Variant: "SET_CPUID", Args: []field{
-	{Name: "option", Type: &zt109, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt197, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt12, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt104, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt192, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2, Key: 0, Variants: []*call{
 	&zcall_arch_prctl__GET,
@@ -3567,12 +4467,12 @@ var zset_timex_status = set{Name: "timex_status", Unknown: "STA_???", Vals: []va
 }}
 
 var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fields: []field{
-	{Name: "modes", Type: &zt110, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt198, Off: [3]uint16{0, 0, 0}},
 	{Name: "offset", Type: &zt9, Off: [3]uint16{8, 4, 8}},
 	{Name: "freq", Type: &zt9, Off: [3]uint16{16, 8, 16}},
 	{Name: "maxerror", Type: &zt12, Off: [3]uint16{24, 12, 24}},
 	{Name: "esterror", Type: &zt12, Off: [3]uint16{32, 16, 32}},
-	{Name: "status", Type: &zt111, Off: [3]uint16{40, 20, 40}},
+	{Name: "status", Type: &zt199, Off: [3]uint16{40, 20, 40}},
 	{Name: "constant", Type: &zt9, Off: [3]uint16{48, 24, 48}},
 	{Name: "precision", Type: &zt12, Off: [3]uint16{56, 28, 56}},
 	{Name: "tolerance", Type: &zt9, Off: [3]uint16{64, 32, 64}},
@@ -3587,7 +4487,7 @@ var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fie
 	{Name: "errcnt", Type: &zt9, Off: [3]uint16{144, 72, 144}},
 	{Name: "stbcnt", Type: &zt9, Off: [3]uint16{152, 76, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 80, 160}},
-	{Name: "reserved", Type: &zt112, Off: [3]uint16{164, 84, 164}},
+	{Name: "reserved", Type: &zt200, Off: [3]uint16{164, 84, 164}},
 }}
 
 var zset_timex_state = set{Name: "timex_state", Vals: []val{
@@ -3600,12 +4500,12 @@ var zset_timex_state = set{Name: "timex_state", Vals: []val{
 }}
 
 var zcall_adjtimex = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt113, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt114, Class: 0x100, Defer: 0}
+	{Name: "txc_p", Type: &zt201, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt202, Class: 0x100, Defer: 0}
 
 var zcall_setrlimit = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt50, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt115, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt140, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt203, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_chroot = call{Name: "chroot", Args: []field{
@@ -3619,8 +4519,8 @@ var zcall_acct = call{Name: "acct", Args: []field{
 }, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt116, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt117, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt204, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt205, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_mount = call{Name: "mount", Args: []field{
@@ -3815,8 +4715,8 @@ var zcall_tkill = call{Name: "tkill", Args: []field{
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt118, Reg: 0, Reg32: 0},
-}, Ret: &zt119, Class: 0x100, Defer: 0}
+	{Name: "tloc", Type: &zt206, Reg: 0, Reg32: 0},
+}, Ret: &zt207, Class: 0x100, Defer: 0}
 
 var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 	{"FUTEX_WAIT", 0x0, 0x0},
@@ -3865,18 +4765,18 @@ var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
 }}
 
 var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
-	{Vals: []uint64{0x9, 0xa}, Type: &zt122},
+	{Vals: []uint64{0x9, 0xa}, Type: &zt210},
 	{Vals: []uint64{0x4, 0xc}, Type: &zt37},
-	{Vals: []uint64{0x5}, Type: &zt123},
+	{Vals: []uint64{0x5}, Type: &zt211},
 }, Else: &zt10}
 
 var zcall_futex = call{Name: "futex", Args: []field{
 	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt120, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt208, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt37, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt121, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt209, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt124, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt212, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
@@ -3892,7 +4792,7 @@ var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt103, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt191, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_io_setup = call{Name: "io_setup", Args: []field{
@@ -3925,7 +4825,7 @@ var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt125, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt213, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
@@ -4027,25 +4927,25 @@ var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16
 }}
 
 var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "all", Type: &zt132, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt220, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt130},
-	{Vals: []uint64{0x2}, Type: &zt131},
-}, Else: &zt133}
+	{Vals: []uint64{0x4}, Type: &zt218},
+	{Vals: []uint64{0x2}, Type: &zt219},
+}, Else: &zt221}
 
 var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
-	{Name: "sigev_value", Type: &zt127, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_signo", Type: &zt128, Off: [3]uint16{8, 4, 4}},
-	{Name: "sigev_notify", Type: &zt129, Off: [3]uint16{12, 8, 8}},
-	{Name: "rest", Type: &zt134, Attr: 128, Off: [3]uint16{16, 12, 12}},
+	{Name: "sigev_value", Type: &zt215, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt216, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt217, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt222, Attr: 128, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt135, Reg: 1, Reg32: 1},
-	{Name: "created_timer_id", Type: &zt41, Reg: 2, Reg32: 2},
+	{Name: "which_clock", Type: &zt214, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt223, Reg: 1, Reg32: 1},
+	{Name: "created_timer_id", Type: &zt131, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zset_timer_flags = set{Name: "timer_flags", Unknown: "TIMER_???", Vals: []val{
@@ -4053,20 +4953,20 @@ var zset_timer_flags = set{Name: "timer_flags", Unknown: "TIMER_???", Vals: []va
 }}
 
 var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt137, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt137, Off: [3]uint16{16, 8, 16}},
+	{Name: "it_interval", Type: &zt110, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt110, Off: [3]uint16{16, 8, 16}},
 }}
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt136, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt138, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt139, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt224, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt225, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt226, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt139, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt226, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
@@ -4078,30 +4978,30 @@ var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt214, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt32, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt214, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt33, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt214, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt33, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt136, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt214, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt224, Reg: 1, Reg32: 1},
 	{Name: "rqtp", Type: &zt32, Reg: 2, Reg32: 2},
 	{Name: "rmtp", Type: &zt33, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_exit_group = call{Name: "exit_group", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt44, Class: 0x8, Defer: 1}
+}, Ret: &zt134, Class: 0x8, Defer: 1}
 
 var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -4152,15 +5052,15 @@ var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val
 var zcall_mbind = call{Name: "mbind", Args: []field{
 	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt12, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt140, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt142, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt227, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt229, Reg: 3, Reg32: 3},
 	{Name: "maxnode", Type: &zt12, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt143, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt230, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt144, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt145, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt231, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt232, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt12, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
@@ -4180,11 +5080,11 @@ var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_?
 }}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt146, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt147, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt233, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt234, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt12, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt148, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt235, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
@@ -4245,11 +5145,11 @@ var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
 }, Else: &zt7}
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt149, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt150, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt94, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt46, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt47, Reg: 4, Reg32: 4},
+	{Name: "which", Type: &zt236, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt237, Reg: 1, Reg32: 1},
+	{Name: "infop", Type: &zt182, Reg: 2, Reg32: 2},
+	{Name: "options", Type: &zt136, Reg: 3, Reg32: 3},
+	{Name: "ru", Type: &zt137, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x8, Defer: 2}
 
 var zcall_add_key = call{Name: "add_key", Args: []field{
@@ -4302,8 +5202,8 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
 	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt12, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt151, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt151, Reg: 3, Reg32: 3},
+	{Name: "old_nodes", Type: &zt238, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt238, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
@@ -4428,7 +5328,7 @@ var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: 
 }}
 
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt152, Reg: 0, Reg32: 0},
+	{Name: "unshare_flags", Type: &zt239, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
@@ -4438,8 +5338,8 @@ var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
 
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
 	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt106, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt153, Reg: 2, Reg32: 2},
+	{Name: "head_ptr", Type: &zt194, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt240, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_splice = call{Name: "splice", Args: []field{
@@ -4480,10 +5380,10 @@ var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", V
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
 	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt12, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt154, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt155, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt157, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt158, Reg: 5, Reg32: 5},
+	{Name: "pages", Type: &zt241, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt242, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt244, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt245, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
@@ -4536,12 +5436,17 @@ var zcall_timerfd_gettime = call{Name: "timerfd_gettime", Args: []field{
 	{Name: "otmr", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
+var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
+	{"SOCK_CLOEXEC", 0x80000, 0x80000},
+	{"SOCK_NONBLOCK", 0x800, 0x800},
+}}
+
 var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
+	{Name: "upeer_sockaddr", Type: &zt90, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt91, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt246, Reg: 3, Reg32: 3},
+}, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -4594,7 +5499,7 @@ var zcall_rt_tgsigqueueinfo = call{Name: "rt_tgsigqueueinfo", Args: []field{
 	{Name: "tgid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt39, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt15, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt95, Reg: 3, Reg32: 3},
+	{Name: "uinfo", Type: &zt183, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x18, Defer: 4}
 
 var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
@@ -4605,13 +5510,18 @@ var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
 	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
+var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
+	{Name: "msg_hdr", Type: &zt247, Attr: 1024, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_len", Type: &zt37, Attr: 1024, Off: [3]uint16{56, 28, 28}},
+}}
+
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
+	{Name: "mmsg", Type: &zt249, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt37, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt94, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt32, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_fanotify_init = call{Name: "fanotify_init", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
@@ -4627,15 +5537,15 @@ var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt159, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt159, Off: [3]uint16{8, 8, 8}},
+	{Name: "rlim_cur", Type: &zt250, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt250, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
 	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt50, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt160, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt161, Reg: 3, Reg32: 3},
+	{Name: "resource", Type: &zt140, Reg: 1, Reg32: 1},
+	{Name: "new_rlim", Type: &zt251, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt252, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
@@ -4653,20 +5563,25 @@ var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt113, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt114, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt214, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt201, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt202, Class: 0x100, Defer: 1}
 
 var zcall_syncfs = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
+var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
+	{Name: "msg_hdr", Type: &zt253, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_len", Type: &zt37, Attr: 1024, Off: [3]uint16{56, 28, 28}},
+}}
+
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
+	{Name: "mmsg", Type: &zt255, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt37, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt94, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: []val{
 	{"CLONE_NEWTIME", 0x80, 0x80},
@@ -4681,7 +5596,7 @@ var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: [
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt162, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt256, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
@@ -4691,7 +5606,7 @@ var zcall_getcpu = call{Name: "getcpu", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt163, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt257, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -4702,23 +5617,23 @@ var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
 	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt165, Reg: 1, Reg32: 1},
+	{Name: "lvec", Type: &zt259, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt167, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt261, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt12, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt12, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 1}
 
 var zstruct_iovec_in = structure{Name: "iovec_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt168, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt262, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
 	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt170, Reg: 1, Reg32: 1},
+	{Name: "lvec", Type: &zt264, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt167, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt261, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt12, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt12, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 6}
@@ -4746,15 +5661,15 @@ var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16
 
 var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt0},
-	{Vals: []uint64{0x7}, Type: &zt173},
+	{Vals: []uint64{0x7}, Type: &zt267},
 }, Else: &zt11}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
 	{Name: "pid1", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "pid2", Type: &zt39, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt171, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt172, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
-	{Name: "idx2", Type: &zt174, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "type", Type: &zt265, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt266, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt268, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
@@ -4797,9 +5712,9 @@ var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 }}
 
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt175, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt269, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt270, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
@@ -4830,9 +5745,9 @@ var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: [
 var zcall_execveat = call{Name: "execveat", Args: []field{
 	{Name: "fd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt42, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt43, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt177, Reg: 4, Reg32: 4},
+	{Name: "argv", Type: &zt132, Reg: 2, Reg32: 2},
+	{Name: "envp", Type: &zt133, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt271, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0xb, Defer: 5}
 
 var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
@@ -4842,7 +5757,7 @@ var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
 }}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt178, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt272, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
@@ -4863,14 +5778,14 @@ var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_C
 }}
 
 var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
-	{Name: "cmd", Type: &zt181, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt180, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt275, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt274, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
-}, Ret: &zt11, Aux: &zt179, Class: 0x0, Defer: 3}
+}, Ret: &zt11, Aux: &zt273, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt179, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt180, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt273, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt274, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_membarrier__QUERY,
@@ -4883,7 +5798,7 @@ var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
 	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt182, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt276, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
@@ -4928,7 +5843,7 @@ var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
 	{Name: "flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt183, Reg: 1, Reg32: 1},
+	{Name: "init_val", Type: &zt277, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
@@ -4966,7 +5881,7 @@ var zcall_uprobe = call{Name: "uprobe", Args: []field{}, Ret: &zt9, Class: 0x0, 
 var zcall_pidfd_send_signal = call{Name: "pidfd_send_signal", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt15, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt95, Reg: 2, Reg32: 2},
+	{Name: "info", Type: &zt183, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1a, Defer: 4}
 
@@ -5037,7 +5952,7 @@ var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", 
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
 	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt184, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt278, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
@@ -5070,31 +5985,31 @@ var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []
 }}
 
 var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt187},
-}, Else: &zt188}
+	{Vals: []uint64{0x1}, Type: &zt281},
+}, Else: &zt282}
 
 var zunion_clone_addr = union{Name: "clone_addr", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt186},
-}, Else: &zt190}
+	{Vals: []uint64{0x1}, Type: &zt280},
+}, Else: &zt284}
 
-var zunion_set_tid_list = union{Name: "set_tid_list", Alts: []alt{}, Else: &zt186}
+var zunion_set_tid_list = union{Name: "set_tid_list", Alts: []alt{}, Else: &zt280}
 
 var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
-	{Name: "flags", Type: &zt185, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt186, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt186, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
-	{Name: "parent_tid", Type: &zt186, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
-	{Name: "exit_signal", Type: &zt189, Off: [3]uint16{32, 32, 32}},
-	{Name: "stack", Type: &zt191, Off: [3]uint16{40, 40, 40}},
-	{Name: "stack_size", Type: &zt186, Off: [3]uint16{48, 48, 48}},
-	{Name: "tls", Type: &zt186, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "set_tid", Type: &zt192, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
-	{Name: "set_tid_size", Type: &zt187, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
-	{Name: "cgroup", Type: &zt187, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
+	{Name: "flags", Type: &zt279, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt280, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt280, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt280, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt283, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt285, Off: [3]uint16{40, 40, 40}},
+	{Name: "stack_size", Type: &zt280, Off: [3]uint16{48, 48, 48}},
+	{Name: "tls", Type: &zt280, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt286, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
+	{Name: "set_tid_size", Type: &zt281, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
+	{Name: "cgroup", Type: &zt281, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
 }}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt193, Reg: 0, Reg32: 0},
+	{Name: "uargs", Type: &zt287, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt39, Class: 0x8, Defer: 2}
 
@@ -5126,7 +6041,7 @@ var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt194, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt288, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "behavior", Type: &zt30, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
@@ -5189,23 +6104,23 @@ var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???"
 }}
 
 var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "val", Type: &zt186, Off: [3]uint16{0, 0, 0}},
-	{Name: "uaddr", Type: &zt186, Off: [3]uint16{8, 8, 8}},
-	{Name: "flags", Type: &zt195, Off: [3]uint16{16, 16, 16}},
+	{Name: "val", Type: &zt280, Off: [3]uint16{0, 0, 0}},
+	{Name: "uaddr", Type: &zt280, Off: [3]uint16{8, 8, 8}},
+	{Name: "flags", Type: &zt289, Off: [3]uint16{16, 16, 16}},
 	{Name: "__reserved", Type: &zt10, Attr: 2, Off: [3]uint16{20, 20, 20}},
 }}
 
 var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "tv_sec", Type: &zt198, Off: [3]uint16{0, 0, 0}},
-	{Name: "tv_nsec", Type: &zt187, Off: [3]uint16{8, 8, 8}},
+	{Name: "tv_sec", Type: &zt292, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_nsec", Type: &zt281, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt197, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt291, Reg: 0, Reg32: 0},
 	{Name: "nr_futexes", Type: &zt37, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt199, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt126, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt293, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt214, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
@@ -5237,27 +6152,27 @@ var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_S
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
 	{Name: "addr", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt12, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt200, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt294, Reg: 2, Reg32: 2},
 }, Ret: &zt8, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
 	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "mask", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt195, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt289, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
 	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "val", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt195, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt199, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt126, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt289, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt293, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt214, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt201, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt295, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
@@ -5300,7 +6215,7 @@ var zcall_lsm_list_modules = call{Name: "lsm_list_modules", Args: []field{
 var zcall_mseal = call{Name: "mseal", Args: []field{
 	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt186, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt280, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
@@ -5371,8 +6286,8 @@ var zcall_rseq_slice_yield = call{Name: "rseq_slice_yield", Args: []field{}, Ret
 
 var zcall_waitpid = call{Name: "waitpid", Args: []field{
 	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt45, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
-	{Name: "options", Type: &zt46, Reg: 2, Reg32: 2},
+	{Name: "stat_addr", Type: &zt135, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt136, Reg: 2, Reg32: 2},
 }, Ret: &zt39, Class: 0x8, Defer: 1}
 
 var zcall_creat_2 = call{Name: "creat", Args: []field{
@@ -5436,11 +6351,11 @@ var zcall_umount = call{Name: "umount", Args: []field{
 }, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt202, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt296, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt203, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt297, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_ptrace_2 = call{Name: "ptrace", Args: []field{
@@ -5502,7 +6417,7 @@ var zcall_pipe_2 = call{Name: "pipe", Args: []field{
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt202, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt296, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
@@ -5561,41 +6476,41 @@ var zcall_dup2_2 = call{Name: "dup2", Args: []field{
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
 	{Name: "sa_handler", Type: &zt16, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt204, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_mask", Type: &zt298, Off: [3]uint16{8, 4, 4}},
 	{Name: "sa_flags", Type: &zt17, Off: [3]uint16{16, 8, 8}},
 	{Name: "sa_restorer", Type: &zt8, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "sig", Type: &zt15, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt205, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt206, Reg: 2, Reg32: 2},
+	{Name: "act", Type: &zt299, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt300, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt11, Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt204, Reg: 0, Reg32: 0},
+	{Name: "newmask", Type: &zt298, Reg: 0, Reg32: 0},
 }, Ret: &zt11, Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt202, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt202, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt296, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt296, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt202, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt202, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt296, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt296, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt204, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt298, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt207, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt301, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
@@ -5605,12 +6520,12 @@ var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt208, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt302, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt209, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt303, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_select_2 = call{Name: "select", Args: []field{
@@ -5669,7 +6584,7 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt210, Attr: 128, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt304, Attr: 128, Reg: 0, Reg32: 0},
 }, Ret: &zt8, Class: 0x6, Defer: 1}
 
 var zcall_truncate_2 = call{Name: "truncate", Args: []field{
@@ -5768,9 +6683,9 @@ var zcall_sigreturn = call{Name: "sigreturn", Args: []field{}, Ret: &zt9, Class:
 
 var zcall_clone_2 = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt8, Attr: 32, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt40, Attr: 32, Reg: 0, Reg32: 0},
-	{Name: "parent_tid", Type: &zt41, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
-	{Name: "tls", Type: &zt103, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "flags", Type: &zt130, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "parent_tid", Type: &zt131, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
+	{Name: "tls", Type: &zt191, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
 	{Name: "child_tidptr", Type: &zt8, Attr: 32, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
 }, Ret: &zt39, Class: 0x8, Defer: 2}
 
@@ -5785,8 +6700,8 @@ var zcall_uname_2 = call{Name: "uname", Args: []field{
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt21, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt211, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt207, Reg: 2, Reg32: 2},
+	{Name: "nset", Type: &zt305, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt301, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
@@ -5838,12 +6753,12 @@ var zcall_personality_2 = call{Name: "personality", Args: []field{
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt202, Reg: 0, Reg32: 0},
-}, Ret: &zt56, Class: 0x80, Defer: 1}
+	{Name: "uid", Type: &zt296, Reg: 0, Reg32: 0},
+}, Ret: &zt107, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt202, Reg: 0, Reg32: 0},
-}, Ret: &zt56, Class: 0x80, Defer: 1}
+	{Name: "gid", Type: &zt296, Reg: 0, Reg32: 0},
+}, Ret: &zt107, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -5928,15 +6843,15 @@ var zcall_sched_rr_get_interval_2 = call{Name: "sched_rr_get_interval", Args: []
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt202, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt202, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt202, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt296, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt296, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt296, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt212, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt212, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt212, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt306, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt306, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt306, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -5965,15 +6880,15 @@ var zcall_nfsservctl_2 = call{Name: "nfsservctl", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt202, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt202, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt202, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt296, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt296, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt296, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt212, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt212, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt212, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt306, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt306, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt306, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_prctl_2 = call{Name: "prctl", Args: []field{
@@ -5985,12 +6900,12 @@ var zcall_prctl_2 = call{Name: "prctl", Args: []field{
 }, Ret: &zt9, Class: 0x80, Defer: 5, Derived: true}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt213, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt307, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt18, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt214, Reg: 6, Reg32: 6},
+	{Name: "frame", Type: &zt308, Reg: 6, Reg32: 6},
 }, Ret: &zt9, Class: 0x10, Defer: 1}
 
 var zcall_pread64_2 = call{Name: "pread64", Args: []field{
@@ -6040,8 +6955,8 @@ var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt9, Class: 0
 var zcall_putpmsg_2 = call{Name: "putpmsg", Args: []field{}, Ret: &zt9, Class: 0x40, Defer: 0, Derived: true}
 
 var zcall_ugetrlimit = call{Name: "ugetrlimit", Args: []field{
-	{Name: "resource", Type: &zt50, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt52, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt140, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt142, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_mmap2 = call{Name: "mmap2", Args: []field{
@@ -6050,7 +6965,7 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt14, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt215, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt309, Reg: 5, Reg32: 5},
 }, Ret: &zt8, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
@@ -6086,32 +7001,32 @@ var zcall_lchown32 = call{Name: "lchown32", Args: []field{
 	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
 
-var zcall_getuid32 = call{Name: "getuid32", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
+var zcall_getuid32 = call{Name: "getuid32", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
 
-var zcall_getgid32 = call{Name: "getgid32", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
+var zcall_getgid32 = call{Name: "getgid32", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
 
-var zcall_geteuid32 = call{Name: "geteuid32", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
+var zcall_geteuid32 = call{Name: "geteuid32", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
 
-var zcall_getegid32 = call{Name: "getegid32", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
+var zcall_getegid32 = call{Name: "getegid32", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
 
 var zcall_setreuid32 = call{Name: "setreuid32", Args: []field{
-	{Name: "ruid", Type: &zt56, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt56, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt107, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt107, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid32 = call{Name: "setregid32", Args: []field{
-	{Name: "rgid", Type: &zt56, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt56, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt107, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt107, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_getgroups32 = call{Name: "getgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt57, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt146, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups32 = call{Name: "setgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt58, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt147, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_fchown32 = call{Name: "fchown32", Args: []field{
@@ -6121,27 +7036,27 @@ var zcall_fchown32 = call{Name: "fchown32", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_setresuid32 = call{Name: "setresuid32", Args: []field{
-	{Name: "ruid", Type: &zt56, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt56, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt56, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt107, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt107, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt107, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid32 = call{Name: "getresuid32", Args: []field{
-	{Name: "ruid", Type: &zt59, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt59, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt59, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt148, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt148, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt148, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
-	{Name: "rgid", Type: &zt56, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt56, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt56, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt107, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt107, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt107, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid32 = call{Name: "getresgid32", Args: []field{
-	{Name: "rgid", Type: &zt59, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt59, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt59, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt148, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt148, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt148, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_chown32 = call{Name: "chown32", Args: []field{
@@ -6151,20 +7066,20 @@ var zcall_chown32 = call{Name: "chown32", Args: []field{
 }, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
 
 var zcall_setuid32 = call{Name: "setuid32", Args: []field{
-	{Name: "uid", Type: &zt56, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt107, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgid32 = call{Name: "setgid32", Args: []field{
-	{Name: "gid", Type: &zt56, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt107, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setfsuid32 = call{Name: "setfsuid32", Args: []field{
-	{Name: "uid", Type: &zt56, Reg: 0, Reg32: 0},
-}, Ret: &zt56, Class: 0x80, Defer: 1}
+	{Name: "uid", Type: &zt107, Reg: 0, Reg32: 0},
+}, Ret: &zt107, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid32 = call{Name: "setfsgid32", Args: []field{
-	{Name: "gid", Type: &zt56, Reg: 0, Reg32: 0},
-}, Ret: &zt56, Class: 0x80, Defer: 1}
+	{Name: "gid", Type: &zt107, Reg: 0, Reg32: 0},
+}, Ret: &zt107, Class: 0x80, Defer: 1}
 
 var zcall_pivot_root_2 = call{Name: "pivot_root", Args: []field{
 	{Name: "new_root", Type: &zt8, Reg: 0, Reg32: 0},
@@ -6704,14 +7619,6 @@ var zcall_perf_event_open_2 = call{Name: "perf_event_open", Args: []field{
 	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
-var zcall_recvmmsg_2 = call{Name: "recvmmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
 var zcall_fanotify_init_2 = call{Name: "fanotify_init", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
 	{Name: "event_f_flags", Type: &zt10, Reg: 1, Reg32: 1},
@@ -6742,13 +7649,6 @@ var zcall_open_by_handle_at_2 = call{Name: "open_by_handle_at", Args: []field{
 var zcall_syncfs_2 = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_sendmmsg_2 = call{Name: "sendmmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
 
 var zcall_finit_module_2 = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -6794,43 +7694,6 @@ var zcall_bpf_2 = call{Name: "bpf", Args: []field{
 	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_socket_2 = call{Name: "socket", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_socketpair_2 = call{Name: "socketpair", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "usockvec", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
-var zcall_bind_2 = call{Name: "bind", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "umyaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_connect_2 = call{Name: "connect", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uservaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_listen_2 = call{Name: "listen", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "backlog", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
-
-var zcall_accept4_2 = call{Name: "accept4", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
 var zcall_getsockopt_2 = call{Name: "getsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
@@ -6846,53 +7709,6 @@ var zcall_setsockopt_2 = call{Name: "setsockopt", Args: []field{
 	{Name: "optval", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_getsockname_2 = call{Name: "getsockname", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_getpeername_2 = call{Name: "getpeername", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_sendto_2 = call{Name: "sendto", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buff", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
-
-var zcall_sendmsg_2 = call{Name: "sendmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_recvfrom_2 = call{Name: "recvfrom", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
-
-var zcall_recvmsg_2 = call{Name: "recvmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_shutdown_2 = call{Name: "shutdown", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "how", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
 
 var zcall_copy_file_range_2 = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
@@ -7000,79 +7816,79 @@ var zcall_msgctl_2 = call{Name: "msgctl", Args: []field{
 }, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt216, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt214, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt310, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt199, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt214, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt293, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "tv_sec", Type: &zt198, Off: [3]uint16{0, 0, 0}},
-	{Name: "tv_usec", Type: &zt187, Off: [3]uint16{8, 8, 8}},
+	{Name: "tv_sec", Type: &zt292, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_usec", Type: &zt281, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208}, Fields: []field{
-	{Name: "modes", Type: &zt110, Off: [3]uint16{0, 0, 0}},
-	{Name: "pad1", Type: &zt217, Off: [3]uint16{4, 4, 4}},
-	{Name: "offset", Type: &zt198, Off: [3]uint16{8, 8, 8}},
-	{Name: "freq", Type: &zt198, Off: [3]uint16{16, 16, 16}},
-	{Name: "maxerror", Type: &zt187, Off: [3]uint16{24, 24, 24}},
-	{Name: "esterror", Type: &zt187, Off: [3]uint16{32, 32, 32}},
-	{Name: "status", Type: &zt111, Off: [3]uint16{40, 40, 40}},
-	{Name: "pad2", Type: &zt217, Off: [3]uint16{44, 44, 44}},
-	{Name: "constant", Type: &zt198, Off: [3]uint16{48, 48, 48}},
-	{Name: "precision", Type: &zt187, Off: [3]uint16{56, 56, 56}},
-	{Name: "tolerance", Type: &zt198, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt218, Off: [3]uint16{72, 72, 72}},
-	{Name: "tick", Type: &zt198, Off: [3]uint16{88, 88, 88}},
-	{Name: "ppsfreq", Type: &zt198, Off: [3]uint16{96, 96, 96}},
-	{Name: "jitter", Type: &zt198, Off: [3]uint16{104, 104, 104}},
+	{Name: "modes", Type: &zt198, Off: [3]uint16{0, 0, 0}},
+	{Name: "pad1", Type: &zt311, Off: [3]uint16{4, 4, 4}},
+	{Name: "offset", Type: &zt292, Off: [3]uint16{8, 8, 8}},
+	{Name: "freq", Type: &zt292, Off: [3]uint16{16, 16, 16}},
+	{Name: "maxerror", Type: &zt281, Off: [3]uint16{24, 24, 24}},
+	{Name: "esterror", Type: &zt281, Off: [3]uint16{32, 32, 32}},
+	{Name: "status", Type: &zt199, Off: [3]uint16{40, 40, 40}},
+	{Name: "pad2", Type: &zt311, Off: [3]uint16{44, 44, 44}},
+	{Name: "constant", Type: &zt292, Off: [3]uint16{48, 48, 48}},
+	{Name: "precision", Type: &zt281, Off: [3]uint16{56, 56, 56}},
+	{Name: "tolerance", Type: &zt292, Off: [3]uint16{64, 64, 64}},
+	{Name: "time", Type: &zt312, Off: [3]uint16{72, 72, 72}},
+	{Name: "tick", Type: &zt292, Off: [3]uint16{88, 88, 88}},
+	{Name: "ppsfreq", Type: &zt292, Off: [3]uint16{96, 96, 96}},
+	{Name: "jitter", Type: &zt292, Off: [3]uint16{104, 104, 104}},
 	{Name: "shift", Type: &zt7, Off: [3]uint16{112, 112, 112}},
-	{Name: "pad3", Type: &zt217, Off: [3]uint16{116, 116, 116}},
-	{Name: "stabil", Type: &zt198, Off: [3]uint16{120, 120, 120}},
-	{Name: "jitcnt", Type: &zt198, Off: [3]uint16{128, 128, 128}},
-	{Name: "calcnt", Type: &zt198, Off: [3]uint16{136, 136, 136}},
-	{Name: "errcnt", Type: &zt198, Off: [3]uint16{144, 144, 144}},
-	{Name: "stbcnt", Type: &zt198, Off: [3]uint16{152, 152, 152}},
+	{Name: "pad3", Type: &zt311, Off: [3]uint16{116, 116, 116}},
+	{Name: "stabil", Type: &zt292, Off: [3]uint16{120, 120, 120}},
+	{Name: "jitcnt", Type: &zt292, Off: [3]uint16{128, 128, 128}},
+	{Name: "calcnt", Type: &zt292, Off: [3]uint16{136, 136, 136}},
+	{Name: "errcnt", Type: &zt292, Off: [3]uint16{144, 144, 144}},
+	{Name: "stbcnt", Type: &zt292, Off: [3]uint16{152, 152, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 160, 160}},
-	{Name: "reserved", Type: &zt112, Off: [3]uint16{164, 164, 164}},
+	{Name: "reserved", Type: &zt200, Off: [3]uint16{164, 164, 164}},
 }}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt219, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt114, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt214, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt313, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt202, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt216, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt214, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt310, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt136, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt199, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt216, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt214, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt224, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt293, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt310, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt220, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt220, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt314, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt314, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt315, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt136, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt222, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt221, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt224, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt316, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt315, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
@@ -7153,23 +7969,23 @@ var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
 	{Name: "uthese", Type: &zt22, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt94, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt199, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt182, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt293, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt15, Class: 0x10, Defer: 1}
 
 var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt199},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt293},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt37},
 }, Else: &zt8}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt120, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt208, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt37, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt223, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt317, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt124, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt212, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
@@ -7508,68 +8324,6 @@ var zcall_sendfile_3 = call{Name: "sendfile", Args: []field{
 	{Name: "offset", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x42, Defer: 4, Derived: true}
-
-var zcall_socket_3 = call{Name: "socket", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_connect_3 = call{Name: "connect", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uservaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_accept_2 = call{Name: "accept", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_sendto_3 = call{Name: "sendto", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buff", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
-
-var zcall_shutdown_3 = call{Name: "shutdown", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "how", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
-
-var zcall_bind_3 = call{Name: "bind", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "umyaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_listen_3 = call{Name: "listen", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "backlog", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
-
-var zcall_getsockname_3 = call{Name: "getsockname", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_getpeername_3 = call{Name: "getpeername", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_socketpair_3 = call{Name: "socketpair", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "usockvec", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
 
 var zcall_uname_3 = call{Name: "uname", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -8337,13 +9091,6 @@ var zcall_timerfd_gettime_3 = call{Name: "timerfd_gettime", Args: []field{
 	{Name: "otmr", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_accept4_3 = call{Name: "accept4", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
 var zcall_signalfd4_3 = call{Name: "signalfd4", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "user_mask", Type: &zt8, Reg: 1, Reg32: 1},
@@ -8754,27 +9501,6 @@ var zcall_writev_3 = call{Name: "writev", Args: []field{
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_recvfrom_3 = call{Name: "recvfrom", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
-
-var zcall_sendmsg_3 = call{Name: "sendmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_recvmsg_3 = call{Name: "recvmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
 var zcall_ptrace_3 = call{Name: "ptrace", Args: []field{
 	{Name: "request", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt11, Reg: 1, Reg32: 1},
@@ -8816,21 +9542,6 @@ var zcall_pwritev_3 = call{Name: "pwritev", Args: []field{
 	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_recvmmsg_3 = call{Name: "recvmmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_sendmmsg_3 = call{Name: "sendmmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
 
 var zcall_setsockopt_3 = call{Name: "setsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -9640,72 +10351,6 @@ var zcall_shmdt_4 = call{Name: "shmdt", Args: []field{
 	{Name: "shmaddr", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x24, Defer: 1, Derived: true}
 
-var zcall_socket_4 = call{Name: "socket", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_socketpair_4 = call{Name: "socketpair", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "usockvec", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
-var zcall_bind_4 = call{Name: "bind", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "umyaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_listen_4 = call{Name: "listen", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "backlog", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
-
-var zcall_accept_3 = call{Name: "accept", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_connect_4 = call{Name: "connect", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uservaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_getsockname_4 = call{Name: "getsockname", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_getpeername_4 = call{Name: "getpeername", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_sendto_4 = call{Name: "sendto", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buff", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
-
-var zcall_recvfrom_4 = call{Name: "recvfrom", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
-
 var zcall_setsockopt_4 = call{Name: "setsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
@@ -9721,23 +10366,6 @@ var zcall_getsockopt_4 = call{Name: "getsockopt", Args: []field{
 	{Name: "optval", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt8, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_shutdown_4 = call{Name: "shutdown", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "how", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
-
-var zcall_sendmsg_4 = call{Name: "sendmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_recvmsg_4 = call{Name: "recvmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
 
 var zcall_readahead_4 = call{Name: "readahead", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -9792,21 +10420,6 @@ var zcall_perf_event_open_4 = call{Name: "perf_event_open", Args: []field{
 	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
-var zcall_accept4_4 = call{Name: "accept4", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
-var zcall_recvmmsg_4 = call{Name: "recvmmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
 var zcall_fanotify_init_4 = call{Name: "fanotify_init", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
 	{Name: "event_f_flags", Type: &zt10, Reg: 1, Reg32: 1},
@@ -9837,13 +10450,6 @@ var zcall_open_by_handle_at_4 = call{Name: "open_by_handle_at", Args: []field{
 var zcall_syncfs_4 = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_sendmmsg_4 = call{Name: "sendmmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
 
 var zcall_finit_module_4 = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -10250,6 +10856,946 @@ var zset_cap_version = set{Name: "cap_version", Unknown: "_LINUX_CAPABILITY_VERS
 	{"_LINUX_CAPABILITY_VERSION_3", 0x20080522, 0x20080522},
 }}
 
+var zset_hci_channels = set{Name: "hci_channels", Unknown: "HCI_CHANNEL_???", Vals: []val{
+	{"HCI_CHANNEL_RAW", 0x0, 0x0},
+	{"HCI_CHANNEL_USER", 0x1, 0x1},
+	{"HCI_CHANNEL_MONITOR", 0x2, 0x2},
+	{"HCI_CHANNEL_CONTROL", 0x3, 0x3},
+	{"HCI_CHANNEL_LOGGING", 0x4, 0x4},
+}}
+
+var zset_proto_inet6 = set{Name: "proto_inet6", Unknown: "IPPROTO_???", Vals: []val{
+	{"IPPROTO_IP", 0x0, 0x0},
+	{"IPPROTO_ICMP", 0x1, 0x1},
+	{"IPPROTO_IGMP", 0x2, 0x2},
+	{"IPPROTO_IPIP", 0x4, 0x4},
+	{"IPPROTO_TCP", 0x6, 0x6},
+	{"IPPROTO_EGP", 0x8, 0x8},
+	{"IPPROTO_PUP", 0xc, 0xc},
+	{"IPPROTO_UDP", 0x11, 0x11},
+	{"IPPROTO_IDP", 0x16, 0x16},
+	{"IPPROTO_TP", 0x1d, 0x1d},
+	{"IPPROTO_DCCP", 0x21, 0x21},
+	{"IPPROTO_IPV6", 0x29, 0x29},
+	{"IPPROTO_ROUTING", 0x2b, 0x2b},
+	{"IPPROTO_FRAGMENT", 0x2c, 0x2c},
+	{"IPPROTO_RSVP", 0x2e, 0x2e},
+	{"IPPROTO_GRE", 0x2f, 0x2f},
+	{"IPPROTO_ESP", 0x32, 0x32},
+	{"IPPROTO_AH", 0x33, 0x33},
+	{"IPPROTO_ICMPV6", 0x3a, 0x3a},
+	{"IPPROTO_NONE", 0x3b, 0x3b},
+	{"IPPROTO_DSTOPTS", 0x3c, 0x3c},
+	{"IPPROTO_MTP", 0x5c, 0x5c},
+	{"IPPROTO_BEETPH", 0x5e, 0x5e},
+	{"IPPROTO_ENCAP", 0x62, 0x62},
+	{"IPPROTO_PIM", 0x67, 0x67},
+	{"IPPROTO_COMP", 0x6c, 0x6c},
+	{"IPPROTO_L2TP", 0x73, 0x73},
+	{"IPPROTO_SCTP", 0x84, 0x84},
+	{"IPPROTO_MH", 0x87, 0x87},
+	{"IPPROTO_UDPLITE", 0x88, 0x88},
+	{"IPPROTO_MPLS", 0x89, 0x89},
+	{"IPPROTO_ETHERNET", 0x8f, 0x8f},
+	{"IPPROTO_RAW", 0xff, 0xff},
+	{"IPPROTO_MPTCP", 0x106, 0x106},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33}}
+
+var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
+	{"AF_UNSPEC", 0x0, 0x0},
+	{"AF_UNIX", 0x1, 0x1},
+	{"AF_INET", 0x2, 0x2},
+	{"AF_AX25", 0x3, 0x3},
+	{"AF_IPX", 0x4, 0x4},
+	{"AF_APPLETALK", 0x5, 0x5},
+	{"AF_NETROM", 0x6, 0x6},
+	{"AF_BRIDGE", 0x7, 0x7},
+	{"AF_ATMPVC", 0x8, 0x8},
+	{"AF_X25", 0x9, 0x9},
+	{"AF_INET6", 0xa, 0xa},
+	{"AF_ROSE", 0xb, 0xb},
+	{"AF_DECnet", 0xc, 0xc},
+	{"AF_NETBEUI", 0xd, 0xd},
+	{"AF_SECURITY", 0xe, 0xe},
+	{"AF_KEY", 0xf, 0xf},
+	{"AF_NETLINK", 0x10, 0x10},
+	{"AF_PACKET", 0x11, 0x11},
+	{"AF_ASH", 0x12, 0x12},
+	{"AF_ECONET", 0x13, 0x13},
+	{"AF_ATMSVC", 0x14, 0x14},
+	{"AF_RDS", 0x15, 0x15},
+	{"AF_SNA", 0x16, 0x16},
+	{"AF_IRDA", 0x17, 0x17},
+	{"AF_PPPOX", 0x18, 0x18},
+	{"AF_WANPIPE", 0x19, 0x19},
+	{"AF_LLC", 0x1a, 0x1a},
+	{"AF_IB", 0x1b, 0x1b},
+	{"AF_MPLS", 0x1c, 0x1c},
+	{"AF_CAN", 0x1d, 0x1d},
+	{"AF_TIPC", 0x1e, 0x1e},
+	{"AF_BLUETOOTH", 0x1f, 0x1f},
+	{"AF_IUCV", 0x20, 0x20},
+	{"AF_RXRPC", 0x21, 0x21},
+	{"AF_ISDN", 0x22, 0x22},
+	{"AF_PHONET", 0x23, 0x23},
+	{"AF_IEEE802154", 0x24, 0x24},
+	{"AF_CAIF", 0x25, 0x25},
+	{"AF_ALG", 0x26, 0x26},
+	{"AF_NFC", 0x27, 0x27},
+	{"AF_VSOCK", 0x28, 0x28},
+	{"AF_KCM", 0x29, 0x29},
+	{"AF_QIPCRTR", 0x2a, 0x2a},
+	{"AF_SMC", 0x2b, 0x2b},
+	{"AF_XDP", 0x2c, 0x2c},
+	{"AF_MCTP", 0x2d, 0x2d},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
+
+var zset_so_alg = set{Name: "so_alg", Unknown: "ALG_???", Vals: []val{
+	{"ALG_SET_KEY", 0x1, 0x1},
+	{"ALG_SET_IV", 0x2, 0x2},
+	{"ALG_SET_OP", 0x3, 0x3},
+	{"ALG_SET_AEAD_ASSOCLEN", 0x4, 0x4},
+	{"ALG_SET_AEAD_AUTHSIZE", 0x5, 0x5},
+	{"ALG_SET_DRBG_ENTROPY", 0x6, 0x6},
+}}
+
+var zset_so_ax25 = set{Name: "so_ax25", Unknown: "AX25_???", Vals: []val{
+	{"AX25_WINDOW", 0x1, 0x1},
+	{"AX25_T1", 0x2, 0x2},
+	{"AX25_N2", 0x3, 0x3},
+	{"AX25_T3", 0x4, 0x4},
+	{"AX25_T2", 0x5, 0x5},
+	{"AX25_BACKOFF", 0x6, 0x6},
+	{"AX25_EXTSEQ", 0x7, 0x7},
+	{"AX25_PIDINCL", 0x8, 0x8},
+	{"AX25_IDLE", 0x9, 0x9},
+	{"AX25_PACLEN", 0xa, 0xa},
+	{"AX25_IAMDIGI", 0xc, 0xc},
+	{"SO_BINDTODEVICE", 0x19, 0x19},
+}}
+
+var zset_so_bluetooth = set{Name: "so_bluetooth", Unknown: "BT_???", Vals: []val{
+	{"BT_SECURITY", 0x4, 0x4},
+	{"BT_DEFER_SETUP", 0x7, 0x7},
+	{"BT_FLUSHABLE", 0x8, 0x8},
+	{"BT_POWER", 0x9, 0x9},
+	{"BT_CHANNEL_POLICY", 0xa, 0xa},
+	{"BT_VOICE", 0xb, 0xb},
+	{"BT_SNDMTU", 0xc, 0xc},
+	{"BT_RCVMTU", 0xd, 0xd},
+}}
+
+var zset_so_caif = set{Name: "so_caif", Unknown: "CAIFSO_???", Vals: []val{
+	{"CAIFSO_LINK_SELECT", 0x7f, 0x7f},
+	{"CAIFSO_REQ_PARAM", 0x80, 0x80},
+	{"CAIFSO_RSP_PARAM", 0x81, 0x81},
+}}
+
+var zset_so_can_raw = set{Name: "so_can_raw", Unknown: "CAN_RAW_???", Vals: []val{
+	{"CAN_RAW_FILTER", 0x1, 0x1},
+	{"CAN_RAW_ERR_FILTER", 0x2, 0x2},
+	{"CAN_RAW_LOOPBACK", 0x3, 0x3},
+	{"CAN_RAW_RECV_OWN_MSGS", 0x4, 0x4},
+	{"CAN_RAW_FD_FRAMES", 0x5, 0x5},
+	{"CAN_RAW_JOIN_FILTERS", 0x6, 0x6},
+}}
+
+var zset_so_dccp = set{Name: "so_dccp", Unknown: "DCCP_SOCKOPT_???", Vals: []val{
+	{"DCCP_SOCKOPT_PACKET_SIZE", 0x1, 0x1},
+	{"DCCP_SOCKOPT_SERVICE", 0x2, 0x2},
+	{"DCCP_SOCKOPT_CHANGE_L", 0x3, 0x3},
+	{"DCCP_SOCKOPT_CHANGE_R", 0x4, 0x4},
+	{"DCCP_SOCKOPT_GET_CUR_MPS", 0x5, 0x5},
+	{"DCCP_SOCKOPT_SERVER_TIMEWAIT", 0x6, 0x6},
+	{"DCCP_SOCKOPT_SEND_CSCOV", 0xa, 0xa},
+	{"DCCP_SOCKOPT_RECV_CSCOV", 0xb, 0xb},
+	{"DCCP_SOCKOPT_AVAILABLE_CCIDS", 0xc, 0xc},
+	{"DCCP_SOCKOPT_CCID", 0xd, 0xd},
+	{"DCCP_SOCKOPT_TX_CCID", 0xe, 0xe},
+	{"DCCP_SOCKOPT_RX_CCID", 0xf, 0xf},
+	{"DCCP_SOCKOPT_QPOLICY_ID", 0x10, 0x10},
+	{"DCCP_SOCKOPT_QPOLICY_TXQLEN", 0x11, 0x11},
+	{"DCCP_SOCKOPT_CCID_RX_INFO", 0x80, 0x80},
+	{"DCCP_SOCKOPT_CCID_TX_INFO", 0xc0, 0xc0},
+}}
+
+var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
+	{"IP_TOS", 0x1, 0x1},
+	{"IP_TTL", 0x2, 0x2},
+	{"IP_HDRINCL", 0x3, 0x3},
+	{"IP_OPTIONS", 0x4, 0x4},
+	{"IP_ROUTER_ALERT", 0x5, 0x5},
+	{"IP_RECVOPTS", 0x6, 0x6},
+	{"IP_RETOPTS", 0x7, 0x7},
+	{"IP_PKTINFO", 0x8, 0x8},
+	{"IP_PKTOPTIONS", 0x9, 0x9},
+	{"IP_MTU_DISCOVER", 0xa, 0xa},
+	{"IP_RECVERR", 0xb, 0xb},
+	{"IP_RECVTTL", 0xc, 0xc},
+	{"IP_RECVTOS", 0xd, 0xd},
+	{"IP_MTU", 0xe, 0xe},
+	{"IP_FREEBIND", 0xf, 0xf},
+	{"IP_IPSEC_POLICY", 0x10, 0x10},
+	{"IP_XFRM_POLICY", 0x11, 0x11},
+	{"IP_PASSSEC", 0x12, 0x12},
+	{"IP_TRANSPARENT", 0x13, 0x13},
+	{"IP_ORIGDSTADDR", 0x14, 0x14},
+	{"IP_MINTTL", 0x15, 0x15},
+	{"IP_NODEFRAG", 0x16, 0x16},
+	{"IP_CHECKSUM", 0x17, 0x17},
+	{"IP_BIND_ADDRESS_NO_PORT", 0x18, 0x18},
+	{"IP_RECVFRAGSIZE", 0x19, 0x19},
+	{"IP_RECVERR_RFC4884", 0x1a, 0x1a},
+	{"IP_MULTICAST_IF", 0x20, 0x20},
+	{"IP_MULTICAST_TTL", 0x21, 0x21},
+	{"IP_MULTICAST_LOOP", 0x22, 0x22},
+	{"IP_ADD_MEMBERSHIP", 0x23, 0x23},
+	{"IP_DROP_MEMBERSHIP", 0x24, 0x24},
+	{"IP_UNBLOCK_SOURCE", 0x25, 0x25},
+	{"IP_BLOCK_SOURCE", 0x26, 0x26},
+	{"IP_ADD_SOURCE_MEMBERSHIP", 0x27, 0x27},
+	{"IP_DROP_SOURCE_MEMBERSHIP", 0x28, 0x28},
+	{"IP_MSFILTER", 0x29, 0x29},
+	{"MCAST_JOIN_GROUP", 0x2a, 0x2a},
+	{"MCAST_BLOCK_SOURCE", 0x2b, 0x2b},
+	{"MCAST_UNBLOCK_SOURCE", 0x2c, 0x2c},
+	{"MCAST_LEAVE_GROUP", 0x2d, 0x2d},
+	{"MCAST_JOIN_SOURCE_GROUP", 0x2e, 0x2e},
+	{"MCAST_LEAVE_SOURCE_GROUP", 0x2f, 0x2f},
+	{"MCAST_MSFILTER", 0x30, 0x30},
+	{"IP_MULTICAST_ALL", 0x31, 0x31},
+	{"IP_UNICAST_IF", 0x32, 0x32},
+	{"IP_LOCAL_PORT_RANGE", 0x33, 0x33},
+	{"IP_PROTOCOL", 0x34, 0x34},
+	{"IPT_SO_GET_INFO", 0x40, 0x40},
+	{"IPT_SO_GET_ENTRIES", 0x41, 0x41},
+	{"IPT_SO_GET_REVISION_MATCH", 0x42, 0x42},
+	{"IPT_SO_GET_REVISION_TARGET", 0x43, 0x43},
+	{"ARPT_SO_GET_INFO", 0x60, 0x60},
+	{"ARPT_SO_GET_ENTRIES", 0x61, 0x61},
+	{"ARPT_SO_GET_REVISION_TARGET", 0x63, 0x63},
+	{"EBT_SO_GET_INFO", 0x80, 0x80},
+	{"EBT_SO_GET_ENTRIES", 0x81, 0x81},
+	{"EBT_SO_GET_INIT_INFO", 0x82, 0x82},
+	{"EBT_SO_GET_INIT_ENTRIES", 0x83, 0x83},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57}}
+
+var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
+	{"IP_TOS", 0x1, 0x1},
+	{"IP_TTL", 0x2, 0x2},
+	{"IP_HDRINCL", 0x3, 0x3},
+	{"IP_OPTIONS", 0x4, 0x4},
+	{"IP_ROUTER_ALERT", 0x5, 0x5},
+	{"IP_RECVOPTS", 0x6, 0x6},
+	{"IP_RETOPTS", 0x7, 0x7},
+	{"IP_PKTINFO", 0x8, 0x8},
+	{"IP_PKTOPTIONS", 0x9, 0x9},
+	{"IP_MTU_DISCOVER", 0xa, 0xa},
+	{"IP_RECVERR", 0xb, 0xb},
+	{"IP_RECVTTL", 0xc, 0xc},
+	{"IP_RECVTOS", 0xd, 0xd},
+	{"IP_MTU", 0xe, 0xe},
+	{"IP_FREEBIND", 0xf, 0xf},
+	{"IP_IPSEC_POLICY", 0x10, 0x10},
+	{"IP_XFRM_POLICY", 0x11, 0x11},
+	{"IP_PASSSEC", 0x12, 0x12},
+	{"IP_TRANSPARENT", 0x13, 0x13},
+	{"IP_ORIGDSTADDR", 0x14, 0x14},
+	{"IP_MINTTL", 0x15, 0x15},
+	{"IP_NODEFRAG", 0x16, 0x16},
+	{"IP_CHECKSUM", 0x17, 0x17},
+	{"IP_BIND_ADDRESS_NO_PORT", 0x18, 0x18},
+	{"IP_RECVFRAGSIZE", 0x19, 0x19},
+	{"IP_RECVERR_RFC4884", 0x1a, 0x1a},
+	{"IP_MULTICAST_IF", 0x20, 0x20},
+	{"IP_MULTICAST_TTL", 0x21, 0x21},
+	{"IP_MULTICAST_LOOP", 0x22, 0x22},
+	{"IP_ADD_MEMBERSHIP", 0x23, 0x23},
+	{"IP_DROP_MEMBERSHIP", 0x24, 0x24},
+	{"IP_UNBLOCK_SOURCE", 0x25, 0x25},
+	{"IP_BLOCK_SOURCE", 0x26, 0x26},
+	{"IP_ADD_SOURCE_MEMBERSHIP", 0x27, 0x27},
+	{"IP_DROP_SOURCE_MEMBERSHIP", 0x28, 0x28},
+	{"IP_MSFILTER", 0x29, 0x29},
+	{"MCAST_JOIN_GROUP", 0x2a, 0x2a},
+	{"MCAST_BLOCK_SOURCE", 0x2b, 0x2b},
+	{"MCAST_UNBLOCK_SOURCE", 0x2c, 0x2c},
+	{"MCAST_LEAVE_GROUP", 0x2d, 0x2d},
+	{"MCAST_JOIN_SOURCE_GROUP", 0x2e, 0x2e},
+	{"MCAST_LEAVE_SOURCE_GROUP", 0x2f, 0x2f},
+	{"MCAST_MSFILTER", 0x30, 0x30},
+	{"IP_MULTICAST_ALL", 0x31, 0x31},
+	{"IP_UNICAST_IF", 0x32, 0x32},
+	{"IP_LOCAL_PORT_RANGE", 0x33, 0x33},
+	{"IP_PROTOCOL", 0x34, 0x34},
+	{"IPT_SO_SET_REPLACE", 0x40, 0x40},
+	{"IPT_SO_SET_ADD_COUNTERS", 0x41, 0x41},
+	{"ARPT_SO_SET_REPLACE", 0x60, 0x60},
+	{"ARPT_SO_SET_ADD_COUNTERS", 0x61, 0x61},
+	{"EBT_SO_SET_ENTRIES", 0x80, 0x80},
+	{"EBT_SO_SET_COUNTERS", 0x81, 0x81},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52}}
+
+var zset_so_ipv6_get = set{Name: "so_ipv6_get", Unknown: "IPV6_???", Vals: []val{
+	{"IPV6_ADDRFORM", 0x1, 0x1},
+	{"IPV6_2292PKTINFO", 0x2, 0x2},
+	{"IPV6_2292HOPOPTS", 0x3, 0x3},
+	{"IPV6_2292DSTOPTS", 0x4, 0x4},
+	{"IPV6_2292RTHDR", 0x5, 0x5},
+	{"IPV6_2292PKTOPTIONS", 0x6, 0x6},
+	{"IPV6_CHECKSUM", 0x7, 0x7},
+	{"IPV6_2292HOPLIMIT", 0x8, 0x8},
+	{"IPV6_NEXTHOP", 0x9, 0x9},
+	{"IPV6_AUTHHDR", 0xa, 0xa},
+	{"IPV6_FLOWINFO", 0xb, 0xb},
+	{"IPV6_UNICAST_HOPS", 0x10, 0x10},
+	{"IPV6_MULTICAST_IF", 0x11, 0x11},
+	{"IPV6_MULTICAST_HOPS", 0x12, 0x12},
+	{"IPV6_MULTICAST_LOOP", 0x13, 0x13},
+	{"IPV6_ADD_MEMBERSHIP", 0x14, 0x14},
+	{"IPV6_DROP_MEMBERSHIP", 0x15, 0x15},
+	{"IPV6_ROUTER_ALERT", 0x16, 0x16},
+	{"IPV6_MTU_DISCOVER", 0x17, 0x17},
+	{"IPV6_MTU", 0x18, 0x18},
+	{"IPV6_RECVERR", 0x19, 0x19},
+	{"IPV6_V6ONLY", 0x1a, 0x1a},
+	{"IPV6_JOIN_ANYCAST", 0x1b, 0x1b},
+	{"IPV6_LEAVE_ANYCAST", 0x1c, 0x1c},
+	{"IPV6_MULTICAST_ALL", 0x1d, 0x1d},
+	{"IPV6_ROUTER_ALERT_ISOLATE", 0x1e, 0x1e},
+	{"IPV6_RECVERR_RFC4884", 0x1f, 0x1f},
+	{"IPV6_FLOWLABEL_MGR", 0x20, 0x20},
+	{"IPV6_FLOWINFO_SEND", 0x21, 0x21},
+	{"IPV6_IPSEC_POLICY", 0x22, 0x22},
+	{"IPV6_XFRM_POLICY", 0x23, 0x23},
+	{"IPV6_HDRINCL", 0x24, 0x24},
+	{"MCAST_JOIN_GROUP", 0x2a, 0x2a},
+	{"MCAST_BLOCK_SOURCE", 0x2b, 0x2b},
+	{"MCAST_UNBLOCK_SOURCE", 0x2c, 0x2c},
+	{"MCAST_LEAVE_GROUP", 0x2d, 0x2d},
+	{"MCAST_JOIN_SOURCE_GROUP", 0x2e, 0x2e},
+	{"MCAST_LEAVE_SOURCE_GROUP", 0x2f, 0x2f},
+	{"MCAST_MSFILTER", 0x30, 0x30},
+	{"IPV6_RECVPKTINFO", 0x31, 0x31},
+	{"IPV6_PKTINFO", 0x32, 0x32},
+	{"IPV6_RECVHOPLIMIT", 0x33, 0x33},
+	{"IPV6_HOPLIMIT", 0x34, 0x34},
+	{"IPV6_RECVHOPOPTS", 0x35, 0x35},
+	{"IPV6_HOPOPTS", 0x36, 0x36},
+	{"IPV6_RTHDRDSTOPTS", 0x37, 0x37},
+	{"IPV6_RECVRTHDR", 0x38, 0x38},
+	{"IPV6_RTHDR", 0x39, 0x39},
+	{"IPV6_RECVDSTOPTS", 0x3a, 0x3a},
+	{"IPV6_DSTOPTS", 0x3b, 0x3b},
+	{"IPV6_RECVPATHMTU", 0x3c, 0x3c},
+	{"IPV6_PATHMTU", 0x3d, 0x3d},
+	{"IPV6_DONTFRAG", 0x3e, 0x3e},
+	{"IPV6_USE_MIN_MTU", 0x3f, 0x3f},
+	{"IP6T_SO_GET_INFO", 0x40, 0x40},
+	{"IP6T_SO_GET_ENTRIES", 0x41, 0x41},
+	{"IPV6_RECVTCLASS", 0x42, 0x42},
+	{"IPV6_TCLASS", 0x43, 0x43},
+	{"IP6T_SO_GET_REVISION_MATCH", 0x44, 0x44},
+	{"IP6T_SO_GET_REVISION_TARGET", 0x45, 0x45},
+	{"IPV6_AUTOFLOWLABEL", 0x46, 0x46},
+	{"IPV6_ADDR_PREFERENCES", 0x48, 0x48},
+	{"IPV6_MINHOPCOUNT", 0x49, 0x49},
+	{"IPV6_ORIGDSTADDR", 0x4a, 0x4a},
+	{"IPV6_TRANSPARENT", 0x4b, 0x4b},
+	{"IPV6_UNICAST_IF", 0x4c, 0x4c},
+	{"IPV6_RECVFRAGSIZE", 0x4d, 0x4d},
+	{"IPV6_FREEBIND", 0x4e, 0x4e},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67}}
+
+var zset_so_ipv6_set = set{Name: "so_ipv6_set", Unknown: "IPV6_???", Vals: []val{
+	{"IPV6_ADDRFORM", 0x1, 0x1},
+	{"IPV6_2292PKTINFO", 0x2, 0x2},
+	{"IPV6_2292HOPOPTS", 0x3, 0x3},
+	{"IPV6_2292DSTOPTS", 0x4, 0x4},
+	{"IPV6_2292RTHDR", 0x5, 0x5},
+	{"IPV6_2292PKTOPTIONS", 0x6, 0x6},
+	{"IPV6_CHECKSUM", 0x7, 0x7},
+	{"IPV6_2292HOPLIMIT", 0x8, 0x8},
+	{"IPV6_NEXTHOP", 0x9, 0x9},
+	{"IPV6_AUTHHDR", 0xa, 0xa},
+	{"IPV6_FLOWINFO", 0xb, 0xb},
+	{"IPV6_UNICAST_HOPS", 0x10, 0x10},
+	{"IPV6_MULTICAST_IF", 0x11, 0x11},
+	{"IPV6_MULTICAST_HOPS", 0x12, 0x12},
+	{"IPV6_MULTICAST_LOOP", 0x13, 0x13},
+	{"IPV6_ADD_MEMBERSHIP", 0x14, 0x14},
+	{"IPV6_DROP_MEMBERSHIP", 0x15, 0x15},
+	{"IPV6_ROUTER_ALERT", 0x16, 0x16},
+	{"IPV6_MTU_DISCOVER", 0x17, 0x17},
+	{"IPV6_MTU", 0x18, 0x18},
+	{"IPV6_RECVERR", 0x19, 0x19},
+	{"IPV6_V6ONLY", 0x1a, 0x1a},
+	{"IPV6_JOIN_ANYCAST", 0x1b, 0x1b},
+	{"IPV6_LEAVE_ANYCAST", 0x1c, 0x1c},
+	{"IPV6_MULTICAST_ALL", 0x1d, 0x1d},
+	{"IPV6_ROUTER_ALERT_ISOLATE", 0x1e, 0x1e},
+	{"IPV6_RECVERR_RFC4884", 0x1f, 0x1f},
+	{"IPV6_FLOWLABEL_MGR", 0x20, 0x20},
+	{"IPV6_FLOWINFO_SEND", 0x21, 0x21},
+	{"IPV6_IPSEC_POLICY", 0x22, 0x22},
+	{"IPV6_XFRM_POLICY", 0x23, 0x23},
+	{"IPV6_HDRINCL", 0x24, 0x24},
+	{"MCAST_JOIN_GROUP", 0x2a, 0x2a},
+	{"MCAST_BLOCK_SOURCE", 0x2b, 0x2b},
+	{"MCAST_UNBLOCK_SOURCE", 0x2c, 0x2c},
+	{"MCAST_LEAVE_GROUP", 0x2d, 0x2d},
+	{"MCAST_JOIN_SOURCE_GROUP", 0x2e, 0x2e},
+	{"MCAST_LEAVE_SOURCE_GROUP", 0x2f, 0x2f},
+	{"MCAST_MSFILTER", 0x30, 0x30},
+	{"IPV6_RECVPKTINFO", 0x31, 0x31},
+	{"IPV6_PKTINFO", 0x32, 0x32},
+	{"IPV6_RECVHOPLIMIT", 0x33, 0x33},
+	{"IPV6_HOPLIMIT", 0x34, 0x34},
+	{"IPV6_RECVHOPOPTS", 0x35, 0x35},
+	{"IPV6_HOPOPTS", 0x36, 0x36},
+	{"IPV6_RTHDRDSTOPTS", 0x37, 0x37},
+	{"IPV6_RECVRTHDR", 0x38, 0x38},
+	{"IPV6_RTHDR", 0x39, 0x39},
+	{"IPV6_RECVDSTOPTS", 0x3a, 0x3a},
+	{"IPV6_DSTOPTS", 0x3b, 0x3b},
+	{"IPV6_RECVPATHMTU", 0x3c, 0x3c},
+	{"IPV6_PATHMTU", 0x3d, 0x3d},
+	{"IPV6_DONTFRAG", 0x3e, 0x3e},
+	{"IPV6_USE_MIN_MTU", 0x3f, 0x3f},
+	{"IP6T_SO_SET_REPLACE", 0x40, 0x40},
+	{"IP6T_SO_SET_ADD_COUNTERS", 0x41, 0x41},
+	{"IPV6_RECVTCLASS", 0x42, 0x42},
+	{"IPV6_TCLASS", 0x43, 0x43},
+	{"IPV6_AUTOFLOWLABEL", 0x46, 0x46},
+	{"IPV6_ADDR_PREFERENCES", 0x48, 0x48},
+	{"IPV6_MINHOPCOUNT", 0x49, 0x49},
+	{"IPV6_ORIGDSTADDR", 0x4a, 0x4a},
+	{"IPV6_TRANSPARENT", 0x4b, 0x4b},
+	{"IPV6_UNICAST_IF", 0x4c, 0x4c},
+	{"IPV6_RECVFRAGSIZE", 0x4d, 0x4d},
+	{"IPV6_FREEBIND", 0x4e, 0x4e},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65}}
+
+var zset_so_ipx = set{Name: "so_ipx", Unknown: "IPX_???", Vals: []val{
+	{"IPX_TYPE", 0x1, 0x1},
+}}
+
+var zset_so_irda = set{Name: "so_irda", Unknown: "IRLMP_???", Vals: []val{
+	{"IRLMP_ENUMDEVICES", 0x1, 0x1},
+	{"IRLMP_IAS_SET", 0x2, 0x2},
+	{"IRLMP_IAS_QUERY", 0x3, 0x3},
+	{"IRLMP_HINTS_SET", 0x4, 0x4},
+	{"IRLMP_QOS_SET", 0x5, 0x5},
+	{"IRLMP_QOS_GET", 0x6, 0x6},
+	{"IRLMP_MAX_SDU_SIZE", 0x7, 0x7},
+	{"IRLMP_IAS_GET", 0x8, 0x8},
+	{"IRLMP_IAS_DEL", 0x9, 0x9},
+	{"IRLMP_HINT_MASK_SET", 0xa, 0xa},
+	{"IRLMP_WAITDEVICE", 0xb, 0xb},
+}}
+
+var zset_so_iucv = set{Name: "so_iucv", Unknown: "SO_???", Vals: []val{
+	{"SO_IPRMDATA_MSG", 0x80, 0x80},
+}}
+
+var zset_so_kcm = set{Name: "so_kcm", Unknown: "KCM_???", Vals: []val{
+	{"KCM_RECV_DISABLE", 0x1, 0x1},
+}}
+
+var zset_so_llc = set{Name: "so_llc", Unknown: "LLC_OPT_???", Vals: []val{
+	{"LLC_OPT_UNKNOWN", 0x0, 0x0},
+	{"LLC_OPT_RETRY", 0x1, 0x1},
+	{"LLC_OPT_SIZE", 0x2, 0x2},
+	{"LLC_OPT_ACK_TMR_EXP", 0x3, 0x3},
+	{"LLC_OPT_P_TMR_EXP", 0x4, 0x4},
+	{"LLC_OPT_REJ_TMR_EXP", 0x5, 0x5},
+	{"LLC_OPT_BUSY_TMR_EXP", 0x6, 0x6},
+	{"LLC_OPT_TX_WIN", 0x7, 0x7},
+	{"LLC_OPT_RX_WIN", 0x8, 0x8},
+	{"LLC_OPT_PKTINFO", 0x9, 0x9},
+}}
+
+var zset_so_netlink = set{Name: "so_netlink", Unknown: "NETLINK_???", Vals: []val{
+	{"NETLINK_ADD_MEMBERSHIP", 0x1, 0x1},
+	{"NETLINK_DROP_MEMBERSHIP", 0x2, 0x2},
+	{"NETLINK_PKTINFO", 0x3, 0x3},
+	{"NETLINK_BROADCAST_ERROR", 0x4, 0x4},
+	{"NETLINK_NO_ENOBUFS", 0x5, 0x5},
+	{"NETLINK_RX_RING", 0x6, 0x6},
+	{"NETLINK_TX_RING", 0x7, 0x7},
+	{"NETLINK_LISTEN_ALL_NSID", 0x8, 0x8},
+	{"NETLINK_LIST_MEMBERSHIPS", 0x9, 0x9},
+	{"NETLINK_CAP_ACK", 0xa, 0xa},
+	{"NETLINK_EXT_ACK", 0xb, 0xb},
+	{"NETLINK_GET_STRICT_CHK", 0xc, 0xc},
+}}
+
+var zset_so_nfc = set{Name: "so_nfc", Unknown: "NFC_LLCP_???", Vals: []val{
+	{"NFC_LLCP_RW", 0x0, 0x0},
+	{"NFC_LLCP_MIUX", 0x1, 0x1},
+	{"NFC_LLCP_REMOTE_MIU", 0x2, 0x2},
+	{"NFC_LLCP_REMOTE_LTO", 0x3, 0x3},
+	{"NFC_LLCP_REMOTE_RW", 0x4, 0x4},
+}}
+
+var zset_so_packet = set{Name: "so_packet", Unknown: "PACKET_???", Vals: []val{
+	{"PACKET_ADD_MEMBERSHIP", 0x1, 0x1},
+	{"PACKET_DROP_MEMBERSHIP", 0x2, 0x2},
+	{"PACKET_RECV_OUTPUT", 0x3, 0x3},
+	{"PACKET_RX_RING", 0x5, 0x5},
+	{"PACKET_STATISTICS", 0x6, 0x6},
+	{"PACKET_COPY_THRESH", 0x7, 0x7},
+	{"PACKET_AUXDATA", 0x8, 0x8},
+	{"PACKET_ORIGDEV", 0x9, 0x9},
+	{"PACKET_VERSION", 0xa, 0xa},
+	{"PACKET_HDRLEN", 0xb, 0xb},
+	{"PACKET_RESERVE", 0xc, 0xc},
+	{"PACKET_TX_RING", 0xd, 0xd},
+	{"PACKET_LOSS", 0xe, 0xe},
+	{"PACKET_VNET_HDR", 0xf, 0xf},
+	{"PACKET_TX_TIMESTAMP", 0x10, 0x10},
+	{"PACKET_TIMESTAMP", 0x11, 0x11},
+	{"PACKET_FANOUT", 0x12, 0x12},
+	{"PACKET_TX_HAS_OFF", 0x13, 0x13},
+	{"PACKET_QDISC_BYPASS", 0x14, 0x14},
+	{"PACKET_ROLLOVER_STATS", 0x15, 0x15},
+	{"PACKET_FANOUT_DATA", 0x16, 0x16},
+	{"PACKET_IGNORE_OUTGOING", 0x17, 0x17},
+}}
+
+var zset_so_pnpipe = set{Name: "so_pnpipe", Unknown: "PNPIPE_???", Vals: []val{
+	{"PNPIPE_ENCAP", 0x1, 0x1},
+	{"PNPIPE_IFINDEX", 0x2, 0x2},
+	{"PNPIPE_HANDLE", 0x3, 0x3},
+	{"PNPIPE_INITSTATE", 0x4, 0x4},
+}}
+
+var zset_so_pppol2tp = set{Name: "so_pppol2tp", Unknown: "PPPOL2TP_SO_???", Vals: []val{
+	{"PPPOL2TP_SO_DEBUG", 0x1, 0x1},
+	{"PPPOL2TP_SO_RECVSEQ", 0x2, 0x2},
+	{"PPPOL2TP_SO_SENDSEQ", 0x3, 0x3},
+	{"PPPOL2TP_SO_LNSMODE", 0x4, 0x4},
+	{"PPPOL2TP_SO_REORDERTO", 0x5, 0x5},
+}}
+
+var zset_so_raw = set{Name: "so_raw", Unknown: "RAW_???", Vals: []val{
+	{"ICMP_FILTER", 0x1, 0x1},
+}}
+
+var zset_so_rds = set{Name: "so_rds", Unknown: "RDS_???", Vals: []val{
+	{"RDS_CANCEL_SENT_TO", 0x1, 0x1},
+	{"RDS_GET_MR", 0x2, 0x2},
+	{"RDS_FREE_MR", 0x3, 0x3},
+	{"RDS_BARRIER", 0x4, 0x4},
+	{"RDS_RECVERR", 0x5, 0x5},
+	{"RDS_CONG_MONITOR", 0x6, 0x6},
+	{"RDS_GET_MR_FOR_DEST", 0x7, 0x7},
+	{"SO_RDS_TRANSPORT", 0x8, 0x8},
+	{"SO_RDS_MSG_RXPATH_LATENCY", 0xa, 0xa},
+	{"SO_TIMESTAMP_OLD", 0x1d, 0x1d},
+}}
+
+var zset_so_rxrpc = set{Name: "so_rxrpc", Unknown: "RXRPC_???", Vals: []val{
+	{"RXRPC_SECURITY_KEY", 0x1, 0x1},
+	{"RXRPC_SECURITY_KEYRING", 0x2, 0x2},
+	{"RXRPC_EXCLUSIVE_CONNECTION", 0x3, 0x3},
+	{"RXRPC_MIN_SECURITY_LEVEL", 0x4, 0x4},
+	{"RXRPC_UPGRADEABLE_SERVICE", 0x5, 0x5},
+	{"RXRPC_SUPPORTED_CMSG", 0x6, 0x6},
+}}
+
+var zset_so_sctp = set{Name: "so_sctp", Unknown: "SCTP_???", Vals: []val{
+	{"SCTP_RTOINFO", 0x0, 0x0},
+	{"SCTP_ASSOCINFO", 0x1, 0x1},
+	{"SCTP_INITMSG", 0x2, 0x2},
+	{"SCTP_NODELAY", 0x3, 0x3},
+	{"SCTP_AUTOCLOSE", 0x4, 0x4},
+	{"SCTP_SET_PEER_PRIMARY_ADDR", 0x5, 0x5},
+	{"SCTP_PRIMARY_ADDR", 0x6, 0x6},
+	{"SCTP_ADAPTATION_LAYER", 0x7, 0x7},
+	{"SCTP_DISABLE_FRAGMENTS", 0x8, 0x8},
+	{"SCTP_PEER_ADDR_PARAMS", 0x9, 0x9},
+	{"SCTP_DEFAULT_SEND_PARAM", 0xa, 0xa},
+	{"SCTP_EVENTS", 0xb, 0xb},
+	{"SCTP_I_WANT_MAPPED_V4_ADDR", 0xc, 0xc},
+	{"SCTP_MAXSEG", 0xd, 0xd},
+	{"SCTP_STATUS", 0xe, 0xe},
+	{"SCTP_GET_PEER_ADDR_INFO", 0xf, 0xf},
+	{"SCTP_DELAYED_SACK", 0x10, 0x10},
+	{"SCTP_CONTEXT", 0x11, 0x11},
+	{"SCTP_FRAGMENT_INTERLEAVE", 0x12, 0x12},
+	{"SCTP_PARTIAL_DELIVERY_POINT", 0x13, 0x13},
+	{"SCTP_MAX_BURST", 0x14, 0x14},
+	{"SCTP_AUTH_CHUNK", 0x15, 0x15},
+	{"SCTP_HMAC_IDENT", 0x16, 0x16},
+	{"SCTP_AUTH_KEY", 0x17, 0x17},
+	{"SCTP_AUTH_ACTIVE_KEY", 0x18, 0x18},
+	{"SCTP_AUTH_DELETE_KEY", 0x19, 0x19},
+	{"SCTP_PEER_AUTH_CHUNKS", 0x1a, 0x1a},
+	{"SCTP_LOCAL_AUTH_CHUNKS", 0x1b, 0x1b},
+	{"SCTP_GET_ASSOC_NUMBER", 0x1c, 0x1c},
+	{"SCTP_GET_ASSOC_ID_LIST", 0x1d, 0x1d},
+	{"SCTP_AUTO_ASCONF", 0x1e, 0x1e},
+	{"SCTP_PEER_ADDR_THLDS", 0x1f, 0x1f},
+	{"SCTP_RECVRCVINFO", 0x20, 0x20},
+	{"SCTP_RECVNXTINFO", 0x21, 0x21},
+	{"SCTP_DEFAULT_SNDINFO", 0x22, 0x22},
+	{"SCTP_AUTH_DEACTIVATE_KEY", 0x23, 0x23},
+	{"SCTP_REUSE_PORT", 0x24, 0x24},
+	{"SCTP_PEER_ADDR_THLDS_V2", 0x25, 0x25},
+	{"SCTP_SOCKOPT_BINDX_ADD", 0x64, 0x64},
+	{"SCTP_SOCKOPT_BINDX_REM", 0x65, 0x65},
+	{"SCTP_SOCKOPT_PEELOFF", 0x66, 0x66},
+	{"SCTP_GET_PEER_ADDRS_NUM_OLD", 0x67, 0x67},
+	{"SCTP_GET_PEER_ADDRS_OLD", 0x68, 0x68},
+	{"SCTP_GET_LOCAL_ADDRS_NUM_OLD", 0x69, 0x69},
+	{"SCTP_GET_LOCAL_ADDRS_OLD", 0x6a, 0x6a},
+	{"SCTP_SOCKOPT_CONNECTX_OLD", 0x6b, 0x6b},
+	{"SCTP_GET_PEER_ADDRS", 0x6c, 0x6c},
+	{"SCTP_GET_LOCAL_ADDRS", 0x6d, 0x6d},
+	{"SCTP_SOCKOPT_CONNECTX", 0x6e, 0x6e},
+	{"SCTP_SOCKOPT_CONNECTX3", 0x6f, 0x6f},
+	{"SCTP_GET_ASSOC_STATS", 0x70, 0x70},
+	{"SCTP_PR_SUPPORTED", 0x71, 0x71},
+	{"SCTP_DEFAULT_PRINFO", 0x72, 0x72},
+	{"SCTP_PR_ASSOC_STATUS", 0x73, 0x73},
+	{"SCTP_PR_STREAM_STATUS", 0x74, 0x74},
+	{"SCTP_RECONFIG_SUPPORTED", 0x75, 0x75},
+	{"SCTP_ENABLE_STREAM_RESET", 0x76, 0x76},
+	{"SCTP_RESET_STREAMS", 0x77, 0x77},
+	{"SCTP_RESET_ASSOC", 0x78, 0x78},
+	{"SCTP_ADD_STREAMS", 0x79, 0x79},
+	{"SCTP_SOCKOPT_PEELOFF_FLAGS", 0x7a, 0x7a},
+	{"SCTP_STREAM_SCHEDULER", 0x7b, 0x7b},
+	{"SCTP_STREAM_SCHEDULER_VALUE", 0x7c, 0x7c},
+	{"SCTP_INTERLEAVING_SUPPORTED", 0x7d, 0x7d},
+	{"SCTP_SENDMSG_CONNECT", 0x7e, 0x7e},
+	{"SCTP_EVENT", 0x7f, 0x7f},
+	{"SCTP_ASCONF_SUPPORTED", 0x80, 0x80},
+	{"SCTP_AUTH_SUPPORTED", 0x81, 0x81},
+	{"SCTP_ECN_SUPPORTED", 0x82, 0x82},
+	{"SCTP_EXPOSE_POTENTIALLY_FAILED_STATE", 0x83, 0x83},
+	{"SCTP_REMOTE_UDP_ENCAPS_PORT", 0x84, 0x84},
+	{"SCTP_PLPMTUD_PROBE_INTERVAL", 0x85, 0x85},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71}}
+
+var zset_so_socket_get = set{Name: "so_socket_get", Unknown: "SO_???", Vals: []val{
+	{"SO_DEBUG", 0x1, 0x1},
+	{"SO_REUSEADDR", 0x2, 0x2},
+	{"SO_TYPE", 0x3, 0x3},
+	{"SO_ERROR", 0x4, 0x4},
+	{"SO_DONTROUTE", 0x5, 0x5},
+	{"SO_BROADCAST", 0x6, 0x6},
+	{"SO_SNDBUF", 0x7, 0x7},
+	{"SO_RCVBUF", 0x8, 0x8},
+	{"SO_KEEPALIVE", 0x9, 0x9},
+	{"SO_OOBINLINE", 0xa, 0xa},
+	{"SO_NO_CHECK", 0xb, 0xb},
+	{"SO_PRIORITY", 0xc, 0xc},
+	{"SO_LINGER", 0xd, 0xd},
+	{"SO_BSDCOMPAT", 0xe, 0xe},
+	{"SO_REUSEPORT", 0xf, 0xf},
+	{"SO_PASSCRED", 0x10, 0x10},
+	{"SO_PEERCRED", 0x11, 0x11},
+	{"SO_RCVLOWAT", 0x12, 0x12},
+	{"SO_SNDLOWAT", 0x13, 0x13},
+	{"SO_RCVTIMEO_OLD", 0x14, 0x14},
+	{"SO_SNDTIMEO_OLD", 0x15, 0x15},
+	{"SO_SECURITY_AUTHENTICATION", 0x16, 0x16},
+	{"SO_SECURITY_ENCRYPTION_TRANSPORT", 0x17, 0x17},
+	{"SO_SECURITY_ENCRYPTION_NETWORK", 0x18, 0x18},
+	{"SO_BINDTODEVICE", 0x19, 0x19},
+	{"SO_GET_FILTER", 0x1a, 0x1a},
+	{"SO_DETACH_FILTER", 0x1b, 0x1b},
+	{"SO_PEERNAME", 0x1c, 0x1c},
+	{"SO_TIMESTAMP_OLD", 0x1d, 0x1d},
+	{"SO_ACCEPTCONN", 0x1e, 0x1e},
+	{"SO_PEERSEC", 0x1f, 0x1f},
+	{"SO_SNDBUFFORCE", 0x20, 0x20},
+	{"SO_RCVBUFFORCE", 0x21, 0x21},
+	{"SO_PASSSEC", 0x22, 0x22},
+	{"SO_TIMESTAMPNS_OLD", 0x23, 0x23},
+	{"SO_MARK", 0x24, 0x24},
+	{"SO_TIMESTAMPING_OLD", 0x25, 0x25},
+	{"SO_PROTOCOL", 0x26, 0x26},
+	{"SO_DOMAIN", 0x27, 0x27},
+	{"SO_RXQ_OVFL", 0x28, 0x28},
+	{"SO_WIFI_STATUS", 0x29, 0x29},
+	{"SO_PEEK_OFF", 0x2a, 0x2a},
+	{"SO_NOFCS", 0x2b, 0x2b},
+	{"SO_LOCK_FILTER", 0x2c, 0x2c},
+	{"SO_SELECT_ERR_QUEUE", 0x2d, 0x2d},
+	{"SO_BUSY_POLL", 0x2e, 0x2e},
+	{"SO_MAX_PACING_RATE", 0x2f, 0x2f},
+	{"SO_BPF_EXTENSIONS", 0x30, 0x30},
+	{"SO_INCOMING_CPU", 0x31, 0x31},
+	{"SO_ATTACH_BPF", 0x32, 0x32},
+	{"SO_ATTACH_REUSEPORT_CBPF", 0x33, 0x33},
+	{"SO_ATTACH_REUSEPORT_EBPF", 0x34, 0x34},
+	{"SO_CNX_ADVICE", 0x35, 0x35},
+	{"SO_MEMINFO", 0x37, 0x37},
+	{"SO_INCOMING_NAPI_ID", 0x38, 0x38},
+	{"SO_COOKIE", 0x39, 0x39},
+	{"SO_PEERGROUPS", 0x3b, 0x3b},
+	{"SO_ZEROCOPY", 0x3c, 0x3c},
+	{"SO_TXTIME", 0x3d, 0x3d},
+	{"SO_BINDTOIFINDEX", 0x3e, 0x3e},
+	{"SO_TIMESTAMP_NEW", 0x3f, 0x3f},
+	{"SO_TIMESTAMPNS_NEW", 0x40, 0x40},
+	{"SO_TIMESTAMPING_NEW", 0x41, 0x41},
+	{"SO_RCVTIMEO_NEW", 0x42, 0x42},
+	{"SO_SNDTIMEO_NEW", 0x43, 0x43},
+	{"SO_DETACH_REUSEPORT_BPF", 0x44, 0x44},
+	{"SO_PREFER_BUSY_POLL", 0x45, 0x45},
+	{"SO_BUSY_POLL_BUDGET", 0x46, 0x46},
+	{"SO_NETNS_COOKIE", 0x47, 0x47},
+	{"SO_BUF_LOCK", 0x48, 0x48},
+	{"SO_RESERVE_MEM", 0x49, 0x49},
+	{"SO_TXREHASH", 0x4a, 0x4a},
+	{"SO_RCVMARK", 0x4b, 0x4b},
+	{"SO_PASSPIDFD", 0x4c, 0x4c},
+	{"SO_PEERPIDFD", 0x4d, 0x4d},
+	{"SO_DEVMEM_LINEAR", 0x4e, 0x4e},
+	{"SO_DEVMEM_DMABUF", 0x4f, 0x4f},
+	{"SO_DEVMEM_DONTNEED", 0x50, 0x50},
+	{"SO_RCVPRIORITY", 0x52, 0x52},
+	{"SO_PASSRIGHTS", 0x53, 0x53},
+	{"SO_INQ", 0x54, 0x54},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80}}
+
+var zset_so_socket_set = set{Name: "so_socket_set", Unknown: "SO_???", Vals: []val{
+	{"SO_DEBUG", 0x1, 0x1},
+	{"SO_REUSEADDR", 0x2, 0x2},
+	{"SO_TYPE", 0x3, 0x3},
+	{"SO_ERROR", 0x4, 0x4},
+	{"SO_DONTROUTE", 0x5, 0x5},
+	{"SO_BROADCAST", 0x6, 0x6},
+	{"SO_SNDBUF", 0x7, 0x7},
+	{"SO_RCVBUF", 0x8, 0x8},
+	{"SO_KEEPALIVE", 0x9, 0x9},
+	{"SO_OOBINLINE", 0xa, 0xa},
+	{"SO_NO_CHECK", 0xb, 0xb},
+	{"SO_PRIORITY", 0xc, 0xc},
+	{"SO_LINGER", 0xd, 0xd},
+	{"SO_BSDCOMPAT", 0xe, 0xe},
+	{"SO_REUSEPORT", 0xf, 0xf},
+	{"SO_PASSCRED", 0x10, 0x10},
+	{"SO_PEERCRED", 0x11, 0x11},
+	{"SO_RCVLOWAT", 0x12, 0x12},
+	{"SO_SNDLOWAT", 0x13, 0x13},
+	{"SO_RCVTIMEO_OLD", 0x14, 0x14},
+	{"SO_SNDTIMEO_OLD", 0x15, 0x15},
+	{"SO_SECURITY_AUTHENTICATION", 0x16, 0x16},
+	{"SO_SECURITY_ENCRYPTION_TRANSPORT", 0x17, 0x17},
+	{"SO_SECURITY_ENCRYPTION_NETWORK", 0x18, 0x18},
+	{"SO_BINDTODEVICE", 0x19, 0x19},
+	{"SO_ATTACH_FILTER", 0x1a, 0x1a},
+	{"SO_DETACH_FILTER", 0x1b, 0x1b},
+	{"SO_PEERNAME", 0x1c, 0x1c},
+	{"SO_TIMESTAMP_OLD", 0x1d, 0x1d},
+	{"SO_ACCEPTCONN", 0x1e, 0x1e},
+	{"SO_PEERSEC", 0x1f, 0x1f},
+	{"SO_SNDBUFFORCE", 0x20, 0x20},
+	{"SO_RCVBUFFORCE", 0x21, 0x21},
+	{"SO_PASSSEC", 0x22, 0x22},
+	{"SO_TIMESTAMPNS_OLD", 0x23, 0x23},
+	{"SO_MARK", 0x24, 0x24},
+	{"SO_TIMESTAMPING_OLD", 0x25, 0x25},
+	{"SO_PROTOCOL", 0x26, 0x26},
+	{"SO_DOMAIN", 0x27, 0x27},
+	{"SO_RXQ_OVFL", 0x28, 0x28},
+	{"SO_WIFI_STATUS", 0x29, 0x29},
+	{"SO_PEEK_OFF", 0x2a, 0x2a},
+	{"SO_NOFCS", 0x2b, 0x2b},
+	{"SO_LOCK_FILTER", 0x2c, 0x2c},
+	{"SO_SELECT_ERR_QUEUE", 0x2d, 0x2d},
+	{"SO_BUSY_POLL", 0x2e, 0x2e},
+	{"SO_MAX_PACING_RATE", 0x2f, 0x2f},
+	{"SO_BPF_EXTENSIONS", 0x30, 0x30},
+	{"SO_INCOMING_CPU", 0x31, 0x31},
+	{"SO_ATTACH_BPF", 0x32, 0x32},
+	{"SO_ATTACH_REUSEPORT_CBPF", 0x33, 0x33},
+	{"SO_ATTACH_REUSEPORT_EBPF", 0x34, 0x34},
+	{"SO_CNX_ADVICE", 0x35, 0x35},
+	{"SO_MEMINFO", 0x37, 0x37},
+	{"SO_INCOMING_NAPI_ID", 0x38, 0x38},
+	{"SO_COOKIE", 0x39, 0x39},
+	{"SO_PEERGROUPS", 0x3b, 0x3b},
+	{"SO_ZEROCOPY", 0x3c, 0x3c},
+	{"SO_TXTIME", 0x3d, 0x3d},
+	{"SO_BINDTOIFINDEX", 0x3e, 0x3e},
+	{"SO_TIMESTAMP_NEW", 0x3f, 0x3f},
+	{"SO_TIMESTAMPNS_NEW", 0x40, 0x40},
+	{"SO_TIMESTAMPING_NEW", 0x41, 0x41},
+	{"SO_RCVTIMEO_NEW", 0x42, 0x42},
+	{"SO_SNDTIMEO_NEW", 0x43, 0x43},
+	{"SO_DETACH_REUSEPORT_BPF", 0x44, 0x44},
+	{"SO_PREFER_BUSY_POLL", 0x45, 0x45},
+	{"SO_BUSY_POLL_BUDGET", 0x46, 0x46},
+	{"SO_NETNS_COOKIE", 0x47, 0x47},
+	{"SO_BUF_LOCK", 0x48, 0x48},
+	{"SO_RESERVE_MEM", 0x49, 0x49},
+	{"SO_TXREHASH", 0x4a, 0x4a},
+	{"SO_RCVMARK", 0x4b, 0x4b},
+	{"SO_PASSPIDFD", 0x4c, 0x4c},
+	{"SO_PEERPIDFD", 0x4d, 0x4d},
+	{"SO_DEVMEM_LINEAR", 0x4e, 0x4e},
+	{"SO_DEVMEM_DMABUF", 0x4f, 0x4f},
+	{"SO_DEVMEM_DONTNEED", 0x50, 0x50},
+	{"SO_RCVPRIORITY", 0x52, 0x52},
+	{"SO_PASSRIGHTS", 0x53, 0x53},
+	{"SO_INQ", 0x54, 0x54},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80}}
+
+var zset_so_tcp = set{Name: "so_tcp", Unknown: "TCP_???", Vals: []val{
+	{"TCP_NODELAY", 0x1, 0x1},
+	{"TCP_MAXSEG", 0x2, 0x2},
+	{"TCP_CORK", 0x3, 0x3},
+	{"TCP_KEEPIDLE", 0x4, 0x4},
+	{"TCP_KEEPINTVL", 0x5, 0x5},
+	{"TCP_KEEPCNT", 0x6, 0x6},
+	{"TCP_SYNCNT", 0x7, 0x7},
+	{"TCP_LINGER2", 0x8, 0x8},
+	{"TCP_DEFER_ACCEPT", 0x9, 0x9},
+	{"TCP_WINDOW_CLAMP", 0xa, 0xa},
+	{"TCP_INFO", 0xb, 0xb},
+	{"TCP_QUICKACK", 0xc, 0xc},
+	{"TCP_CONGESTION", 0xd, 0xd},
+	{"TCP_MD5SIG", 0xe, 0xe},
+	{"TCP_COOKIE_TRANSACTIONS", 0xf, 0xf},
+	{"TCP_THIN_LINEAR_TIMEOUTS", 0x10, 0x10},
+	{"TCP_THIN_DUPACK", 0x11, 0x11},
+	{"TCP_USER_TIMEOUT", 0x12, 0x12},
+	{"TCP_REPAIR", 0x13, 0x13},
+	{"TCP_REPAIR_QUEUE", 0x14, 0x14},
+	{"TCP_QUEUE_SEQ", 0x15, 0x15},
+	{"TCP_REPAIR_OPTIONS", 0x16, 0x16},
+	{"TCP_FASTOPEN", 0x17, 0x17},
+	{"TCP_TIMESTAMP", 0x18, 0x18},
+	{"TCP_NOTSENT_LOWAT", 0x19, 0x19},
+	{"TCP_CC_INFO", 0x1a, 0x1a},
+	{"TCP_SAVE_SYN", 0x1b, 0x1b},
+	{"TCP_SAVED_SYN", 0x1c, 0x1c},
+	{"TCP_REPAIR_WINDOW", 0x1d, 0x1d},
+	{"TCP_FASTOPEN_CONNECT", 0x1e, 0x1e},
+	{"TCP_ULP", 0x1f, 0x1f},
+	{"TCP_MD5SIG_EXT", 0x20, 0x20},
+	{"TCP_FASTOPEN_KEY", 0x21, 0x21},
+	{"TCP_FASTOPEN_NO_COOKIE", 0x22, 0x22},
+	{"TCP_ZEROCOPY_RECEIVE", 0x23, 0x23},
+	{"TCP_INQ", 0x24, 0x24},
+	{"TCP_TX_DELAY", 0x25, 0x25},
+	{"TCP_AO_ADD_KEY", 0x26, 0x26},
+	{"TCP_AO_DEL_KEY", 0x27, 0x27},
+	{"TCP_AO_INFO", 0x28, 0x28},
+	{"TCP_AO_GET_KEYS", 0x29, 0x29},
+	{"TCP_AO_REPAIR", 0x2a, 0x2a},
+	{"TCP_IS_MPTCP", 0x2b, 0x2b},
+	{"TCP_RTO_MAX_MS", 0x2c, 0x2c},
+	{"TCP_RTO_MIN_US", 0x2d, 0x2d},
+	{"TCP_DELACK_MAX_US", 0x2e, 0x2e},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
+
+var zset_so_tipc = set{Name: "so_tipc", Unknown: "TIPC_???", Vals: []val{
+	{"TIPC_IMPORTANCE", 0x7f, 0x7f},
+	{"TIPC_SRC_DROPPABLE", 0x80, 0x80},
+	{"TIPC_DEST_DROPPABLE", 0x81, 0x81},
+	{"TIPC_CONN_TIMEOUT", 0x82, 0x82},
+	{"TIPC_NODE_RECVQ_DEPTH", 0x83, 0x83},
+	{"TIPC_SOCK_RECVQ_DEPTH", 0x84, 0x84},
+	{"TIPC_MCAST_BROADCAST", 0x85, 0x85},
+	{"TIPC_MCAST_REPLICAST", 0x86, 0x86},
+	{"TIPC_GROUP_JOIN", 0x87, 0x87},
+	{"TIPC_GROUP_LEAVE", 0x88, 0x88},
+	{"TIPC_SOCK_RECVQ_USED", 0x89, 0x89},
+	{"TIPC_NODELAY", 0x8a, 0x8a},
+}}
+
+var zset_so_tls = set{Name: "so_tls", Unknown: "TLS_???", Vals: []val{
+	{"TLS_TX", 0x1, 0x1},
+	{"TLS_RX", 0x2, 0x2},
+	{"TLS_TX_ZEROCOPY_RO", 0x3, 0x3},
+	{"TLS_RX_EXPECT_NO_PAD", 0x4, 0x4},
+}}
+
+var zset_so_udp = set{Name: "so_udp", Unknown: "UDP_???", Vals: []val{
+	{"UDP_CORK", 0x1, 0x1},
+	{"UDP_ENCAP", 0x64, 0x64},
+	{"UDP_NO_CHECK6_TX", 0x65, 0x65},
+	{"UDP_NO_CHECK6_RX", 0x66, 0x66},
+	{"UDP_SEGMENT", 0x67, 0x67},
+	{"UDP_GRO", 0x68, 0x68},
+}}
+
+var zset_so_vsock = set{Name: "so_vsock", Unknown: "SO_VM_???", Vals: []val{
+	{"SO_VM_SOCKETS_BUFFER_SIZE", 0x0, 0x0},
+	{"SO_VM_SOCKETS_BUFFER_MIN_SIZE", 0x1, 0x1},
+	{"SO_VM_SOCKETS_BUFFER_MAX_SIZE", 0x2, 0x2},
+	{"SO_VM_SOCKETS_PEER_HOST_VM_ID", 0x3, 0x3},
+	{"SO_VM_SOCKETS_TRUSTED", 0x5, 0x5},
+	{"SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD", 0x6, 0x6},
+	{"SO_VM_SOCKETS_NONBLOCK_TXRX", 0x7, 0x7},
+	{"SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW", 0x8, 0x8},
+}}
+
+var zset_so_xdp = set{Name: "so_xdp", Unknown: "XDP_???", Vals: []val{
+	{"XDP_MMAP_OFFSETS", 0x1, 0x1},
+	{"XDP_RX_RING", 0x2, 0x2},
+	{"XDP_TX_RING", 0x3, 0x3},
+	{"XDP_UMEM_REG", 0x4, 0x4},
+	{"XDP_UMEM_FILL_RING", 0x5, 0x5},
+	{"XDP_UMEM_COMPLETION_RING", 0x6, 0x6},
+	{"XDP_STATISTICS", 0x7, 0x7},
+	{"XDP_OPTIONS", 0x8, 0x8},
+}}
+
+var zset_sock_levels = set{Name: "sock_levels", Unknown: "SOL_??", Vals: []val{
+	{"SOL_IP", 0x0, 0x0},
+	{"SOL_SOCKET", 0x1, 0x1},
+	{"SOL_TCP", 0x6, 0x6},
+	{"SOL_UDP", 0x11, 0x11},
+	{"AF_VSOCK", 0x28, 0x28},
+	{"SOL_IPV6", 0x29, 0x29},
+	{"SOL_ICMPV6", 0x3a, 0x3a},
+	{"SOL_CAN_BASE", 0x64, 0x64},
+	{"SOL_CAN_RAW", 0x65, 0x65},
+	{"SOL_SCTP", 0x84, 0x84},
+	{"SOL_UDPLITE", 0x88, 0x88},
+	{"SOL_RAW", 0xff, 0xff},
+	{"SOL_IPX", 0x100, 0x100},
+	{"SOL_AX25", 0x101, 0x101},
+	{"SOL_ATALK", 0x102, 0x102},
+	{"SOL_NETROM", 0x103, 0x103},
+	{"SOL_ROSE", 0x104, 0x104},
+	{"SOL_DECNET", 0x105, 0x105},
+	{"SOL_X25", 0x106, 0x106},
+	{"SOL_PACKET", 0x107, 0x107},
+	{"SOL_ATM", 0x108, 0x108},
+	{"SOL_AAL", 0x109, 0x109},
+	{"SOL_IRDA", 0x10a, 0x10a},
+	{"SOL_NETBEUI", 0x10b, 0x10b},
+	{"SOL_LLC", 0x10c, 0x10c},
+	{"SOL_DCCP", 0x10d, 0x10d},
+	{"SOL_NETLINK", 0x10e, 0x10e},
+	{"SOL_TIPC", 0x10f, 0x10f},
+	{"SOL_RXRPC", 0x110, 0x110},
+	{"SOL_PPPOL2TP", 0x111, 0x111},
+	{"SOL_BLUETOOTH", 0x112, 0x112},
+	{"SOL_PNPIPE", 0x113, 0x113},
+	{"SOL_RDS", 0x114, 0x114},
+	{"SOL_IUCV", 0x115, 0x115},
+	{"SOL_CAIF", 0x116, 0x116},
+	{"SOL_ALG", 0x117, 0x117},
+	{"SOL_NFC", 0x118, 0x118},
+	{"SOL_KCM", 0x119, 0x119},
+	{"SOL_TLS", 0x11a, 0x11a},
+	{"SOL_XDP", 0x11b, 0x11b},
+	{"SOL_MPTCP", 0x11c, 0x11c},
+	{"SOL_MCTP", 0x11d, 0x11d},
+	{"SOL_SMC", 0x11e, 0x11e},
+	{"SOL_VSOCK", 0x11f, 0x11f},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43}}
+
 var zset_whence = set{Name: "whence", Unknown: "SEEK_???", Vals: []val{
 	{"SEEK_SET", 0x0, 0x0},
 	{"SEEK_CUR", 0x1, 0x1},
@@ -10259,11 +11805,11 @@ var zset_whence = set{Name: "whence", Unknown: "SEEK_???", Vals: []val{
 }}
 
 var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "version", Type: &zt224, Off: [3]uint16{0, 0, 0}},
+	{Name: "version", Type: &zt318, Off: [3]uint16{0, 0, 0}},
 	{Name: "pid", Type: &zt39, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zstruct_iovec_out = structure{Name: "iovec_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt225, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt319, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}

@@ -28,12 +28,13 @@ var macroHeaders = []string{
 	"linux/loop.h", "linux/blkpg.h", "linux/blkzoned.h", "linux/hdreg.h", "linux/cdrom.h", "linux/fd.h", "linux/dm-ioctl.h", "linux/nbd.h", "linux/rtc.h", "linux/watchdog.h", "linux/input-event-codes.h", "linux/input.h", "linux/uinput.h", "linux/hidraw.h",
 	"linux/kvm.h", "asm/kvm.h", "linux/vhost.h", "linux/vfio.h", "linux/fuse.h", "linux/btrfs.h", "linux/auto_fs.h", "linux/auto_dev-ioctl.h", "linux/msdos_fs.h", "linux/f2fs.h",
 	"linux/usbdevice_fs.h", "linux/mtio.h", "linux/i2c.h", "linux/i2c-dev.h", "linux/spi/spidev.h", "linux/gpio.h", "linux/dma-buf.h", "linux/udmabuf.h", "linux/sync_file.h", "linux/memfd.h", "linux/raid/md_u.h", "linux/raid/md_p.h",
-	"linux/limits.h", "linux/param.h", "linux/major.h", "linux/oom.h", "linux/sysctl.h", "linux/acct.h", "linux/nfs.h", "linux/uio.h", "linux/utime.h", "linux/mqueue.h", "linux/types.h", "linux/errno.h",
+	"linux/limits.h", "linux/auxvec.h", "asm/auxvec.h", "linux/param.h", "linux/major.h", "linux/oom.h", "linux/sysctl.h", "linux/acct.h", "linux/nfs.h", "linux/uio.h", "linux/utime.h", "linux/mqueue.h", "linux/types.h", "linux/errno.h",
 	"mtd/mtd-abi.h", "mtd/ubi-user.h", "scsi/sg.h", "scsi/scsi_ioctl.h", "rdma/rdma_netlink.h",
 }
 
 // plainIoctls says which constants of a header are ioctl commands without the encoding of
-// asm-generic/ioctl.h: a regular expression for the names, anchored at both ends.
+// asm-generic/ioctl.h: a regular expression for the names, anchored at both ends. Values below
+// minPlainIoctl are arguments of commands, but in scsi_ioctl.h.
 var plainIoctls = map[string]string{
 	"asm/ioctls.h":          `(TC|TIOC|FIO|SIOC)[A-Z0-9]+`,
 	"asm-generic/ioctls.h":  `(TC|TIOC|FIO|SIOC)[A-Z0-9]+`,
@@ -63,9 +64,10 @@ var plainIoctls = map[string]string{
 	"linux/x25.h":           `SIOC[A-Z0-9]+`,
 	"linux/nvram.h":         `NVRAM_(INIT|SETCKS)`,
 	"linux/random.h":        `RND[A-Z]+`,
-	"linux/i8k.h":           `I8K_[A-Z_]+`,
 	"linux/apm_bios.h":      `APM_IOC_[A-Z]+`,
 	"linux/usb/cdc-wdm.h":   `IOCTL_[A-Z_]+`,
 	"scsi/scsi_ioctl.h":     `SCSI_IOCTL_[A-Z_0-9]+`,
-	"scsi/sg.h":             `SG_(SET|GET|EMULATED|SCSI|IO|NEXT)[A-Z_0-9]*`,
+	"scsi/sg.h":             `SG_(SET|GET|EMULATED|IO|NEXT)(_[A-Z0-9_]+)?|SG_SCSI_RESET`,
 }
+
+const minPlainIoctl = 0x300

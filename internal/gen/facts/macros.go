@@ -286,7 +286,8 @@ func (c *compiler) markIoctls(include string, macros []macro) error {
 			if size := sizeText.FindStringSubmatch(body); size != nil {
 				m.size = strings.Join(strings.Fields(size[1]), " ")
 			}
-		} else if pattern, ok := plainIoctls[m.header]; ok && !m.minus && m.value < 1<<16 {
+		} else if pattern, ok := plainIoctls[m.header]; ok && !m.minus && m.value < 1<<16 &&
+			(m.value >= minPlainIoctl || m.header == "scsi/scsi_ioctl.h") {
 			m.ioctl = regexp.MustCompile("^(?:" + pattern + ")$").MatchString(m.name)
 		}
 	}

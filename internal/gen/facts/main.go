@@ -23,6 +23,7 @@ var commands = map[string]command{
 	"classes":    {"observe the strace of this machine: linux/classes.txt", observeClasses},
 	"errno":      {"observe the strace of this machine: linux/errno.txt", observeErrnos},
 	"prototypes": {"observe tracefs of this machine: linux/tracefs-*.txt", observePrototypes},
+	"ioctlnames": {"observe the strace of this machine: linux/ioctls-strace.txt", observeIoctlNames},
 	"macros":     {"observe the headers under $FACTS_INCLUDE: linux/macros-*.txt, linux/ioctls-*.txt", observeMacros},
 	"zerrno":     {"generate zerrno.go from linux/errno.txt", generateErrnos},
 	"numbers":    {"observe x/sys and the headers: linux/numbers-*.txt", observeNumbers},

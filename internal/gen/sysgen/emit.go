@@ -193,6 +193,9 @@ func (e *emitter) structure(s *syscalls.Struct) string {
 		}
 		b.WriteString("}")
 	}
+	if s.Tuple {
+		b.WriteString(", Tuple: true")
+	}
 	b.WriteString(", Fields: []field{\n")
 	for i := range s.Fields {
 		fmt.Fprintf(&b, "\t%s,\n", e.field(&s.Fields[i], true))
@@ -215,7 +218,11 @@ func (e *emitter) union(u *syscalls.Union) string {
 		for _, x := range a.Vals {
 			fmt.Fprintf(&b, "%#x, ", x)
 		}
-		fmt.Fprintf(&b, "}, Type: &%s},\n", e.typ(a.Type))
+		fmt.Fprintf(&b, "}, Type: &%s", e.typ(a.Type))
+		if a.Min != 0 {
+			fmt.Fprintf(&b, ", Min: %d", a.Min)
+		}
+		b.WriteString("},\n")
 	}
 	b.WriteString("}")
 	if u.Else != nil {

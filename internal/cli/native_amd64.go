@@ -1,0 +1,5 @@
+package cli
+
+import "farcall/syscalls"
+
+const nativeABI = syscalls.AMD64

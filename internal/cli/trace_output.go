@@ -1,0 +1,243 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+
+	"farcall/decode"
+	"farcall/event"
+
+	"golang.org/x/sys/unix"
+)
+
+// A traceOutput is where the trace goes: one file for all threads, or one for each.
+type traceOutput struct {
+	opts     *TraceOptions
+	messages *Messages
+	shared   *stream // nil with -ff
+	streams  map[int]*stream
+	command  *exec.Cmd // of -o '|command'
+	pipe     io.Closer
+
+	mu    sync.Mutex // the encoders, between the tracer's thread and the flusher
+	timer *time.Timer
+	dirty bool
+	err   error
+}
+
+// A stream is an encoder with its file.
+type stream struct {
+	enc  event.Encoder
+	text *event.Text // enc, if it writes text
+	file io.WriteCloser
+}
+
+// flushAfter is how long a finished line may stay in memory when it goes to a file.
+const flushAfter = 100 * time.Millisecond
+
+func openTraceOutput(opts *TraceOptions, std Streams, messages *Messages) (*traceOutput, error) {
+	o := &traceOutput{opts: opts, messages: messages, streams: map[int]*stream{}}
+	command, pipes := opts.Pipes()
+	switch {
+	case pipes:
+		cmd := exec.Command("/bin/sh", "-c", command)
+		cmd.Stdout, cmd.Stderr = std.Out, std.Err
+		w, err := cmd.StdinPipe()
+		if err != nil {
+			return nil, err
+		}
+		if err := cmd.Start(); err != nil {
+			return nil, fail("Can't popen '%s': %s", command, reason(err))
+		}
+		o.command, o.pipe = cmd, w
+		o.shared = o.stream(w, false, false)
+	case opts.Output == "":
+		f, _ := std.Err.(*os.File)
+		o.shared = o.stream(keepOpen{std.Err}, true, useColor(opts.Color, f, os.Getenv))
+	case opts.OutputSeparately:
+	default:
+		f, err := openOutput(opts.Output, opts.OutputAppend)
+		if err != nil {
+			return nil, err
+		}
+		o.shared = o.stream(f, false, opts.Color == ColorAlways)
+	}
+	return o, nil
+}
+
+// keepOpen is a writer that is not ours to close.
+type keepOpen struct{ io.Writer }
+
+// Close implements io.Closer.
+func (keepOpen) Close() error { return nil }
+
+// stream makes the encoder for a writer. live means that somebody watches, or that the program writes to
+// the same place: nothing is held back.
+func (o *traceOutput) stream(w io.WriteCloser, live, color bool) *stream {
+	s := &stream{file: w}
+	if o.opts.Format == FormatJSON {
+		s.enc = event.NewJSON(w, event.JSONOptions{FlushEach: live})
+		return s
+	}
+	t := o.textOptions()
+	t.FlushEach, t.Color = live, color
+	s.text = event.NewText(w, t)
+	s.enc = s.text
+	return s
+}
+
+func (o *traceOutput) textOptions() event.TextOptions {
+	opts := o.opts
+	t := event.TextOptions{
+		Style: event.Style{
+			Consts: event.ConstStyle(opts.ConstStyle), Hex: hexStyles[opts.HexStrings],
+			ArgNames: opts.ArgNames,
+		},
+		Clock: event.Clock(opts.Timestamps), ClockPrecision: event.Precision(opts.TimePrecision.Digits()),
+		Relative: opts.Relative, RelPrecision: event.Precision(opts.RelPrecision.Digits()),
+		Durations: opts.CallTimes, DurPrecision: event.Precision(opts.CallPrecision.Digits()),
+		IP: opts.InstructionPtr, Number: opts.SyscallNumber, Columns: opts.AlignColumn,
+		WholeLines: opts.Status != AllStatuses,
+	}
+	if !opts.Abbrev.IsAll() {
+		t.VerboseCall = func(c *decode.Call) bool { return !opts.Abbrev.Has(c.ABI, c.Number) }
+	}
+	switch {
+	case opts.ShowsPID():
+		t.PID = event.ColumnPID
+	case opts.Output == "":
+		t.PID = event.BracketPID
+	}
+	if !opts.Raw.IsEmpty() {
+		t.Raw = func(c *decode.Call) bool { return opts.Raw.Has(c.ABI, c.Number) }
+	}
+	if opts.ReadDump != nil || opts.WriteDump != nil {
+		t.Dump = func(b []byte, c *decode.Call) []byte { return b }
+	}
+	return t
+}
+
+var hexStyles = [...]event.HexStyle{
+	HexNone: event.HexNone, HexNonASCIIChars: event.HexNonASCIIChars, HexNonASCII: event.HexNonASCII, HexAll: event.HexAll,
+}
+
+// of returns the stream of a thread.
+func (o *traceOutput) of(tid int) *stream {
+	if o.shared != nil {
+		return o.shared
+	}
+	if s := o.streams[tid]; s != nil {
+		return s
+	}
+	var s *stream
+	f, err := openOutput(fmt.Sprintf("%s.%d", o.opts.Output, tid), o.opts.OutputAppend)
+	if err != nil {
+		if o.err == nil {
+			o.err = err
+		}
+		s = o.stream(keepOpen{io.Discard}, false, false)
+	} else {
+		s = o.stream(f, false, o.opts.Color == ColorAlways)
+	}
+	o.streams[tid] = s
+	return s
+}
+
+// encode writes an event; live is the number of traced threads.
+func (o *traceOutput) encode(ev *event.Event, live int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s := o.of(ev.TID)
+	if s.text != nil {
+		s.text.SetLive(live)
+	}
+	if err := s.enc.Encode(ev); err != nil && o.err == nil {
+		o.err = err
+	}
+	if o.opts.OutputSeparately && ev.Kind.Last() {
+		o.closeStream(s)
+		delete(o.streams, ev.TID)
+	}
+	if !o.dirty && o.opts.Output != "" {
+		o.dirty = true
+		if o.timer == nil {
+			o.timer = time.AfterFunc(flushAfter, o.flush)
+		} else {
+			o.timer.Reset(flushAfter)
+		}
+	}
+}
+
+// flush writes out what is buffered, so that nobody who watches the file waits for long, and little
+// is lost if farcall is killed.
+func (o *traceOutput) flush() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.dirty = false
+	if o.shared != nil {
+		o.note(o.shared.enc.Flush())
+	}
+	for _, s := range o.streams {
+		o.note(s.enc.Flush())
+	}
+}
+
+func (o *traceOutput) note(err error) {
+	if err != nil && o.err == nil {
+		o.err = err
+	}
+}
+
+// say writes a message to standard error behind what the trace has there.
+func (o *traceOutput) say(text string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.shared != nil {
+		o.note(o.shared.enc.Flush())
+	}
+	o.messages.Warn(text)
+}
+
+// write puts text behind the trace; with one file for each thread it goes to standard error.
+func (o *traceOutput) write(f func(io.Writer) error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.shared == nil {
+		o.note(f(o.messages.w))
+		return
+	}
+	o.note(o.shared.enc.Flush())
+	o.note(f(o.shared.file))
+}
+
+func (o *traceOutput) closeStream(s *stream) {
+	o.note(s.enc.Flush())
+	o.note(s.file.Close())
+}
+
+// close completes the output and returns the first error there was with it.
+func (o *traceOutput) close() error {
+	o.mu.Lock()
+	if o.timer != nil {
+		o.timer.Stop()
+	}
+	if o.shared != nil {
+		o.closeStream(o.shared)
+	}
+	for _, s := range o.streams {
+		o.closeStream(s)
+	}
+	err := o.err
+	o.mu.Unlock()
+	if o.command != nil {
+		_ = o.command.Wait() // its status is not ours
+	}
+	if err != nil && err != unix.EPIPE {
+		return fail("cannot write the trace: %s", reason(err))
+	}
+	return nil
+}

@@ -1,0 +1,241 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+
+	"farcall"
+	"farcall/event"
+	"farcall/syscalls"
+
+	"golang.org/x/sys/unix"
+)
+
+// A watcher is the observer of a trace: it decides which events are shown, counts calls, and says what
+// strace says on standard error.
+type watcher struct {
+	run     *traceRun
+	opts    *TraceOptions
+	summary *event.Summary
+	shown   uint64
+	tasks   map[int]*farcall.Task
+	abis    map[int]syscalls.ABI // processes that do not have the tracer's own ABI
+	paths   *pathFilter
+}
+
+// A shown is what the watcher knows of a task.
+type shown struct {
+	skip bool // the call is not to be shown
+	sys  int64
+}
+
+func newWatcher(r *traceRun) *watcher {
+	w := &watcher{run: r, opts: r.opts, tasks: map[int]*farcall.Task{}, abis: map[int]syscalls.ABI{}}
+	if r.opts.Summary != SummaryOff {
+		w.summary = event.NewSummary()
+	}
+	if len(r.opts.Paths) > 0 || r.opts.TraceFDs != nil {
+		w.paths = newPathFilter(r.opts, r.out.say)
+	}
+	return w
+}
+
+// observe is told of every event.
+func (w *watcher) observe(t *farcall.Task, ev *event.Event) {
+	s, _ := t.User.(*shown)
+	if s == nil {
+		s = &shown{}
+		t.User = s
+		w.tasks[t.TID] = t
+		w.resolve(t)
+	}
+	switch ev.Kind {
+	case event.CallEntry:
+		w.entry(t, s, ev)
+		return
+	case event.CallExit:
+		w.exit(t, s, ev)
+		return
+	case event.Signal:
+		if !w.opts.Signals.Has(ev.Signo) {
+			return
+		}
+	case event.GroupStop:
+		if !w.opts.Signals.Has(ev.Signo) {
+			return
+		}
+	case event.Created:
+		if !w.opts.Quiet.Has(QuietAttach) {
+			w.run.out.say("Process " + strconv.Itoa(t.TID) + " attached")
+		}
+		return
+	case event.Attached:
+		w.attached(t)
+		return
+	case event.Exec:
+		if ev.By != t.TID {
+			delete(w.tasks, ev.By)
+			w.tasks[t.TID] = t
+		}
+		if w.opts.DetachOnExec {
+			_ = t.Detach() // never filtered, see traceOptions
+		}
+		return
+	case event.Detached:
+		delete(w.tasks, t.TID)
+		w.print(ev)
+		if !w.opts.Quiet.Has(QuietAttach) {
+			w.run.out.say("Process " + strconv.Itoa(t.TID) + " detached")
+		}
+		return
+	case event.Vanished:
+		delete(w.tasks, t.TID)
+		return
+	case event.Superseded:
+		if w.opts.Quiet.Has(QuietThreadExecve) {
+			return
+		}
+	case event.Exited, event.Killed:
+		delete(w.tasks, t.TID)
+		delete(w.abis, t.TID)
+		if ev.Kind == event.Exited && w.opts.Quiet.Has(QuietExit) {
+			return
+		}
+	}
+	w.print(ev)
+}
+
+func (w *watcher) print(ev *event.Event) {
+	if w.opts.Summary == SummaryOnly {
+		return
+	}
+	w.run.out.encode(ev, w.run.tracer.Tasks())
+}
+
+func (w *watcher) entry(t *farcall.Task, s *shown, ev *event.Event) {
+	if ev.ABI != native || len(w.abis) > 0 {
+		w.personality(t, ev.ABI)
+	}
+	s.skip = w.paths != nil && !w.paths.match(t, ev.Call)
+	if w.summary != nil && !w.opts.WallClock {
+		s.sys = int64(t.SystemTime())
+	}
+	if !s.skip {
+		w.print(ev)
+	}
+}
+
+func (w *watcher) exit(t *farcall.Task, s *shown, ev *event.Event) {
+	if s.skip {
+		s.skip = false
+		return
+	}
+	if !w.opts.Status.Has(statusOf(ev)) {
+		return
+	}
+	if w.summary != nil && !ev.Lost {
+		spent := ev.Duration
+		if !w.opts.WallClock {
+			spent = int64(t.SystemTime()) - s.sys
+		}
+		w.summary.Add(ev.ABI, ev.Call, max(0, spent-int64(w.opts.Overhead.Time)))
+	}
+	w.print(ev)
+	if w.opts.SyscallLimit > 0 {
+		if w.shown++; w.shown == w.opts.SyscallLimit {
+			go func() { _ = w.run.tracer.Detach() }() // never filtered, see traceOptions
+		}
+	}
+}
+
+func statusOf(ev *event.Event) StatusSet {
+	switch {
+	case ev.Lost:
+		return StatusUnfinished
+	case ev.Call.Failed && ev.Call.Ret <= -512 && ev.Call.Ret >= -516:
+		return StatusUnavailable
+	case ev.Call.Failed:
+		return StatusFailed
+	}
+	return StatusSuccessful
+}
+
+// native is the ABI of farcall itself.
+const native = nativeABI
+
+// personality says when a process's calls change from one ABI to another.
+func (w *watcher) personality(t *farcall.Task, abi syscalls.ABI) {
+	was, known := w.abis[t.PID]
+	if !known {
+		was = native
+	}
+	if was == abi {
+		return
+	}
+	w.abis[t.PID] = abi
+	if w.opts.Quiet.Has(QuietPersonality) {
+		return
+	}
+	mode := strconv.Itoa(8*abi.WordSize()) + " bit"
+	if abi == syscalls.X32 {
+		mode = "x32"
+	}
+	w.run.out.say(fmt.Sprintf("[ Process PID=%d runs in %s mode. ]", t.TID, mode))
+}
+
+// attached says that farcall has taken hold of a process, once for all its threads.
+func (w *watcher) attached(t *farcall.Task) {
+	if w.opts.Quiet.Has(QuietAttach) || t.TID != t.PID && len(w.opts.Attach) > 0 && !w.asked(t.TID) {
+		return
+	}
+	n := 0
+	for _, o := range w.tasks {
+		if o.PID == t.PID {
+			n++
+		}
+	}
+	if n > 1 {
+		w.run.out.say(fmt.Sprintf("Process %d attached with %d threads", t.TID, n))
+		return
+	}
+	w.run.out.say("Process " + strconv.Itoa(t.TID) + " attached")
+}
+
+func (w *watcher) asked(pid int) bool {
+	for _, p := range w.opts.Attach {
+		if p == pid {
+			return true
+		}
+	}
+	return false
+}
+
+// terminate passes a signal that ends the trace on to the programs that farcall started.
+func (w *watcher) terminate(sig unix.Signal) {
+	for _, t := range w.tasks {
+		if t.Launched() && t.TID == t.PID {
+			_ = unix.Kill(t.PID, unix.SIGCONT)
+			_ = unix.Kill(t.PID, sig)
+		}
+	}
+}
+
+// resolve sets what describes file descriptors and process ids among the task's arguments.
+func (w *watcher) resolve(t *farcall.Task) {
+	if w.opts.DecodeFDs == 0 && w.opts.DecodePIDs == 0 {
+		return
+	}
+}
+
+// finish prints the table of counts.
+func (w *watcher) finish() {
+	if w.summary == nil {
+		return
+	}
+	cols := make([]event.Column, len(w.opts.SummaryColumns))
+	for i, c := range w.opts.SummaryColumns {
+		cols[i] = event.Column(c)
+	}
+	w.run.out.write(func(out io.Writer) error { return w.summary.Write(out, cols, event.Column(w.opts.SortBy)) })
+}

@@ -1,0 +1,54 @@
+package farcall
+
+import (
+	"farcall/decode"
+	"farcall/filter"
+)
+
+// Options are the options of a Tracer. The zero value traces every call of one program, not of
+// its children.
+type Options struct {
+	// Follow traces the children and threads that traced programs make.
+	Follow bool
+
+	// Calls are the calls to intercept; others run without being seen. nil means all.
+	Calls *filter.CallSet
+
+	// Seccomp says whether the kernel's seccomp filter keeps calls that are not in Calls from
+	// stopping the program, so that they run at native speed. It applies to programs that the
+	// tracer starts.
+	Seccomp SeccompMode
+
+	// Classic starts and attaches as tracers did before Linux 3.4: by PTRACE_TRACEME and
+	// PTRACE_ATTACH, with their SIGSTOP, in place of PTRACE_SEIZE.
+	Classic bool
+
+	// KillOnExit has the kernel kill traced programs if the tracer dies.
+	KillOnExit bool
+
+	// KeepProcessors leaves it to the kernel on which processor tracer and program run. By default a
+	// single busy tracee and the tracer share one, which halves the cost of a stop; the program
+	// does not see it.
+	KeepProcessors bool
+
+	// Usage keeps [Task.SystemTime] up to date, at a small cost for each stop.
+	Usage bool
+
+	// Undecoded leaves arguments undecoded: events carry numbers and registers only.
+	Undecoded bool
+
+	// Decode says how much of the program's memory is read for a call.
+	Decode decode.Options
+
+	// DecodeCall, if not nil, chooses other options for some calls.
+	DecodeCall func(t *Task, number uint64, o *decode.Options)
+}
+
+// SeccompMode says whether a seccomp filter is used.
+type SeccompMode uint8
+
+// The modes.
+const (
+	SeccompAuto SeccompMode = iota // wherever Calls is smaller than everything
+	SeccompOff
+)

@@ -1,0 +1,227 @@
+package farcall
+
+import (
+	"fmt"
+	"time"
+
+	"farcall/event"
+	"farcall/internal/engine"
+	"farcall/internal/ptrace"
+	"farcall/syscalls"
+	"farcall/syscalls/linux"
+
+	"golang.org/x/sys/unix"
+)
+
+// sink turns the engine's callbacks into events and calls of handlers.
+type sink struct{ *Tracer }
+
+func (s *sink) task(t *engine.Thread) *Task {
+	if task, ok := t.User.(*Task); ok {
+		return task
+	}
+	task := &Task{TID: t.TID, PID: t.PID(), thread: t, tracer: s.Tracer}
+	task.mem.Memory = t.Memory()
+	task.ev.Call = &task.call
+	task.launched = s.main != nil && s.main.Thread == t
+	t.User = task
+	s.tasks++
+	return task
+}
+
+// Tasks is the number of threads that are traced. It is for observers.
+func (tr *Tracer) Tasks() int { return tr.tasks }
+
+// tell tells the observers of the event in t.ev.
+func (t *Task) tell(k event.Kind) {
+	ev := &t.ev
+	ev.Kind, ev.TID, ev.PID, ev.ABI = k, t.TID, t.PID, t.ABI
+	for _, f := range t.tracer.observers {
+		f(t, ev)
+	}
+}
+
+func (t *Task) now() { t.ev.Time = time.Now().UnixNano() }
+
+// Enter implements engine.Sink.
+func (s *sink) Enter(th *engine.Thread) {
+	t := s.task(th)
+	c := &th.Call
+	t.ABI = c.ABI
+	t.entered = time.Now()
+	t.at = t.entered.UnixNano()
+	t.ev.Time, t.ev.IP, t.ev.Lost = t.at, c.IP, false
+	t.begin(uint64(c.Number), c)
+	t.tell(event.CallEntry)
+	if len(s.middleware) > 0 {
+		if t.handling == nil {
+			t.handling = newHandling(t)
+		}
+		t.handling.enter()
+	}
+}
+
+// begin decodes the entry of a call.
+func (t *Task) begin(nr uint64, c *engine.Call) {
+	desc := linux.Describe(c.ABI, nr)
+	if desc == nil {
+		desc = t.unknownCall(nr)
+	}
+	if t.tracer.opts.Undecoded {
+		t.call.Skip(desc, c.ABI, nr, c.Args)
+		return
+	}
+	o := t.tracer.opts.Decode
+	o.Resolve = t.Resolver
+	if f := t.tracer.opts.DecodeCall; f != nil {
+		f(t, nr, &o)
+	}
+	t.call.Enter(desc, c.ABI, nr, c.Args, &t.mem, o)
+}
+
+// unknownCall describes a number that no table has.
+func (t *Task) unknownCall(nr uint64) *syscalls.Call {
+	if d := t.unknown[nr]; d != nil {
+		return d
+	}
+	d := &syscalls.Call{Name: fmt.Sprintf("syscall_%#x", nr), Ret: &syscalls.Type{Kind: syscalls.KindInt, Width: syscalls.WidthLong}}
+	for i := range 6 {
+		d.Args = append(d.Args, syscalls.Field{
+			Name: fmt.Sprintf("arg%d", i), Reg: uint8(i), Reg32: uint8(i),
+			Type: &syscalls.Type{Kind: syscalls.KindHex, Width: syscalls.WidthLong},
+		})
+	}
+	d.Defer = uint8(len(d.Args))
+	if t.unknown == nil || len(t.unknown) > 1000 {
+		t.unknown = map[uint64]*syscalls.Call{}
+	}
+	t.unknown[nr] = d
+	return d
+}
+
+// Exit implements engine.Sink.
+func (s *sink) Exit(th *engine.Thread) {
+	t := s.task(th)
+	c := &th.Call
+	t.ABI = c.ABI
+	if !c.Entered { // the tracer came while it was in the kernel
+		return
+	}
+	t.ev.IP = c.IP
+	if !s.opts.Undecoded {
+		t.call.Exit(c.Ret, c.IsError)
+	} else {
+		t.call.Done, t.call.Ret, t.call.Failed = true, c.Ret, c.IsError
+	}
+	if t.handling != nil {
+		t.handling.exit()
+		return
+	}
+	t.tellExit()
+}
+
+func (t *Task) tellExit() {
+	t.ev.Duration = int64(time.Since(t.entered))
+	t.ev.Time = t.at + t.ev.Duration
+	t.ev.Lost = false
+	t.tell(event.CallExit)
+}
+
+// Signal implements engine.Sink.
+func (s *sink) Signal(th *engine.Thread, info *ptrace.Siginfo) {
+	t := s.task(th)
+	t.now()
+	t.ev.Signo = int(info.Signo)
+	t.tell(event.Signal)
+	t.ev.Siginfo = nil
+}
+
+// Stopped implements engine.Sink.
+func (s *sink) Stopped(th *engine.Thread, sig unix.Signal) {
+	t := s.task(th)
+	t.now()
+	t.ev.Signo = int(sig)
+	t.tell(event.GroupStop)
+}
+
+// Created implements engine.Sink.
+func (s *sink) Created(parent, child *engine.Thread, _ engine.How) {
+	t := s.task(child)
+	if parent != nil {
+		p := s.task(parent)
+		t.launched, t.ABI = p.launched, p.ABI
+	}
+	t.now()
+	t.tell(event.Created)
+}
+
+// Exec implements engine.Sink.
+func (s *sink) Exec(th *engine.Thread, former int, superseded *engine.Thread) {
+	t := s.task(th)
+	if superseded != nil {
+		if old, ok := superseded.User.(*Task); ok {
+			old.now()
+			old.ev.By = former
+			s.ended(old, event.Superseded)
+		}
+	}
+	t.TID, t.PID = th.TID, th.PID()
+	t.now()
+	t.ev.By = former
+	t.tell(event.Exec)
+}
+
+// Exited implements engine.Sink.
+func (s *sink) Exited(th *engine.Thread, st engine.Status) {
+	t := s.task(th)
+	t.now()
+	if h := t.handling; h != nil {
+		h.leave()
+	}
+	if th.InCall() {
+		t.ev.Lost = true
+		t.tell(event.CallExit)
+		t.ev.Lost = false
+	}
+	if s.main != nil && th.TID == s.main.Thread.TID {
+		s.mu.Lock()
+		s.status = nil
+		if st.Code != 0 || st.Signal != 0 {
+			s.status = &ExitError{Code: st.Code, Signal: st.Signal, Core: st.CoreDump}
+		}
+		s.mu.Unlock()
+	}
+	t.ev.Code, t.ev.Signo, t.ev.Core = st.Code, int(st.Signal), st.CoreDump
+	kind := event.Exited
+	if st.Signal != 0 {
+		kind = event.Killed
+	}
+	if st.Lost {
+		kind = event.Vanished
+	}
+	s.ended(t, kind)
+}
+
+func (s *sink) ended(t *Task, k event.Kind) {
+	s.tasks--
+	t.tell(k)
+}
+
+// Attached implements engine.Sink.
+func (s *sink) Attached(_ *engine.Thread, threads []*engine.Thread) {
+	for _, th := range threads {
+		t := s.task(th)
+		t.now()
+		t.tell(event.Attached)
+	}
+}
+
+// Detached implements engine.Sink.
+func (s *sink) Detached(th *engine.Thread) {
+	t := s.task(th)
+	t.now()
+	if h := t.handling; h != nil {
+		h.leave()
+	}
+	s.ended(t, event.Detached)
+}
