@@ -51,6 +51,7 @@ type Call struct {
 	Number uint64
 	ABI    syscalls.ABI
 	Regs   [6]uint64
+	SP     uint64  // the stack pointer, to be set before Enter; few calls look at it
 	Args   []Value // the first Ready of them are decoded
 	Ready  int
 	Done   bool // the result is known
@@ -89,6 +90,13 @@ type frame struct {
 
 func (f *frame) Arg(i int) uint64 { return f.call.arg(i) }
 func (f *frame) Ret() uint64      { return f.call.ret() }
+
+func (f *frame) Err() uint64 {
+	if !f.call.Failed {
+		return 0
+	}
+	return uint64(-f.call.Ret)
+}
 
 func (f *frame) Deref(i int) uint64 {
 	c := f.call
@@ -161,6 +169,9 @@ func load(b []byte, width int) uint64 {
 func (c *Call) arg(i int) uint64 {
 	f := &c.Desc.Args[i]
 	r := f.Register(c.ABI)
+	if r == syscalls.RegSP {
+		return c.SP
+	}
 	if r >= len(c.Regs) {
 		return 0
 	}
@@ -177,7 +188,7 @@ func (c *Call) arg(i int) uint64 {
 		return n
 	}
 	switch f.Type.Kind {
-	case syscalls.KindInt, syscalls.KindFD, syscalls.KindDirFD, syscalls.KindPID, syscalls.KindSignal:
+	case syscalls.KindInt, syscalls.KindFD, syscalls.KindDirFD, syscalls.KindPID, syscalls.KindSignal, syscalls.KindErrno:
 		return uint64(signExtend(n, f.Type, c.layout))
 	}
 	return truncate(n, w)
@@ -290,6 +301,10 @@ func (c *Call) Exit(ret int64, failed bool) {
 	c.format(&c.Result)
 	if aux := c.Desc.Aux; aux != nil {
 		c.Aux = Value{Type: aux, Num: truncate(uint64(ret), aux.Extent(c.layout))}
+		if aux.Kind == syscalls.KindEnum && aux.Set.Lookup(c.ABI, c.Aux.Num) == "" ||
+			aux.Kind == syscalls.KindFlags && c.Aux.Num == 0 && !aux.Set.HasZero() {
+			c.Aux.State = Absent
+		}
 		c.format(&c.Aux)
 	}
 }
@@ -308,7 +323,26 @@ func (c *Call) argument(v *Value, i int) {
 		v.Num = c.arg(i)
 		return
 	}
-	c.value(v, c.arg(i), nil)
+	n := c.arg(i)
+	if a.When != nil && c.guarded(v, a.When, n) {
+		return
+	}
+	c.value(v, n, nil)
+}
+
+// guarded decodes a pointer behind which the kernel has written, or reads, something only if
+// when is not zero. It tells whether that was enough.
+func (c *Call) guarded(v *Value, when *syscalls.Expr, n uint64) bool {
+	if n == 0 || v.Type.Dir == syscalls.Out && !c.Done {
+		return false
+	}
+	v.Addr = n
+	if when.Eval(&c.frames[c.depth]) == 0 {
+		v.State = Address
+	} else {
+		c.pointee(v)
+	}
+	return true
 }
 
 // value decodes a number that is a pointer if the type has a direction. inline is the memory
@@ -369,7 +403,7 @@ func (c *Call) contents(v *Value, n uint64, inline []byte) {
 			v.Bytes = inline[:min(len(inline), c.limit())]
 		}
 		v.More = v.Size > len(v.Bytes)
-	case syscalls.KindSigset, syscalls.KindIPv6, syscalls.KindIPv4, syscalls.KindMAC:
+	case syscalls.KindSigset, syscalls.KindIPv6, syscalls.KindIPv4, syscalls.KindBitset, syscalls.KindMAC:
 		v.Bytes = inline
 	case syscalls.KindFD, syscalls.KindDirFD, syscalls.KindPID:
 		c.resolve(v)
@@ -462,8 +496,18 @@ func (c *Call) pointee(v *Value) {
 	case syscalls.KindSigset:
 		n := c.length(t, 128)
 		c.region(t, addr, n)
-		v.Bytes = c.read(addr, min(n, 8))
-		if len(v.Bytes) < min(n, 8) || n == 0 {
+		if n == 0 || n > 8 { // the kernel takes no other size than 8, or 4 from the oldest calls
+			v.State = Address
+			break
+		}
+		v.Bytes = c.read(addr, n)
+		if len(v.Bytes) < n {
+			v.State = Address
+		}
+	case syscalls.KindBitset:
+		n := c.length(t, pageSize)
+		c.region(t, addr, n)
+		if v.Bytes = c.read(addr, n); len(v.Bytes) < n {
 			v.State = Address
 		}
 	case syscalls.KindStrings, syscalls.KindEnv:
@@ -554,7 +598,14 @@ func (c *Call) structure(v *Value, b []byte) {
 	f := &c.frames[c.depth]
 	v.Sub = c.values(len(st.Fields))
 	n := 0
-	for i := range st.Fields {
+	members := len(st.Fields)
+	if st.Show != nil {
+		members = len(st.Show)
+	}
+	for i := range members {
+		if st.Show != nil {
+			i = int(st.Show[i])
+		}
 		m := &st.Fields[i]
 		if m.Type.Kind == syscalls.KindPad {
 			continue
@@ -583,10 +634,19 @@ func (c *Call) structure(v *Value, b []byte) {
 		if size <= 8 {
 			num = load(b[off:], size)
 		}
+		if m.Bits[1] != 0 {
+			num = num >> m.Bits[0] & (1<<m.Bits[1] - 1)
+			if num == 0 && m.Attr&syscalls.AttrNonzero != 0 {
+				continue
+			}
+		}
 		if m.Attr&syscalls.AttrNonzero != 0 && allZero(b[off:off+size]) {
 			continue
 		}
 		n++
+		if m.When != nil && c.guarded(s, m.When, num) {
+			continue
+		}
 		if f.was != nil {
 			c.was = Member(f.was.Sub, m.Name)
 		}
@@ -651,6 +711,8 @@ func (c *Call) union(v *Value, n uint64, inline []byte) {
 			if size <= 8 {
 				n = load(inline, size)
 			}
+		} else if inline == nil {
+			n = truncate(n, size)
 		}
 		if v.Attr&syscalls.AttrFlat != 0 && alt.Kind != syscalls.KindStruct {
 			v.Attr &^= syscalls.AttrFlat
@@ -841,6 +903,8 @@ func (c *Call) ahead(t *syscalls.Type, addr uint64) int {
 	switch t.Kind {
 	case syscalls.KindBytes:
 		return min(c.length(t, maxBuffer), c.limit())
+	case syscalls.KindBitset:
+		return min(c.length(t, pageSize), 128)
 	case syscalls.KindSigset:
 		return min(c.length(t, 128), 8)
 	case syscalls.KindArray:

@@ -1,7 +1,6 @@
 package event
 
 import (
-	"encoding/binary"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -83,7 +82,7 @@ func (s *Style) appendBare(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
 	}
 	switch t.Kind {
 	case syscalls.KindString, syscalls.KindPath, syscalls.KindBytes, syscalls.KindChars, syscalls.KindArray, syscalls.KindStruct,
-		syscalls.KindStrings, syscalls.KindSigset, syscalls.KindList, syscalls.KindBits:
+		syscalls.KindStrings, syscalls.KindSigset, syscalls.KindBitset, syscalls.KindList, syscalls.KindBits:
 		return s.appendContents(b, v, abi)
 	case syscalls.KindEnv:
 		if s.Verbose {
@@ -109,6 +108,9 @@ func (s *Style) appendBare(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
 // appendContents writes what stands behind a pointer, or in a register.
 func (s *Style) appendContents(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
 	t := v.Type
+	if len(v.Sym) > 0 {
+		return s.appendSym(b, v, abi)
+	}
 	switch t.Kind {
 	case syscalls.KindInt:
 		return strconv.AppendInt(b, intOf(v, abi), 10)
@@ -146,7 +148,7 @@ func (s *Style) appendContents(b []byte, v *decode.Value, abi syscalls.ABI) []by
 	case syscalls.KindDev:
 		return s.appendDev(b, v.Num)
 	case syscalls.KindRlim:
-		return s.appendRlim(b, v.Num)
+		return s.appendRlim(b, v.Num, t.Extent(abi.Layout()))
 	case syscalls.KindPort:
 		return s.appendNet(b, v, abi)
 	case syscalls.KindHex8:
@@ -182,7 +184,7 @@ func (s *Style) appendContents(b []byte, v *decode.Value, abi syscalls.ABI) []by
 			b = append(b, digits[x>>4], digits[x&15])
 		}
 		return b
-	case syscalls.KindErrno:
+	case syscalls.KindErrnum:
 		if name := syscalls.ErrnoName(int(v.Num)); name != "" {
 			return s.appendNamed(b, name, v.Num, true, abi)
 		}
@@ -199,6 +201,9 @@ func (s *Style) appendContents(b []byte, v *decode.Value, abi syscalls.ABI) []by
 	case syscalls.KindIPv6:
 		return appendIPv6(b, v.Bytes)
 	case syscalls.KindFlags:
+		if len(v.Sub) > 0 {
+			return s.appendParts(b, v, abi)
+		}
 		return s.AppendFlags(b, t.Set, v.Num, abi)
 	case syscalls.KindEnum, syscalls.KindConst:
 		return s.AppendEnum(b, t.Set, v.Num, abi)
@@ -215,7 +220,17 @@ func (s *Style) appendContents(b []byte, v *decode.Value, abi syscalls.ABI) []by
 		}
 		return b
 	case syscalls.KindSigset:
-		return appendSigset(b, v.Bytes)
+		return s.appendSigset(b, v.Bytes)
+	case syscalls.KindHex0:
+		return appendHex0(b, v.Num, t.Extent(abi.Layout()))
+	case syscalls.KindStatus:
+		return s.appendStatus(b, uint32(v.Num))
+	case syscalls.KindErrno:
+		return s.appendErrno(b, int(int32(v.Num)))
+	case syscalls.KindTicks:
+		return appendTicks(b, intOf(v, abi))
+	case syscalls.KindBitset:
+		return appendBitset(b, v.Bytes)
 	case syscalls.KindArray, syscalls.KindStrings, syscalls.KindEnv, syscalls.KindList:
 		return s.appendArray(b, v, abi)
 	case syscalls.KindStruct:
@@ -279,7 +294,7 @@ func appendPerm(b []byte, n uint64) []byte {
 
 func (s *Style) appendSignal(b []byte, n int) []byte {
 	if name := syscalls.SignalName(n); name != "" {
-		return s.appendNamed(b, name, uint64(n), false, syscalls.AMD64)
+		return s.appendNamed(b, name, uint64(n), true, syscalls.AMD64)
 	}
 	return strconv.AppendInt(b, int64(n), 10)
 }
@@ -579,16 +594,6 @@ func (s *Style) appendDev(b []byte, n uint64) []byte {
 	return b
 }
 
-func (s *Style) appendRlim(b []byte, n uint64) []byte {
-	switch {
-	case n == ^uint64(0):
-		return s.appendNamed(b, "RLIM64_INFINITY", n, false, syscalls.AMD64)
-	case n > 1024 && n%1024 == 0:
-		return append(strconv.AppendUint(b, n/1024, 10), "*1024"...)
-	}
-	return strconv.AppendUint(b, n, 10)
-}
-
 func (s *Style) appendTime(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
 	n := intOf(v, abi)
 	b = strconv.AppendInt(b, n, 10)
@@ -616,39 +621,4 @@ func appendIPv4(b, ip []byte, tail string) []byte {
 		b = strconv.AppendUint(b, uint64(x), 10)
 	}
 	return append(b, tail...)
-}
-
-// appendSigset writes the signals of a kernel signal set, or those missing from a nearly full one.
-func appendSigset(b, set []byte) []byte {
-	var word [8]byte
-	copy(word[:], set)
-	bits := binary.LittleEndian.Uint64(word[:])
-	n, count := 8*min(len(set), 8), 0
-	for i := range n {
-		count += int(bits >> i & 1)
-	}
-	if count >= n*2/3 && n > 0 {
-		b = append(b, '~')
-		bits = ^bits
-	}
-	b = append(b, '[')
-	first := true
-	for i := range n {
-		if bits>>i&1 == 0 {
-			continue
-		}
-		if !first {
-			b = append(b, ' ')
-		}
-		first = false
-		name := syscalls.SignalName(i + 1)
-		if len(name) > 3 && name[:3] == "SIG" {
-			name = name[3:]
-		}
-		if name == "" {
-			b = strconv.AppendInt(b, int64(i+1), 10)
-		}
-		b = append(b, name...)
-	}
-	return append(b, ']')
 }

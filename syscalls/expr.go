@@ -25,6 +25,7 @@ const (
 	OpLand
 	OpLor
 	OpNot
+	OpErr     // the error number of a call that failed, else 0
 	OpNetlink // 1 more than the family of the netlink socket with descriptor L, 0 if it is none
 	OpMin     // the smaller of two signed numbers, 0 if it is negative
 )
@@ -43,6 +44,7 @@ type Scope interface {
 	Field(i int) uint64
 	Param(i int) uint64
 	Ret() uint64
+	Err() uint64
 	Deref(i int) uint64
 	Netlink(fd int32) uint64
 }
@@ -60,6 +62,8 @@ func (e *Expr) Eval(s Scope) uint64 {
 		return s.Param(int(e.Num))
 	case OpRet:
 		return s.Ret()
+	case OpErr:
+		return s.Err()
 	case OpDeref:
 		return s.Deref(int(e.Num))
 	case OpNetlink:

@@ -6,12 +6,24 @@ type Format uint8
 
 // The formats.
 const (
-	FormatNone Format = iota
+	FormatNone    Format = iota
+	FormatClone          // flags of clone(2) with a signal in the low byte
+	FormatClock          // clock ids of processes, threads and descriptors
+	FormatPages          // a number of pages of 4096 bytes, shown in bytes
+	FormatWakeOp         // futex(2) FUTEX_WAKE_OP
+	FormatIoprio         // ioprio_set(2)
+	FormatSyscall        // the number of a call, for the architecture beside it
 	numFormats
 )
 
 var formatNames = [...]string{
-	FormatNone: "",
+	FormatNone:    "",
+	FormatClone:   "clone",
+	FormatClock:   "clock",
+	FormatPages:   "pages",
+	FormatWakeOp:  "wakeop",
+	FormatIoprio:  "ioprio",
+	FormatSyscall: "syscall",
 }
 
 func (f Format) String() string { return formatNames[f] }

@@ -307,7 +307,34 @@ func (s *Set) sort() {
 	s.Sorted = idx
 }
 
-// structDef parses: struct NAME [packed] { FIELD; ... }
+// show parses what may follow a structure: show { MEMBER, ... }
+func (p *parser) show(s *Struct) error {
+	if given, err := p.accept("show"); err != nil || !given {
+		return err
+	}
+	if err := p.expect("{"); err != nil {
+		return err
+	}
+	for {
+		if end, err := p.accept("}"); err != nil || end {
+			return err
+		}
+		n, err := p.ident("the name of a member")
+		if err != nil {
+			return err
+		}
+		i := p.fieldIndex(n.text)
+		if i < 0 || i > 255 {
+			return p.fail(n, "no member named %q", n.text)
+		}
+		s.Show = append(s.Show, uint8(i))
+		if _, err := p.accept(","); err != nil {
+			return err
+		}
+	}
+}
+
+// structDef parses: struct NAME [packed] { FIELD; ... } [show { MEMBER, ... }]
 func (p *parser) structDef() error {
 	p.take()
 	name, err := p.ident("the name of a structure")
@@ -348,6 +375,9 @@ func (p *parser) structDef() error {
 		} else if t, err := p.peek(); !more && (err != nil || t.text != "}") {
 			return p.fail(t, "want \";\" or \"}\" behind member %s, have %v", f.Name, t)
 		}
+	}
+	if err := p.show(s); err != nil {
+		return err
 	}
 	s.place()
 	p.table.Structs[s.Name] = s
@@ -618,13 +648,17 @@ func (p *parser) args(c *Call) error {
 		if err != nil {
 			return err
 		}
+		if f.Attr&attrReg != 0 { // shown elsewhere than it stands
+			f.Attr &^= attrReg
+			reg, reg32 = f.Reg, f.Reg
+		}
 		f.Reg, f.Reg32 = reg, reg32
 		reg++
 		reg32++
 		if f.Type.Dir == 0 && f.Type.Width == 8 { // two registers on i386
 			reg32++
 		}
-		if reg > 6 {
+		if reg > 6 && f.Reg != RegSP {
 			return p.fail(p.tok, "call %s has more than six arguments", c.Name)
 		}
 		c.Args = append(c.Args, f)

@@ -27,20 +27,23 @@ var baseTypes = map[string]Type{
 	"str":  {Kind: KindString}, "path": {Kind: KindPath},
 	"strings": {Kind: KindStrings}, "env": {Kind: KindEnv},
 	"none": {Kind: KindPad},
+	"hex0": {Kind: KindHex0, Width: WidthLong}, "status": {Kind: KindStatus, Width: 4},
+	"errno": {Kind: KindErrno, Width: 4}, "ticks": {Kind: KindTicks, Width: WidthLong},
 	// with parameters
 	"flags": {Kind: KindFlags, Width: 4}, "enum": {Kind: KindEnum, Width: 4},
 	"const": {Kind: KindConst, Width: WidthLong},
 	"bytes": {Kind: KindBytes}, "cstr": {Kind: KindChars}, "pad": {Kind: KindPad},
-	"whole": {Kind: KindBytes, Width: WholeBytes}, "hexes": {Kind: KindBytes, Width: HexBytes}, "num": {Kind: KindBytes, Width: IntBytes}, "sunpath": {Kind: KindSunPath}, "mac": {Kind: KindMAC}, "errno": {Kind: KindErrno, Width: 4}, "bits": {Kind: KindBits, Width: 4}, "list": {Kind: KindList},
+	"whole": {Kind: KindBytes, Width: WholeBytes}, "hexes": {Kind: KindBytes, Width: HexBytes}, "num": {Kind: KindBytes, Width: IntBytes}, "sunpath": {Kind: KindSunPath}, "mac": {Kind: KindMAC}, "errnum": {Kind: KindErrnum, Width: 4}, "bits": {Kind: KindBits, Width: 4}, "list": {Kind: KindList},
 	"array": {Kind: KindArray}, "sigset": {Kind: KindSigset},
+	"bitset": {Kind: KindBitset},
 }
 
 var attrNames = map[string]Attr{
 	"v": AttrVerbose, "nz": AttrNonzero, "hide": AttrHidden, "exit": AttrExit,
-	"entry": AttrEntry, "name": AttrNamed, "plain": AttrPlain, "flat": AttrFlat, "was": AttrWas, "ok": AttrOK,
+	"entry": AttrEntry, "name": AttrNamed, "plain": AttrPlain, "flat": AttrFlat, "was": AttrWas, "over": AttrOver, "ok": AttrOK,
 }
 
-// field parses: NAME TYPE [@ATTR | @if(EXPR)]...
+// field parses: NAME TYPE [@ATTR | @if(EXPR) | @when(EXPR) | @reg(N) | @bits(LOWEST, COUNT)]...
 func (p *parser) field() (Field, error) {
 	name, err := p.ident("a name")
 	if err != nil {
@@ -59,15 +62,40 @@ func (p *parser) field() (Field, error) {
 		if err != nil {
 			return f, err
 		}
-		if t.text == "if" {
+		if t.text == "if" || t.text == "when" {
 			if err := p.expect("("); err != nil {
 				return f, err
 			}
-			if f.Cond, err = p.expr(0); err != nil {
+			e, err := p.expr(0)
+			if err != nil {
 				return f, err
+			}
+			if t.text == "if" {
+				f.Cond = e
+			} else {
+				f.When = e
 			}
 			if err := p.expect(")"); err != nil {
 				return f, err
+			}
+			continue
+		}
+		if t.text == "sp" {
+			f.Reg, f.Attr = RegSP, f.Attr|attrReg
+			continue
+		}
+		if t.text == "reg" || t.text == "bits" {
+			n, err := p.numbers()
+			if err != nil {
+				return f, err
+			}
+			switch {
+			case t.text == "reg" && len(n) == 1 && n[0] < 6:
+				f.Reg, f.Attr = uint8(n[0]), f.Attr|attrReg
+			case t.text == "bits" && len(n) == 2 && n[0] < 64 && n[1] > 0 && n[0]+n[1] <= 64:
+				f.Bits = [2]uint8{uint8(n[0]), uint8(n[1])}
+			default:
+				return f, p.fail(t, "bad @%s: want @reg(REGISTER) or @bits(LOWEST, COUNT)", t.text)
 			}
 			continue
 		}
@@ -76,6 +104,26 @@ func (p *parser) field() (Field, error) {
 			return f, p.fail(t, "unknown attribute @%s", t.text)
 		}
 		f.Attr |= a
+	}
+}
+
+// numbers parses: (NUMBER, ...)
+func (p *parser) numbers() ([]uint64, error) {
+	if err := p.expect("("); err != nil {
+		return nil, err
+	}
+	var all []uint64
+	for {
+		n, err := p.number(AMD64)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, n)
+		if comma, err := p.accept(","); err != nil {
+			return nil, err
+		} else if !comma {
+			return all, p.expect(")")
+		}
 	}
 }
 
@@ -227,7 +275,7 @@ func (p *parser) findSet(name string) *Set {
 func (p *parser) baseParams(name token, t *Type) error {
 	var need bool
 	switch t.Kind {
-	case KindFlags, KindEnum, KindConst, KindChars, KindArray, KindSigset, KindList, KindMAC, KindBits:
+	case KindFlags, KindEnum, KindConst, KindChars, KindArray, KindSigset, KindList, KindBitset, KindMAC, KindBits:
 		need = true
 	case KindBytes, KindSunPath:
 		need = !p.inUnion // there the union says how many bytes there are
@@ -283,7 +331,7 @@ func (p *parser) baseParams(name token, t *Type) error {
 			}
 		}
 		t.Set.Name = t.Set.Vals[0].Name
-	case KindBytes, KindChars, KindPad, KindSigset, KindSunPath, KindMAC:
+	case KindBytes, KindChars, KindPad, KindSigset, KindSunPath, KindBitset, KindMAC:
 		if rest, err := p.accept("*"); err != nil {
 			return err
 		} else if rest { // all that is there
@@ -479,8 +527,11 @@ func (p *parser) ref(t token) (*Expr, error) {
 		}
 		return &Expr{Op: OpField, Num: uint64(i)}, nil
 	}
-	if t.text == "ret" {
+	switch t.text {
+	case "ret":
 		return &Expr{Op: OpRet}, nil
+	case "err":
+		return &Expr{Op: OpErr}, nil
 	}
 	if v, ok := p.consts.Value(AMD64, t.text); ok {
 		return &Expr{Op: OpNum, Num: v}, nil

@@ -52,12 +52,17 @@ const (
 	KindStrings             // NULL-terminated vector of pointers to strings (argv)
 	KindEnv                 // the same, shown by its count unless verbose
 	KindPad                 // bytes never shown
+	KindHex0                // hexadecimal, padded with zeros to the digits of its width
+	KindStatus              // status of a child as wait(2) gives it
+	KindErrno               // 0, a number, or a negated error number
+	KindTicks               // clock ticks of 1/100 s
+	KindBitset              // numbers of the bits set in Len bytes, RetLen of them valid after the call
 	KindIfindex             // index of a network interface
 	KindList                // elements of varying size: each begins with its own length
 	KindSunPath             // path of a UNIX socket; a leading NUL makes it abstract
 	KindHex8                // hexadecimal, at least eight characters
 	KindMAC                 // hardware address
-	KindErrno               // error number, 0 as 0
+	KindErrnum              // error number, 0 as 0
 	KindBits                // numbers of the bits that are set, named by Set
 	numKinds
 )
@@ -105,9 +110,13 @@ const (
 	AttrNamed                    // @name: shown as name=value in an argument list
 	AttrPlain                    // @plain: shown without its name in a structure
 	AttrFlat                     // @flat: the fields of this structure or union belong to its parent
+	AttrOver                     // @over: lies over the member before it, as in a union
 	AttrWas                      // @was: a member shown with its value before the call too, when that differs
 	AttrOK                       // @ok: a member shown only if the call succeeded
 )
+
+// attrReg marks an argument whose register was given while its line is parsed.
+const attrReg Attr = 1 << 15
 
 // A Field is an argument of a call or a member of a structure.
 type Field struct {
@@ -118,7 +127,13 @@ type Field struct {
 	Reg32 uint8     // arguments: the same on i386
 	Off   [3]uint16 // members: offset by layout
 	Cond  *Expr     // present only when non-zero
+	When  *Expr     // the memory behind the pointer is looked at only when non-zero, and then in any case
+	Bits  [2]uint8  // members: the lowest bit and the number of bits of a bit field
 }
+
+// RegSP stands for the stack pointer where the index of an argument's register is wanted: the
+// frame that rt_sigreturn(2) finds there.
+const RegSP = 6
 
 // The layouts of structures in memory.
 const (
@@ -144,7 +159,8 @@ type Struct struct {
 	Fields []Field
 	Size   [3]uint16
 	Packed bool
-	Tuple  bool // its members are shown without names in brackets
+	Show   []uint8 // the order in which members are shown, nil for that of memory
+	Tuple  bool    // its members are shown without names in brackets
 }
 
 // A Union is a choice of types by the value of a selector.
@@ -246,7 +262,8 @@ func (f *Field) reg(i386 bool) uint8 {
 	return f.Reg
 }
 
-// Register is the index of the register (0 to 5) that holds the argument, or its low half.
+// Register is the index of the register (0 to 5) that holds the argument, or its low half; RegSP is none of
+// the six.
 func (f *Field) Register(a ABI) int { return int(f.reg(a == I386)) }
 
 // Size is the number of bytes that a value of the type occupies in memory: the pointer's
@@ -273,7 +290,7 @@ func (t *Type) Extent(layout int) int {
 			n = max(n, t.Union.Else.Size(layout))
 		}
 		return n
-	case KindBytes, KindChars, KindPad, KindSigset, KindSunPath, KindMAC:
+	case KindBytes, KindChars, KindPad, KindSigset, KindBitset, KindSunPath, KindMAC:
 		if t.Len != nil && t.Len.Op == OpNum {
 			return int(t.Len.Num)
 		}
@@ -337,7 +354,7 @@ func (t *Type) align(layout int) int {
 		n = t.Elem.align(layout)
 	case t.Kind == KindBytes, t.Kind == KindChars, t.Kind == KindPad, t.Kind == KindIPv6, t.Kind == KindList, t.Kind == KindSunPath, t.Kind == KindMAC:
 		n = 1
-	case t.Kind == KindSigset:
+	case t.Kind == KindSigset, t.Kind == KindBitset:
 		n = wordSize(layout)
 	case t.Kind == KindIPv4:
 		n = 4
@@ -363,6 +380,10 @@ func (s *Struct) place() {
 				a = 1
 			}
 			align = max(align, a)
+			if (f.Bits[0] > 0 || f.Attr&AttrOver != 0) && i > 0 { // shares the previous member's storage
+				f.Off[l] = s.Fields[i-1].Off[l]
+				continue
+			}
 			off = (off + a - 1) / a * a
 			f.Off[l] = uint16(off)
 			off += f.Type.Size(l)

@@ -391,9 +391,9 @@ var zcallsAMD64 = [...]*call{
 }
 
 var zcallsI386 = [...]*call{
-	0:   &zcall_restart_syscall_2,
-	1:   &zcall_exit_2,
-	2:   &zcall_fork_2,
+	0:   &zcall_restart_syscall,
+	1:   &zcall_exit,
+	2:   &zcall_fork,
 	3:   &zcall_read,
 	4:   &zcall_write,
 	5:   &zcall_open,
@@ -402,25 +402,25 @@ var zcallsI386 = [...]*call{
 	8:   &zcall_creat_2,
 	9:   &zcall_link_2,
 	10:  &zcall_unlink_2,
-	11:  &zcall_execve_2,
+	11:  &zcall_execve,
 	12:  &zcall_chdir_2,
-	13:  &zcall_time_2,
+	13:  &zcall_time,
 	14:  &zcall_mknod_2,
 	15:  &zcall_chmod_2,
 	16:  &zcall_lchown_2,
 	17:  &zcall_break,
 	18:  &zcall_oldstat,
 	19:  &zcall_lseek_2,
-	20:  &zcall_getpid_2,
+	20:  &zcall_getpid,
 	21:  &zcall_mount_2,
 	22:  &zcall_umount,
 	23:  &zcall_setuid_2,
-	24:  &zcall_getuid_2,
+	24:  &zcall_getuid,
 	25:  &zcall_stime,
 	26:  &zcall_ptrace_2,
-	27:  &zcall_alarm_2,
+	27:  &zcall_alarm,
 	28:  &zcall_oldfstat,
-	29:  &zcall_pause_2,
+	29:  &zcall_pause,
 	30:  &zcall_utime_2,
 	31:  &zcall_stty,
 	32:  &zcall_gtty,
@@ -428,36 +428,36 @@ var zcallsI386 = [...]*call{
 	34:  &zcall_nice,
 	35:  &zcall_ftime,
 	36:  &zcall_sync_2,
-	37:  &zcall_kill_2,
+	37:  &zcall_kill,
 	38:  &zcall_rename_2,
 	39:  &zcall_mkdir_2,
 	40:  &zcall_rmdir_2,
 	41:  &zcall_dup_2,
 	42:  &zcall_pipe_2,
-	43:  &zcall_times_2,
+	43:  &zcall_times,
 	44:  &zcall_prof,
-	45:  &zcall_brk_2,
+	45:  &zcall_brk,
 	46:  &zcall_setgid_2,
-	47:  &zcall_getgid_2,
+	47:  &zcall_getgid,
 	48:  &zcall_signal,
-	49:  &zcall_geteuid_2,
-	50:  &zcall_getegid_2,
+	49:  &zcall_geteuid,
+	50:  &zcall_getegid,
 	51:  &zcall_acct_2,
 	52:  &zcall_umount2_2,
 	53:  &zcall_lock,
 	54:  &zcall_ioctl_2,
 	55:  &zcall_fcntl_2,
 	56:  &zcall_mpx,
-	57:  &zcall_setpgid_2,
+	57:  &zcall_setpgid,
 	58:  &zcall_ulimit,
 	59:  &zcall_oldolduname,
 	60:  &zcall_umask_2,
 	61:  &zcall_chroot_2,
 	62:  &zcall_ustat_2,
 	63:  &zcall_dup2_2,
-	64:  &zcall_getppid_2,
-	65:  &zcall_getpgrp_2,
-	66:  &zcall_setsid_2,
+	64:  &zcall_getppid,
+	65:  &zcall_getpgrp,
+	66:  &zcall_setsid,
 	67:  &zcall_sigaction,
 	68:  &zcall_sgetmask,
 	69:  &zcall_ssetmask,
@@ -466,11 +466,11 @@ var zcallsI386 = [...]*call{
 	72:  &zcall_sigsuspend,
 	73:  &zcall_sigpending,
 	74:  &zcall_sethostname_2,
-	75:  &zcall_setrlimit_2,
-	76:  &zcall_getrlimit_2,
-	77:  &zcall_getrusage_2,
-	78:  &zcall_gettimeofday_2,
-	79:  &zcall_settimeofday_2,
+	75:  &zcall_setrlimit,
+	76:  &zcall_getrlimit,
+	77:  &zcall_getrusage,
+	78:  &zcall_gettimeofday,
+	79:  &zcall_settimeofday,
 	80:  &zcall_getgroups_2,
 	81:  &zcall_setgroups_2,
 	82:  &zcall_select_2,
@@ -482,30 +482,30 @@ var zcallsI386 = [...]*call{
 	88:  &zcall_reboot_2,
 	89:  &zcall_readdir,
 	90:  &zcall_mmap_2,
-	91:  &zcall_munmap_2,
+	91:  &zcall_munmap,
 	92:  &zcall_truncate_2,
 	93:  &zcall_ftruncate_2,
 	94:  &zcall_fchmod_2,
 	95:  &zcall_fchown_2,
-	96:  &zcall_getpriority_2,
-	97:  &zcall_setpriority_2,
+	96:  &zcall_getpriority,
+	97:  &zcall_setpriority,
 	98:  &zcall_profil,
 	99:  &zcall_statfs_2,
 	100: &zcall_fstatfs_2,
-	101: &zcall_ioperm_2,
+	101: &zcall_ioperm,
 	102: &zcall_socketcall,
 	103: &zcall_syslog_2,
-	104: &zcall_setitimer_2,
-	105: &zcall_getitimer_2,
+	104: &zcall_setitimer,
+	105: &zcall_getitimer,
 	106: &zcall_stat_2,
 	107: &zcall_lstat_2,
 	108: &zcall_fstat_2,
 	109: &zcall_olduname,
-	110: &zcall_iopl_2,
+	110: &zcall_iopl,
 	111: &zcall_vhangup_2,
 	112: &zcall_idle,
 	113: &zcall_vm86old,
-	114: &zcall_wait4_2,
+	114: &zcall_wait4,
 	115: &zcall_swapoff_2,
 	116: &zcall_sysinfo_2,
 	117: &zcall_ipc,
@@ -514,16 +514,16 @@ var zcallsI386 = [...]*call{
 	120: &zcall_clone_2,
 	121: &zcall_setdomainname_2,
 	122: &zcall_uname_2,
-	123: &zcall_modify_ldt_2,
-	124: &zcall_adjtimex_2,
-	125: &zcall_mprotect_2,
+	123: &zcall_modify_ldt,
+	124: &zcall_adjtimex,
+	125: &zcall_mprotect,
 	126: &zcall_sigprocmask,
 	127: &zcall_create_module_2,
 	128: &zcall_init_module_2,
 	129: &zcall_delete_module_2,
 	130: &zcall_get_kernel_syms_2,
 	131: &zcall_quotactl_2,
-	132: &zcall_getpgid_2,
+	132: &zcall_getpgid,
 	133: &zcall_fchdir_2,
 	134: &zcall_bdflush,
 	135: &zcall_sysfs_2,
@@ -535,16 +535,16 @@ var zcallsI386 = [...]*call{
 	141: &zcall_getdents_2,
 	142: &zcall__newselect,
 	143: &zcall_flock_2,
-	144: &zcall_msync_2,
+	144: &zcall_msync,
 	145: &zcall_readv_2,
 	146: &zcall_writev_2,
-	147: &zcall_getsid_2,
+	147: &zcall_getsid,
 	148: &zcall_fdatasync_2,
 	149: &zcall__sysctl_2,
-	150: &zcall_mlock_2,
-	151: &zcall_munlock_2,
-	152: &zcall_mlockall_2,
-	153: &zcall_munlockall_2,
+	150: &zcall_mlock,
+	151: &zcall_munlock,
+	152: &zcall_mlockall,
+	153: &zcall_munlockall,
 	154: &zcall_sched_setparam_2,
 	155: &zcall_sched_getparam_2,
 	156: &zcall_sched_setscheduler_2,
@@ -553,8 +553,8 @@ var zcallsI386 = [...]*call{
 	159: &zcall_sched_get_priority_max_2,
 	160: &zcall_sched_get_priority_min_2,
 	161: &zcall_sched_rr_get_interval_2,
-	162: &zcall_nanosleep_2,
-	163: &zcall_mremap_2,
+	162: &zcall_nanosleep,
+	163: &zcall_mremap,
 	164: &zcall_setresuid_2,
 	165: &zcall_getresuid_2,
 	166: &zcall_vm86,
@@ -565,23 +565,23 @@ var zcallsI386 = [...]*call{
 	171: &zcall_getresgid_2,
 	172: &zcall_prctl_2,
 	173: &zcall_rt_sigreturn_2,
-	174: &zcall_rt_sigaction_2,
-	175: &zcall_rt_sigprocmask_2,
-	176: &zcall_rt_sigpending_2,
-	177: &zcall_rt_sigtimedwait_2,
-	178: &zcall_rt_sigqueueinfo_2,
-	179: &zcall_rt_sigsuspend_2,
+	174: &zcall_rt_sigaction,
+	175: &zcall_rt_sigprocmask,
+	176: &zcall_rt_sigpending,
+	177: &zcall_rt_sigtimedwait,
+	178: &zcall_rt_sigqueueinfo,
+	179: &zcall_rt_sigsuspend,
 	180: &zcall_pread64_2,
 	181: &zcall_pwrite64_2,
 	182: &zcall_chown_2,
 	183: &zcall_getcwd_2,
 	184: &zcall_capget_2,
 	185: &zcall_capset_2,
-	186: &zcall_sigaltstack_2,
+	186: &zcall_sigaltstack,
 	187: &zcall_sendfile_2,
 	188: &zcall_getpmsg_2,
 	189: &zcall_putpmsg_2,
-	190: &zcall_vfork_2,
+	190: &zcall_vfork,
 	191: &zcall_ugetrlimit,
 	192: &zcall_mmap2,
 	193: &zcall_truncate64,
@@ -609,11 +609,11 @@ var zcallsI386 = [...]*call{
 	215: &zcall_setfsuid32,
 	216: &zcall_setfsgid32,
 	217: &zcall_pivot_root_2,
-	218: &zcall_mincore_2,
-	219: &zcall_madvise_2,
+	218: &zcall_mincore,
+	219: &zcall_madvise,
 	220: &zcall_getdents64_2,
 	221: &zcall_fcntl64,
-	224: &zcall_gettid_2,
+	224: &zcall_gettid,
 	225: &zcall_readahead_2,
 	226: &zcall_setxattr_2,
 	227: &zcall_lsetxattr_2,
@@ -627,44 +627,44 @@ var zcallsI386 = [...]*call{
 	235: &zcall_removexattr_2,
 	236: &zcall_lremovexattr_2,
 	237: &zcall_fremovexattr_2,
-	238: &zcall_tkill_2,
+	238: &zcall_tkill,
 	239: &zcall_sendfile64,
-	240: &zcall_futex_2,
+	240: &zcall_futex,
 	241: &zcall_sched_setaffinity_2,
 	242: &zcall_sched_getaffinity_2,
-	243: &zcall_set_thread_area_2,
-	244: &zcall_get_thread_area_2,
+	243: &zcall_set_thread_area,
+	244: &zcall_get_thread_area,
 	245: &zcall_io_setup_2,
 	246: &zcall_io_destroy_2,
 	247: &zcall_io_getevents_2,
 	248: &zcall_io_submit_2,
 	249: &zcall_io_cancel_2,
 	250: &zcall_fadvise64_2,
-	252: &zcall_exit_group_2,
+	252: &zcall_exit_group,
 	253: &zcall_lookup_dcookie_2,
 	254: &zcall_epoll_create_2,
 	255: &zcall_epoll_ctl_2,
 	256: &zcall_epoll_wait_2,
-	257: &zcall_remap_file_pages_2,
-	258: &zcall_set_tid_address_2,
-	259: &zcall_timer_create_2,
-	260: &zcall_timer_settime_2,
-	261: &zcall_timer_gettime_2,
-	262: &zcall_timer_getoverrun_2,
-	263: &zcall_timer_delete_2,
-	264: &zcall_clock_settime_2,
-	265: &zcall_clock_gettime_2,
-	266: &zcall_clock_getres_2,
-	267: &zcall_clock_nanosleep_2,
+	257: &zcall_remap_file_pages,
+	258: &zcall_set_tid_address,
+	259: &zcall_timer_create,
+	260: &zcall_timer_settime,
+	261: &zcall_timer_gettime,
+	262: &zcall_timer_getoverrun,
+	263: &zcall_timer_delete,
+	264: &zcall_clock_settime,
+	265: &zcall_clock_gettime,
+	266: &zcall_clock_getres,
+	267: &zcall_clock_nanosleep,
 	268: &zcall_statfs64,
 	269: &zcall_fstatfs64,
-	270: &zcall_tgkill_2,
+	270: &zcall_tgkill,
 	271: &zcall_utimes_2,
 	272: &zcall_fadvise64_64,
 	273: &zcall_vserver_2,
-	274: &zcall_mbind_2,
-	275: &zcall_get_mempolicy_2,
-	276: &zcall_set_mempolicy_2,
+	274: &zcall_mbind,
+	275: &zcall_get_mempolicy,
+	276: &zcall_set_mempolicy,
 	277: &zcall_mq_open_2,
 	278: &zcall_mq_unlink_2,
 	279: &zcall_mq_timedsend_2,
@@ -672,7 +672,7 @@ var zcallsI386 = [...]*call{
 	281: &zcall_mq_notify_2,
 	282: &zcall_mq_getsetattr_2,
 	283: &zcall_kexec_load_2,
-	284: &zcall_waitid_2,
+	284: &zcall_waitid,
 	286: &zcall_add_key_2,
 	287: &zcall_request_key_2,
 	288: &zcall_keyctl_2,
@@ -681,7 +681,7 @@ var zcallsI386 = [...]*call{
 	291: &zcall_inotify_init_2,
 	292: &zcall_inotify_add_watch_2,
 	293: &zcall_inotify_rm_watch_2,
-	294: &zcall_migrate_pages_2,
+	294: &zcall_migrate_pages,
 	295: &zcall_openat,
 	296: &zcall_mkdirat_2,
 	297: &zcall_mknodat_2,
@@ -697,14 +697,14 @@ var zcallsI386 = [...]*call{
 	307: &zcall_faccessat_2,
 	308: &zcall_pselect6_2,
 	309: &zcall_ppoll_2,
-	310: &zcall_unshare_2,
-	311: &zcall_set_robust_list_2,
-	312: &zcall_get_robust_list_2,
+	310: &zcall_unshare,
+	311: &zcall_set_robust_list,
+	312: &zcall_get_robust_list,
 	313: &zcall_splice_2,
 	314: &zcall_sync_file_range_2,
 	315: &zcall_tee_2,
 	316: &zcall_vmsplice_2,
-	317: &zcall_move_pages_2,
+	317: &zcall_move_pages,
 	318: &zcall_getcpu_2,
 	319: &zcall_epoll_pwait_2,
 	320: &zcall_utimensat_2,
@@ -722,30 +722,30 @@ var zcallsI386 = [...]*call{
 	332: &zcall_inotify_init1_2,
 	333: &zcall_preadv_2,
 	334: &zcall_pwritev_2,
-	335: &zcall_rt_tgsigqueueinfo_2,
+	335: &zcall_rt_tgsigqueueinfo,
 	336: &zcall_perf_event_open_2,
 	337: &zcall_recvmmsg,
 	338: &zcall_fanotify_init_2,
 	339: &zcall_fanotify_mark_2,
-	340: &zcall_prlimit64_2,
+	340: &zcall_prlimit64,
 	341: &zcall_name_to_handle_at_2,
 	342: &zcall_open_by_handle_at_2,
-	343: &zcall_clock_adjtime_2,
+	343: &zcall_clock_adjtime,
 	344: &zcall_syncfs_2,
 	345: &zcall_sendmmsg,
-	346: &zcall_setns_2,
-	347: &zcall_process_vm_readv_2,
-	348: &zcall_process_vm_writev_2,
-	349: &zcall_kcmp_2,
+	346: &zcall_setns,
+	347: &zcall_process_vm_readv,
+	348: &zcall_process_vm_writev,
+	349: &zcall_kcmp,
 	350: &zcall_finit_module_2,
 	351: &zcall_sched_setattr_2,
 	352: &zcall_sched_getattr_2,
 	353: &zcall_renameat2_2,
 	354: &zcall_seccomp_2,
-	355: &zcall_getrandom_2,
+	355: &zcall_getrandom,
 	356: &zcall_memfd_create_2,
 	357: &zcall_bpf_2,
-	358: &zcall_execveat_2,
+	358: &zcall_execveat,
 	359: &zcall_socket,
 	360: &zcall_socketpair,
 	361: &zcall_bind,
@@ -761,19 +761,19 @@ var zcallsI386 = [...]*call{
 	371: &zcall_recvfrom,
 	372: &zcall_recvmsg,
 	373: &zcall_shutdown,
-	374: &zcall_userfaultfd_2,
-	375: &zcall_membarrier_2,
-	376: &zcall_mlock2_2,
+	374: &zcall_userfaultfd,
+	375: &zcall_membarrier,
+	376: &zcall_mlock2,
 	377: &zcall_copy_file_range_2,
 	378: &zcall_preadv2_2,
 	379: &zcall_pwritev2_2,
-	380: &zcall_pkey_mprotect_2,
-	381: &zcall_pkey_alloc_2,
-	382: &zcall_pkey_free_2,
+	380: &zcall_pkey_mprotect,
+	381: &zcall_pkey_alloc,
+	382: &zcall_pkey_free,
 	383: &zcall_statx_2,
-	384: &zcall_arch_prctl_2,
+	384: &zcall_arch_prctl,
 	385: &zcall_io_pgetevents_2,
-	386: &zcall_rseq_2,
+	386: &zcall_rseq,
 	393: &zcall_semget_2,
 	394: &zcall_semctl_2,
 	395: &zcall_shmget_2,
@@ -804,7 +804,7 @@ var zcallsI386 = [...]*call{
 	421: &zcall_rt_sigtimedwait_time64,
 	422: &zcall_futex_time64,
 	423: &zcall_sched_rr_get_interval_time64,
-	424: &zcall_pidfd_send_signal_2,
+	424: &zcall_pidfd_send_signal,
 	425: &zcall_io_uring_setup_2,
 	426: &zcall_io_uring_enter_2,
 	427: &zcall_io_uring_register_2,
@@ -814,13 +814,13 @@ var zcallsI386 = [...]*call{
 	431: &zcall_fsconfig_2,
 	432: &zcall_fsmount_2,
 	433: &zcall_fspick_2,
-	434: &zcall_pidfd_open_2,
-	435: &zcall_clone3_2,
+	434: &zcall_pidfd_open,
+	435: &zcall_clone3,
 	436: &zcall_close_range_2,
 	437: &zcall_openat2_2,
-	438: &zcall_pidfd_getfd_2,
+	438: &zcall_pidfd_getfd,
 	439: &zcall_faccessat2_2,
-	440: &zcall_process_madvise_2,
+	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2_2,
 	442: &zcall_mount_setattr_2,
 	443: &zcall_quotactl_fd_2,
@@ -828,21 +828,21 @@ var zcallsI386 = [...]*call{
 	445: &zcall_landlock_add_rule_2,
 	446: &zcall_landlock_restrict_self_2,
 	447: &zcall_memfd_secret_2,
-	448: &zcall_process_mrelease_2,
-	449: &zcall_futex_waitv_2,
-	450: &zcall_set_mempolicy_home_node_2,
+	448: &zcall_process_mrelease,
+	449: &zcall_futex_waitv,
+	450: &zcall_set_mempolicy_home_node,
 	451: &zcall_cachestat_2,
 	452: &zcall_fchmodat2_2,
-	453: &zcall_map_shadow_stack_2,
-	454: &zcall_futex_wake_2,
-	455: &zcall_futex_wait_2,
-	456: &zcall_futex_requeue_2,
+	453: &zcall_map_shadow_stack,
+	454: &zcall_futex_wake,
+	455: &zcall_futex_wait,
+	456: &zcall_futex_requeue,
 	457: &zcall_statmount_2,
 	458: &zcall_listmount_2,
 	459: &zcall_lsm_get_self_attr_2,
 	460: &zcall_lsm_set_self_attr_2,
 	461: &zcall_lsm_list_modules_2,
-	462: &zcall_mseal_2,
+	462: &zcall_mseal,
 	463: &zcall_setxattrat_2,
 	464: &zcall_getxattrat_2,
 	465: &zcall_listxattrat_2,
@@ -851,7 +851,7 @@ var zcallsI386 = [...]*call{
 	468: &zcall_file_getattr_2,
 	469: &zcall_file_setattr_2,
 	470: &zcall_listns_2,
-	471: &zcall_rseq_slice_yield_2,
+	471: &zcall_rseq_slice_yield,
 }
 
 var zcallsX32 = [...]*call{
@@ -864,32 +864,32 @@ var zcallsX32 = [...]*call{
 	6:   &zcall_lstat_3,
 	7:   &zcall_poll_3,
 	8:   &zcall_lseek_3,
-	9:   &zcall_mmap_3,
-	10:  &zcall_mprotect_3,
-	11:  &zcall_munmap_3,
-	12:  &zcall_brk_3,
-	14:  &zcall_rt_sigprocmask_3,
+	9:   &zcall_mmap,
+	10:  &zcall_mprotect,
+	11:  &zcall_munmap,
+	12:  &zcall_brk,
+	14:  &zcall_rt_sigprocmask,
 	17:  &zcall_pread64_3,
 	18:  &zcall_pwrite64_3,
 	21:  &zcall_access_3,
 	22:  &zcall_pipe_3,
 	23:  &zcall_select_3,
 	24:  &zcall_sched_yield_3,
-	25:  &zcall_mremap_3,
-	26:  &zcall_msync_3,
-	27:  &zcall_mincore_3,
-	28:  &zcall_madvise_3,
+	25:  &zcall_mremap,
+	26:  &zcall_msync,
+	27:  &zcall_mincore,
+	28:  &zcall_madvise,
 	29:  &zcall_shmget_3,
 	30:  &zcall_shmat_3,
 	31:  &zcall_shmctl_3,
 	32:  &zcall_dup_3,
 	33:  &zcall_dup2_3,
-	34:  &zcall_pause_3,
-	35:  &zcall_nanosleep_3,
-	36:  &zcall_getitimer_3,
-	37:  &zcall_alarm_3,
-	38:  &zcall_setitimer_3,
-	39:  &zcall_getpid_3,
+	34:  &zcall_pause,
+	35:  &zcall_nanosleep,
+	36:  &zcall_getitimer,
+	37:  &zcall_alarm,
+	38:  &zcall_setitimer,
+	39:  &zcall_getpid,
 	40:  &zcall_sendfile_3,
 	41:  &zcall_socket,
 	42:  &zcall_connect,
@@ -901,12 +901,12 @@ var zcallsX32 = [...]*call{
 	51:  &zcall_getsockname,
 	52:  &zcall_getpeername,
 	53:  &zcall_socketpair,
-	56:  &zcall_clone_3,
-	57:  &zcall_fork_3,
-	58:  &zcall_vfork_3,
-	60:  &zcall_exit_3,
-	61:  &zcall_wait4_3,
-	62:  &zcall_kill_3,
+	56:  &zcall_clone,
+	57:  &zcall_fork,
+	58:  &zcall_vfork,
+	60:  &zcall_exit,
+	61:  &zcall_wait4,
+	62:  &zcall_kill,
 	63:  &zcall_uname_3,
 	64:  &zcall_semget_3,
 	65:  &zcall_semop_2,
@@ -940,37 +940,37 @@ var zcallsX32 = [...]*call{
 	93:  &zcall_fchown_3,
 	94:  &zcall_lchown_3,
 	95:  &zcall_umask_3,
-	96:  &zcall_gettimeofday_3,
-	97:  &zcall_getrlimit_3,
-	98:  &zcall_getrusage_3,
+	96:  &zcall_gettimeofday,
+	97:  &zcall_getrlimit,
+	98:  &zcall_getrusage,
 	99:  &zcall_sysinfo_3,
-	100: &zcall_times_3,
-	102: &zcall_getuid_3,
+	100: &zcall_times,
+	102: &zcall_getuid,
 	103: &zcall_syslog_3,
-	104: &zcall_getgid_3,
-	105: &zcall_setuid_3,
-	106: &zcall_setgid_3,
-	107: &zcall_geteuid_3,
-	108: &zcall_getegid_3,
-	109: &zcall_setpgid_3,
-	110: &zcall_getppid_3,
-	111: &zcall_getpgrp_3,
-	112: &zcall_setsid_3,
-	113: &zcall_setreuid_3,
-	114: &zcall_setregid_3,
-	115: &zcall_getgroups_3,
-	116: &zcall_setgroups_3,
-	117: &zcall_setresuid_3,
-	118: &zcall_getresuid_3,
-	119: &zcall_setresgid_3,
-	120: &zcall_getresgid_3,
-	121: &zcall_getpgid_3,
-	122: &zcall_setfsuid_3,
-	123: &zcall_setfsgid_3,
-	124: &zcall_getsid_3,
+	104: &zcall_getgid,
+	105: &zcall_setuid,
+	106: &zcall_setgid,
+	107: &zcall_geteuid,
+	108: &zcall_getegid,
+	109: &zcall_setpgid,
+	110: &zcall_getppid,
+	111: &zcall_getpgrp,
+	112: &zcall_setsid,
+	113: &zcall_setreuid,
+	114: &zcall_setregid,
+	115: &zcall_getgroups,
+	116: &zcall_setgroups,
+	117: &zcall_setresuid,
+	118: &zcall_getresuid,
+	119: &zcall_setresgid,
+	120: &zcall_getresgid,
+	121: &zcall_getpgid,
+	122: &zcall_setfsuid,
+	123: &zcall_setfsgid,
+	124: &zcall_getsid,
 	125: &zcall_capget_3,
 	126: &zcall_capset_3,
-	130: &zcall_rt_sigsuspend_3,
+	130: &zcall_rt_sigsuspend,
 	132: &zcall_utime_3,
 	133: &zcall_mknod_3,
 	135: &zcall_personality_3,
@@ -978,8 +978,8 @@ var zcallsX32 = [...]*call{
 	137: &zcall_statfs_3,
 	138: &zcall_fstatfs_3,
 	139: &zcall_sysfs_3,
-	140: &zcall_getpriority_3,
-	141: &zcall_setpriority_3,
+	140: &zcall_getpriority,
+	141: &zcall_setpriority,
 	142: &zcall_sched_setparam_3,
 	143: &zcall_sched_getparam_3,
 	144: &zcall_sched_setscheduler_3,
@@ -987,21 +987,21 @@ var zcallsX32 = [...]*call{
 	146: &zcall_sched_get_priority_max_3,
 	147: &zcall_sched_get_priority_min_3,
 	148: &zcall_sched_rr_get_interval_3,
-	149: &zcall_mlock_3,
-	150: &zcall_munlock_3,
-	151: &zcall_mlockall_3,
-	152: &zcall_munlockall_3,
+	149: &zcall_mlock,
+	150: &zcall_munlock,
+	151: &zcall_mlockall,
+	152: &zcall_munlockall,
 	153: &zcall_vhangup_3,
-	154: &zcall_modify_ldt_3,
+	154: &zcall_modify_ldt,
 	155: &zcall_pivot_root_3,
 	157: &zcall_prctl_3,
-	158: &zcall_arch_prctl_3,
-	159: &zcall_adjtimex_3,
-	160: &zcall_setrlimit_3,
+	158: &zcall_arch_prctl,
+	159: &zcall_adjtimex,
+	160: &zcall_setrlimit,
 	161: &zcall_chroot_3,
 	162: &zcall_sync_3,
 	163: &zcall_acct_3,
-	164: &zcall_settimeofday_3,
+	164: &zcall_settimeofday,
 	165: &zcall_mount_3,
 	166: &zcall_umount2_3,
 	167: &zcall_swapon_3,
@@ -1009,8 +1009,8 @@ var zcallsX32 = [...]*call{
 	169: &zcall_reboot_3,
 	170: &zcall_sethostname_3,
 	171: &zcall_setdomainname_3,
-	172: &zcall_iopl_3,
-	173: &zcall_ioperm_3,
+	172: &zcall_iopl,
+	173: &zcall_ioperm,
 	175: &zcall_init_module_3,
 	176: &zcall_delete_module_3,
 	179: &zcall_quotactl_3,
@@ -1019,7 +1019,7 @@ var zcallsX32 = [...]*call{
 	183: &zcall_afs_syscall_3,
 	184: &zcall_tuxcall_2,
 	185: &zcall_security_2,
-	186: &zcall_gettid_3,
+	186: &zcall_gettid,
 	187: &zcall_readahead_3,
 	188: &zcall_setxattr_3,
 	189: &zcall_lsetxattr_3,
@@ -1033,9 +1033,9 @@ var zcallsX32 = [...]*call{
 	197: &zcall_removexattr_3,
 	198: &zcall_lremovexattr_3,
 	199: &zcall_fremovexattr_3,
-	200: &zcall_tkill_3,
-	201: &zcall_time_3,
-	202: &zcall_futex_3,
+	200: &zcall_tkill,
+	201: &zcall_time,
+	202: &zcall_futex,
 	203: &zcall_sched_setaffinity_3,
 	204: &zcall_sched_getaffinity_3,
 	207: &zcall_io_destroy_3,
@@ -1043,28 +1043,28 @@ var zcallsX32 = [...]*call{
 	210: &zcall_io_cancel_3,
 	212: &zcall_lookup_dcookie_3,
 	213: &zcall_epoll_create_3,
-	216: &zcall_remap_file_pages_3,
+	216: &zcall_remap_file_pages,
 	217: &zcall_getdents64_3,
-	218: &zcall_set_tid_address_3,
-	219: &zcall_restart_syscall_3,
+	218: &zcall_set_tid_address,
+	219: &zcall_restart_syscall,
 	220: &zcall_semtimedop_2,
 	221: &zcall_fadvise64_3,
-	223: &zcall_timer_settime_3,
-	224: &zcall_timer_gettime_3,
-	225: &zcall_timer_getoverrun_3,
-	226: &zcall_timer_delete_3,
-	227: &zcall_clock_settime_3,
-	228: &zcall_clock_gettime_3,
-	229: &zcall_clock_getres_3,
-	230: &zcall_clock_nanosleep_3,
-	231: &zcall_exit_group_3,
+	223: &zcall_timer_settime,
+	224: &zcall_timer_gettime,
+	225: &zcall_timer_getoverrun,
+	226: &zcall_timer_delete,
+	227: &zcall_clock_settime,
+	228: &zcall_clock_gettime,
+	229: &zcall_clock_getres,
+	230: &zcall_clock_nanosleep,
+	231: &zcall_exit_group,
 	232: &zcall_epoll_wait_3,
 	233: &zcall_epoll_ctl_3,
-	234: &zcall_tgkill_3,
+	234: &zcall_tgkill,
 	235: &zcall_utimes_3,
-	237: &zcall_mbind_3,
-	238: &zcall_set_mempolicy_3,
-	239: &zcall_get_mempolicy_3,
+	237: &zcall_mbind,
+	238: &zcall_set_mempolicy,
+	239: &zcall_get_mempolicy,
 	240: &zcall_mq_open_3,
 	241: &zcall_mq_unlink_3,
 	242: &zcall_mq_timedsend_3,
@@ -1078,7 +1078,7 @@ var zcallsX32 = [...]*call{
 	253: &zcall_inotify_init_3,
 	254: &zcall_inotify_add_watch_3,
 	255: &zcall_inotify_rm_watch_3,
-	256: &zcall_migrate_pages_3,
+	256: &zcall_migrate_pages,
 	257: &zcall_openat,
 	258: &zcall_mkdirat_3,
 	259: &zcall_mknodat_3,
@@ -1094,7 +1094,7 @@ var zcallsX32 = [...]*call{
 	269: &zcall_faccessat_3,
 	270: &zcall_pselect6_3,
 	271: &zcall_ppoll_3,
-	272: &zcall_unshare_3,
+	272: &zcall_unshare,
 	275: &zcall_splice_3,
 	276: &zcall_tee_3,
 	277: &zcall_sync_file_range_3,
@@ -1116,34 +1116,34 @@ var zcallsX32 = [...]*call{
 	298: &zcall_perf_event_open_3,
 	300: &zcall_fanotify_init_3,
 	301: &zcall_fanotify_mark_3,
-	302: &zcall_prlimit64_3,
+	302: &zcall_prlimit64,
 	303: &zcall_name_to_handle_at_3,
 	304: &zcall_open_by_handle_at_3,
-	305: &zcall_clock_adjtime_3,
+	305: &zcall_clock_adjtime,
 	306: &zcall_syncfs_3,
-	308: &zcall_setns_3,
+	308: &zcall_setns,
 	309: &zcall_getcpu_3,
-	312: &zcall_kcmp_3,
+	312: &zcall_kcmp,
 	313: &zcall_finit_module_3,
 	314: &zcall_sched_setattr_3,
 	315: &zcall_sched_getattr_3,
 	316: &zcall_renameat2_3,
 	317: &zcall_seccomp_3,
-	318: &zcall_getrandom_3,
+	318: &zcall_getrandom,
 	319: &zcall_memfd_create_3,
 	320: &zcall_kexec_file_load_2,
 	321: &zcall_bpf_3,
-	323: &zcall_userfaultfd_3,
-	324: &zcall_membarrier_3,
-	325: &zcall_mlock2_3,
+	323: &zcall_userfaultfd,
+	324: &zcall_membarrier,
+	325: &zcall_mlock2,
 	326: &zcall_copy_file_range_3,
-	329: &zcall_pkey_mprotect_3,
-	330: &zcall_pkey_alloc_3,
-	331: &zcall_pkey_free_3,
+	329: &zcall_pkey_mprotect,
+	330: &zcall_pkey_alloc,
+	331: &zcall_pkey_free,
 	332: &zcall_statx_3,
 	333: &zcall_io_pgetevents_3,
-	334: &zcall_rseq_3,
-	424: &zcall_pidfd_send_signal_3,
+	334: &zcall_rseq,
+	424: &zcall_pidfd_send_signal,
 	425: &zcall_io_uring_setup_3,
 	426: &zcall_io_uring_enter_3,
 	427: &zcall_io_uring_register_3,
@@ -1153,13 +1153,13 @@ var zcallsX32 = [...]*call{
 	431: &zcall_fsconfig_3,
 	432: &zcall_fsmount_3,
 	433: &zcall_fspick_3,
-	434: &zcall_pidfd_open_3,
-	435: &zcall_clone3_3,
+	434: &zcall_pidfd_open,
+	435: &zcall_clone3,
 	436: &zcall_close_range_3,
 	437: &zcall_openat2_3,
-	438: &zcall_pidfd_getfd_3,
+	438: &zcall_pidfd_getfd,
 	439: &zcall_faccessat2_3,
-	440: &zcall_process_madvise_3,
+	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2_3,
 	442: &zcall_mount_setattr_3,
 	443: &zcall_quotactl_fd_3,
@@ -1167,20 +1167,20 @@ var zcallsX32 = [...]*call{
 	445: &zcall_landlock_add_rule_3,
 	446: &zcall_landlock_restrict_self_3,
 	447: &zcall_memfd_secret_3,
-	448: &zcall_process_mrelease_3,
-	449: &zcall_futex_waitv_3,
-	450: &zcall_set_mempolicy_home_node_3,
+	448: &zcall_process_mrelease,
+	449: &zcall_futex_waitv,
+	450: &zcall_set_mempolicy_home_node,
 	451: &zcall_cachestat_3,
 	452: &zcall_fchmodat2_3,
-	454: &zcall_futex_wake_3,
-	455: &zcall_futex_wait_3,
-	456: &zcall_futex_requeue_3,
+	454: &zcall_futex_wake,
+	455: &zcall_futex_wait,
+	456: &zcall_futex_requeue,
 	457: &zcall_statmount_3,
 	458: &zcall_listmount_3,
 	459: &zcall_lsm_get_self_attr_3,
 	460: &zcall_lsm_set_self_attr_3,
 	461: &zcall_lsm_list_modules_3,
-	462: &zcall_mseal_3,
+	462: &zcall_mseal,
 	463: &zcall_setxattrat_3,
 	464: &zcall_getxattrat_3,
 	465: &zcall_listxattrat_3,
@@ -1189,41 +1189,41 @@ var zcallsX32 = [...]*call{
 	468: &zcall_file_getattr_3,
 	469: &zcall_file_setattr_3,
 	470: &zcall_listns_3,
-	471: &zcall_rseq_slice_yield_3,
-	512: &zcall_rt_sigaction_3,
-	513: &zcall_rt_sigreturn_3,
+	471: &zcall_rseq_slice_yield,
+	512: &zcall_rt_sigaction,
+	513: &zcall_rt_sigreturn,
 	514: &zcall_ioctl_3,
 	515: &zcall_readv_3,
 	516: &zcall_writev_3,
 	517: &zcall_recvfrom,
 	518: &zcall_sendmsg,
 	519: &zcall_recvmsg,
-	520: &zcall_execve_3,
+	520: &zcall_execve,
 	521: &zcall_ptrace_3,
-	522: &zcall_rt_sigpending_3,
-	523: &zcall_rt_sigtimedwait_3,
-	524: &zcall_rt_sigqueueinfo_3,
-	525: &zcall_sigaltstack_3,
-	526: &zcall_timer_create_3,
+	522: &zcall_rt_sigpending,
+	523: &zcall_rt_sigtimedwait,
+	524: &zcall_rt_sigqueueinfo,
+	525: &zcall_sigaltstack,
+	526: &zcall_timer_create,
 	527: &zcall_mq_notify_3,
 	528: &zcall_kexec_load_3,
-	529: &zcall_waitid_3,
-	530: &zcall_set_robust_list_3,
-	531: &zcall_get_robust_list_3,
+	529: &zcall_waitid,
+	530: &zcall_set_robust_list,
+	531: &zcall_get_robust_list,
 	532: &zcall_vmsplice_3,
-	533: &zcall_move_pages_3,
+	533: &zcall_move_pages,
 	534: &zcall_preadv_3,
 	535: &zcall_pwritev_3,
-	536: &zcall_rt_tgsigqueueinfo_3,
+	536: &zcall_rt_tgsigqueueinfo,
 	537: &zcall_recvmmsg,
 	538: &zcall_sendmmsg,
-	539: &zcall_process_vm_readv_3,
-	540: &zcall_process_vm_writev_3,
+	539: &zcall_process_vm_readv,
+	540: &zcall_process_vm_writev,
 	541: &zcall_setsockopt,
 	542: &zcall_getsockopt,
 	543: &zcall_io_setup_3,
 	544: &zcall_io_submit_3,
-	545: &zcall_execveat_3,
+	545: &zcall_execveat,
 	546: &zcall_preadv2_3,
 	547: &zcall_pwritev2_3,
 }
@@ -1322,29 +1322,29 @@ var zcallsARM64 = [...]*call{
 	90:  &zcall_capget_4,
 	91:  &zcall_capset_4,
 	92:  &zcall_personality_4,
-	93:  &zcall_exit_4,
-	94:  &zcall_exit_group_4,
-	95:  &zcall_waitid_4,
-	96:  &zcall_set_tid_address_4,
-	97:  &zcall_unshare_4,
-	98:  &zcall_futex_4,
-	99:  &zcall_set_robust_list_4,
-	100: &zcall_get_robust_list_4,
-	101: &zcall_nanosleep_4,
-	102: &zcall_getitimer_4,
-	103: &zcall_setitimer_4,
+	93:  &zcall_exit,
+	94:  &zcall_exit_group,
+	95:  &zcall_waitid,
+	96:  &zcall_set_tid_address,
+	97:  &zcall_unshare,
+	98:  &zcall_futex,
+	99:  &zcall_set_robust_list,
+	100: &zcall_get_robust_list,
+	101: &zcall_nanosleep,
+	102: &zcall_getitimer,
+	103: &zcall_setitimer,
 	104: &zcall_kexec_load_4,
 	105: &zcall_init_module_4,
 	106: &zcall_delete_module_4,
-	107: &zcall_timer_create_4,
-	108: &zcall_timer_gettime_4,
-	109: &zcall_timer_getoverrun_4,
-	110: &zcall_timer_settime_4,
-	111: &zcall_timer_delete_4,
-	112: &zcall_clock_settime_4,
-	113: &zcall_clock_gettime_4,
-	114: &zcall_clock_getres_4,
-	115: &zcall_clock_nanosleep_4,
+	107: &zcall_timer_create,
+	108: &zcall_timer_gettime,
+	109: &zcall_timer_getoverrun,
+	110: &zcall_timer_settime,
+	111: &zcall_timer_delete,
+	112: &zcall_clock_settime,
+	113: &zcall_clock_gettime,
+	114: &zcall_clock_getres,
+	115: &zcall_clock_nanosleep,
 	116: &zcall_syslog_4,
 	117: &zcall_ptrace_4,
 	118: &zcall_sched_setparam_4,
@@ -1357,57 +1357,57 @@ var zcallsARM64 = [...]*call{
 	125: &zcall_sched_get_priority_max_4,
 	126: &zcall_sched_get_priority_min_4,
 	127: &zcall_sched_rr_get_interval_4,
-	128: &zcall_restart_syscall_4,
-	129: &zcall_kill_4,
-	130: &zcall_tkill_4,
-	131: &zcall_tgkill_4,
-	132: &zcall_sigaltstack_4,
-	133: &zcall_rt_sigsuspend_4,
-	134: &zcall_rt_sigaction_4,
-	135: &zcall_rt_sigprocmask_4,
-	136: &zcall_rt_sigpending_4,
-	137: &zcall_rt_sigtimedwait_4,
-	138: &zcall_rt_sigqueueinfo_4,
-	139: &zcall_rt_sigreturn_4,
-	140: &zcall_setpriority_4,
-	141: &zcall_getpriority_4,
+	128: &zcall_restart_syscall,
+	129: &zcall_kill,
+	130: &zcall_tkill,
+	131: &zcall_tgkill,
+	132: &zcall_sigaltstack,
+	133: &zcall_rt_sigsuspend,
+	134: &zcall_rt_sigaction,
+	135: &zcall_rt_sigprocmask,
+	136: &zcall_rt_sigpending,
+	137: &zcall_rt_sigtimedwait,
+	138: &zcall_rt_sigqueueinfo,
+	139: &zcall_rt_sigreturn,
+	140: &zcall_setpriority,
+	141: &zcall_getpriority,
 	142: &zcall_reboot_4,
-	143: &zcall_setregid_4,
-	144: &zcall_setgid_4,
-	145: &zcall_setreuid_4,
-	146: &zcall_setuid_4,
-	147: &zcall_setresuid_4,
-	148: &zcall_getresuid_4,
-	149: &zcall_setresgid_4,
-	150: &zcall_getresgid_4,
-	151: &zcall_setfsuid_4,
-	152: &zcall_setfsgid_4,
-	153: &zcall_times_4,
-	154: &zcall_setpgid_4,
-	155: &zcall_getpgid_4,
-	156: &zcall_getsid_4,
-	157: &zcall_setsid_4,
-	158: &zcall_getgroups_4,
-	159: &zcall_setgroups_4,
+	143: &zcall_setregid,
+	144: &zcall_setgid,
+	145: &zcall_setreuid,
+	146: &zcall_setuid,
+	147: &zcall_setresuid,
+	148: &zcall_getresuid,
+	149: &zcall_setresgid,
+	150: &zcall_getresgid,
+	151: &zcall_setfsuid,
+	152: &zcall_setfsgid,
+	153: &zcall_times,
+	154: &zcall_setpgid,
+	155: &zcall_getpgid,
+	156: &zcall_getsid,
+	157: &zcall_setsid,
+	158: &zcall_getgroups,
+	159: &zcall_setgroups,
 	160: &zcall_uname_4,
 	161: &zcall_sethostname_4,
 	162: &zcall_setdomainname_4,
-	163: &zcall_getrlimit_4,
-	164: &zcall_setrlimit_4,
-	165: &zcall_getrusage_4,
+	163: &zcall_getrlimit,
+	164: &zcall_setrlimit,
+	165: &zcall_getrusage,
 	166: &zcall_umask_4,
 	167: &zcall_prctl_4,
 	168: &zcall_getcpu_4,
-	169: &zcall_gettimeofday_4,
-	170: &zcall_settimeofday_4,
-	171: &zcall_adjtimex_4,
-	172: &zcall_getpid_4,
-	173: &zcall_getppid_4,
-	174: &zcall_getuid_4,
-	175: &zcall_geteuid_4,
-	176: &zcall_getgid_4,
-	177: &zcall_getegid_4,
-	178: &zcall_gettid_4,
+	169: &zcall_gettimeofday,
+	170: &zcall_settimeofday,
+	171: &zcall_adjtimex,
+	172: &zcall_getpid,
+	173: &zcall_getppid,
+	174: &zcall_getuid,
+	175: &zcall_geteuid,
+	176: &zcall_getgid,
+	177: &zcall_getegid,
+	178: &zcall_gettid,
 	179: &zcall_sysinfo_4,
 	180: &zcall_mq_open_4,
 	181: &zcall_mq_unlink_4,
@@ -1443,72 +1443,72 @@ var zcallsARM64 = [...]*call{
 	211: &zcall_sendmsg,
 	212: &zcall_recvmsg,
 	213: &zcall_readahead_4,
-	214: &zcall_brk_4,
-	215: &zcall_munmap_4,
-	216: &zcall_mremap_4,
+	214: &zcall_brk,
+	215: &zcall_munmap,
+	216: &zcall_mremap,
 	217: &zcall_add_key_4,
 	218: &zcall_request_key_4,
 	219: &zcall_keyctl_4,
-	220: &zcall_clone_4,
-	221: &zcall_execve_4,
-	222: &zcall_mmap_4,
+	220: &zcall_clone,
+	221: &zcall_execve,
+	222: &zcall_mmap,
 	223: &zcall_fadvise64_4,
 	224: &zcall_swapon_4,
 	225: &zcall_swapoff_4,
-	226: &zcall_mprotect_4,
-	227: &zcall_msync_4,
-	228: &zcall_mlock_4,
-	229: &zcall_munlock_4,
-	230: &zcall_mlockall_4,
-	231: &zcall_munlockall_4,
-	232: &zcall_mincore_4,
-	233: &zcall_madvise_4,
-	234: &zcall_remap_file_pages_4,
-	235: &zcall_mbind_4,
-	236: &zcall_get_mempolicy_4,
-	237: &zcall_set_mempolicy_4,
-	238: &zcall_migrate_pages_4,
-	239: &zcall_move_pages_4,
-	240: &zcall_rt_tgsigqueueinfo_4,
+	226: &zcall_mprotect,
+	227: &zcall_msync,
+	228: &zcall_mlock,
+	229: &zcall_munlock,
+	230: &zcall_mlockall,
+	231: &zcall_munlockall,
+	232: &zcall_mincore,
+	233: &zcall_madvise,
+	234: &zcall_remap_file_pages,
+	235: &zcall_mbind,
+	236: &zcall_get_mempolicy,
+	237: &zcall_set_mempolicy,
+	238: &zcall_migrate_pages,
+	239: &zcall_move_pages,
+	240: &zcall_rt_tgsigqueueinfo,
 	241: &zcall_perf_event_open_4,
 	242: &zcall_accept4,
 	243: &zcall_recvmmsg,
-	260: &zcall_wait4_4,
-	261: &zcall_prlimit64_4,
+	260: &zcall_wait4,
+	261: &zcall_prlimit64,
 	262: &zcall_fanotify_init_4,
 	263: &zcall_fanotify_mark_4,
 	264: &zcall_name_to_handle_at_4,
 	265: &zcall_open_by_handle_at_4,
-	266: &zcall_clock_adjtime_4,
+	266: &zcall_clock_adjtime,
 	267: &zcall_syncfs_4,
-	268: &zcall_setns_4,
+	268: &zcall_setns,
 	269: &zcall_sendmmsg,
-	270: &zcall_process_vm_readv_4,
-	271: &zcall_process_vm_writev_4,
-	272: &zcall_kcmp_4,
+	270: &zcall_process_vm_readv,
+	271: &zcall_process_vm_writev,
+	272: &zcall_kcmp,
 	273: &zcall_finit_module_4,
 	274: &zcall_sched_setattr_4,
 	275: &zcall_sched_getattr_4,
 	276: &zcall_renameat2_4,
 	277: &zcall_seccomp_4,
-	278: &zcall_getrandom_4,
+	278: &zcall_getrandom,
 	279: &zcall_memfd_create_4,
 	280: &zcall_bpf_4,
-	281: &zcall_execveat_4,
-	282: &zcall_userfaultfd_4,
-	283: &zcall_membarrier_4,
-	284: &zcall_mlock2_4,
+	281: &zcall_execveat,
+	282: &zcall_userfaultfd,
+	283: &zcall_membarrier,
+	284: &zcall_mlock2,
 	285: &zcall_copy_file_range_4,
 	286: &zcall_preadv2_4,
 	287: &zcall_pwritev2_4,
-	288: &zcall_pkey_mprotect_4,
-	289: &zcall_pkey_alloc_4,
-	290: &zcall_pkey_free_4,
+	288: &zcall_pkey_mprotect,
+	289: &zcall_pkey_alloc,
+	290: &zcall_pkey_free,
 	291: &zcall_statx_4,
 	292: &zcall_io_pgetevents_4,
-	293: &zcall_rseq_4,
+	293: &zcall_rseq,
 	294: &zcall_kexec_file_load_3,
-	424: &zcall_pidfd_send_signal_4,
+	424: &zcall_pidfd_send_signal,
 	425: &zcall_io_uring_setup_4,
 	426: &zcall_io_uring_enter_4,
 	427: &zcall_io_uring_register_4,
@@ -1518,13 +1518,13 @@ var zcallsARM64 = [...]*call{
 	431: &zcall_fsconfig_4,
 	432: &zcall_fsmount_4,
 	433: &zcall_fspick_4,
-	434: &zcall_pidfd_open_4,
-	435: &zcall_clone3_4,
+	434: &zcall_pidfd_open,
+	435: &zcall_clone3,
 	436: &zcall_close_range_4,
 	437: &zcall_openat2_4,
-	438: &zcall_pidfd_getfd_4,
+	438: &zcall_pidfd_getfd,
 	439: &zcall_faccessat2_4,
-	440: &zcall_process_madvise_4,
+	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2_4,
 	442: &zcall_mount_setattr_4,
 	443: &zcall_quotactl_fd_4,
@@ -1532,21 +1532,21 @@ var zcallsARM64 = [...]*call{
 	445: &zcall_landlock_add_rule_4,
 	446: &zcall_landlock_restrict_self_4,
 	447: &zcall_memfd_secret_4,
-	448: &zcall_process_mrelease_4,
-	449: &zcall_futex_waitv_4,
-	450: &zcall_set_mempolicy_home_node_4,
+	448: &zcall_process_mrelease,
+	449: &zcall_futex_waitv,
+	450: &zcall_set_mempolicy_home_node,
 	451: &zcall_cachestat_4,
 	452: &zcall_fchmodat2_4,
-	453: &zcall_map_shadow_stack_3,
-	454: &zcall_futex_wake_4,
-	455: &zcall_futex_wait_4,
-	456: &zcall_futex_requeue_4,
+	453: &zcall_map_shadow_stack,
+	454: &zcall_futex_wake,
+	455: &zcall_futex_wait,
+	456: &zcall_futex_requeue,
 	457: &zcall_statmount_4,
 	458: &zcall_listmount_4,
 	459: &zcall_lsm_get_self_attr_4,
 	460: &zcall_lsm_set_self_attr_4,
 	461: &zcall_lsm_list_modules_4,
-	462: &zcall_mseal_4,
+	462: &zcall_mseal,
 	463: &zcall_setxattrat_4,
 	464: &zcall_getxattrat_4,
 	465: &zcall_listxattrat_4,
@@ -1555,127 +1555,246 @@ var zcallsARM64 = [...]*call{
 	468: &zcall_file_getattr_4,
 	469: &zcall_file_setattr_4,
 	470: &zcall_listns_4,
-	471: &zcall_rseq_slice_yield_4,
+	471: &zcall_rseq_slice_yield,
 }
 
 // What descriptions given at run time may refer to.
 var (
 	zsets = [...]named[set]{
-		{"access_mode", &zset_access_mode},
-		{"arp_hardware_types", &zset_arp_hardware_types},
-		{"at_flags", &zset_at_flags},
-		{"cmsg_ip_types", &zset_cmsg_ip_types},
-		{"cmsg_levels", &zset_cmsg_levels},
-		{"cmsg_socket_types", &zset_cmsg_socket_types},
-		{"ethernet_protocols", &zset_ethernet_protocols},
-		{"hci_channels", &zset_hci_channels},
-		{"icmp_types", &zset_icmp_types},
-		{"msg_flags", &zset_msg_flags},
-		{"nfc_protocols", &zset_nfc_protocols},
-		{"open_flags", &zset_open_flags},
-		{"packet_mr_types", &zset_packet_mr_types},
-		{"packet_types", &zset_packet_types},
-		{"proto_bluetooth", &zset_proto_bluetooth},
-		{"proto_caif", &zset_proto_caif},
-		{"proto_can", &zset_proto_can},
-		{"proto_inet", &zset_proto_inet},
-		{"proto_inet6", &zset_proto_inet6},
-		{"proto_irda", &zset_proto_irda},
-		{"proto_isdn", &zset_proto_isdn},
-		{"proto_kcm", &zset_proto_kcm},
-		{"proto_netlink", &zset_proto_netlink},
-		{"proto_nfc", &zset_proto_nfc},
-		{"proto_phonet", &zset_proto_phonet},
-		{"proto_rxrpc", &zset_proto_rxrpc},
-		{"proto_smc", &zset_proto_smc},
-		{"shutdown_modes", &zset_shutdown_modes},
-		{"so_alg", &zset_so_alg},
-		{"so_ax25", &zset_so_ax25},
-		{"so_bluetooth", &zset_so_bluetooth},
-		{"so_caif", &zset_so_caif},
-		{"so_can_raw", &zset_so_can_raw},
-		{"so_dccp", &zset_so_dccp},
-		{"so_ip_get", &zset_so_ip_get},
-		{"so_ip_set", &zset_so_ip_set},
-		{"so_ipv6_get", &zset_so_ipv6_get},
-		{"so_ipv6_set", &zset_so_ipv6_set},
-		{"so_ipx", &zset_so_ipx},
-		{"so_irda", &zset_so_irda},
-		{"so_iucv", &zset_so_iucv},
-		{"so_kcm", &zset_so_kcm},
-		{"so_llc", &zset_so_llc},
-		{"so_netlink", &zset_so_netlink},
-		{"so_nfc", &zset_so_nfc},
-		{"so_packet", &zset_so_packet},
-		{"so_pnpipe", &zset_so_pnpipe},
-		{"so_pppol2tp", &zset_so_pppol2tp},
-		{"so_raw", &zset_so_raw},
-		{"so_rds", &zset_so_rds},
-		{"so_rxrpc", &zset_so_rxrpc},
-		{"so_sctp", &zset_so_sctp},
-		{"so_socket_get", &zset_so_socket_get},
-		{"so_socket_set", &zset_so_socket_set},
-		{"so_tcp", &zset_so_tcp},
-		{"so_tipc", &zset_so_tipc},
-		{"so_tls", &zset_so_tls},
-		{"so_udp", &zset_so_udp},
-		{"so_vsock", &zset_so_vsock},
-		{"so_xdp", &zset_so_xdp},
-		{"sock_families", &zset_sock_families},
-		{"sock_flags", &zset_sock_flags},
-		{"sock_levels", &zset_sock_levels},
-		{"sock_txrehash", &zset_sock_txrehash},
-		{"sock_types", &zset_sock_types},
-		{"vsock_cids", &zset_vsock_cids},
-		{"vsock_ports", &zset_vsock_ports},
-		{"whence", &zset_whence},
-		{"xdp_sockaddr_flags", &zset_xdp_sockaddr_flags},
+		{name: "access_mode", it: &zset_access_mode},
+		{name: "arch_prctl_codes", it: &zset_arch_prctl_codes},
+		{name: "arp_hardware_types", it: &zset_arp_hardware_types},
+		{name: "at_flags", it: &zset_at_flags},
+		{name: "audit_arch", it: &zset_audit_arch},
+		{name: "cap_bits", it: &zset_cap_bits},
+		{name: "cap_bits_high", it: &zset_cap_bits_high},
+		{name: "cap_version", it: &zset_cap_version},
+		{name: "clocks", it: &zset_clocks},
+		{name: "clone3_flags", it: &zset_clone3_flags},
+		{name: "clone_flags", it: &zset_clone_flags},
+		{name: "cmsg_ip_types", it: &zset_cmsg_ip_types},
+		{name: "cmsg_levels", it: &zset_cmsg_levels},
+		{name: "cmsg_socket_types", it: &zset_cmsg_socket_types},
+		{name: "ethernet_protocols", it: &zset_ethernet_protocols},
+		{name: "execveat_flags", it: &zset_execveat_flags},
+		{name: "futex_bitset", it: &zset_futex_bitset},
+		{name: "futex_ops", it: &zset_futex_ops},
+		{name: "futex_waitv_flags", it: &zset_futex_waitv_flags},
+		{name: "get_mempolicy_flags", it: &zset_get_mempolicy_flags},
+		{name: "grnd_flags", it: &zset_grnd_flags},
+		{name: "hci_channels", it: &zset_hci_channels},
+		{name: "icmp_types", it: &zset_icmp_types},
+		{name: "itimer_which", it: &zset_itimer_which},
+		{name: "kcmp_types", it: &zset_kcmp_types},
+		{name: "madvise_cmds", it: &zset_madvise_cmds},
+		{name: "mbind_flags", it: &zset_mbind_flags},
+		{name: "membarrier_cmds", it: &zset_membarrier_cmds},
+		{name: "membarrier_flags", it: &zset_membarrier_flags},
+		{name: "mlock2_flags", it: &zset_mlock2_flags},
+		{name: "mlockall_flags", it: &zset_mlockall_flags},
+		{name: "mmap_flags", it: &zset_mmap_flags},
+		{name: "mmap_prot", it: &zset_mmap_prot},
+		{name: "move_pages_flags", it: &zset_move_pages_flags},
+		{name: "mpol_mode", it: &zset_mpol_mode},
+		{name: "mpol_modes", it: &zset_mpol_modes},
+		{name: "mremap_flags", it: &zset_mremap_flags},
+		{name: "msg_flags", it: &zset_msg_flags},
+		{name: "msync_flags", it: &zset_msync_flags},
+		{name: "nfc_protocols", it: &zset_nfc_protocols},
+		{name: "open_flags", it: &zset_open_flags},
+		{name: "packet_mr_types", it: &zset_packet_mr_types},
+		{name: "packet_types", it: &zset_packet_types},
+		{name: "perf_type_ids", it: &zset_perf_type_ids},
+		{name: "pidfd_open_flags", it: &zset_pidfd_open_flags},
+		{name: "pkey_access", it: &zset_pkey_access},
+		{name: "prio_which", it: &zset_prio_which},
+		{name: "proto_bluetooth", it: &zset_proto_bluetooth},
+		{name: "proto_caif", it: &zset_proto_caif},
+		{name: "proto_can", it: &zset_proto_can},
+		{name: "proto_inet", it: &zset_proto_inet},
+		{name: "proto_inet6", it: &zset_proto_inet6},
+		{name: "proto_irda", it: &zset_proto_irda},
+		{name: "proto_isdn", it: &zset_proto_isdn},
+		{name: "proto_kcm", it: &zset_proto_kcm},
+		{name: "proto_netlink", it: &zset_proto_netlink},
+		{name: "proto_nfc", it: &zset_proto_nfc},
+		{name: "proto_phonet", it: &zset_proto_phonet},
+		{name: "proto_rxrpc", it: &zset_proto_rxrpc},
+		{name: "proto_smc", it: &zset_proto_smc},
+		{name: "rlimits", it: &zset_rlimits},
+		{name: "rusage_who", it: &zset_rusage_who},
+		{name: "sa_flags", it: &zset_sa_flags},
+		{name: "sa_handlers", it: &zset_sa_handlers},
+		{name: "setns_types", it: &zset_setns_types},
+		{name: "shadow_stack_flags", it: &zset_shadow_stack_flags},
+		{name: "shutdown_modes", it: &zset_shutdown_modes},
+		{name: "si_codes", it: &zset_si_codes},
+		{name: "si_codes_bus", it: &zset_si_codes_bus},
+		{name: "si_codes_chld", it: &zset_si_codes_chld},
+		{name: "si_codes_fpe", it: &zset_si_codes_fpe},
+		{name: "si_codes_ill", it: &zset_si_codes_ill},
+		{name: "si_codes_poll", it: &zset_si_codes_poll},
+		{name: "si_codes_segv", it: &zset_si_codes_segv},
+		{name: "si_codes_sys", it: &zset_si_codes_sys},
+		{name: "si_codes_trap", it: &zset_si_codes_trap},
+		{name: "sigev_notify", it: &zset_sigev_notify},
+		{name: "sigprocmask_how", it: &zset_sigprocmask_how},
+		{name: "so_alg", it: &zset_so_alg},
+		{name: "so_ax25", it: &zset_so_ax25},
+		{name: "so_bluetooth", it: &zset_so_bluetooth},
+		{name: "so_caif", it: &zset_so_caif},
+		{name: "so_can_raw", it: &zset_so_can_raw},
+		{name: "so_dccp", it: &zset_so_dccp},
+		{name: "so_ip_get", it: &zset_so_ip_get},
+		{name: "so_ip_set", it: &zset_so_ip_set},
+		{name: "so_ipv6_get", it: &zset_so_ipv6_get},
+		{name: "so_ipv6_set", it: &zset_so_ipv6_set},
+		{name: "so_ipx", it: &zset_so_ipx},
+		{name: "so_irda", it: &zset_so_irda},
+		{name: "so_iucv", it: &zset_so_iucv},
+		{name: "so_kcm", it: &zset_so_kcm},
+		{name: "so_llc", it: &zset_so_llc},
+		{name: "so_netlink", it: &zset_so_netlink},
+		{name: "so_nfc", it: &zset_so_nfc},
+		{name: "so_packet", it: &zset_so_packet},
+		{name: "so_pnpipe", it: &zset_so_pnpipe},
+		{name: "so_pppol2tp", it: &zset_so_pppol2tp},
+		{name: "so_raw", it: &zset_so_raw},
+		{name: "so_rds", it: &zset_so_rds},
+		{name: "so_rxrpc", it: &zset_so_rxrpc},
+		{name: "so_sctp", it: &zset_so_sctp},
+		{name: "so_socket_get", it: &zset_so_socket_get},
+		{name: "so_socket_set", it: &zset_so_socket_set},
+		{name: "so_tcp", it: &zset_so_tcp},
+		{name: "so_tipc", it: &zset_so_tipc},
+		{name: "so_tls", it: &zset_so_tls},
+		{name: "so_udp", it: &zset_so_udp},
+		{name: "so_vsock", it: &zset_so_vsock},
+		{name: "so_xdp", it: &zset_so_xdp},
+		{name: "sock_families", it: &zset_sock_families},
+		{name: "sock_flags", it: &zset_sock_flags},
+		{name: "sock_levels", it: &zset_sock_levels},
+		{name: "sock_txrehash", it: &zset_sock_txrehash},
+		{name: "sock_types", it: &zset_sock_types},
+		{name: "ss_flags", it: &zset_ss_flags},
+		{name: "timer_flags", it: &zset_timer_flags},
+		{name: "timex_modes", it: &zset_timex_modes},
+		{name: "timex_state", it: &zset_timex_state},
+		{name: "timex_status", it: &zset_timex_status},
+		{name: "trap_perf_flags", it: &zset_trap_perf_flags},
+		{name: "uffd_flags", it: &zset_uffd_flags},
+		{name: "unshare_flags", it: &zset_unshare_flags},
+		{name: "vsock_cids", it: &zset_vsock_cids},
+		{name: "vsock_ports", it: &zset_vsock_ports},
+		{name: "wait_options", it: &zset_wait_options},
+		{name: "waitid_types", it: &zset_waitid_types},
+		{name: "whence", it: &zset_whence},
+		{name: "xdp_sockaddr_flags", it: &zset_xdp_sockaddr_flags},
 	}
 	zstructs = [...]named[structure]{
-		{"cmsg", &zstruct_cmsg},
-		{"group_req", &zstruct_group_req},
-		{"in_pktinfo", &zstruct_in_pktinfo},
-		{"iovec_in", &zstruct_iovec_in},
-		{"iovec_out", &zstruct_iovec_out},
-		{"ip_mreq", &zstruct_ip_mreq},
-		{"ipv6_mreq", &zstruct_ipv6_mreq},
-		{"linger", &zstruct_linger},
-		{"mmsghdr_in", &zstruct_mmsghdr_in},
-		{"mmsghdr_out", &zstruct_mmsghdr_out},
-		{"msg_iov_in", &zstruct_msg_iov_in},
-		{"msg_iov_out", &zstruct_msg_iov_out},
-		{"msghdr_in", &zstruct_msghdr_in},
-		{"msghdr_out", &zstruct_msghdr_out},
-		{"packet_mreq", &zstruct_packet_mreq},
-		{"sock_extended_err", &zstruct_sock_extended_err},
-		{"sock_fprog", &zstruct_sock_fprog},
-		{"sockaddr_any", &zstruct_sockaddr_any},
-		{"sockaddr_in", &zstruct_sockaddr_in},
-		{"sockaddr_in6", &zstruct_sockaddr_in6},
-		{"sockaddr_ipx", &zstruct_sockaddr_ipx},
-		{"sockaddr_ll", &zstruct_sockaddr_ll},
-		{"sockaddr_nfc", &zstruct_sockaddr_nfc},
-		{"sockaddr_nl", &zstruct_sockaddr_nl},
-		{"sockaddr_other", &zstruct_sockaddr_other},
-		{"sockaddr_qrtr", &zstruct_sockaddr_qrtr},
-		{"sockaddr_un", &zstruct_sockaddr_un},
-		{"sockaddr_vm", &zstruct_sockaddr_vm},
-		{"sockaddr_xdp", &zstruct_sockaddr_xdp},
-		{"timespec", &zstruct_timespec},
-		{"timeval", &zstruct_timeval},
-		{"tpacket_req", &zstruct_tpacket_req},
-		{"tpacket_stats", &zstruct_tpacket_stats},
-		{"ucred", &zstruct_ucred},
+		{name: "cap_header", it: &zstruct_cap_header},
+		{name: "clone_args", it: &zstruct_clone_args},
+		{name: "cmsg", it: &zstruct_cmsg},
+		{name: "futex_waitv", it: &zstruct_futex_waitv},
+		{name: "group_req", it: &zstruct_group_req},
+		{name: "in_pktinfo", it: &zstruct_in_pktinfo},
+		{name: "iovec_addr", it: &zstruct_iovec_addr},
+		{name: "iovec_got", it: &zstruct_iovec_got},
+		{name: "iovec_in", it: &zstruct_iovec_in},
+		{name: "iovec_out", it: &zstruct_iovec_out},
+		{name: "ip_mreq", it: &zstruct_ip_mreq},
+		{name: "ipv6_mreq", it: &zstruct_ipv6_mreq},
+		{name: "itimerspec", it: &zstruct_itimerspec},
+		{name: "itimerspec64", it: &zstruct_itimerspec64},
+		{name: "itimerval", it: &zstruct_itimerval},
+		{name: "kcmp_epoll_slot", it: &zstruct_kcmp_epoll_slot},
+		{name: "linger", it: &zstruct_linger},
+		{name: "mmsghdr_in", it: &zstruct_mmsghdr_in},
+		{name: "mmsghdr_out", it: &zstruct_mmsghdr_out},
+		{name: "msg_iov_in", it: &zstruct_msg_iov_in},
+		{name: "msg_iov_out", it: &zstruct_msg_iov_out},
+		{name: "msghdr_in", it: &zstruct_msghdr_in},
+		{name: "msghdr_out", it: &zstruct_msghdr_out},
+		{name: "old_mmap", it: &zstruct_old_mmap},
+		{name: "old_sigaction", it: &zstruct_old_sigaction},
+		{name: "packet_mreq", it: &zstruct_packet_mreq},
+		{name: "rlimit", it: &zstruct_rlimit},
+		{name: "rlimit64", it: &zstruct_rlimit64},
+		{name: "rusage", it: &zstruct_rusage},
+		{name: "si_bounds", it: &zstruct_si_bounds},
+		{name: "si_child", it: &zstruct_si_child},
+		{name: "si_exited", it: &zstruct_si_exited},
+		{name: "si_fault", it: &zstruct_si_fault},
+		{name: "si_kill", it: &zstruct_si_kill},
+		{name: "si_mce", it: &zstruct_si_mce},
+		{name: "si_other", it: &zstruct_si_other},
+		{name: "si_perf", it: &zstruct_si_perf},
+		{name: "si_pkey", it: &zstruct_si_pkey},
+		{name: "si_poll", it: &zstruct_si_poll},
+		{name: "si_queue", it: &zstruct_si_queue},
+		{name: "si_size", it: &zstruct_si_size},
+		{name: "si_sys", it: &zstruct_si_sys},
+		{name: "si_timer", it: &zstruct_si_timer},
+		{name: "si_value", it: &zstruct_si_value},
+		{name: "sigaction", it: &zstruct_sigaction},
+		{name: "sigaltstack", it: &zstruct_sigaltstack},
+		{name: "sigevent", it: &zstruct_sigevent},
+		{name: "sigevent_none", it: &zstruct_sigevent_none},
+		{name: "sigevent_thread", it: &zstruct_sigevent_thread},
+		{name: "sigevent_thread_id", it: &zstruct_sigevent_thread_id},
+		{name: "sigframe", it: &zstruct_sigframe},
+		{name: "sigframe_i386", it: &zstruct_sigframe_i386},
+		{name: "siginfo", it: &zstruct_siginfo},
+		{name: "sigval", it: &zstruct_sigval},
+		{name: "sock_extended_err", it: &zstruct_sock_extended_err},
+		{name: "sock_fprog", it: &zstruct_sock_fprog},
+		{name: "sockaddr_any", it: &zstruct_sockaddr_any},
+		{name: "sockaddr_in", it: &zstruct_sockaddr_in},
+		{name: "sockaddr_in6", it: &zstruct_sockaddr_in6},
+		{name: "sockaddr_ipx", it: &zstruct_sockaddr_ipx},
+		{name: "sockaddr_ll", it: &zstruct_sockaddr_ll},
+		{name: "sockaddr_nfc", it: &zstruct_sockaddr_nfc},
+		{name: "sockaddr_nl", it: &zstruct_sockaddr_nl},
+		{name: "sockaddr_other", it: &zstruct_sockaddr_other},
+		{name: "sockaddr_qrtr", it: &zstruct_sockaddr_qrtr},
+		{name: "sockaddr_un", it: &zstruct_sockaddr_un},
+		{name: "sockaddr_vm", it: &zstruct_sockaddr_vm},
+		{name: "sockaddr_xdp", it: &zstruct_sockaddr_xdp},
+		{name: "timespec", it: &zstruct_timespec},
+		{name: "timespec64", it: &zstruct_timespec64},
+		{name: "timeval", it: &zstruct_timeval},
+		{name: "timeval64", it: &zstruct_timeval64},
+		{name: "timex", it: &zstruct_timex},
+		{name: "timex64", it: &zstruct_timex64},
+		{name: "timezone", it: &zstruct_timezone},
+		{name: "tms", it: &zstruct_tms},
+		{name: "tpacket_req", it: &zstruct_tpacket_req},
+		{name: "tpacket_stats", it: &zstruct_tpacket_stats},
+		{name: "ucred", it: &zstruct_ucred},
+		{name: "user_desc", it: &zstruct_user_desc},
 	}
 	zunions = [...]named[union]{
-		{"cmsg_data", &zunion_cmsg_data},
-		{"cmsg_type", &zunion_cmsg_type},
-		{"in6_scope", &zunion_in6_scope},
-		{"msg_data", &zunion_msg_data},
-		{"sock_protocol", &zunion_sock_protocol},
-		{"sockaddr_data", &zunion_sockaddr_data},
-		{"sockopt_in", &zunion_sockopt_in},
-		{"sockopt_out", &zunion_sockopt_out},
+		{name: "clone_addr", it: &zunion_clone_addr},
+		{name: "clone_signal", it: &zunion_clone_signal},
+		{name: "cmsg_data", it: &zunion_cmsg_data},
+		{name: "cmsg_type", it: &zunion_cmsg_type},
+		{name: "futex_utime", it: &zunion_futex_utime},
+		{name: "futex_utime64", it: &zunion_futex_utime64},
+		{name: "futex_val3", it: &zunion_futex_val3},
+		{name: "in6_scope", it: &zunion_in6_scope},
+		{name: "kcmp_idx", it: &zunion_kcmp_idx},
+		{name: "kcmp_idx2", it: &zunion_kcmp_idx2},
+		{name: "msg_data", it: &zunion_msg_data},
+		{name: "set_tid_list", it: &zunion_set_tid_list},
+		{name: "si_code", it: &zunion_si_code},
+		{name: "sigevent_rest", it: &zunion_sigevent_rest},
+		{name: "sigevent_signo", it: &zunion_sigevent_signo},
+		{name: "siginfo_rest", it: &zunion_siginfo_rest},
+		{name: "sock_protocol", it: &zunion_sock_protocol},
+		{name: "sockaddr_data", it: &zunion_sockaddr_data},
+		{name: "sockopt_in", it: &zunion_sockopt_in},
+		{name: "sockopt_out", it: &zunion_sockopt_out},
+		{name: "waitid_id", it: &zunion_waitid_id},
 	}
 	ztypes = [...]named[typ]{}
 )
@@ -1693,193 +1812,395 @@ var (
 	zt9   = typ{Kind: 0, Width: 254}
 	zt10  = typ{Kind: 2, Width: 4}
 	zt11  = typ{Kind: 2, Width: 254}
-	zt12  = typ{Kind: 6, Width: 4}
-	zt13  = typ{Kind: 20, Width: 4, Set: &zset_sock_families}
-	zt14  = typ{Kind: 19, Width: 4, Set: &zset_sock_types}
-	zt15  = typ{Kind: 20, Width: 4, Set: &zset_proto_inet}
-	zt16  = typ{Kind: 20, Width: 4, Set: &zset_proto_netlink}
-	zt17  = typ{Kind: 15, Width: 2, Set: &zset_ethernet_protocols}
-	zt18  = typ{Kind: 20, Width: 4, Set: &zset_proto_irda}
-	zt19  = typ{Kind: 20, Width: 4, Set: &zset_proto_can}
-	zt20  = typ{Kind: 20, Width: 4, Set: &zset_proto_bluetooth}
-	zt21  = typ{Kind: 20, Width: 4, Set: &zset_proto_isdn}
-	zt22  = typ{Kind: 20, Width: 4, Set: &zset_proto_phonet}
-	zt23  = typ{Kind: 20, Width: 4, Set: &zset_proto_caif}
-	zt24  = typ{Kind: 20, Width: 4, Set: &zset_proto_nfc}
-	zt25  = typ{Kind: 20, Width: 4, Set: &zset_proto_kcm}
-	zt26  = typ{Kind: 20, Width: 4, Set: &zset_proto_smc}
-	zt27  = typ{Kind: 1, Width: 4}
-	zt28  = typ{Kind: 28, Union: &zunion_sock_protocol, Sel: &expr{Op: 1}}
-	zt29  = typ{Kind: 20, Width: 2, Set: &zset_sock_families}
-	zt30  = typ{Kind: 35}
-	zt31  = typ{Kind: 27, Struct: &zstruct_sockaddr_un}
-	zt32  = typ{Kind: 15, Width: 2}
-	zt33  = typ{Kind: 16, Width: 4}
-	zt34  = typ{Kind: 27, Struct: &zstruct_sockaddr_in}
-	zt35  = typ{Kind: 15, Width: 4}
-	zt36  = typ{Kind: 17, Width: 16}
-	zt37  = typ{Kind: 33, Width: 4}
-	zt38  = typ{Kind: 28, Union: &zunion_in6_scope, Sel: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xc0ff}}, R: &expr{Op: 0, Num: 0x80fe}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x2ff}}}}
-	zt39  = typ{Kind: 27, Struct: &zstruct_sockaddr_in6}
-	zt40  = typ{Kind: 2, Width: 2}
-	zt41  = typ{Kind: 36, Width: 4}
-	zt42  = typ{Kind: 27, Struct: &zstruct_sockaddr_nl}
-	zt43  = typ{Kind: 20, Width: 2, Set: &zset_arp_hardware_types}
-	zt44  = typ{Kind: 20, Width: 1, Set: &zset_packet_types}
-	zt45  = typ{Kind: 1, Width: 1}
-	zt46  = typ{Kind: 2, Width: 1}
-	zt47  = typ{Kind: 26, Elem: &zt46, Len: &expr{Op: 2, Num: 0x4}}
-	zt48  = typ{Kind: 27, Struct: &zstruct_sockaddr_ll}
-	zt49  = typ{Kind: 20, Width: 4, Set: &zset_vsock_ports}
-	zt50  = typ{Kind: 20, Width: 4, Set: &zset_vsock_cids}
-	zt51  = typ{Kind: 24, Width: 2, Len: &expr{Op: 0, Num: 0x3}}
-	zt52  = typ{Kind: 27, Struct: &zstruct_sockaddr_vm}
-	zt53  = typ{Kind: 26, Elem: &zt46, Len: &expr{Op: 0, Num: 0x6}}
-	zt54  = typ{Kind: 27, Struct: &zstruct_sockaddr_ipx}
-	zt55  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2}}
-	zt56  = typ{Kind: 27, Struct: &zstruct_sockaddr_qrtr}
-	zt57  = typ{Kind: 20, Width: 4, Set: &zset_nfc_protocols}
-	zt58  = typ{Kind: 27, Struct: &zstruct_sockaddr_nfc}
-	zt59  = typ{Kind: 19, Width: 2, Set: &zset_xdp_sockaddr_flags}
-	zt60  = typ{Kind: 27, Struct: &zstruct_sockaddr_xdp}
-	zt61  = typ{Kind: 24, Width: 1}
-	zt62  = typ{Kind: 27, Struct: &zstruct_sockaddr_other}
-	zt63  = typ{Kind: 28, Union: &zunion_sockaddr_data, Sel: &expr{Op: 2}}
-	zt64  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 21, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}}
-	zt65  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 21, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x2}}
-	zt66  = typ{Kind: 0, Dir: 3, Width: 4}
-	zt67  = typ{Kind: 24}
-	zt68  = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 20, L: &expr{Op: 1}}}
-	zt69  = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
-	zt70  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 21, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
-	zt71  = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 20, L: &expr{Op: 1}}}
-	zt72  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 21, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
-	zt73  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 21, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
-	zt74  = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
-	zt75  = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
-	zt76  = typ{Kind: 26, Dir: 1, Elem: &zt75, Len: &expr{Op: 2, Num: 0x3}}
-	zt77  = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
-	zt78  = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
-	zt79  = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
-	zt80  = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
-	zt81  = typ{Kind: 26, Elem: &zt0}
-	zt82  = typ{Kind: 7, Width: 4}
-	zt83  = typ{Kind: 8, Width: 4}
-	zt84  = typ{Kind: 27, Struct: &zstruct_ucred}
-	zt85  = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
-	zt86  = typ{Kind: 1, Width: 254}
-	zt87  = typ{Kind: 27, Struct: &zstruct_timeval}
-	zt88  = typ{Kind: 27, Struct: &zstruct_timespec}
-	zt89  = typ{Kind: 26, Elem: &zt88, Len: &expr{Op: 0, Num: 0x3}}
-	zt90  = typ{Kind: 26, Elem: &zt46}
-	zt91  = typ{Kind: 26, Elem: &zt27}
-	zt92  = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
-	zt93  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
-	zt94  = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
-	zt95  = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
-	zt96  = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
-	zt97  = typ{Kind: 27, Struct: &zstruct_cmsg}
-	zt98  = typ{Kind: 34, Dir: 1, Elem: &zt97, Len: &expr{Op: 2, Num: 0x5}}
-	zt99  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 20, L: &expr{Op: 1}}}}
-	zt100 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 21, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
-	zt101 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
-	zt102 = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
-	zt103 = typ{Kind: 26, Dir: 1, Elem: &zt102, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
-	zt104 = typ{Kind: 34, Dir: 2, Elem: &zt97, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
-	zt105 = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 20, L: &expr{Op: 1}}, &expr{Op: 4}}}
-	zt106 = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
-	zt107 = typ{Kind: 26, Dir: 2, Elem: &zt0, Len: &expr{Op: 0, Num: 0x2}}
-	zt108 = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
-	zt109 = typ{Kind: 27, Struct: &zstruct_linger}
-	zt110 = typ{Kind: 1, Width: 2}
-	zt111 = typ{Kind: 27, Struct: &zstruct_sock_fprog}
-	zt112 = typ{Kind: 27, Struct: &zstruct_ip_mreq}
-	zt113 = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
-	zt114 = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
-	zt115 = typ{Kind: 27, Struct: &zstruct_group_req}
-	zt116 = typ{Kind: 39, Width: 4, Set: &zset_icmp_types}
-	zt117 = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
-	zt118 = typ{Kind: 37, Len: &expr{Op: 21, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
-	zt119 = typ{Kind: 27, Struct: &zstruct_packet_mreq}
-	zt120 = typ{Kind: 27, Struct: &zstruct_tpacket_req}
-	zt121 = typ{Kind: 24, Width: 4}
-	zt122 = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
-	zt123 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{"SOL_IP", 0x0, 0x0}}}}
-	zt124 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
-	zt125 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{"SOL_SOCKET", 0x1, 0x1}}}}
-	zt126 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
-	zt127 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{"SOL_TCP", 0x6, 0x6}}}}
-	zt128 = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
-	zt129 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{"SOL_UDP", 0x11, 0x11}}}}
-	zt130 = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
-	zt131 = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{"AF_VSOCK", 0x28, 0x28}}}}
-	zt132 = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
-	zt133 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{"SOL_IPV6", 0x29, 0x29}}}}
-	zt134 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
-	zt135 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{"SOL_CAN_RAW", 0x65, 0x65}}}}
-	zt136 = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
-	zt137 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{"SOL_SCTP", 0x84, 0x84}}}}
-	zt138 = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
-	zt139 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{"SOL_RAW", 0xff, 0xff}}}}
-	zt140 = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
-	zt141 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{"SOL_IPX", 0x100, 0x100}}}}
-	zt142 = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
-	zt143 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{"SOL_AX25", 0x101, 0x101}}}}
-	zt144 = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
-	zt145 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{"SOL_PACKET", 0x107, 0x107}}}}
-	zt146 = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
-	zt147 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{"SOL_IRDA", 0x10a, 0x10a}}}}
-	zt148 = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
-	zt149 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{"SOL_LLC", 0x10c, 0x10c}}}}
-	zt150 = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
-	zt151 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{"SOL_DCCP", 0x10d, 0x10d}}}}
-	zt152 = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
-	zt153 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{"SOL_NETLINK", 0x10e, 0x10e}}}}
-	zt154 = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
-	zt155 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{"SOL_TIPC", 0x10f, 0x10f}}}}
-	zt156 = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
-	zt157 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{"SOL_RXRPC", 0x110, 0x110}}}}
-	zt158 = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
-	zt159 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{"SOL_PPPOL2TP", 0x111, 0x111}}}}
-	zt160 = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
-	zt161 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{"SOL_BLUETOOTH", 0x112, 0x112}}}}
-	zt162 = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
-	zt163 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{"SOL_PNPIPE", 0x113, 0x113}}}}
-	zt164 = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
-	zt165 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{"SOL_RDS", 0x114, 0x114}}}}
-	zt166 = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
-	zt167 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{"SOL_IUCV", 0x115, 0x115}}}}
-	zt168 = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
-	zt169 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{"SOL_CAIF", 0x116, 0x116}}}}
-	zt170 = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
-	zt171 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{"SOL_ALG", 0x117, 0x117}}}}
-	zt172 = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
-	zt173 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{"SOL_NFC", 0x118, 0x118}}}}
-	zt174 = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
-	zt175 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{"SOL_KCM", 0x119, 0x119}}}}
-	zt176 = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
-	zt177 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{"SOL_TLS", 0x11a, 0x11a}}}}
-	zt178 = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
-	zt179 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{"SOL_XDP", 0x11b, 0x11b}}}}
-	zt180 = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
-	zt181 = typ{Kind: 38, Width: 4}
-	zt182 = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
-	zt183 = typ{Kind: 26, Elem: &zt83, Len: &expr{Op: 0, Num: 0x1}}
-	zt184 = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
-	zt185 = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
-	zt186 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
-	zt187 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
-	zt188 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
-	zt189 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt190 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt191 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 20, L: &expr{Op: 1}}}}
-	zt192 = typ{Kind: 26, Dir: 3, Elem: &zt191, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt193 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec}
-	zt194 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt195 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 20, L: &expr{Op: 1}}}}
-	zt196 = typ{Kind: 26, Dir: 3, Elem: &zt195, Len: &expr{Op: 1, Num: 0x2}}
-	zt197 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt198 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
+	zt12  = typ{Kind: 1, Width: 254}
+	zt13  = typ{Kind: 19, Width: 254, Set: &zset_mmap_prot}
+	zt14  = typ{Kind: 19, Width: 254, Set: &zset_mmap_flags}
+	zt15  = typ{Kind: 9, Width: 4}
+	zt16  = typ{Kind: 20, Width: 255, Set: &zset_sa_handlers}
+	zt17  = typ{Kind: 19, Width: 254, Set: &zset_sa_flags}
+	zt18  = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x8}}
+	zt19  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaction}
+	zt20  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaction}
+	zt21  = typ{Kind: 20, Width: 4, Set: &zset_sigprocmask_how}
+	zt22  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
+	zt23  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x3}}
+	zt24  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x128}}
+	zt25  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe}
+	zt26  = typ{Kind: 19, Width: 254, Set: &zset_mremap_flags}
+	zt27  = typ{Kind: 19, Width: 4, Set: &zset_msync_flags}
+	zt28  = typ{Kind: 1, Width: 1}
+	zt29  = typ{Kind: 26, Dir: 2, Elem: &zt28, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x1000}}}
+	zt30  = typ{Kind: 20, Width: 4, Set: &zset_madvise_cmds}
+	zt31  = typ{Kind: 6, Width: 4}
+	zt32  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec}
+	zt33  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec}
+	zt34  = typ{Kind: 20, Width: 4, Set: &zset_itimer_which}
+	zt35  = typ{Kind: 27, Struct: &zstruct_timeval}
+	zt36  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerval}
+	zt37  = typ{Kind: 1, Width: 4}
+	zt38  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerval}
+	zt39  = typ{Kind: 7, Width: 4}
+	zt40  = typ{Kind: 20, Width: 4, Set: &zset_sock_families}
+	zt41  = typ{Kind: 19, Width: 4, Set: &zset_sock_types}
+	zt42  = typ{Kind: 20, Width: 4, Set: &zset_proto_inet}
+	zt43  = typ{Kind: 20, Width: 4, Set: &zset_proto_netlink}
+	zt44  = typ{Kind: 15, Width: 2, Set: &zset_ethernet_protocols}
+	zt45  = typ{Kind: 20, Width: 4, Set: &zset_proto_irda}
+	zt46  = typ{Kind: 20, Width: 4, Set: &zset_proto_can}
+	zt47  = typ{Kind: 20, Width: 4, Set: &zset_proto_bluetooth}
+	zt48  = typ{Kind: 20, Width: 4, Set: &zset_proto_isdn}
+	zt49  = typ{Kind: 20, Width: 4, Set: &zset_proto_phonet}
+	zt50  = typ{Kind: 20, Width: 4, Set: &zset_proto_caif}
+	zt51  = typ{Kind: 20, Width: 4, Set: &zset_proto_nfc}
+	zt52  = typ{Kind: 20, Width: 4, Set: &zset_proto_kcm}
+	zt53  = typ{Kind: 20, Width: 4, Set: &zset_proto_smc}
+	zt54  = typ{Kind: 28, Union: &zunion_sock_protocol, Sel: &expr{Op: 1}}
+	zt55  = typ{Kind: 20, Width: 2, Set: &zset_sock_families}
+	zt56  = typ{Kind: 40}
+	zt57  = typ{Kind: 27, Struct: &zstruct_sockaddr_un}
+	zt58  = typ{Kind: 15, Width: 2}
+	zt59  = typ{Kind: 16, Width: 4}
+	zt60  = typ{Kind: 27, Struct: &zstruct_sockaddr_in}
+	zt61  = typ{Kind: 15, Width: 4}
+	zt62  = typ{Kind: 17, Width: 16}
+	zt63  = typ{Kind: 38, Width: 4}
+	zt64  = typ{Kind: 28, Union: &zunion_in6_scope, Sel: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xc0ff}}, R: &expr{Op: 0, Num: 0x80fe}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x2ff}}}}
+	zt65  = typ{Kind: 27, Struct: &zstruct_sockaddr_in6}
+	zt66  = typ{Kind: 2, Width: 2}
+	zt67  = typ{Kind: 41, Width: 4}
+	zt68  = typ{Kind: 27, Struct: &zstruct_sockaddr_nl}
+	zt69  = typ{Kind: 20, Width: 2, Set: &zset_arp_hardware_types}
+	zt70  = typ{Kind: 20, Width: 1, Set: &zset_packet_types}
+	zt71  = typ{Kind: 2, Width: 1}
+	zt72  = typ{Kind: 26, Elem: &zt71, Len: &expr{Op: 2, Num: 0x4}}
+	zt73  = typ{Kind: 27, Struct: &zstruct_sockaddr_ll}
+	zt74  = typ{Kind: 20, Width: 4, Set: &zset_vsock_ports}
+	zt75  = typ{Kind: 20, Width: 4, Set: &zset_vsock_cids}
+	zt76  = typ{Kind: 24, Width: 2, Len: &expr{Op: 0, Num: 0x3}}
+	zt77  = typ{Kind: 27, Struct: &zstruct_sockaddr_vm}
+	zt78  = typ{Kind: 26, Elem: &zt71, Len: &expr{Op: 0, Num: 0x6}}
+	zt79  = typ{Kind: 27, Struct: &zstruct_sockaddr_ipx}
+	zt80  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2}}
+	zt81  = typ{Kind: 27, Struct: &zstruct_sockaddr_qrtr}
+	zt82  = typ{Kind: 20, Width: 4, Set: &zset_nfc_protocols}
+	zt83  = typ{Kind: 27, Struct: &zstruct_sockaddr_nfc}
+	zt84  = typ{Kind: 19, Width: 2, Set: &zset_xdp_sockaddr_flags}
+	zt85  = typ{Kind: 27, Struct: &zstruct_sockaddr_xdp}
+	zt86  = typ{Kind: 24, Width: 1}
+	zt87  = typ{Kind: 27, Struct: &zstruct_sockaddr_other}
+	zt88  = typ{Kind: 28, Union: &zunion_sockaddr_data, Sel: &expr{Op: 2}}
+	zt89  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}}
+	zt90  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x2}}
+	zt91  = typ{Kind: 0, Dir: 3, Width: 4}
+	zt92  = typ{Kind: 24}
+	zt93  = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt94  = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
+	zt95  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
+	zt96  = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt97  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
+	zt98  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
+	zt99  = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt100 = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt101 = typ{Kind: 26, Dir: 1, Elem: &zt100, Len: &expr{Op: 2, Num: 0x3}}
+	zt102 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
+	zt103 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
+	zt104 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
+	zt105 = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
+	zt106 = typ{Kind: 26, Elem: &zt0}
+	zt107 = typ{Kind: 8, Width: 4}
+	zt108 = typ{Kind: 27, Struct: &zstruct_ucred}
+	zt109 = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
+	zt110 = typ{Kind: 27, Struct: &zstruct_timespec}
+	zt111 = typ{Kind: 26, Elem: &zt110, Len: &expr{Op: 0, Num: 0x3}}
+	zt112 = typ{Kind: 26, Elem: &zt71}
+	zt113 = typ{Kind: 26, Elem: &zt37}
+	zt114 = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
+	zt115 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
+	zt116 = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
+	zt117 = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
+	zt118 = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
+	zt119 = typ{Kind: 27, Struct: &zstruct_cmsg}
+	zt120 = typ{Kind: 39, Dir: 1, Elem: &zt119, Len: &expr{Op: 2, Num: 0x5}}
+	zt121 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt122 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
+	zt123 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt124 = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt125 = typ{Kind: 26, Dir: 1, Elem: &zt124, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
+	zt126 = typ{Kind: 39, Dir: 2, Elem: &zt119, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
+	zt127 = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}, &expr{Op: 4}}}
+	zt128 = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
+	zt129 = typ{Kind: 26, Dir: 2, Elem: &zt0, Len: &expr{Op: 0, Num: 0x2}}
+	zt130 = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
+	zt131 = typ{Kind: 27, Struct: &zstruct_linger}
+	zt132 = typ{Kind: 1, Width: 2}
+	zt133 = typ{Kind: 27, Struct: &zstruct_sock_fprog}
+	zt134 = typ{Kind: 27, Struct: &zstruct_ip_mreq}
+	zt135 = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
+	zt136 = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
+	zt137 = typ{Kind: 27, Struct: &zstruct_group_req}
+	zt138 = typ{Kind: 44, Width: 4, Set: &zset_icmp_types}
+	zt139 = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
+	zt140 = typ{Kind: 42, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
+	zt141 = typ{Kind: 27, Struct: &zstruct_packet_mreq}
+	zt142 = typ{Kind: 27, Struct: &zstruct_tpacket_req}
+	zt143 = typ{Kind: 24, Width: 4}
+	zt144 = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt145 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{Name: "SOL_IP", Value: 0x0, Mask: 0x0}}}}
+	zt146 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
+	zt147 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1}}}}
+	zt148 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
+	zt149 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{Name: "SOL_TCP", Value: 0x6, Mask: 0x6}}}}
+	zt150 = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
+	zt151 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{Name: "SOL_UDP", Value: 0x11, Mask: 0x11}}}}
+	zt152 = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
+	zt153 = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28}}}}
+	zt154 = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
+	zt155 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29}}}}
+	zt156 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
+	zt157 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65}}}}
+	zt158 = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
+	zt159 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84}}}}
+	zt160 = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
+	zt161 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{Name: "SOL_RAW", Value: 0xff, Mask: 0xff}}}}
+	zt162 = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
+	zt163 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{Name: "SOL_IPX", Value: 0x100, Mask: 0x100}}}}
+	zt164 = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
+	zt165 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{Name: "SOL_AX25", Value: 0x101, Mask: 0x101}}}}
+	zt166 = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
+	zt167 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107}}}}
+	zt168 = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
+	zt169 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a}}}}
+	zt170 = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
+	zt171 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c}}}}
+	zt172 = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
+	zt173 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d}}}}
+	zt174 = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
+	zt175 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e}}}}
+	zt176 = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
+	zt177 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f}}}}
+	zt178 = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
+	zt179 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110}}}}
+	zt180 = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
+	zt181 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111}}}}
+	zt182 = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
+	zt183 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112}}}}
+	zt184 = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
+	zt185 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113}}}}
+	zt186 = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
+	zt187 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{Name: "SOL_RDS", Value: 0x114, Mask: 0x114}}}}
+	zt188 = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
+	zt189 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115}}}}
+	zt190 = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
+	zt191 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116}}}}
+	zt192 = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
+	zt193 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{Name: "SOL_ALG", Value: 0x117, Mask: 0x117}}}}
+	zt194 = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
+	zt195 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{Name: "SOL_NFC", Value: 0x118, Mask: 0x118}}}}
+	zt196 = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
+	zt197 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{Name: "SOL_KCM", Value: 0x119, Mask: 0x119}}}}
+	zt198 = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
+	zt199 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a}}}}
+	zt200 = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
+	zt201 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b}}}}
+	zt202 = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
+	zt203 = typ{Kind: 43, Width: 4}
+	zt204 = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
+	zt205 = typ{Kind: 26, Elem: &zt107, Len: &expr{Op: 0, Num: 0x1}}
+	zt206 = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
+	zt207 = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt208 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
+	zt209 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
+	zt210 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
+	zt211 = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
+	zt212 = typ{Kind: 0, Dir: 2, Width: 4}
+	zt213 = typ{Kind: 30, Dir: 1}
+	zt214 = typ{Kind: 31, Dir: 1}
+	zt215 = typ{Kind: 32}
+	zt216 = typ{Kind: 34, Dir: 2, Width: 4}
+	zt217 = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
+	zt218 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
+	zt219 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
+	zt220 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
+	zt221 = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
+	zt222 = typ{Kind: 18, Width: 254}
+	zt223 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
+	zt224 = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
+	zt225 = typ{Kind: 36, Width: 254}
+	zt226 = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
+	zt227 = typ{Kind: 26, Dir: 2, Elem: &zt107, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt228 = typ{Kind: 26, Dir: 1, Elem: &zt107, Len: &expr{Op: 1}}
+	zt229 = typ{Kind: 8, Dir: 2, Width: 4}
+	zt230 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}}
+	zt231 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
+	zt232 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
+	zt233 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
+	zt234 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
+	zt235 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
+	zt236 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
+	zt237 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
+	zt238 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
+	zt239 = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
+	zt240 = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
+	zt241 = typ{Kind: 27, Struct: &zstruct_si_queue}
+	zt242 = typ{Kind: 27, Struct: &zstruct_si_kill}
+	zt243 = typ{Kind: 27, Struct: &zstruct_si_value}
+	zt244 = typ{Kind: 27, Struct: &zstruct_si_timer}
+	zt245 = typ{Kind: 27, Struct: &zstruct_si_poll}
+	zt246 = typ{Kind: 27, Struct: &zstruct_si_exited}
+	zt247 = typ{Kind: 27, Struct: &zstruct_si_child}
+	zt248 = typ{Kind: 27, Struct: &zstruct_si_fault}
+	zt249 = typ{Kind: 27, Struct: &zstruct_si_mce}
+	zt250 = typ{Kind: 2, Width: 255}
+	zt251 = typ{Kind: 27, Struct: &zstruct_si_bounds}
+	zt252 = typ{Kind: 27, Struct: &zstruct_si_pkey}
+	zt253 = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
+	zt254 = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
+	zt255 = typ{Kind: 27, Struct: &zstruct_si_perf}
+	zt256 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
+	zt257 = typ{Kind: 27, Struct: &zstruct_si_size}
+	zt258 = typ{Kind: 0, Width: 4, Format: 6}
+	zt259 = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
+	zt260 = typ{Kind: 27, Struct: &zstruct_si_sys}
+	zt261 = typ{Kind: 27, Struct: &zstruct_si_other}
+	zt262 = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1d}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}}}}}}
+	zt263 = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
+	zt264 = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
+	zt265 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt266 = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
+	zt267 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
+	zt268 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
+	zt269 = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
+	zt270 = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
+	zt271 = typ{Kind: 33, Width: 4}
+	zt272 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
+	zt273 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
+	zt274 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
+	zt275 = typ{Kind: 4, Dir: 2, Width: 255}
+	zt276 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
+	zt277 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
+	zt278 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
+	zt279 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
+	zt280 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
+	zt281 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
+	zt282 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
+	zt283 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
+	zt284 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
+	zt285 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
+	zt286 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
+	zt287 = typ{Kind: 13, Dir: 2, Width: 254}
+	zt288 = typ{Kind: 13, Width: 254}
+	zt289 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt290 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt291 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt292 = typ{Kind: 2, Width: 4, Format: 4}
+	zt293 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt294 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt295 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt296 = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt297 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt298 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt299 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt300 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt301 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt302 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt303 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt304 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt305 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt306 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt307 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt308 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt309 = typ{Kind: 33, Width: 254}
+	zt310 = typ{Kind: 26, Dir: 1, Elem: &zt309, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt311 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt312 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt313 = typ{Kind: 26, Dir: 1, Elem: &zt309, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt314 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt315 = typ{Kind: 26, Dir: 2, Elem: &zt309, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt316 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt317 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt318 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt319 = typ{Kind: 26, Dir: 1, Elem: &zt309, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt320 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt321 = typ{Kind: 1, Dir: 2, Width: 255}
+	zt322 = typ{Kind: 26, Dir: 1, Elem: &zt8, Len: &expr{Op: 1, Num: 0x1}}
+	zt323 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt324 = typ{Kind: 35, Width: 4}
+	zt325 = typ{Kind: 26, Dir: 2, Elem: &zt324, Len: &expr{Op: 1, Num: 0x1}}
+	zt326 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt327 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt328 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt329 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt330 = typ{Kind: 26, Dir: 3, Elem: &zt329, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt331 = typ{Kind: 18, Width: 8}
+	zt332 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt333 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt334 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt335 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt336 = typ{Kind: 26, Dir: 3, Elem: &zt335, Len: &expr{Op: 1, Num: 0x2}}
+	zt337 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt338 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt339 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt340 = typ{Kind: 26, Dir: 2, Elem: &zt339, Len: &expr{Op: 1, Num: 0x2}}
+	zt341 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt342 = typ{Kind: 26, Dir: 1, Elem: &zt341, Len: &expr{Op: 1, Num: 0x4}}
+	zt343 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt344 = typ{Kind: 27, Struct: &zstruct_iovec_in}
+	zt345 = typ{Kind: 26, Dir: 1, Elem: &zt344, Len: &expr{Op: 1, Num: 0x2}}
+	zt346 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt347 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt348 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt349 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt350 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt351 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt352 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt353 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt354 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt355 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt356 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
+	zt357 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt358 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt359 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt360 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
+	zt361 = typ{Kind: 2, Width: 8}
+	zt362 = typ{Kind: 1, Width: 8}
+	zt363 = typ{Kind: 9, Width: 8}
+	zt364 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt365 = typ{Kind: 4, Width: 8}
+	zt366 = typ{Kind: 28, Union: &zunion_clone_addr, Sel: &expr{Op: 14, L: &expr{Op: 2, Num: 0x5}, R: &expr{Op: 0}}}
+	zt367 = typ{Kind: 28, Union: &zunion_set_tid_list, Sel: &expr{Op: 6, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}, R: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0, Num: 0x21}}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}}}}
+	zt368 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x1}}
+	zt369 = typ{Kind: 26, Dir: 1, Elem: &zt341, Len: &expr{Op: 1, Num: 0x2}}
+	zt370 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt371 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt372 = typ{Kind: 26, Dir: 1, Elem: &zt371, Len: &expr{Op: 1, Num: 0x1}}
+	zt373 = typ{Kind: 0, Width: 8}
+	zt374 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt375 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt376 = typ{Kind: 26, Dir: 1, Elem: &zt371, Len: &expr{Op: 0, Num: 0x2}}
+	zt377 = typ{Kind: 8, Width: 2}
+	zt378 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt379 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt380 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt381 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt382 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt383 = typ{Kind: 26, Dir: 2, Elem: &zt377, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt384 = typ{Kind: 26, Dir: 1, Elem: &zt377, Len: &expr{Op: 1}}
+	zt385 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt386 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt387 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt388 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt389 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt390 = typ{Kind: 2, Width: 254, Format: 3}
+	zt391 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt392 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x4}}
+	zt393 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt394 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt395 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt396 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt397 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt398 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt399 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
+	zt400 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -1895,49 +2216,49 @@ var zcall_write = call{Name: "write", Args: []field{
 }, Ret: &zt2, Class: 0x2, Defer: 3}
 
 var zset_open_flags = set{Name: "open_flags", Unknown: "O_???", Vals: []val{
-	{"O_RDONLY", 0x0, 0x3},
-	{"O_WRONLY", 0x1, 0x3},
-	{"O_RDWR", 0x2, 0x3},
-	{"O_ACCMODE", 0x3, 0x3},
-	{"O_CREAT", 0x40, 0x40},
-	{"O_EXCL", 0x80, 0x80},
-	{"O_NOCTTY", 0x100, 0x100},
-	{"O_TRUNC", 0x200, 0x200},
-	{"O_APPEND", 0x400, 0x400},
-	{"O_NONBLOCK", 0x800, 0x800},
-	{"O_SYNC", 0x101000, 0x101000},
-	{"O_DSYNC", 0x1000, 0x1000},
-	{"O_DIRECT", 0x4000, 0x4000},
-	{"O_LARGEFILE", 0x8000, 0x8000},
-	{"O_NOFOLLOW", 0x20000, 0x20000},
-	{"O_NOATIME", 0x40000, 0x40000},
-	{"O_CLOEXEC", 0x80000, 0x80000},
-	{"O_PATH", 0x200000, 0x200000},
-	{"O_TMPFILE", 0x410000, 0x410000},
-	{"O_DIRECTORY", 0x10000, 0x10000},
-	{"FASYNC", 0x2000, 0x2000},
+	{Name: "O_RDONLY", Value: 0x0, Mask: 0x3},
+	{Name: "O_WRONLY", Value: 0x1, Mask: 0x3},
+	{Name: "O_RDWR", Value: 0x2, Mask: 0x3},
+	{Name: "O_ACCMODE", Value: 0x3, Mask: 0x3},
+	{Name: "O_CREAT", Value: 0x40, Mask: 0x40},
+	{Name: "O_EXCL", Value: 0x80, Mask: 0x80},
+	{Name: "O_NOCTTY", Value: 0x100, Mask: 0x100},
+	{Name: "O_TRUNC", Value: 0x200, Mask: 0x200},
+	{Name: "O_APPEND", Value: 0x400, Mask: 0x400},
+	{Name: "O_NONBLOCK", Value: 0x800, Mask: 0x800},
+	{Name: "O_SYNC", Value: 0x101000, Mask: 0x101000},
+	{Name: "O_DSYNC", Value: 0x1000, Mask: 0x1000},
+	{Name: "O_DIRECT", Value: 0x4000, Mask: 0x4000},
+	{Name: "O_LARGEFILE", Value: 0x8000, Mask: 0x8000},
+	{Name: "O_NOFOLLOW", Value: 0x20000, Mask: 0x20000},
+	{Name: "O_NOATIME", Value: 0x40000, Mask: 0x40000},
+	{Name: "O_CLOEXEC", Value: 0x80000, Mask: 0x80000},
+	{Name: "O_PATH", Value: 0x200000, Mask: 0x200000},
+	{Name: "O_TMPFILE", Value: 0x410000, Mask: 0x410000},
+	{Name: "O_DIRECTORY", Value: 0x10000, Mask: 0x10000},
+	{Name: "FASYNC", Value: 0x2000, Mask: 0x2000},
 }, ARM64: []val{
-	{"O_RDONLY", 0x0, 0x3},
-	{"O_WRONLY", 0x1, 0x3},
-	{"O_RDWR", 0x2, 0x3},
-	{"O_ACCMODE", 0x3, 0x3},
-	{"O_CREAT", 0x40, 0x40},
-	{"O_EXCL", 0x80, 0x80},
-	{"O_NOCTTY", 0x100, 0x100},
-	{"O_TRUNC", 0x200, 0x200},
-	{"O_APPEND", 0x400, 0x400},
-	{"O_NONBLOCK", 0x800, 0x800},
-	{"O_SYNC", 0x101000, 0x101000},
-	{"O_DSYNC", 0x1000, 0x1000},
-	{"O_DIRECT", 0x10000, 0x10000},
-	{"O_LARGEFILE", 0x8000, 0x8000},
-	{"O_NOFOLLOW", 0x8000, 0x8000},
-	{"O_NOATIME", 0x40000, 0x40000},
-	{"O_CLOEXEC", 0x80000, 0x80000},
-	{"O_PATH", 0x200000, 0x200000},
-	{"O_TMPFILE", 0x404000, 0x410000},
-	{"O_DIRECTORY", 0x4000, 0x4000},
-	{"FASYNC", 0x2000, 0x2000},
+	{Name: "O_RDONLY", Value: 0x0, Mask: 0x3},
+	{Name: "O_WRONLY", Value: 0x1, Mask: 0x3},
+	{Name: "O_RDWR", Value: 0x2, Mask: 0x3},
+	{Name: "O_ACCMODE", Value: 0x3, Mask: 0x3},
+	{Name: "O_CREAT", Value: 0x40, Mask: 0x40},
+	{Name: "O_EXCL", Value: 0x80, Mask: 0x80},
+	{Name: "O_NOCTTY", Value: 0x100, Mask: 0x100},
+	{Name: "O_TRUNC", Value: 0x200, Mask: 0x200},
+	{Name: "O_APPEND", Value: 0x400, Mask: 0x400},
+	{Name: "O_NONBLOCK", Value: 0x800, Mask: 0x800},
+	{Name: "O_SYNC", Value: 0x101000, Mask: 0x101000},
+	{Name: "O_DSYNC", Value: 0x1000, Mask: 0x1000},
+	{Name: "O_DIRECT", Value: 0x10000, Mask: 0x10000},
+	{Name: "O_LARGEFILE", Value: 0x8000, Mask: 0x8000},
+	{Name: "O_NOFOLLOW", Value: 0x8000, Mask: 0x8000},
+	{Name: "O_NOATIME", Value: 0x40000, Mask: 0x40000},
+	{Name: "O_CLOEXEC", Value: 0x80000, Mask: 0x80000},
+	{Name: "O_PATH", Value: 0x200000, Mask: 0x200000},
+	{Name: "O_TMPFILE", Value: 0x404000, Mask: 0x410000},
+	{Name: "O_DIRECTORY", Value: 0x4000, Mask: 0x4000},
+	{Name: "FASYNC", Value: 0x2000, Mask: 0x2000},
 }}
 
 var zcall_open = call{Name: "open", Args: []field{
@@ -1977,45 +2298,179 @@ var zcall_lseek = call{Name: "lseek", Args: []field{
 	{Name: "whence", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
+var zset_mmap_prot = set{Name: "mmap_prot", Unknown: "PROT_???", Vals: []val{
+	{Name: "PROT_NONE", Value: 0x0, Mask: 0x0},
+	{Name: "PROT_READ", Value: 0x1, Mask: 0x1},
+	{Name: "PROT_WRITE", Value: 0x2, Mask: 0x2},
+	{Name: "PROT_EXEC", Value: 0x4, Mask: 0x4},
+	{Name: "PROT_SEM", Value: 0x8, Mask: 0x8},
+	{Name: "PROT_GROWSDOWN", Value: 0x1000000, Mask: 0x1000000},
+	{Name: "PROT_GROWSUP", Value: 0x2000000, Mask: 0x2000000},
+}}
+
+var zset_mmap_flags = set{Name: "mmap_flags", Unknown: "MAP_???", Vals: []val{
+	{Name: "MAP_SHARED", Value: 0x1, Mask: 0xf},
+	{Name: "MAP_PRIVATE", Value: 0x2, Mask: 0xf},
+	{Name: "MAP_SHARED_VALIDATE", Value: 0x3, Mask: 0xf},
+	{Name: "MAP_FILE", Value: 0x0, Mask: 0xf},
+	{Name: "MAP_FIXED", Value: 0x10, Mask: 0x10},
+	{Name: "MAP_ANONYMOUS", Value: 0x20, Mask: 0x20},
+	{Name: "MAP_32BIT", Value: 0x40, Mask: 0x40},
+	{Name: "MAP_NORESERVE", Value: 0x4000, Mask: 0x4000},
+	{Name: "MAP_POPULATE", Value: 0x8000, Mask: 0x8000},
+	{Name: "MAP_NONBLOCK", Value: 0x10000, Mask: 0x10000},
+	{Name: "MAP_GROWSDOWN", Value: 0x100, Mask: 0x100},
+	{Name: "MAP_DENYWRITE", Value: 0x800, Mask: 0x800},
+	{Name: "MAP_EXECUTABLE", Value: 0x1000, Mask: 0x1000},
+	{Name: "MAP_LOCKED", Value: 0x2000, Mask: 0x2000},
+	{Name: "MAP_STACK", Value: 0x20000, Mask: 0x20000},
+	{Name: "MAP_HUGETLB", Value: 0x40000, Mask: 0x40000},
+	{Name: "MAP_SYNC", Value: 0x80000, Mask: 0x80000},
+	{Name: "MAP_FIXED_NOREPLACE", Value: 0x100000, Mask: 0x100000},
+	{Name: "1<<MAP_HUGE_SHIFT", Value: 0x4000000, Mask: 0xfc000000},
+	{Name: "2<<MAP_HUGE_SHIFT", Value: 0x8000000, Mask: 0xfc000000},
+	{Name: "3<<MAP_HUGE_SHIFT", Value: 0xc000000, Mask: 0xfc000000},
+	{Name: "4<<MAP_HUGE_SHIFT", Value: 0x10000000, Mask: 0xfc000000},
+	{Name: "5<<MAP_HUGE_SHIFT", Value: 0x14000000, Mask: 0xfc000000},
+	{Name: "6<<MAP_HUGE_SHIFT", Value: 0x18000000, Mask: 0xfc000000},
+	{Name: "7<<MAP_HUGE_SHIFT", Value: 0x1c000000, Mask: 0xfc000000},
+	{Name: "8<<MAP_HUGE_SHIFT", Value: 0x20000000, Mask: 0xfc000000},
+	{Name: "9<<MAP_HUGE_SHIFT", Value: 0x24000000, Mask: 0xfc000000},
+	{Name: "10<<MAP_HUGE_SHIFT", Value: 0x28000000, Mask: 0xfc000000},
+	{Name: "11<<MAP_HUGE_SHIFT", Value: 0x2c000000, Mask: 0xfc000000},
+	{Name: "12<<MAP_HUGE_SHIFT", Value: 0x30000000, Mask: 0xfc000000},
+	{Name: "13<<MAP_HUGE_SHIFT", Value: 0x34000000, Mask: 0xfc000000},
+	{Name: "14<<MAP_HUGE_SHIFT", Value: 0x38000000, Mask: 0xfc000000},
+	{Name: "15<<MAP_HUGE_SHIFT", Value: 0x3c000000, Mask: 0xfc000000},
+	{Name: "16<<MAP_HUGE_SHIFT", Value: 0x40000000, Mask: 0xfc000000},
+	{Name: "17<<MAP_HUGE_SHIFT", Value: 0x44000000, Mask: 0xfc000000},
+	{Name: "18<<MAP_HUGE_SHIFT", Value: 0x48000000, Mask: 0xfc000000},
+	{Name: "19<<MAP_HUGE_SHIFT", Value: 0x4c000000, Mask: 0xfc000000},
+	{Name: "20<<MAP_HUGE_SHIFT", Value: 0x50000000, Mask: 0xfc000000},
+	{Name: "21<<MAP_HUGE_SHIFT", Value: 0x54000000, Mask: 0xfc000000},
+	{Name: "22<<MAP_HUGE_SHIFT", Value: 0x58000000, Mask: 0xfc000000},
+	{Name: "23<<MAP_HUGE_SHIFT", Value: 0x5c000000, Mask: 0xfc000000},
+	{Name: "24<<MAP_HUGE_SHIFT", Value: 0x60000000, Mask: 0xfc000000},
+	{Name: "25<<MAP_HUGE_SHIFT", Value: 0x64000000, Mask: 0xfc000000},
+	{Name: "26<<MAP_HUGE_SHIFT", Value: 0x68000000, Mask: 0xfc000000},
+	{Name: "27<<MAP_HUGE_SHIFT", Value: 0x6c000000, Mask: 0xfc000000},
+	{Name: "28<<MAP_HUGE_SHIFT", Value: 0x70000000, Mask: 0xfc000000},
+	{Name: "29<<MAP_HUGE_SHIFT", Value: 0x74000000, Mask: 0xfc000000},
+	{Name: "30<<MAP_HUGE_SHIFT", Value: 0x78000000, Mask: 0xfc000000},
+	{Name: "31<<MAP_HUGE_SHIFT", Value: 0x7c000000, Mask: 0xfc000000},
+	{Name: "32<<MAP_HUGE_SHIFT", Value: 0x80000000, Mask: 0xfc000000},
+	{Name: "33<<MAP_HUGE_SHIFT", Value: 0x84000000, Mask: 0xfc000000},
+	{Name: "34<<MAP_HUGE_SHIFT", Value: 0x88000000, Mask: 0xfc000000},
+	{Name: "35<<MAP_HUGE_SHIFT", Value: 0x8c000000, Mask: 0xfc000000},
+	{Name: "36<<MAP_HUGE_SHIFT", Value: 0x90000000, Mask: 0xfc000000},
+	{Name: "37<<MAP_HUGE_SHIFT", Value: 0x94000000, Mask: 0xfc000000},
+	{Name: "38<<MAP_HUGE_SHIFT", Value: 0x98000000, Mask: 0xfc000000},
+	{Name: "39<<MAP_HUGE_SHIFT", Value: 0x9c000000, Mask: 0xfc000000},
+	{Name: "40<<MAP_HUGE_SHIFT", Value: 0xa0000000, Mask: 0xfc000000},
+	{Name: "41<<MAP_HUGE_SHIFT", Value: 0xa4000000, Mask: 0xfc000000},
+	{Name: "42<<MAP_HUGE_SHIFT", Value: 0xa8000000, Mask: 0xfc000000},
+	{Name: "43<<MAP_HUGE_SHIFT", Value: 0xac000000, Mask: 0xfc000000},
+	{Name: "44<<MAP_HUGE_SHIFT", Value: 0xb0000000, Mask: 0xfc000000},
+	{Name: "45<<MAP_HUGE_SHIFT", Value: 0xb4000000, Mask: 0xfc000000},
+	{Name: "46<<MAP_HUGE_SHIFT", Value: 0xb8000000, Mask: 0xfc000000},
+	{Name: "47<<MAP_HUGE_SHIFT", Value: 0xbc000000, Mask: 0xfc000000},
+	{Name: "48<<MAP_HUGE_SHIFT", Value: 0xc0000000, Mask: 0xfc000000},
+	{Name: "49<<MAP_HUGE_SHIFT", Value: 0xc4000000, Mask: 0xfc000000},
+	{Name: "50<<MAP_HUGE_SHIFT", Value: 0xc8000000, Mask: 0xfc000000},
+	{Name: "51<<MAP_HUGE_SHIFT", Value: 0xcc000000, Mask: 0xfc000000},
+	{Name: "52<<MAP_HUGE_SHIFT", Value: 0xd0000000, Mask: 0xfc000000},
+	{Name: "53<<MAP_HUGE_SHIFT", Value: 0xd4000000, Mask: 0xfc000000},
+	{Name: "54<<MAP_HUGE_SHIFT", Value: 0xd8000000, Mask: 0xfc000000},
+	{Name: "55<<MAP_HUGE_SHIFT", Value: 0xdc000000, Mask: 0xfc000000},
+	{Name: "56<<MAP_HUGE_SHIFT", Value: 0xe0000000, Mask: 0xfc000000},
+	{Name: "57<<MAP_HUGE_SHIFT", Value: 0xe4000000, Mask: 0xfc000000},
+	{Name: "58<<MAP_HUGE_SHIFT", Value: 0xe8000000, Mask: 0xfc000000},
+	{Name: "59<<MAP_HUGE_SHIFT", Value: 0xec000000, Mask: 0xfc000000},
+	{Name: "60<<MAP_HUGE_SHIFT", Value: 0xf0000000, Mask: 0xfc000000},
+	{Name: "61<<MAP_HUGE_SHIFT", Value: 0xf4000000, Mask: 0xfc000000},
+	{Name: "62<<MAP_HUGE_SHIFT", Value: 0xf8000000, Mask: 0xfc000000},
+	{Name: "63<<MAP_HUGE_SHIFT", Value: 0xfc000000, Mask: 0xfc000000},
+}}
+
 var zcall_mmap = call{Name: "mmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "fd", Type: &zt11, Reg: 4, Reg32: 4},
+	{Name: "addr", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt13, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt14, Reg: 3, Reg32: 3},
+	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
 	{Name: "off", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x6, Defer: 6, Derived: true}
+}, Ret: &zt8, Class: 0x6, Defer: 6}
 
 var zcall_mprotect = call{Name: "mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
+	{Name: "prot", Type: &zt13, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_munmap = call{Name: "munmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "addr", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
+}, Ret: &zt7, Class: 0x4, Defer: 2}
 
 var zcall_brk = call{Name: "brk", Args: []field{
-	{Name: "brk", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
+	{Name: "brk", Type: &zt8, Reg: 0, Reg32: 0},
+}, Ret: &zt8, Class: 0x4, Defer: 1}
+
+var zset_sa_handlers = set{Name: "sa_handlers", Vals: []val{
+	{Name: "SIG_ERR", Value: 0xffffffffffffffff, Mask: 0xffffffffffffffff},
+	{Name: "SIG_DFL", Value: 0x0, Mask: 0x0},
+	{Name: "SIG_IGN", Value: 0x1, Mask: 0x1},
+}}
+
+var zset_sa_flags = set{Name: "sa_flags", Unknown: "SA_???", Vals: []val{
+	{Name: "SA_RESTORER", Value: 0x4000000, Mask: 0x4000000},
+	{Name: "SA_ONSTACK", Value: 0x8000000, Mask: 0x8000000},
+	{Name: "SA_RESTART", Value: 0x10000000, Mask: 0x10000000},
+	{Name: "SA_INTERRUPT", Value: 0x20000000, Mask: 0x20000000},
+	{Name: "SA_NODEFER", Value: 0x40000000, Mask: 0x40000000},
+	{Name: "SA_RESETHAND", Value: 0x80000000, Mask: 0x80000000},
+	{Name: "SA_SIGINFO", Value: 0x4, Mask: 0x4},
+	{Name: "SA_NOCLDSTOP", Value: 0x1, Mask: 0x1},
+	{Name: "SA_NOCLDWAIT", Value: 0x2, Mask: 0x2},
+	{Name: "SA_EXPOSE_TAGBITS", Value: 0x800, Mask: 0x800},
+	{Name: "SA_UNSUPPORTED", Value: 0x400, Mask: 0x400},
+}}
+
+var zstruct_sigaction = structure{Name: "sigaction", Size: [3]uint16{32, 20, 32}, Show: []uint8{0, 3, 1, 2}, Fields: []field{
+	{Name: "sa_handler", Type: &zt16, Off: [3]uint16{0, 0, 0}},
+	{Name: "sa_flags", Type: &zt17, Off: [3]uint16{8, 4, 8}},
+	{Name: "sa_restorer", Type: &zt8, Off: [3]uint16{16, 8, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x4000000}}},
+	{Name: "sa_mask", Type: &zt18, Off: [3]uint16{24, 12, 20}},
+}}
 
 var zcall_rt_sigaction = call{Name: "rt_sigaction", Args: []field{
-	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "sig", Type: &zt15, Reg: 0, Reg32: 0},
+	{Name: "act", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x10, Defer: 2}
+
+var zset_sigprocmask_how = set{Name: "sigprocmask_how", Unknown: "SIG_???", Vals: []val{
+	{Name: "SIG_BLOCK", Value: 0x0, Mask: 0x0},
+	{Name: "SIG_UNBLOCK", Value: 0x1, Mask: 0x1},
+	{Name: "SIG_SETMASK", Value: 0x2, Mask: 0x2},
+}}
 
 var zcall_rt_sigprocmask = call{Name: "rt_sigprocmask", Args: []field{
-	{Name: "how", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "how", Type: &zt21, Reg: 0, Reg32: 0},
+	{Name: "nset", Type: &zt22, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x10, Defer: 2}
 
-var zcall_rt_sigreturn = call{Name: "rt_sigreturn", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
+var zstruct_sigframe = structure{Name: "sigframe", Size: [3]uint16{304, 304, 304}, Fields: []field{
+	{Name: "uc", Type: &zt24, Off: [3]uint16{0, 0, 0}},
+	{Name: "mask", Type: &zt18, Off: [3]uint16{296, 296, 296}},
+}}
+
+var zcall_rt_sigreturn = call{Name: "rt_sigreturn", Args: []field{
+	{Name: "frame", Type: &zt25, Reg: 6, Reg32: 6},
+}, Ret: &zt9, Class: 0x10, Defer: 1}
 
 var zcall_ioctl = call{Name: "ioctl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -2068,31 +2523,73 @@ var zcall_select = call{Name: "select", Args: []field{
 
 var zcall_sched_yield = call{Name: "sched_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
+var zset_mremap_flags = set{Name: "mremap_flags", Unknown: "MREMAP_???", Vals: []val{
+	{Name: "MREMAP_MAYMOVE", Value: 0x1, Mask: 0x1},
+	{Name: "MREMAP_FIXED", Value: 0x2, Mask: 0x2},
+	{Name: "MREMAP_DONTUNMAP", Value: 0x4, Mask: 0x4},
+}}
+
 var zcall_mremap = call{Name: "mremap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "old_len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "new_len", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "new_addr", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
+	{Name: "addr", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "old_len", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "new_len", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "new_addr", Type: &zt8, Reg: 4, Reg32: 4, Cond: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3}}, R: &expr{Op: 0, Num: 0x3}}},
+}, Ret: &zt8, Class: 0x4, Defer: 5}
+
+var zset_msync_flags = set{Name: "msync_flags", Unknown: "MS_???", Vals: []val{
+	{Name: "MS_SYNC", Value: 0x4, Mask: 0x4},
+	{Name: "MS_ASYNC", Value: 0x1, Mask: 0x1},
+	{Name: "MS_INVALIDATE", Value: 0x2, Mask: 0x2},
+}}
 
 var zcall_msync = call{Name: "msync", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt27, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_mincore = call{Name: "mincore", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "vec", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
+	{Name: "vec", Type: &zt29, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x4, Defer: 2}
+
+var zset_madvise_cmds = set{Name: "madvise_cmds", Unknown: "MADV_???", Vals: []val{
+	{Name: "MADV_NORMAL", Value: 0x0, Mask: 0x0},
+	{Name: "MADV_RANDOM", Value: 0x1, Mask: 0x1},
+	{Name: "MADV_SEQUENTIAL", Value: 0x2, Mask: 0x2},
+	{Name: "MADV_WILLNEED", Value: 0x3, Mask: 0x3},
+	{Name: "MADV_DONTNEED", Value: 0x4, Mask: 0x4},
+	{Name: "MADV_FREE", Value: 0x8, Mask: 0x8},
+	{Name: "MADV_REMOVE", Value: 0x9, Mask: 0x9},
+	{Name: "MADV_DONTFORK", Value: 0xa, Mask: 0xa},
+	{Name: "MADV_DOFORK", Value: 0xb, Mask: 0xb},
+	{Name: "MADV_MERGEABLE", Value: 0xc, Mask: 0xc},
+	{Name: "MADV_UNMERGEABLE", Value: 0xd, Mask: 0xd},
+	{Name: "MADV_HUGEPAGE", Value: 0xe, Mask: 0xe},
+	{Name: "MADV_NOHUGEPAGE", Value: 0xf, Mask: 0xf},
+	{Name: "MADV_DONTDUMP", Value: 0x10, Mask: 0x10},
+	{Name: "MADV_DODUMP", Value: 0x11, Mask: 0x11},
+	{Name: "MADV_WIPEONFORK", Value: 0x12, Mask: 0x12},
+	{Name: "MADV_KEEPONFORK", Value: 0x13, Mask: 0x13},
+	{Name: "MADV_COLD", Value: 0x14, Mask: 0x14},
+	{Name: "MADV_PAGEOUT", Value: 0x15, Mask: 0x15},
+	{Name: "MADV_POPULATE_READ", Value: 0x16, Mask: 0x16},
+	{Name: "MADV_POPULATE_WRITE", Value: 0x17, Mask: 0x17},
+	{Name: "MADV_DONTNEED_LOCKED", Value: 0x18, Mask: 0x18},
+	{Name: "MADV_COLLAPSE", Value: 0x19, Mask: 0x19},
+	{Name: "MADV_HWPOISON", Value: 0x64, Mask: 0x64},
+	{Name: "MADV_SOFT_OFFLINE", Value: 0x65, Mask: 0x65},
+	{Name: "MADV_GUARD_INSTALL", Value: 0x66, Mask: 0x66},
+	{Name: "MADV_GUARD_REMOVE", Value: 0x67, Mask: 0x67},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26}}
 
 var zcall_madvise = call{Name: "madvise", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len_in", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "behavior", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
+	{Name: "behavior", Type: &zt30, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_shmget = call{Name: "shmget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
@@ -2117,33 +2614,54 @@ var zcall_dup = call{Name: "dup", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_dup2 = call{Name: "dup2", Args: []field{
-	{Name: "oldfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "oldfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_pause = call{Name: "pause", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
+var zcall_pause = call{Name: "pause", Args: []field{}, Ret: &zt7, Class: 0x10, Defer: 0}
+
+var zstruct_timespec = structure{Name: "timespec", Size: [3]uint16{16, 8, 16}, Fields: []field{
+	{Name: "tv_sec", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_nsec", Type: &zt12, Off: [3]uint16{8, 4, 8}},
+}}
 
 var zcall_nanosleep = call{Name: "nanosleep", Args: []field{
-	{Name: "rqtp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rmtp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "rqtp", Type: &zt32, Reg: 0, Reg32: 0},
+	{Name: "rmtp", Type: &zt33, Reg: 1, Reg32: 1, When: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zset_itimer_which = set{Name: "itimer_which", Unknown: "ITIMER_???", Vals: []val{
+	{Name: "ITIMER_REAL", Value: 0x0, Mask: 0x0},
+	{Name: "ITIMER_VIRTUAL", Value: 0x1, Mask: 0x1},
+	{Name: "ITIMER_PROF", Value: 0x2, Mask: 0x2},
+}}
+
+var zstruct_timeval = structure{Name: "timeval", Size: [3]uint16{16, 8, 16}, Fields: []field{
+	{Name: "tv_sec", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_usec", Type: &zt12, Off: [3]uint16{8, 4, 8}},
+}}
+
+var zstruct_itimerval = structure{Name: "itimerval", Size: [3]uint16{32, 16, 32}, Fields: []field{
+	{Name: "it_interval", Type: &zt35, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt35, Off: [3]uint16{16, 8, 16}},
+}}
 
 var zcall_getitimer = call{Name: "getitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "which", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt36, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_alarm = call{Name: "alarm", Args: []field{
-	{Name: "seconds", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "seconds", Type: &zt37, Reg: 0, Reg32: 0},
+}, Ret: &zt37, Class: 0x0, Defer: 1}
 
 var zcall_setitimer = call{Name: "setitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ovalue", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "which", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt38, Reg: 1, Reg32: 1},
+	{Name: "ovalue", Type: &zt36, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
-var zcall_getpid = call{Name: "getpid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
+var zcall_getpid = call{Name: "getpid", Args: []field{}, Ret: &zt39, Class: 0x10000, Defer: 0}
 
 var zcall_sendfile = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -2153,787 +2671,777 @@ var zcall_sendfile = call{Name: "sendfile", Args: []field{
 }, Ret: &zt9, Class: 0x42, Defer: 4, Derived: true}
 
 var zset_sock_families = set{Name: "sock_families", Unknown: "AF_???", Vals: []val{
-	{"AF_UNSPEC", 0x0, 0x0},
-	{"AF_UNIX", 0x1, 0x1},
-	{"AF_INET", 0x2, 0x2},
-	{"AF_AX25", 0x3, 0x3},
-	{"AF_IPX", 0x4, 0x4},
-	{"AF_APPLETALK", 0x5, 0x5},
-	{"AF_NETROM", 0x6, 0x6},
-	{"AF_BRIDGE", 0x7, 0x7},
-	{"AF_ATMPVC", 0x8, 0x8},
-	{"AF_X25", 0x9, 0x9},
-	{"AF_INET6", 0xa, 0xa},
-	{"AF_ROSE", 0xb, 0xb},
-	{"AF_DECnet", 0xc, 0xc},
-	{"AF_NETBEUI", 0xd, 0xd},
-	{"AF_SECURITY", 0xe, 0xe},
-	{"AF_KEY", 0xf, 0xf},
-	{"AF_NETLINK", 0x10, 0x10},
-	{"AF_PACKET", 0x11, 0x11},
-	{"AF_ASH", 0x12, 0x12},
-	{"AF_ECONET", 0x13, 0x13},
-	{"AF_ATMSVC", 0x14, 0x14},
-	{"AF_RDS", 0x15, 0x15},
-	{"AF_SNA", 0x16, 0x16},
-	{"AF_IRDA", 0x17, 0x17},
-	{"AF_PPPOX", 0x18, 0x18},
-	{"AF_WANPIPE", 0x19, 0x19},
-	{"AF_LLC", 0x1a, 0x1a},
-	{"AF_IB", 0x1b, 0x1b},
-	{"AF_MPLS", 0x1c, 0x1c},
-	{"AF_CAN", 0x1d, 0x1d},
-	{"AF_TIPC", 0x1e, 0x1e},
-	{"AF_BLUETOOTH", 0x1f, 0x1f},
-	{"AF_IUCV", 0x20, 0x20},
-	{"AF_RXRPC", 0x21, 0x21},
-	{"AF_ISDN", 0x22, 0x22},
-	{"AF_PHONET", 0x23, 0x23},
-	{"AF_IEEE802154", 0x24, 0x24},
-	{"AF_CAIF", 0x25, 0x25},
-	{"AF_ALG", 0x26, 0x26},
-	{"AF_NFC", 0x27, 0x27},
-	{"AF_VSOCK", 0x28, 0x28},
-	{"AF_KCM", 0x29, 0x29},
-	{"AF_QIPCRTR", 0x2a, 0x2a},
-	{"AF_SMC", 0x2b, 0x2b},
-	{"AF_XDP", 0x2c, 0x2c},
-	{"AF_MCTP", 0x2d, 0x2d},
+	{Name: "AF_UNSPEC", Value: 0x0, Mask: 0x0},
+	{Name: "AF_UNIX", Value: 0x1, Mask: 0x1},
+	{Name: "AF_INET", Value: 0x2, Mask: 0x2},
+	{Name: "AF_AX25", Value: 0x3, Mask: 0x3},
+	{Name: "AF_IPX", Value: 0x4, Mask: 0x4},
+	{Name: "AF_APPLETALK", Value: 0x5, Mask: 0x5},
+	{Name: "AF_NETROM", Value: 0x6, Mask: 0x6},
+	{Name: "AF_BRIDGE", Value: 0x7, Mask: 0x7},
+	{Name: "AF_ATMPVC", Value: 0x8, Mask: 0x8},
+	{Name: "AF_X25", Value: 0x9, Mask: 0x9},
+	{Name: "AF_INET6", Value: 0xa, Mask: 0xa},
+	{Name: "AF_ROSE", Value: 0xb, Mask: 0xb},
+	{Name: "AF_DECnet", Value: 0xc, Mask: 0xc},
+	{Name: "AF_NETBEUI", Value: 0xd, Mask: 0xd},
+	{Name: "AF_SECURITY", Value: 0xe, Mask: 0xe},
+	{Name: "AF_KEY", Value: 0xf, Mask: 0xf},
+	{Name: "AF_NETLINK", Value: 0x10, Mask: 0x10},
+	{Name: "AF_PACKET", Value: 0x11, Mask: 0x11},
+	{Name: "AF_ASH", Value: 0x12, Mask: 0x12},
+	{Name: "AF_ECONET", Value: 0x13, Mask: 0x13},
+	{Name: "AF_ATMSVC", Value: 0x14, Mask: 0x14},
+	{Name: "AF_RDS", Value: 0x15, Mask: 0x15},
+	{Name: "AF_SNA", Value: 0x16, Mask: 0x16},
+	{Name: "AF_IRDA", Value: 0x17, Mask: 0x17},
+	{Name: "AF_PPPOX", Value: 0x18, Mask: 0x18},
+	{Name: "AF_WANPIPE", Value: 0x19, Mask: 0x19},
+	{Name: "AF_LLC", Value: 0x1a, Mask: 0x1a},
+	{Name: "AF_IB", Value: 0x1b, Mask: 0x1b},
+	{Name: "AF_MPLS", Value: 0x1c, Mask: 0x1c},
+	{Name: "AF_CAN", Value: 0x1d, Mask: 0x1d},
+	{Name: "AF_TIPC", Value: 0x1e, Mask: 0x1e},
+	{Name: "AF_BLUETOOTH", Value: 0x1f, Mask: 0x1f},
+	{Name: "AF_IUCV", Value: 0x20, Mask: 0x20},
+	{Name: "AF_RXRPC", Value: 0x21, Mask: 0x21},
+	{Name: "AF_ISDN", Value: 0x22, Mask: 0x22},
+	{Name: "AF_PHONET", Value: 0x23, Mask: 0x23},
+	{Name: "AF_IEEE802154", Value: 0x24, Mask: 0x24},
+	{Name: "AF_CAIF", Value: 0x25, Mask: 0x25},
+	{Name: "AF_ALG", Value: 0x26, Mask: 0x26},
+	{Name: "AF_NFC", Value: 0x27, Mask: 0x27},
+	{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28},
+	{Name: "AF_KCM", Value: 0x29, Mask: 0x29},
+	{Name: "AF_QIPCRTR", Value: 0x2a, Mask: 0x2a},
+	{Name: "AF_SMC", Value: 0x2b, Mask: 0x2b},
+	{Name: "AF_XDP", Value: 0x2c, Mask: 0x2c},
+	{Name: "AF_MCTP", Value: 0x2d, Mask: 0x2d},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
 var zset_sock_types = set{Name: "sock_types", Unknown: "|SOCK_???", Vals: []val{
-	{"SOCK_STREAM", 0x1, 0xf},
-	{"SOCK_DGRAM", 0x2, 0xf},
-	{"SOCK_RAW", 0x3, 0xf},
-	{"SOCK_RDM", 0x4, 0xf},
-	{"SOCK_SEQPACKET", 0x5, 0xf},
-	{"SOCK_DCCP", 0x6, 0xf},
-	{"SOCK_PACKET", 0xa, 0xf},
-	{"SOCK_CLOEXEC", 0x80000, 0x80000},
-	{"SOCK_NONBLOCK", 0x800, 0x800},
+	{Name: "SOCK_STREAM", Value: 0x1, Mask: 0xf},
+	{Name: "SOCK_DGRAM", Value: 0x2, Mask: 0xf},
+	{Name: "SOCK_RAW", Value: 0x3, Mask: 0xf},
+	{Name: "SOCK_RDM", Value: 0x4, Mask: 0xf},
+	{Name: "SOCK_SEQPACKET", Value: 0x5, Mask: 0xf},
+	{Name: "SOCK_DCCP", Value: 0x6, Mask: 0xf},
+	{Name: "SOCK_PACKET", Value: 0xa, Mask: 0xf},
+	{Name: "SOCK_CLOEXEC", Value: 0x80000, Mask: 0x80000},
+	{Name: "SOCK_NONBLOCK", Value: 0x800, Mask: 0x800},
 }}
 
 var zset_proto_inet = set{Name: "proto_inet", Unknown: "IPPROTO_???", Vals: []val{
-	{"IPPROTO_IP", 0x0, 0x0},
-	{"IPPROTO_ICMP", 0x1, 0x1},
-	{"IPPROTO_IGMP", 0x2, 0x2},
-	{"IPPROTO_IPIP", 0x4, 0x4},
-	{"IPPROTO_TCP", 0x6, 0x6},
-	{"IPPROTO_EGP", 0x8, 0x8},
-	{"IPPROTO_PUP", 0xc, 0xc},
-	{"IPPROTO_UDP", 0x11, 0x11},
-	{"IPPROTO_IDP", 0x16, 0x16},
-	{"IPPROTO_TP", 0x1d, 0x1d},
-	{"IPPROTO_DCCP", 0x21, 0x21},
-	{"IPPROTO_IPV6", 0x29, 0x29},
-	{"IPPROTO_ROUTING", 0x2b, 0x2b},
-	{"IPPROTO_FRAGMENT", 0x2c, 0x2c},
-	{"IPPROTO_RSVP", 0x2e, 0x2e},
-	{"IPPROTO_GRE", 0x2f, 0x2f},
-	{"IPPROTO_ESP", 0x32, 0x32},
-	{"IPPROTO_AH", 0x33, 0x33},
-	{"IPPROTO_ICMPV6", 0x3a, 0x3a},
-	{"IPPROTO_NONE", 0x3b, 0x3b},
-	{"IPPROTO_DSTOPTS", 0x3c, 0x3c},
-	{"IPPROTO_MTP", 0x5c, 0x5c},
-	{"IPPROTO_BEETPH", 0x5e, 0x5e},
-	{"IPPROTO_ENCAP", 0x62, 0x62},
-	{"IPPROTO_PIM", 0x67, 0x67},
-	{"IPPROTO_COMP", 0x6c, 0x6c},
-	{"IPPROTO_L2TP", 0x73, 0x73},
-	{"IPPROTO_SCTP", 0x84, 0x84},
-	{"IPPROTO_MH", 0x87, 0x87},
-	{"IPPROTO_UDPLITE", 0x88, 0x88},
-	{"IPPROTO_MPLS", 0x89, 0x89},
-	{"IPPROTO_ETHERNET", 0x8f, 0x8f},
-	{"IPPROTO_RAW", 0xff, 0xff},
-	{"IPPROTO_MPTCP", 0x106, 0x106},
+	{Name: "IPPROTO_IP", Value: 0x0, Mask: 0x0},
+	{Name: "IPPROTO_ICMP", Value: 0x1, Mask: 0x1},
+	{Name: "IPPROTO_IGMP", Value: 0x2, Mask: 0x2},
+	{Name: "IPPROTO_IPIP", Value: 0x4, Mask: 0x4},
+	{Name: "IPPROTO_TCP", Value: 0x6, Mask: 0x6},
+	{Name: "IPPROTO_EGP", Value: 0x8, Mask: 0x8},
+	{Name: "IPPROTO_PUP", Value: 0xc, Mask: 0xc},
+	{Name: "IPPROTO_UDP", Value: 0x11, Mask: 0x11},
+	{Name: "IPPROTO_IDP", Value: 0x16, Mask: 0x16},
+	{Name: "IPPROTO_TP", Value: 0x1d, Mask: 0x1d},
+	{Name: "IPPROTO_DCCP", Value: 0x21, Mask: 0x21},
+	{Name: "IPPROTO_IPV6", Value: 0x29, Mask: 0x29},
+	{Name: "IPPROTO_ROUTING", Value: 0x2b, Mask: 0x2b},
+	{Name: "IPPROTO_FRAGMENT", Value: 0x2c, Mask: 0x2c},
+	{Name: "IPPROTO_RSVP", Value: 0x2e, Mask: 0x2e},
+	{Name: "IPPROTO_GRE", Value: 0x2f, Mask: 0x2f},
+	{Name: "IPPROTO_ESP", Value: 0x32, Mask: 0x32},
+	{Name: "IPPROTO_AH", Value: 0x33, Mask: 0x33},
+	{Name: "IPPROTO_ICMPV6", Value: 0x3a, Mask: 0x3a},
+	{Name: "IPPROTO_NONE", Value: 0x3b, Mask: 0x3b},
+	{Name: "IPPROTO_DSTOPTS", Value: 0x3c, Mask: 0x3c},
+	{Name: "IPPROTO_MTP", Value: 0x5c, Mask: 0x5c},
+	{Name: "IPPROTO_BEETPH", Value: 0x5e, Mask: 0x5e},
+	{Name: "IPPROTO_ENCAP", Value: 0x62, Mask: 0x62},
+	{Name: "IPPROTO_PIM", Value: 0x67, Mask: 0x67},
+	{Name: "IPPROTO_COMP", Value: 0x6c, Mask: 0x6c},
+	{Name: "IPPROTO_L2TP", Value: 0x73, Mask: 0x73},
+	{Name: "IPPROTO_SCTP", Value: 0x84, Mask: 0x84},
+	{Name: "IPPROTO_MH", Value: 0x87, Mask: 0x87},
+	{Name: "IPPROTO_UDPLITE", Value: 0x88, Mask: 0x88},
+	{Name: "IPPROTO_MPLS", Value: 0x89, Mask: 0x89},
+	{Name: "IPPROTO_ETHERNET", Value: 0x8f, Mask: 0x8f},
+	{Name: "IPPROTO_RAW", Value: 0xff, Mask: 0xff},
+	{Name: "IPPROTO_MPTCP", Value: 0x106, Mask: 0x106},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33}}
 
 var zset_proto_netlink = set{Name: "proto_netlink", Unknown: "NETLINK_???", Vals: []val{
-	{"NETLINK_ROUTE", 0x0, 0x0},
-	{"NETLINK_UNUSED", 0x1, 0x1},
-	{"NETLINK_USERSOCK", 0x2, 0x2},
-	{"NETLINK_FIREWALL", 0x3, 0x3},
-	{"NETLINK_SOCK_DIAG", 0x4, 0x4},
-	{"NETLINK_NFLOG", 0x5, 0x5},
-	{"NETLINK_XFRM", 0x6, 0x6},
-	{"NETLINK_SELINUX", 0x7, 0x7},
-	{"NETLINK_ISCSI", 0x8, 0x8},
-	{"NETLINK_AUDIT", 0x9, 0x9},
-	{"NETLINK_FIB_LOOKUP", 0xa, 0xa},
-	{"NETLINK_CONNECTOR", 0xb, 0xb},
-	{"NETLINK_NETFILTER", 0xc, 0xc},
-	{"NETLINK_IP6_FW", 0xd, 0xd},
-	{"NETLINK_DNRTMSG", 0xe, 0xe},
-	{"NETLINK_KOBJECT_UEVENT", 0xf, 0xf},
-	{"NETLINK_GENERIC", 0x10, 0x10},
-	{"NETLINK_SCSITRANSPORT", 0x12, 0x12},
-	{"NETLINK_ECRYPTFS", 0x13, 0x13},
-	{"NETLINK_RDMA", 0x14, 0x14},
-	{"NETLINK_CRYPTO", 0x15, 0x15},
-	{"NETLINK_SMC", 0x16, 0x16},
+	{Name: "NETLINK_ROUTE", Value: 0x0, Mask: 0x0},
+	{Name: "NETLINK_UNUSED", Value: 0x1, Mask: 0x1},
+	{Name: "NETLINK_USERSOCK", Value: 0x2, Mask: 0x2},
+	{Name: "NETLINK_FIREWALL", Value: 0x3, Mask: 0x3},
+	{Name: "NETLINK_SOCK_DIAG", Value: 0x4, Mask: 0x4},
+	{Name: "NETLINK_NFLOG", Value: 0x5, Mask: 0x5},
+	{Name: "NETLINK_XFRM", Value: 0x6, Mask: 0x6},
+	{Name: "NETLINK_SELINUX", Value: 0x7, Mask: 0x7},
+	{Name: "NETLINK_ISCSI", Value: 0x8, Mask: 0x8},
+	{Name: "NETLINK_AUDIT", Value: 0x9, Mask: 0x9},
+	{Name: "NETLINK_FIB_LOOKUP", Value: 0xa, Mask: 0xa},
+	{Name: "NETLINK_CONNECTOR", Value: 0xb, Mask: 0xb},
+	{Name: "NETLINK_NETFILTER", Value: 0xc, Mask: 0xc},
+	{Name: "NETLINK_IP6_FW", Value: 0xd, Mask: 0xd},
+	{Name: "NETLINK_DNRTMSG", Value: 0xe, Mask: 0xe},
+	{Name: "NETLINK_KOBJECT_UEVENT", Value: 0xf, Mask: 0xf},
+	{Name: "NETLINK_GENERIC", Value: 0x10, Mask: 0x10},
+	{Name: "NETLINK_SCSITRANSPORT", Value: 0x12, Mask: 0x12},
+	{Name: "NETLINK_ECRYPTFS", Value: 0x13, Mask: 0x13},
+	{Name: "NETLINK_RDMA", Value: 0x14, Mask: 0x14},
+	{Name: "NETLINK_CRYPTO", Value: 0x15, Mask: 0x15},
+	{Name: "NETLINK_SMC", Value: 0x16, Mask: 0x16},
 }}
 
 var zset_ethernet_protocols = set{Name: "ethernet_protocols", Unknown: "ETH_P_???", Vals: []val{
-	{"ETH_P_802_3", 0x1, 0x1},
-	{"ETH_P_AX25", 0x2, 0x2},
-	{"ETH_P_ALL", 0x3, 0x3},
-	{"ETH_P_802_2", 0x4, 0x4},
-	{"ETH_P_SNAP", 0x5, 0x5},
-	{"ETH_P_DDCMP", 0x6, 0x6},
-	{"ETH_P_WAN_PPP", 0x7, 0x7},
-	{"ETH_P_PPP_MP", 0x8, 0x8},
-	{"ETH_P_LOCALTALK", 0x9, 0x9},
-	{"ETH_P_CAN", 0xc, 0xc},
-	{"ETH_P_CANFD", 0xd, 0xd},
-	{"ETH_P_CANXL", 0xe, 0xe},
-	{"ETH_P_PPPTALK", 0x10, 0x10},
-	{"ETH_P_TR_802_2", 0x11, 0x11},
-	{"ETH_P_MOBITEX", 0x15, 0x15},
-	{"ETH_P_CONTROL", 0x16, 0x16},
-	{"ETH_P_IRDA", 0x17, 0x17},
-	{"ETH_P_ECONET", 0x18, 0x18},
-	{"ETH_P_HDLC", 0x19, 0x19},
-	{"ETH_P_ARCNET", 0x1a, 0x1a},
-	{"ETH_P_DSA", 0x1b, 0x1b},
-	{"ETH_P_TRAILER", 0x1c, 0x1c},
-	{"ETH_P_LOOP", 0x60, 0x60},
-	{"ETH_P_PHONET", 0xf5, 0xf5},
-	{"ETH_P_IEEE802154", 0xf6, 0xf6},
-	{"ETH_P_CAIF", 0xf7, 0xf7},
-	{"ETH_P_XDSA", 0xf8, 0xf8},
-	{"ETH_P_MAP", 0xf9, 0xf9},
-	{"ETH_P_MCTP", 0xfa, 0xfa},
-	{"ETH_P_PUP", 0x200, 0x200},
-	{"ETH_P_PUPAT", 0x201, 0x201},
-	{"ETH_P_802_3_MIN", 0x600, 0x600},
-	{"ETH_P_IP", 0x800, 0x800},
-	{"ETH_P_X25", 0x805, 0x805},
-	{"ETH_P_ARP", 0x806, 0x806},
-	{"ETH_P_BPQ", 0x8ff, 0x8ff},
-	{"ETH_P_IEEEPUP", 0xa00, 0xa00},
-	{"ETH_P_IEEEPUPAT", 0xa01, 0xa01},
-	{"ETH_P_ERSPAN2", 0x22eb, 0x22eb},
-	{"ETH_P_TSN", 0x22f0, 0x22f0},
-	{"ETH_P_BATMAN", 0x4305, 0x4305},
-	{"ETH_P_DEC", 0x6000, 0x6000},
-	{"ETH_P_DNA_DL", 0x6001, 0x6001},
-	{"ETH_P_DNA_RC", 0x6002, 0x6002},
-	{"ETH_P_DNA_RT", 0x6003, 0x6003},
-	{"ETH_P_LAT", 0x6004, 0x6004},
-	{"ETH_P_DIAG", 0x6005, 0x6005},
-	{"ETH_P_CUST", 0x6006, 0x6006},
-	{"ETH_P_SCA", 0x6007, 0x6007},
-	{"ETH_P_TEB", 0x6558, 0x6558},
-	{"ETH_P_RARP", 0x8035, 0x8035},
-	{"ETH_P_ATALK", 0x809b, 0x809b},
-	{"ETH_P_AARP", 0x80f3, 0x80f3},
-	{"ETH_P_8021Q", 0x8100, 0x8100},
-	{"ETH_P_IPX", 0x8137, 0x8137},
-	{"ETH_P_IPV6", 0x86dd, 0x86dd},
-	{"ETH_P_PAUSE", 0x8808, 0x8808},
-	{"ETH_P_SLOW", 0x8809, 0x8809},
-	{"ETH_P_WCCP", 0x883e, 0x883e},
-	{"ETH_P_MPLS_UC", 0x8847, 0x8847},
-	{"ETH_P_MPLS_MC", 0x8848, 0x8848},
-	{"ETH_P_ATMMPOA", 0x884c, 0x884c},
-	{"ETH_P_PPP_DISC", 0x8863, 0x8863},
-	{"ETH_P_PPP_SES", 0x8864, 0x8864},
-	{"ETH_P_LINK_CTL", 0x886c, 0x886c},
-	{"ETH_P_ATMFATE", 0x8884, 0x8884},
-	{"ETH_P_PAE", 0x888e, 0x888e},
-	{"ETH_P_REALTEK", 0x8899, 0x8899},
-	{"ETH_P_AOE", 0x88a2, 0x88a2},
-	{"ETH_P_8021AD", 0x88a8, 0x88a8},
-	{"ETH_P_802_EX1", 0x88b5, 0x88b5},
-	{"ETH_P_ERSPAN", 0x88be, 0x88be},
-	{"ETH_P_PREAUTH", 0x88c7, 0x88c7},
-	{"ETH_P_TIPC", 0x88ca, 0x88ca},
-	{"ETH_P_LLDP", 0x88cc, 0x88cc},
-	{"ETH_P_MRP", 0x88e3, 0x88e3},
-	{"ETH_P_MACSEC", 0x88e5, 0x88e5},
-	{"ETH_P_8021AH", 0x88e7, 0x88e7},
-	{"ETH_P_MVRP", 0x88f5, 0x88f5},
-	{"ETH_P_1588", 0x88f7, 0x88f7},
-	{"ETH_P_NCSI", 0x88f8, 0x88f8},
-	{"ETH_P_PRP", 0x88fb, 0x88fb},
-	{"ETH_P_CFM", 0x8902, 0x8902},
-	{"ETH_P_FCOE", 0x8906, 0x8906},
-	{"ETH_P_TDLS", 0x890d, 0x890d},
-	{"ETH_P_FIP", 0x8914, 0x8914},
-	{"ETH_P_IBOE", 0x8915, 0x8915},
-	{"ETH_P_80221", 0x8917, 0x8917},
-	{"ETH_P_HSR", 0x892f, 0x892f},
-	{"ETH_P_NSH", 0x894f, 0x894f},
-	{"ETH_P_LOOPBACK", 0x9000, 0x9000},
-	{"ETH_P_QINQ1", 0x9100, 0x9100},
-	{"ETH_P_QINQ2", 0x9200, 0x9200},
-	{"ETH_P_QINQ3", 0x9300, 0x9300},
-	{"ETH_P_EDSA", 0xdada, 0xdada},
-	{"ETH_P_DSA_8021Q", 0xdadb, 0xdadb},
-	{"ETH_P_DSA_A5PSW", 0xe001, 0xe001},
-	{"ETH_P_IFE", 0xed3e, 0xed3e},
-	{"ETH_P_AF_IUCV", 0xfbfb, 0xfbfb},
+	{Name: "ETH_P_802_3", Value: 0x1, Mask: 0x1},
+	{Name: "ETH_P_AX25", Value: 0x2, Mask: 0x2},
+	{Name: "ETH_P_ALL", Value: 0x3, Mask: 0x3},
+	{Name: "ETH_P_802_2", Value: 0x4, Mask: 0x4},
+	{Name: "ETH_P_SNAP", Value: 0x5, Mask: 0x5},
+	{Name: "ETH_P_DDCMP", Value: 0x6, Mask: 0x6},
+	{Name: "ETH_P_WAN_PPP", Value: 0x7, Mask: 0x7},
+	{Name: "ETH_P_PPP_MP", Value: 0x8, Mask: 0x8},
+	{Name: "ETH_P_LOCALTALK", Value: 0x9, Mask: 0x9},
+	{Name: "ETH_P_CAN", Value: 0xc, Mask: 0xc},
+	{Name: "ETH_P_CANFD", Value: 0xd, Mask: 0xd},
+	{Name: "ETH_P_CANXL", Value: 0xe, Mask: 0xe},
+	{Name: "ETH_P_PPPTALK", Value: 0x10, Mask: 0x10},
+	{Name: "ETH_P_TR_802_2", Value: 0x11, Mask: 0x11},
+	{Name: "ETH_P_MOBITEX", Value: 0x15, Mask: 0x15},
+	{Name: "ETH_P_CONTROL", Value: 0x16, Mask: 0x16},
+	{Name: "ETH_P_IRDA", Value: 0x17, Mask: 0x17},
+	{Name: "ETH_P_ECONET", Value: 0x18, Mask: 0x18},
+	{Name: "ETH_P_HDLC", Value: 0x19, Mask: 0x19},
+	{Name: "ETH_P_ARCNET", Value: 0x1a, Mask: 0x1a},
+	{Name: "ETH_P_DSA", Value: 0x1b, Mask: 0x1b},
+	{Name: "ETH_P_TRAILER", Value: 0x1c, Mask: 0x1c},
+	{Name: "ETH_P_LOOP", Value: 0x60, Mask: 0x60},
+	{Name: "ETH_P_PHONET", Value: 0xf5, Mask: 0xf5},
+	{Name: "ETH_P_IEEE802154", Value: 0xf6, Mask: 0xf6},
+	{Name: "ETH_P_CAIF", Value: 0xf7, Mask: 0xf7},
+	{Name: "ETH_P_XDSA", Value: 0xf8, Mask: 0xf8},
+	{Name: "ETH_P_MAP", Value: 0xf9, Mask: 0xf9},
+	{Name: "ETH_P_MCTP", Value: 0xfa, Mask: 0xfa},
+	{Name: "ETH_P_PUP", Value: 0x200, Mask: 0x200},
+	{Name: "ETH_P_PUPAT", Value: 0x201, Mask: 0x201},
+	{Name: "ETH_P_802_3_MIN", Value: 0x600, Mask: 0x600},
+	{Name: "ETH_P_IP", Value: 0x800, Mask: 0x800},
+	{Name: "ETH_P_X25", Value: 0x805, Mask: 0x805},
+	{Name: "ETH_P_ARP", Value: 0x806, Mask: 0x806},
+	{Name: "ETH_P_BPQ", Value: 0x8ff, Mask: 0x8ff},
+	{Name: "ETH_P_IEEEPUP", Value: 0xa00, Mask: 0xa00},
+	{Name: "ETH_P_IEEEPUPAT", Value: 0xa01, Mask: 0xa01},
+	{Name: "ETH_P_ERSPAN2", Value: 0x22eb, Mask: 0x22eb},
+	{Name: "ETH_P_TSN", Value: 0x22f0, Mask: 0x22f0},
+	{Name: "ETH_P_BATMAN", Value: 0x4305, Mask: 0x4305},
+	{Name: "ETH_P_DEC", Value: 0x6000, Mask: 0x6000},
+	{Name: "ETH_P_DNA_DL", Value: 0x6001, Mask: 0x6001},
+	{Name: "ETH_P_DNA_RC", Value: 0x6002, Mask: 0x6002},
+	{Name: "ETH_P_DNA_RT", Value: 0x6003, Mask: 0x6003},
+	{Name: "ETH_P_LAT", Value: 0x6004, Mask: 0x6004},
+	{Name: "ETH_P_DIAG", Value: 0x6005, Mask: 0x6005},
+	{Name: "ETH_P_CUST", Value: 0x6006, Mask: 0x6006},
+	{Name: "ETH_P_SCA", Value: 0x6007, Mask: 0x6007},
+	{Name: "ETH_P_TEB", Value: 0x6558, Mask: 0x6558},
+	{Name: "ETH_P_RARP", Value: 0x8035, Mask: 0x8035},
+	{Name: "ETH_P_ATALK", Value: 0x809b, Mask: 0x809b},
+	{Name: "ETH_P_AARP", Value: 0x80f3, Mask: 0x80f3},
+	{Name: "ETH_P_8021Q", Value: 0x8100, Mask: 0x8100},
+	{Name: "ETH_P_IPX", Value: 0x8137, Mask: 0x8137},
+	{Name: "ETH_P_IPV6", Value: 0x86dd, Mask: 0x86dd},
+	{Name: "ETH_P_PAUSE", Value: 0x8808, Mask: 0x8808},
+	{Name: "ETH_P_SLOW", Value: 0x8809, Mask: 0x8809},
+	{Name: "ETH_P_WCCP", Value: 0x883e, Mask: 0x883e},
+	{Name: "ETH_P_MPLS_UC", Value: 0x8847, Mask: 0x8847},
+	{Name: "ETH_P_MPLS_MC", Value: 0x8848, Mask: 0x8848},
+	{Name: "ETH_P_ATMMPOA", Value: 0x884c, Mask: 0x884c},
+	{Name: "ETH_P_PPP_DISC", Value: 0x8863, Mask: 0x8863},
+	{Name: "ETH_P_PPP_SES", Value: 0x8864, Mask: 0x8864},
+	{Name: "ETH_P_LINK_CTL", Value: 0x886c, Mask: 0x886c},
+	{Name: "ETH_P_ATMFATE", Value: 0x8884, Mask: 0x8884},
+	{Name: "ETH_P_PAE", Value: 0x888e, Mask: 0x888e},
+	{Name: "ETH_P_REALTEK", Value: 0x8899, Mask: 0x8899},
+	{Name: "ETH_P_AOE", Value: 0x88a2, Mask: 0x88a2},
+	{Name: "ETH_P_8021AD", Value: 0x88a8, Mask: 0x88a8},
+	{Name: "ETH_P_802_EX1", Value: 0x88b5, Mask: 0x88b5},
+	{Name: "ETH_P_ERSPAN", Value: 0x88be, Mask: 0x88be},
+	{Name: "ETH_P_PREAUTH", Value: 0x88c7, Mask: 0x88c7},
+	{Name: "ETH_P_TIPC", Value: 0x88ca, Mask: 0x88ca},
+	{Name: "ETH_P_LLDP", Value: 0x88cc, Mask: 0x88cc},
+	{Name: "ETH_P_MRP", Value: 0x88e3, Mask: 0x88e3},
+	{Name: "ETH_P_MACSEC", Value: 0x88e5, Mask: 0x88e5},
+	{Name: "ETH_P_8021AH", Value: 0x88e7, Mask: 0x88e7},
+	{Name: "ETH_P_MVRP", Value: 0x88f5, Mask: 0x88f5},
+	{Name: "ETH_P_1588", Value: 0x88f7, Mask: 0x88f7},
+	{Name: "ETH_P_NCSI", Value: 0x88f8, Mask: 0x88f8},
+	{Name: "ETH_P_PRP", Value: 0x88fb, Mask: 0x88fb},
+	{Name: "ETH_P_CFM", Value: 0x8902, Mask: 0x8902},
+	{Name: "ETH_P_FCOE", Value: 0x8906, Mask: 0x8906},
+	{Name: "ETH_P_TDLS", Value: 0x890d, Mask: 0x890d},
+	{Name: "ETH_P_FIP", Value: 0x8914, Mask: 0x8914},
+	{Name: "ETH_P_IBOE", Value: 0x8915, Mask: 0x8915},
+	{Name: "ETH_P_80221", Value: 0x8917, Mask: 0x8917},
+	{Name: "ETH_P_HSR", Value: 0x892f, Mask: 0x892f},
+	{Name: "ETH_P_NSH", Value: 0x894f, Mask: 0x894f},
+	{Name: "ETH_P_LOOPBACK", Value: 0x9000, Mask: 0x9000},
+	{Name: "ETH_P_QINQ1", Value: 0x9100, Mask: 0x9100},
+	{Name: "ETH_P_QINQ2", Value: 0x9200, Mask: 0x9200},
+	{Name: "ETH_P_QINQ3", Value: 0x9300, Mask: 0x9300},
+	{Name: "ETH_P_EDSA", Value: 0xdada, Mask: 0xdada},
+	{Name: "ETH_P_DSA_8021Q", Value: 0xdadb, Mask: 0xdadb},
+	{Name: "ETH_P_DSA_A5PSW", Value: 0xe001, Mask: 0xe001},
+	{Name: "ETH_P_IFE", Value: 0xed3e, Mask: 0xed3e},
+	{Name: "ETH_P_AF_IUCV", Value: 0xfbfb, Mask: 0xfbfb},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 93, 94, 95, 96, 97, 98}}
 
 var zset_proto_irda = set{Name: "proto_irda", Unknown: "IRDAPROTO_???", Vals: []val{
-	{"CAN_RAW", 0x1, 0x1},
-	{"CAN_BCM", 0x2, 0x2},
-	{"CAN_TP16", 0x3, 0x3},
-	{"CAN_TP20", 0x4, 0x4},
-	{"CAN_MCNET", 0x5, 0x5},
-	{"CAN_ISOTP", 0x6, 0x6},
-	{"CAN_J1939", 0x7, 0x7},
+	{Name: "CAN_RAW", Value: 0x1, Mask: 0x1},
+	{Name: "CAN_BCM", Value: 0x2, Mask: 0x2},
+	{Name: "CAN_TP16", Value: 0x3, Mask: 0x3},
+	{Name: "CAN_TP20", Value: 0x4, Mask: 0x4},
+	{Name: "CAN_MCNET", Value: 0x5, Mask: 0x5},
+	{Name: "CAN_ISOTP", Value: 0x6, Mask: 0x6},
+	{Name: "CAN_J1939", Value: 0x7, Mask: 0x7},
 }}
 
 var zset_proto_can = set{Name: "proto_can", Unknown: "CAN_???", Vals: []val{
-	{"CAN_RAW", 0x1, 0x1},
-	{"CAN_BCM", 0x2, 0x2},
-	{"CAN_TP16", 0x3, 0x3},
-	{"CAN_TP20", 0x4, 0x4},
-	{"CAN_MCNET", 0x5, 0x5},
-	{"CAN_ISOTP", 0x6, 0x6},
-	{"CAN_J1939", 0x7, 0x7},
+	{Name: "CAN_RAW", Value: 0x1, Mask: 0x1},
+	{Name: "CAN_BCM", Value: 0x2, Mask: 0x2},
+	{Name: "CAN_TP16", Value: 0x3, Mask: 0x3},
+	{Name: "CAN_TP20", Value: 0x4, Mask: 0x4},
+	{Name: "CAN_MCNET", Value: 0x5, Mask: 0x5},
+	{Name: "CAN_ISOTP", Value: 0x6, Mask: 0x6},
+	{Name: "CAN_J1939", Value: 0x7, Mask: 0x7},
 }}
 
 var zset_proto_bluetooth = set{Name: "proto_bluetooth", Unknown: "BTPROTO_???", Vals: []val{
-	{"BTPROTO_L2CAP", 0x0, 0x0},
-	{"BTPROTO_HCI", 0x1, 0x1},
-	{"BTPROTO_SCO", 0x2, 0x2},
-	{"BTPROTO_RFCOMM", 0x3, 0x3},
-	{"BTPROTO_BNEP", 0x4, 0x4},
-	{"BTPROTO_CMTP", 0x5, 0x5},
-	{"BTPROTO_HIDP", 0x6, 0x6},
-	{"BTPROTO_AVDTP", 0x7, 0x7},
+	{Name: "BTPROTO_L2CAP", Value: 0x0, Mask: 0x0},
+	{Name: "BTPROTO_HCI", Value: 0x1, Mask: 0x1},
+	{Name: "BTPROTO_SCO", Value: 0x2, Mask: 0x2},
+	{Name: "BTPROTO_RFCOMM", Value: 0x3, Mask: 0x3},
+	{Name: "BTPROTO_BNEP", Value: 0x4, Mask: 0x4},
+	{Name: "BTPROTO_CMTP", Value: 0x5, Mask: 0x5},
+	{Name: "BTPROTO_HIDP", Value: 0x6, Mask: 0x6},
+	{Name: "BTPROTO_AVDTP", Value: 0x7, Mask: 0x7},
 }}
 
 var zset_proto_isdn = set{Name: "proto_isdn", Unknown: "ISDN_P_???", Vals: []val{
-	{"ISDN_P_BASE", 0x0, 0x0},
-	{"ISDN_P_TE_S0", 0x1, 0x1},
-	{"ISDN_P_NT_S0", 0x2, 0x2},
-	{"ISDN_P_TE_E1", 0x3, 0x3},
-	{"ISDN_P_NT_E1", 0x4, 0x4},
-	{"ISDN_P_LAPD_TE", 0x10, 0x10},
-	{"ISDN_P_LAPD_NT", 0x11, 0x11},
-	{"ISDN_P_B_RAW", 0x21, 0x21},
-	{"ISDN_P_B_HDLC", 0x22, 0x22},
-	{"ISDN_P_B_X75SLP", 0x23, 0x23},
-	{"ISDN_P_B_L2DTMF", 0x24, 0x24},
-	{"ISDN_P_B_L2DSP", 0x25, 0x25},
-	{"ISDN_P_B_L2DSPHDLC", 0x26, 0x26},
+	{Name: "ISDN_P_BASE", Value: 0x0, Mask: 0x0},
+	{Name: "ISDN_P_TE_S0", Value: 0x1, Mask: 0x1},
+	{Name: "ISDN_P_NT_S0", Value: 0x2, Mask: 0x2},
+	{Name: "ISDN_P_TE_E1", Value: 0x3, Mask: 0x3},
+	{Name: "ISDN_P_NT_E1", Value: 0x4, Mask: 0x4},
+	{Name: "ISDN_P_LAPD_TE", Value: 0x10, Mask: 0x10},
+	{Name: "ISDN_P_LAPD_NT", Value: 0x11, Mask: 0x11},
+	{Name: "ISDN_P_B_RAW", Value: 0x21, Mask: 0x21},
+	{Name: "ISDN_P_B_HDLC", Value: 0x22, Mask: 0x22},
+	{Name: "ISDN_P_B_X75SLP", Value: 0x23, Mask: 0x23},
+	{Name: "ISDN_P_B_L2DTMF", Value: 0x24, Mask: 0x24},
+	{Name: "ISDN_P_B_L2DSP", Value: 0x25, Mask: 0x25},
+	{Name: "ISDN_P_B_L2DSPHDLC", Value: 0x26, Mask: 0x26},
 }}
 
 var zset_proto_phonet = set{Name: "proto_phonet", Unknown: "PN_PROTO_???", Vals: []val{
-	{"PN_PROTO_TRANSPORT", 0x0, 0x0},
-	{"PN_PROTO_PHONET", 0x1, 0x1},
-	{"PN_PROTO_PIPE", 0x2, 0x2},
+	{Name: "PN_PROTO_TRANSPORT", Value: 0x0, Mask: 0x0},
+	{Name: "PN_PROTO_PHONET", Value: 0x1, Mask: 0x1},
+	{Name: "PN_PROTO_PIPE", Value: 0x2, Mask: 0x2},
 }}
 
 var zset_proto_caif = set{Name: "proto_caif", Unknown: "CAIFPROTO_???", Vals: []val{
-	{"CAIFPROTO_AT", 0x0, 0x0},
-	{"CAIFPROTO_DATAGRAM", 0x1, 0x1},
-	{"CAIFPROTO_DATAGRAM_LOOP", 0x2, 0x2},
-	{"CAIFPROTO_UTIL", 0x3, 0x3},
-	{"CAIFPROTO_RFM", 0x4, 0x4},
-	{"CAIFPROTO_DEBUG", 0x5, 0x5},
+	{Name: "CAIFPROTO_AT", Value: 0x0, Mask: 0x0},
+	{Name: "CAIFPROTO_DATAGRAM", Value: 0x1, Mask: 0x1},
+	{Name: "CAIFPROTO_DATAGRAM_LOOP", Value: 0x2, Mask: 0x2},
+	{Name: "CAIFPROTO_UTIL", Value: 0x3, Mask: 0x3},
+	{Name: "CAIFPROTO_RFM", Value: 0x4, Mask: 0x4},
+	{Name: "CAIFPROTO_DEBUG", Value: 0x5, Mask: 0x5},
 }}
 
 var zset_proto_nfc = set{Name: "proto_nfc", Unknown: "NFC_SOCKPROTO_???", Vals: []val{
-	{"NFC_SOCKPROTO_RAW", 0x0, 0x0},
-	{"NFC_SOCKPROTO_LLCP", 0x1, 0x1},
+	{Name: "NFC_SOCKPROTO_RAW", Value: 0x0, Mask: 0x0},
+	{Name: "NFC_SOCKPROTO_LLCP", Value: 0x1, Mask: 0x1},
 }}
 
 var zset_proto_kcm = set{Name: "proto_kcm", Unknown: "KCMPROTO_???", Vals: []val{
-	{"KCMPROTO_CONNECTED", 0x0, 0x0},
+	{Name: "KCMPROTO_CONNECTED", Value: 0x0, Mask: 0x0},
 }}
 
 var zset_proto_smc = set{Name: "proto_smc", Unknown: "SMCPROTO_???", Vals: []val{
-	{"SMCPROTO_SMC", 0x0, 0x0},
-	{"SMCPROTO_SMC6", 0x1, 0x1},
+	{Name: "SMCPROTO_SMC", Value: 0x0, Mask: 0x0},
+	{Name: "SMCPROTO_SMC6", Value: 0x1, Mask: 0x1},
 }}
 
 var zunion_sock_protocol = union{Name: "sock_protocol", Alts: []alt{
-	{Vals: []uint64{0x2, 0xa}, Type: &zt15},
-	{Vals: []uint64{0x10}, Type: &zt16},
-	{Vals: []uint64{0x11}, Type: &zt17},
-	{Vals: []uint64{0x17}, Type: &zt18},
-	{Vals: []uint64{0x1d}, Type: &zt19},
-	{Vals: []uint64{0x1f}, Type: &zt20},
-	{Vals: []uint64{0x21}, Type: &zt13},
-	{Vals: []uint64{0x22}, Type: &zt21},
-	{Vals: []uint64{0x23}, Type: &zt22},
-	{Vals: []uint64{0x25}, Type: &zt23},
-	{Vals: []uint64{0x27}, Type: &zt24},
-	{Vals: []uint64{0x29}, Type: &zt25},
-	{Vals: []uint64{0x2b}, Type: &zt26},
-}, Else: &zt27}
+	{Vals: []uint64{0x2, 0xa}, Type: &zt42},
+	{Vals: []uint64{0x10}, Type: &zt43},
+	{Vals: []uint64{0x11}, Type: &zt44},
+	{Vals: []uint64{0x17}, Type: &zt45},
+	{Vals: []uint64{0x1d}, Type: &zt46},
+	{Vals: []uint64{0x1f}, Type: &zt47},
+	{Vals: []uint64{0x21}, Type: &zt40},
+	{Vals: []uint64{0x22}, Type: &zt48},
+	{Vals: []uint64{0x23}, Type: &zt49},
+	{Vals: []uint64{0x25}, Type: &zt50},
+	{Vals: []uint64{0x27}, Type: &zt51},
+	{Vals: []uint64{0x29}, Type: &zt52},
+	{Vals: []uint64{0x2b}, Type: &zt53},
+}, Else: &zt37}
 
 var zcall_socket = call{Name: "socket", Args: []field{
-	{Name: "family", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt14, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt28, Reg: 2, Reg32: 2},
+	{Name: "family", Type: &zt40, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt41, Reg: 1, Reg32: 1},
+	{Name: "protocol", Type: &zt54, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x40, Defer: 3}
 
 var zstruct_sockaddr_un = structure{Name: "sockaddr_un", Size: [3]uint16{0, 0, 0}, Packed: true, Fields: []field{
-	{Name: "sun_path", Type: &zt30, Off: [3]uint16{0, 0, 0}},
+	{Name: "sun_path", Type: &zt56, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zstruct_sockaddr_in = structure{Name: "sockaddr_in", Size: [3]uint16{6, 6, 6}, Packed: true, Fields: []field{
-	{Name: "sin_port", Type: &zt32, Off: [3]uint16{0, 0, 0}},
-	{Name: "sin_addr", Type: &zt33, Off: [3]uint16{2, 2, 2}},
+	{Name: "sin_port", Type: &zt58, Off: [3]uint16{0, 0, 0}},
+	{Name: "sin_addr", Type: &zt59, Off: [3]uint16{2, 2, 2}},
 }}
 
 var zunion_in6_scope = union{Name: "in6_scope", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt37},
-	{Vals: []uint64{0x0}, Type: &zt27},
+	{Vals: []uint64{0x1}, Type: &zt63},
+	{Vals: []uint64{0x0}, Type: &zt37},
 }}
 
 var zstruct_sockaddr_in6 = structure{Name: "sockaddr_in6", Size: [3]uint16{26, 26, 26}, Packed: true, Fields: []field{
-	{Name: "sin6_port", Type: &zt32, Off: [3]uint16{0, 0, 0}},
-	{Name: "sin6_flowinfo", Type: &zt35, Off: [3]uint16{2, 2, 2}},
-	{Name: "sin6_addr", Type: &zt36, Off: [3]uint16{6, 6, 6}},
-	{Name: "sin6_scope_id", Type: &zt38, Off: [3]uint16{22, 22, 22}},
+	{Name: "sin6_port", Type: &zt58, Off: [3]uint16{0, 0, 0}},
+	{Name: "sin6_flowinfo", Type: &zt61, Off: [3]uint16{2, 2, 2}},
+	{Name: "sin6_addr", Type: &zt62, Off: [3]uint16{6, 6, 6}},
+	{Name: "sin6_scope_id", Type: &zt64, Off: [3]uint16{22, 22, 22}},
 }}
 
 var zstruct_sockaddr_nl = structure{Name: "sockaddr_nl", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
-	{Name: "nl_pad", Type: &zt40, Attr: 2, Off: [3]uint16{0, 0, 0}},
-	{Name: "nl_pid", Type: &zt27, Off: [3]uint16{2, 2, 2}},
-	{Name: "nl_groups", Type: &zt41, Off: [3]uint16{6, 6, 6}},
+	{Name: "nl_pad", Type: &zt66, Attr: 2, Off: [3]uint16{0, 0, 0}},
+	{Name: "nl_pid", Type: &zt37, Off: [3]uint16{2, 2, 2}},
+	{Name: "nl_groups", Type: &zt67, Off: [3]uint16{6, 6, 6}},
 }}
 
 var zset_arp_hardware_types = set{Name: "arp_hardware_types", Unknown: "ARPHRD_???", Vals: []val{
-	{"ARPHRD_NETROM", 0x0, 0x0},
-	{"ARPHRD_ETHER", 0x1, 0x1},
-	{"ARPHRD_EETHER", 0x2, 0x2},
-	{"ARPHRD_AX25", 0x3, 0x3},
-	{"ARPHRD_PRONET", 0x4, 0x4},
-	{"ARPHRD_CHAOS", 0x5, 0x5},
-	{"ARPHRD_IEEE802", 0x6, 0x6},
-	{"ARPHRD_ARCNET", 0x7, 0x7},
-	{"ARPHRD_APPLETLK", 0x8, 0x8},
-	{"ARPHRD_DLCI", 0xf, 0xf},
-	{"ARPHRD_ATM", 0x13, 0x13},
-	{"ARPHRD_METRICOM", 0x17, 0x17},
-	{"ARPHRD_IEEE1394", 0x18, 0x18},
-	{"ARPHRD_EUI64", 0x1b, 0x1b},
-	{"ARPHRD_INFINIBAND", 0x20, 0x20},
-	{"ARPHRD_SLIP", 0x100, 0x100},
-	{"ARPHRD_CSLIP", 0x101, 0x101},
-	{"ARPHRD_SLIP6", 0x102, 0x102},
-	{"ARPHRD_CSLIP6", 0x103, 0x103},
-	{"ARPHRD_RSRVD", 0x104, 0x104},
-	{"ARPHRD_ADAPT", 0x108, 0x108},
-	{"ARPHRD_ROSE", 0x10e, 0x10e},
-	{"ARPHRD_X25", 0x10f, 0x10f},
-	{"ARPHRD_HWX25", 0x110, 0x110},
-	{"ARPHRD_CAN", 0x118, 0x118},
-	{"ARPHRD_MCTP", 0x122, 0x122},
-	{"ARPHRD_PPP", 0x200, 0x200},
-	{"ARPHRD_CISCO", 0x201, 0x201},
-	{"ARPHRD_LAPB", 0x204, 0x204},
-	{"ARPHRD_DDCMP", 0x205, 0x205},
-	{"ARPHRD_RAWHDLC", 0x206, 0x206},
-	{"ARPHRD_RAWIP", 0x207, 0x207},
-	{"ARPHRD_TUNNEL", 0x300, 0x300},
-	{"ARPHRD_TUNNEL6", 0x301, 0x301},
-	{"ARPHRD_FRAD", 0x302, 0x302},
-	{"ARPHRD_SKIP", 0x303, 0x303},
-	{"ARPHRD_LOOPBACK", 0x304, 0x304},
-	{"ARPHRD_LOCALTLK", 0x305, 0x305},
-	{"ARPHRD_FDDI", 0x306, 0x306},
-	{"ARPHRD_BIF", 0x307, 0x307},
-	{"ARPHRD_SIT", 0x308, 0x308},
-	{"ARPHRD_IPDDP", 0x309, 0x309},
-	{"ARPHRD_IPGRE", 0x30a, 0x30a},
-	{"ARPHRD_PIMREG", 0x30b, 0x30b},
-	{"ARPHRD_HIPPI", 0x30c, 0x30c},
-	{"ARPHRD_ASH", 0x30d, 0x30d},
-	{"ARPHRD_ECONET", 0x30e, 0x30e},
-	{"ARPHRD_IRDA", 0x30f, 0x30f},
-	{"ARPHRD_FCPP", 0x310, 0x310},
-	{"ARPHRD_FCAL", 0x311, 0x311},
-	{"ARPHRD_FCPL", 0x312, 0x312},
-	{"ARPHRD_FCFABRIC", 0x313, 0x313},
-	{"ARPHRD_IEEE802_TR", 0x320, 0x320},
-	{"ARPHRD_IEEE80211", 0x321, 0x321},
-	{"ARPHRD_IEEE80211_PRISM", 0x322, 0x322},
-	{"ARPHRD_IEEE80211_RADIOTAP", 0x323, 0x323},
-	{"ARPHRD_IEEE802154", 0x324, 0x324},
-	{"ARPHRD_IEEE802154_MONITOR", 0x325, 0x325},
-	{"ARPHRD_PHONET", 0x334, 0x334},
-	{"ARPHRD_PHONET_PIPE", 0x335, 0x335},
-	{"ARPHRD_CAIF", 0x336, 0x336},
-	{"ARPHRD_IP6GRE", 0x337, 0x337},
-	{"ARPHRD_NETLINK", 0x338, 0x338},
-	{"ARPHRD_6LOWPAN", 0x339, 0x339},
-	{"ARPHRD_VSOCKMON", 0x33a, 0x33a},
-	{"ARPHRD_NONE", 0xfffe, 0xfffe},
-	{"ARPHRD_VOID", 0xffff, 0xffff},
+	{Name: "ARPHRD_NETROM", Value: 0x0, Mask: 0x0},
+	{Name: "ARPHRD_ETHER", Value: 0x1, Mask: 0x1},
+	{Name: "ARPHRD_EETHER", Value: 0x2, Mask: 0x2},
+	{Name: "ARPHRD_AX25", Value: 0x3, Mask: 0x3},
+	{Name: "ARPHRD_PRONET", Value: 0x4, Mask: 0x4},
+	{Name: "ARPHRD_CHAOS", Value: 0x5, Mask: 0x5},
+	{Name: "ARPHRD_IEEE802", Value: 0x6, Mask: 0x6},
+	{Name: "ARPHRD_ARCNET", Value: 0x7, Mask: 0x7},
+	{Name: "ARPHRD_APPLETLK", Value: 0x8, Mask: 0x8},
+	{Name: "ARPHRD_DLCI", Value: 0xf, Mask: 0xf},
+	{Name: "ARPHRD_ATM", Value: 0x13, Mask: 0x13},
+	{Name: "ARPHRD_METRICOM", Value: 0x17, Mask: 0x17},
+	{Name: "ARPHRD_IEEE1394", Value: 0x18, Mask: 0x18},
+	{Name: "ARPHRD_EUI64", Value: 0x1b, Mask: 0x1b},
+	{Name: "ARPHRD_INFINIBAND", Value: 0x20, Mask: 0x20},
+	{Name: "ARPHRD_SLIP", Value: 0x100, Mask: 0x100},
+	{Name: "ARPHRD_CSLIP", Value: 0x101, Mask: 0x101},
+	{Name: "ARPHRD_SLIP6", Value: 0x102, Mask: 0x102},
+	{Name: "ARPHRD_CSLIP6", Value: 0x103, Mask: 0x103},
+	{Name: "ARPHRD_RSRVD", Value: 0x104, Mask: 0x104},
+	{Name: "ARPHRD_ADAPT", Value: 0x108, Mask: 0x108},
+	{Name: "ARPHRD_ROSE", Value: 0x10e, Mask: 0x10e},
+	{Name: "ARPHRD_X25", Value: 0x10f, Mask: 0x10f},
+	{Name: "ARPHRD_HWX25", Value: 0x110, Mask: 0x110},
+	{Name: "ARPHRD_CAN", Value: 0x118, Mask: 0x118},
+	{Name: "ARPHRD_MCTP", Value: 0x122, Mask: 0x122},
+	{Name: "ARPHRD_PPP", Value: 0x200, Mask: 0x200},
+	{Name: "ARPHRD_CISCO", Value: 0x201, Mask: 0x201},
+	{Name: "ARPHRD_LAPB", Value: 0x204, Mask: 0x204},
+	{Name: "ARPHRD_DDCMP", Value: 0x205, Mask: 0x205},
+	{Name: "ARPHRD_RAWHDLC", Value: 0x206, Mask: 0x206},
+	{Name: "ARPHRD_RAWIP", Value: 0x207, Mask: 0x207},
+	{Name: "ARPHRD_TUNNEL", Value: 0x300, Mask: 0x300},
+	{Name: "ARPHRD_TUNNEL6", Value: 0x301, Mask: 0x301},
+	{Name: "ARPHRD_FRAD", Value: 0x302, Mask: 0x302},
+	{Name: "ARPHRD_SKIP", Value: 0x303, Mask: 0x303},
+	{Name: "ARPHRD_LOOPBACK", Value: 0x304, Mask: 0x304},
+	{Name: "ARPHRD_LOCALTLK", Value: 0x305, Mask: 0x305},
+	{Name: "ARPHRD_FDDI", Value: 0x306, Mask: 0x306},
+	{Name: "ARPHRD_BIF", Value: 0x307, Mask: 0x307},
+	{Name: "ARPHRD_SIT", Value: 0x308, Mask: 0x308},
+	{Name: "ARPHRD_IPDDP", Value: 0x309, Mask: 0x309},
+	{Name: "ARPHRD_IPGRE", Value: 0x30a, Mask: 0x30a},
+	{Name: "ARPHRD_PIMREG", Value: 0x30b, Mask: 0x30b},
+	{Name: "ARPHRD_HIPPI", Value: 0x30c, Mask: 0x30c},
+	{Name: "ARPHRD_ASH", Value: 0x30d, Mask: 0x30d},
+	{Name: "ARPHRD_ECONET", Value: 0x30e, Mask: 0x30e},
+	{Name: "ARPHRD_IRDA", Value: 0x30f, Mask: 0x30f},
+	{Name: "ARPHRD_FCPP", Value: 0x310, Mask: 0x310},
+	{Name: "ARPHRD_FCAL", Value: 0x311, Mask: 0x311},
+	{Name: "ARPHRD_FCPL", Value: 0x312, Mask: 0x312},
+	{Name: "ARPHRD_FCFABRIC", Value: 0x313, Mask: 0x313},
+	{Name: "ARPHRD_IEEE802_TR", Value: 0x320, Mask: 0x320},
+	{Name: "ARPHRD_IEEE80211", Value: 0x321, Mask: 0x321},
+	{Name: "ARPHRD_IEEE80211_PRISM", Value: 0x322, Mask: 0x322},
+	{Name: "ARPHRD_IEEE80211_RADIOTAP", Value: 0x323, Mask: 0x323},
+	{Name: "ARPHRD_IEEE802154", Value: 0x324, Mask: 0x324},
+	{Name: "ARPHRD_IEEE802154_MONITOR", Value: 0x325, Mask: 0x325},
+	{Name: "ARPHRD_PHONET", Value: 0x334, Mask: 0x334},
+	{Name: "ARPHRD_PHONET_PIPE", Value: 0x335, Mask: 0x335},
+	{Name: "ARPHRD_CAIF", Value: 0x336, Mask: 0x336},
+	{Name: "ARPHRD_IP6GRE", Value: 0x337, Mask: 0x337},
+	{Name: "ARPHRD_NETLINK", Value: 0x338, Mask: 0x338},
+	{Name: "ARPHRD_6LOWPAN", Value: 0x339, Mask: 0x339},
+	{Name: "ARPHRD_VSOCKMON", Value: 0x33a, Mask: 0x33a},
+	{Name: "ARPHRD_NONE", Value: 0xfffe, Mask: 0xfffe},
+	{Name: "ARPHRD_VOID", Value: 0xffff, Mask: 0xffff},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66}}
 
 var zset_packet_types = set{Name: "packet_types", Unknown: "PACKET_???", Vals: []val{
-	{"PACKET_HOST", 0x0, 0x0},
-	{"PACKET_BROADCAST", 0x1, 0x1},
-	{"PACKET_MULTICAST", 0x2, 0x2},
-	{"PACKET_OTHERHOST", 0x3, 0x3},
-	{"PACKET_OUTGOING", 0x4, 0x4},
-	{"PACKET_LOOPBACK", 0x5, 0x5},
-	{"PACKET_USER", 0x6, 0x6},
-	{"PACKET_KERNEL", 0x7, 0x7},
+	{Name: "PACKET_HOST", Value: 0x0, Mask: 0x0},
+	{Name: "PACKET_BROADCAST", Value: 0x1, Mask: 0x1},
+	{Name: "PACKET_MULTICAST", Value: 0x2, Mask: 0x2},
+	{Name: "PACKET_OTHERHOST", Value: 0x3, Mask: 0x3},
+	{Name: "PACKET_OUTGOING", Value: 0x4, Mask: 0x4},
+	{Name: "PACKET_LOOPBACK", Value: 0x5, Mask: 0x5},
+	{Name: "PACKET_USER", Value: 0x6, Mask: 0x6},
+	{Name: "PACKET_KERNEL", Value: 0x7, Mask: 0x7},
 }}
 
 var zstruct_sockaddr_ll = structure{Name: "sockaddr_ll", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
-	{Name: "sll_protocol", Type: &zt17, Off: [3]uint16{0, 0, 0}},
-	{Name: "sll_ifindex", Type: &zt37, Off: [3]uint16{2, 2, 2}},
-	{Name: "sll_hatype", Type: &zt43, Off: [3]uint16{6, 6, 6}},
-	{Name: "sll_pkttype", Type: &zt44, Off: [3]uint16{8, 8, 8}},
-	{Name: "sll_halen", Type: &zt45, Off: [3]uint16{9, 9, 9}},
-	{Name: "sll_addr", Type: &zt47, Off: [3]uint16{10, 10, 10}, Cond: &expr{Op: 2, Num: 0x4}},
+	{Name: "sll_protocol", Type: &zt44, Off: [3]uint16{0, 0, 0}},
+	{Name: "sll_ifindex", Type: &zt63, Off: [3]uint16{2, 2, 2}},
+	{Name: "sll_hatype", Type: &zt69, Off: [3]uint16{6, 6, 6}},
+	{Name: "sll_pkttype", Type: &zt70, Off: [3]uint16{8, 8, 8}},
+	{Name: "sll_halen", Type: &zt28, Off: [3]uint16{9, 9, 9}},
+	{Name: "sll_addr", Type: &zt72, Off: [3]uint16{10, 10, 10}, Cond: &expr{Op: 2, Num: 0x4}},
 }}
 
 var zset_vsock_ports = set{Name: "vsock_ports", Vals: []val{
-	{"VMADDR_PORT_ANY", 0xffffffff, 0xffffffff},
+	{Name: "VMADDR_PORT_ANY", Value: 0xffffffff, Mask: 0xffffffff},
 }}
 
 var zset_vsock_cids = set{Name: "vsock_cids", Vals: []val{
-	{"VMADDR_CID_ANY", 0xffffffff, 0xffffffff},
-	{"VMADDR_CID_HYPERVISOR", 0x0, 0x0},
-	{"VMADDR_CID_LOCAL", 0x1, 0x1},
-	{"VMADDR_CID_HOST", 0x2, 0x2},
+	{Name: "VMADDR_CID_ANY", Value: 0xffffffff, Mask: 0xffffffff},
+	{Name: "VMADDR_CID_HYPERVISOR", Value: 0x0, Mask: 0x0},
+	{Name: "VMADDR_CID_LOCAL", Value: 0x1, Mask: 0x1},
+	{Name: "VMADDR_CID_HOST", Value: 0x2, Mask: 0x2},
 }}
 
 var zstruct_sockaddr_vm = structure{Name: "sockaddr_vm", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "svm_reserved1", Type: &zt40, Attr: 2, Off: [3]uint16{0, 0, 0}},
-	{Name: "svm_port", Type: &zt49, Off: [3]uint16{2, 2, 2}},
-	{Name: "svm_cid", Type: &zt50, Off: [3]uint16{6, 6, 6}},
-	{Name: "svm_flags", Type: &zt46, Off: [3]uint16{10, 10, 10}},
-	{Name: "svm_zero", Type: &zt51, Attr: 2, Off: [3]uint16{11, 11, 11}},
+	{Name: "svm_reserved1", Type: &zt66, Attr: 2, Off: [3]uint16{0, 0, 0}},
+	{Name: "svm_port", Type: &zt74, Off: [3]uint16{2, 2, 2}},
+	{Name: "svm_cid", Type: &zt75, Off: [3]uint16{6, 6, 6}},
+	{Name: "svm_flags", Type: &zt71, Off: [3]uint16{10, 10, 10}},
+	{Name: "svm_zero", Type: &zt76, Attr: 2, Off: [3]uint16{11, 11, 11}},
 }}
 
 var zstruct_sockaddr_ipx = structure{Name: "sockaddr_ipx", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "sipx_port", Type: &zt32, Off: [3]uint16{0, 0, 0}},
-	{Name: "sipx_network", Type: &zt35, Off: [3]uint16{2, 2, 2}},
-	{Name: "sipx_node", Type: &zt53, Off: [3]uint16{6, 6, 6}},
-	{Name: "sipx_type", Type: &zt46, Off: [3]uint16{12, 12, 12}},
-	{Name: "sipx_zero", Type: &zt46, Attr: 2, Off: [3]uint16{13, 13, 13}},
+	{Name: "sipx_port", Type: &zt58, Off: [3]uint16{0, 0, 0}},
+	{Name: "sipx_network", Type: &zt61, Off: [3]uint16{2, 2, 2}},
+	{Name: "sipx_node", Type: &zt78, Off: [3]uint16{6, 6, 6}},
+	{Name: "sipx_type", Type: &zt71, Off: [3]uint16{12, 12, 12}},
+	{Name: "sipx_zero", Type: &zt71, Attr: 2, Off: [3]uint16{13, 13, 13}},
 }}
 
 var zstruct_sockaddr_qrtr = structure{Name: "sockaddr_qrtr", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
-	{Name: "pad", Type: &zt55, Off: [3]uint16{0, 0, 0}},
+	{Name: "pad", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "sq_node", Type: &zt10, Off: [3]uint16{2, 2, 2}},
 	{Name: "sq_port", Type: &zt10, Off: [3]uint16{6, 6, 6}},
 }}
 
 var zset_nfc_protocols = set{Name: "nfc_protocols", Unknown: "NFC_PROTO_???", Vals: []val{
-	{"NFC_PROTO_JEWEL", 0x1, 0x1},
-	{"NFC_PROTO_MIFARE", 0x2, 0x2},
-	{"NFC_PROTO_FELICA", 0x3, 0x3},
-	{"NFC_PROTO_ISO14443", 0x4, 0x4},
-	{"NFC_PROTO_NFC_DEP", 0x5, 0x5},
-	{"NFC_PROTO_ISO14443_B", 0x6, 0x6},
-	{"NFC_PROTO_ISO15693", 0x7, 0x7},
+	{Name: "NFC_PROTO_JEWEL", Value: 0x1, Mask: 0x1},
+	{Name: "NFC_PROTO_MIFARE", Value: 0x2, Mask: 0x2},
+	{Name: "NFC_PROTO_FELICA", Value: 0x3, Mask: 0x3},
+	{Name: "NFC_PROTO_ISO14443", Value: 0x4, Mask: 0x4},
+	{Name: "NFC_PROTO_NFC_DEP", Value: 0x5, Mask: 0x5},
+	{Name: "NFC_PROTO_ISO14443_B", Value: 0x6, Mask: 0x6},
+	{Name: "NFC_PROTO_ISO15693", Value: 0x7, Mask: 0x7},
 }}
 
 var zstruct_sockaddr_nfc = structure{Name: "sockaddr_nfc", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "pad", Type: &zt55, Off: [3]uint16{0, 0, 0}},
-	{Name: "dev_idx", Type: &zt27, Off: [3]uint16{2, 2, 2}},
+	{Name: "pad", Type: &zt80, Off: [3]uint16{0, 0, 0}},
+	{Name: "dev_idx", Type: &zt37, Off: [3]uint16{2, 2, 2}},
 	{Name: "target_idx", Type: &zt10, Off: [3]uint16{6, 6, 6}},
-	{Name: "nfc_protocol", Type: &zt57, Off: [3]uint16{10, 10, 10}},
+	{Name: "nfc_protocol", Type: &zt82, Off: [3]uint16{10, 10, 10}},
 }}
 
 var zset_xdp_sockaddr_flags = set{Name: "xdp_sockaddr_flags", Unknown: "XDP_???", Vals: []val{
-	{"XDP_SHARED_UMEM", 0x1, 0x1},
-	{"XDP_COPY", 0x2, 0x2},
-	{"XDP_ZEROCOPY", 0x4, 0x4},
-	{"XDP_USE_NEED_WAKEUP", 0x8, 0x8},
-	{"XDP_USE_SG", 0x10, 0x10},
+	{Name: "XDP_SHARED_UMEM", Value: 0x1, Mask: 0x1},
+	{Name: "XDP_COPY", Value: 0x2, Mask: 0x2},
+	{Name: "XDP_ZEROCOPY", Value: 0x4, Mask: 0x4},
+	{Name: "XDP_USE_NEED_WAKEUP", Value: 0x8, Mask: 0x8},
+	{Name: "XDP_USE_SG", Value: 0x10, Mask: 0x10},
 }}
 
 var zstruct_sockaddr_xdp = structure{Name: "sockaddr_xdp", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "sxdp_flags", Type: &zt59, Off: [3]uint16{0, 0, 0}},
-	{Name: "sxdp_ifindex", Type: &zt37, Off: [3]uint16{2, 2, 2}},
-	{Name: "sxdp_queue_id", Type: &zt27, Off: [3]uint16{6, 6, 6}},
+	{Name: "sxdp_flags", Type: &zt84, Off: [3]uint16{0, 0, 0}},
+	{Name: "sxdp_ifindex", Type: &zt63, Off: [3]uint16{2, 2, 2}},
+	{Name: "sxdp_queue_id", Type: &zt37, Off: [3]uint16{6, 6, 6}},
 	{Name: "sxdp_shared_umem_fd", Type: &zt0, Off: [3]uint16{10, 10, 10}},
 }}
 
 var zstruct_sockaddr_other = structure{Name: "sockaddr_other", Size: [3]uint16{0, 0, 0}, Packed: true, Fields: []field{
-	{Name: "sa_data", Type: &zt61, Off: [3]uint16{0, 0, 0}},
+	{Name: "sa_data", Type: &zt86, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sockaddr_data = union{Name: "sockaddr_data", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt31, Min: 1, Only: false},
-	{Vals: []uint64{0x2}, Type: &zt34, Min: 14, Only: false},
-	{Vals: []uint64{0xa}, Type: &zt39, Min: 22, Only: false},
-	{Vals: []uint64{0x10}, Type: &zt42, Min: 10, Only: false},
-	{Vals: []uint64{0x11}, Type: &zt48, Min: 18, Only: false},
-	{Vals: []uint64{0x28}, Type: &zt52, Min: 14, Only: false},
-	{Vals: []uint64{0x4}, Type: &zt54, Min: 14, Only: false},
-	{Vals: []uint64{0x2a}, Type: &zt56, Min: 10, Only: false},
-	{Vals: []uint64{0x27}, Type: &zt58, Min: 14, Only: false},
-	{Vals: []uint64{0x2c}, Type: &zt60, Min: 14, Only: false},
-}, Else: &zt62}
+	{Vals: []uint64{0x1}, Type: &zt57, Min: 1, Only: false},
+	{Vals: []uint64{0x2}, Type: &zt60, Min: 14, Only: false},
+	{Vals: []uint64{0xa}, Type: &zt65, Min: 22, Only: false},
+	{Vals: []uint64{0x10}, Type: &zt68, Min: 10, Only: false},
+	{Vals: []uint64{0x11}, Type: &zt73, Min: 18, Only: false},
+	{Vals: []uint64{0x28}, Type: &zt77, Min: 14, Only: false},
+	{Vals: []uint64{0x4}, Type: &zt79, Min: 14, Only: false},
+	{Vals: []uint64{0x2a}, Type: &zt81, Min: 10, Only: false},
+	{Vals: []uint64{0x27}, Type: &zt83, Min: 14, Only: false},
+	{Vals: []uint64{0x2c}, Type: &zt85, Min: 14, Only: false},
+}, Else: &zt87}
 
 var zstruct_sockaddr_any = structure{Name: "sockaddr_any", Size: [3]uint16{28, 28, 28}, Packed: true, Fields: []field{
-	{Name: "sa_family", Type: &zt29, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt63, Attr: 128, Off: [3]uint16{2, 2, 2}},
+	{Name: "sa_family", Type: &zt55, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt88, Attr: 128, Off: [3]uint16{2, 2, 2}},
 }}
 
 var zcall_connect = call{Name: "connect", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uservaddr", Type: &zt64, Reg: 1, Reg32: 1},
+	{Name: "uservaddr", Type: &zt89, Reg: 1, Reg32: 1},
 	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_accept = call{Name: "accept", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt65, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt66, Reg: 2, Reg32: 2},
+	{Name: "upeer_sockaddr", Type: &zt90, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt91, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zunion_msg_data = union{Name: "msg_data", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt67},
-}, Else: &zt67}
+	{Vals: []uint64{0x0}, Type: &zt92},
+}, Else: &zt92}
 
 var zset_msg_flags = set{Name: "msg_flags", Unknown: "MSG_???", Vals: []val{
-	{"MSG_OOB", 0x1, 0x1},
-	{"MSG_PEEK", 0x2, 0x2},
-	{"MSG_DONTROUTE", 0x4, 0x4},
-	{"MSG_CTRUNC", 0x8, 0x8},
-	{"MSG_PROBE", 0x10, 0x10},
-	{"MSG_TRUNC", 0x20, 0x20},
-	{"MSG_DONTWAIT", 0x40, 0x40},
-	{"MSG_EOR", 0x80, 0x80},
-	{"MSG_WAITALL", 0x100, 0x100},
-	{"MSG_FIN", 0x200, 0x200},
-	{"MSG_SYN", 0x400, 0x400},
-	{"MSG_CONFIRM", 0x800, 0x800},
-	{"MSG_RST", 0x1000, 0x1000},
-	{"MSG_ERRQUEUE", 0x2000, 0x2000},
-	{"MSG_NOSIGNAL", 0x4000, 0x4000},
-	{"MSG_MORE", 0x8000, 0x8000},
-	{"MSG_WAITFORONE", 0x10000, 0x10000},
-	{"MSG_SENDPAGE_NOTLAST", 0x20000, 0x20000},
-	{"MSG_BATCH", 0x40000, 0x40000},
-	{"MSG_NO_SHARED_FRAGS", 0x80000, 0x80000},
-	{"MSG_ZEROCOPY", 0x4000000, 0x4000000},
-	{"MSG_SOCK_DEVMEM", 0x2000000, 0x2000000},
-	{"MSG_FASTOPEN", 0x20000000, 0x20000000},
-	{"MSG_CMSG_CLOEXEC", 0x40000000, 0x40000000},
-	{"MSG_CMSG_COMPAT", 0x80000000, 0x80000000},
+	{Name: "MSG_OOB", Value: 0x1, Mask: 0x1},
+	{Name: "MSG_PEEK", Value: 0x2, Mask: 0x2},
+	{Name: "MSG_DONTROUTE", Value: 0x4, Mask: 0x4},
+	{Name: "MSG_CTRUNC", Value: 0x8, Mask: 0x8},
+	{Name: "MSG_PROBE", Value: 0x10, Mask: 0x10},
+	{Name: "MSG_TRUNC", Value: 0x20, Mask: 0x20},
+	{Name: "MSG_DONTWAIT", Value: 0x40, Mask: 0x40},
+	{Name: "MSG_EOR", Value: 0x80, Mask: 0x80},
+	{Name: "MSG_WAITALL", Value: 0x100, Mask: 0x100},
+	{Name: "MSG_FIN", Value: 0x200, Mask: 0x200},
+	{Name: "MSG_SYN", Value: 0x400, Mask: 0x400},
+	{Name: "MSG_CONFIRM", Value: 0x800, Mask: 0x800},
+	{Name: "MSG_RST", Value: 0x1000, Mask: 0x1000},
+	{Name: "MSG_ERRQUEUE", Value: 0x2000, Mask: 0x2000},
+	{Name: "MSG_NOSIGNAL", Value: 0x4000, Mask: 0x4000},
+	{Name: "MSG_MORE", Value: 0x8000, Mask: 0x8000},
+	{Name: "MSG_WAITFORONE", Value: 0x10000, Mask: 0x10000},
+	{Name: "MSG_SENDPAGE_NOTLAST", Value: 0x20000, Mask: 0x20000},
+	{Name: "MSG_BATCH", Value: 0x40000, Mask: 0x40000},
+	{Name: "MSG_NO_SHARED_FRAGS", Value: 0x80000, Mask: 0x80000},
+	{Name: "MSG_ZEROCOPY", Value: 0x4000000, Mask: 0x4000000},
+	{Name: "MSG_SOCK_DEVMEM", Value: 0x2000000, Mask: 0x2000000},
+	{Name: "MSG_FASTOPEN", Value: 0x20000000, Mask: 0x20000000},
+	{Name: "MSG_CMSG_CLOEXEC", Value: 0x40000000, Mask: 0x40000000},
+	{Name: "MSG_CMSG_COMPAT", Value: 0x80000000, Mask: 0x80000000},
 }}
 
 var zcall_sendto = call{Name: "sendto", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buff", Type: &zt68, Reg: 1, Reg32: 1},
+	{Name: "buff", Type: &zt93, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt69, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt70, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt94, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt95, Reg: 4, Reg32: 4},
 	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x40, Defer: 6}
 
 var zcall_recvfrom = call{Name: "recvfrom", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt71, Reg: 1, Reg32: 1},
+	{Name: "ubuf", Type: &zt96, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt69, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt72, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt66, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt94, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt97, Reg: 4, Reg32: 4},
+	{Name: "addr_len", Type: &zt91, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x40, Defer: 1}
 
 var zstruct_msg_iov_in = structure{Name: "msg_iov_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt74, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt99, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zset_cmsg_levels = set{Name: "cmsg_levels", Unknown: "SOL_???", Vals: []val{
-	{"SOL_IP", 0x0, 0x0},
-	{"SOL_SOCKET", 0x1, 0x1},
-	{"SOL_TCP", 0x6, 0x6},
-	{"SOL_UDP", 0x11, 0x11},
-	{"AF_VSOCK", 0x28, 0x28},
-	{"SOL_IPV6", 0x29, 0x29},
-	{"SOL_ICMPV6", 0x3a, 0x3a},
-	{"SOL_CAN_BASE", 0x64, 0x64},
-	{"SOL_CAN_RAW", 0x65, 0x65},
-	{"SOL_SCTP", 0x84, 0x84},
-	{"SOL_UDPLITE", 0x88, 0x88},
-	{"SOL_RAW", 0xff, 0xff},
-	{"SOL_IPX", 0x100, 0x100},
-	{"SOL_AX25", 0x101, 0x101},
-	{"SOL_ATALK", 0x102, 0x102},
-	{"SOL_NETROM", 0x103, 0x103},
-	{"SOL_ROSE", 0x104, 0x104},
-	{"SOL_DECNET", 0x105, 0x105},
-	{"SOL_X25", 0x106, 0x106},
-	{"SOL_PACKET", 0x107, 0x107},
-	{"SOL_ATM", 0x108, 0x108},
-	{"SOL_AAL", 0x109, 0x109},
-	{"SOL_IRDA", 0x10a, 0x10a},
-	{"SOL_NETBEUI", 0x10b, 0x10b},
-	{"SOL_LLC", 0x10c, 0x10c},
-	{"SOL_DCCP", 0x10d, 0x10d},
-	{"SOL_NETLINK", 0x10e, 0x10e},
-	{"SOL_TIPC", 0x10f, 0x10f},
-	{"SOL_RXRPC", 0x110, 0x110},
-	{"SOL_PPPOL2TP", 0x111, 0x111},
-	{"SOL_BLUETOOTH", 0x112, 0x112},
-	{"SOL_PNPIPE", 0x113, 0x113},
-	{"SOL_RDS", 0x114, 0x114},
-	{"SOL_IUCV", 0x115, 0x115},
-	{"SOL_CAIF", 0x116, 0x116},
-	{"SOL_ALG", 0x117, 0x117},
-	{"SOL_NFC", 0x118, 0x118},
-	{"SOL_KCM", 0x119, 0x119},
-	{"SOL_TLS", 0x11a, 0x11a},
-	{"SOL_XDP", 0x11b, 0x11b},
-	{"SOL_MPTCP", 0x11c, 0x11c},
-	{"SOL_MCTP", 0x11d, 0x11d},
-	{"SOL_SMC", 0x11e, 0x11e},
-	{"SOL_VSOCK", 0x11f, 0x11f},
+	{Name: "SOL_IP", Value: 0x0, Mask: 0x0},
+	{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1},
+	{Name: "SOL_TCP", Value: 0x6, Mask: 0x6},
+	{Name: "SOL_UDP", Value: 0x11, Mask: 0x11},
+	{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28},
+	{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29},
+	{Name: "SOL_ICMPV6", Value: 0x3a, Mask: 0x3a},
+	{Name: "SOL_CAN_BASE", Value: 0x64, Mask: 0x64},
+	{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65},
+	{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84},
+	{Name: "SOL_UDPLITE", Value: 0x88, Mask: 0x88},
+	{Name: "SOL_RAW", Value: 0xff, Mask: 0xff},
+	{Name: "SOL_IPX", Value: 0x100, Mask: 0x100},
+	{Name: "SOL_AX25", Value: 0x101, Mask: 0x101},
+	{Name: "SOL_ATALK", Value: 0x102, Mask: 0x102},
+	{Name: "SOL_NETROM", Value: 0x103, Mask: 0x103},
+	{Name: "SOL_ROSE", Value: 0x104, Mask: 0x104},
+	{Name: "SOL_DECNET", Value: 0x105, Mask: 0x105},
+	{Name: "SOL_X25", Value: 0x106, Mask: 0x106},
+	{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107},
+	{Name: "SOL_ATM", Value: 0x108, Mask: 0x108},
+	{Name: "SOL_AAL", Value: 0x109, Mask: 0x109},
+	{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a},
+	{Name: "SOL_NETBEUI", Value: 0x10b, Mask: 0x10b},
+	{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c},
+	{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d},
+	{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e},
+	{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f},
+	{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110},
+	{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111},
+	{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112},
+	{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113},
+	{Name: "SOL_RDS", Value: 0x114, Mask: 0x114},
+	{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115},
+	{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116},
+	{Name: "SOL_ALG", Value: 0x117, Mask: 0x117},
+	{Name: "SOL_NFC", Value: 0x118, Mask: 0x118},
+	{Name: "SOL_KCM", Value: 0x119, Mask: 0x119},
+	{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a},
+	{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b},
+	{Name: "SOL_MPTCP", Value: 0x11c, Mask: 0x11c},
+	{Name: "SOL_MCTP", Value: 0x11d, Mask: 0x11d},
+	{Name: "SOL_SMC", Value: 0x11e, Mask: 0x11e},
+	{Name: "SOL_VSOCK", Value: 0x11f, Mask: 0x11f},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43}}
 
 var zset_cmsg_ip_types = set{Name: "cmsg_ip_types", Unknown: "IP_???", Vals: []val{
-	{"IP_TOS", 0x1, 0x1},
-	{"IP_TTL", 0x2, 0x2},
-	{"SCM_SECURITY", 0x3, 0x3},
-	{"IP_RECVOPTS", 0x6, 0x6},
-	{"IP_RETOPTS", 0x7, 0x7},
-	{"IP_PKTINFO", 0x8, 0x8},
-	{"IP_RECVERR", 0xb, 0xb},
-	{"IP_ORIGDSTADDR", 0x14, 0x14},
-	{"IP_CHECKSUM", 0x17, 0x17},
+	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
+	{Name: "IP_TTL", Value: 0x2, Mask: 0x2},
+	{Name: "SCM_SECURITY", Value: 0x3, Mask: 0x3},
+	{Name: "IP_RECVOPTS", Value: 0x6, Mask: 0x6},
+	{Name: "IP_RETOPTS", Value: 0x7, Mask: 0x7},
+	{Name: "IP_PKTINFO", Value: 0x8, Mask: 0x8},
+	{Name: "IP_RECVERR", Value: 0xb, Mask: 0xb},
+	{Name: "IP_ORIGDSTADDR", Value: 0x14, Mask: 0x14},
+	{Name: "IP_CHECKSUM", Value: 0x17, Mask: 0x17},
 }}
 
 var zset_cmsg_socket_types = set{Name: "cmsg_socket_types", Unknown: "SCM_???", Vals: []val{
-	{"SCM_RIGHTS", 0x1, 0x1},
-	{"SCM_CREDENTIALS", 0x2, 0x2},
-	{"SCM_SECURITY", 0x3, 0x3},
-	{"SCM_PIDFD", 0x4, 0x4},
-	{"SO_TIMESTAMP_OLD", 0x1d, 0x1d},
-	{"SO_TIMESTAMPNS_OLD", 0x23, 0x23},
-	{"SO_TIMESTAMPING_OLD", 0x25, 0x25},
-	{"SO_WIFI_STATUS", 0x29, 0x29},
-	{"SCM_TIMESTAMPING_OPT_STATS", 0x36, 0x36},
-	{"SCM_TIMESTAMPING_PKTINFO", 0x3a, 0x3a},
-	{"SO_TXTIME", 0x3d, 0x3d},
-	{"SO_TIMESTAMP_NEW", 0x3f, 0x3f},
-	{"SO_TIMESTAMPNS_NEW", 0x40, 0x40},
-	{"SO_TIMESTAMPING_NEW", 0x41, 0x41},
+	{Name: "SCM_RIGHTS", Value: 0x1, Mask: 0x1},
+	{Name: "SCM_CREDENTIALS", Value: 0x2, Mask: 0x2},
+	{Name: "SCM_SECURITY", Value: 0x3, Mask: 0x3},
+	{Name: "SCM_PIDFD", Value: 0x4, Mask: 0x4},
+	{Name: "SO_TIMESTAMP_OLD", Value: 0x1d, Mask: 0x1d},
+	{Name: "SO_TIMESTAMPNS_OLD", Value: 0x23, Mask: 0x23},
+	{Name: "SO_TIMESTAMPING_OLD", Value: 0x25, Mask: 0x25},
+	{Name: "SO_WIFI_STATUS", Value: 0x29, Mask: 0x29},
+	{Name: "SCM_TIMESTAMPING_OPT_STATS", Value: 0x36, Mask: 0x36},
+	{Name: "SCM_TIMESTAMPING_PKTINFO", Value: 0x3a, Mask: 0x3a},
+	{Name: "SO_TXTIME", Value: 0x3d, Mask: 0x3d},
+	{Name: "SO_TIMESTAMP_NEW", Value: 0x3f, Mask: 0x3f},
+	{Name: "SO_TIMESTAMPNS_NEW", Value: 0x40, Mask: 0x40},
+	{Name: "SO_TIMESTAMPING_NEW", Value: 0x41, Mask: 0x41},
 }}
 
 var zunion_cmsg_type = union{Name: "cmsg_type", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt78},
-	{Vals: []uint64{0x1}, Type: &zt79},
+	{Vals: []uint64{0x0}, Type: &zt103},
+	{Vals: []uint64{0x1}, Type: &zt104},
 }, Else: &zt10}
 
 var zstruct_ucred = structure{Name: "ucred", Size: [3]uint16{12, 12, 12}, Fields: []field{
-	{Name: "pid", Type: &zt82, Off: [3]uint16{0, 0, 0}},
-	{Name: "uid", Type: &zt83, Off: [3]uint16{4, 4, 4}},
-	{Name: "gid", Type: &zt83, Off: [3]uint16{8, 8, 8}},
-}}
-
-var zstruct_timeval = structure{Name: "timeval", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "tv_sec", Type: &zt9, Off: [3]uint16{0, 0, 0}},
-	{Name: "tv_usec", Type: &zt86, Off: [3]uint16{8, 4, 8}},
-}}
-
-var zstruct_timespec = structure{Name: "timespec", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "tv_sec", Type: &zt9, Off: [3]uint16{0, 0, 0}},
-	{Name: "tv_nsec", Type: &zt86, Off: [3]uint16{8, 4, 8}},
+	{Name: "pid", Type: &zt39, Off: [3]uint16{0, 0, 0}},
+	{Name: "uid", Type: &zt107, Off: [3]uint16{4, 4, 4}},
+	{Name: "gid", Type: &zt107, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_in_pktinfo = structure{Name: "in_pktinfo", Size: [3]uint16{12, 12, 12}, Fields: []field{
-	{Name: "ipi_ifindex", Type: &zt37, Off: [3]uint16{0, 0, 0}},
-	{Name: "ipi_spec_dst", Type: &zt33, Off: [3]uint16{4, 4, 4}},
-	{Name: "ipi_addr", Type: &zt33, Off: [3]uint16{8, 8, 8}},
+	{Name: "ipi_ifindex", Type: &zt63, Off: [3]uint16{0, 0, 0}},
+	{Name: "ipi_spec_dst", Type: &zt59, Off: [3]uint16{4, 4, 4}},
+	{Name: "ipi_addr", Type: &zt59, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_sock_extended_err = structure{Name: "sock_extended_err", Size: [3]uint16{44, 44, 44}, Fields: []field{
-	{Name: "ee_errno", Type: &zt27, Off: [3]uint16{0, 0, 0}},
-	{Name: "ee_origin", Type: &zt45, Off: [3]uint16{4, 4, 4}},
-	{Name: "ee_type", Type: &zt45, Off: [3]uint16{5, 5, 5}},
-	{Name: "ee_code", Type: &zt45, Off: [3]uint16{6, 6, 6}},
-	{Name: "ee_pad", Type: &zt93, Off: [3]uint16{7, 7, 7}},
-	{Name: "ee_info", Type: &zt27, Off: [3]uint16{8, 8, 8}},
-	{Name: "ee_data", Type: &zt27, Off: [3]uint16{12, 12, 12}},
-	{Name: "offender", Type: &zt94, Off: [3]uint16{16, 16, 16}},
+	{Name: "ee_errno", Type: &zt37, Off: [3]uint16{0, 0, 0}},
+	{Name: "ee_origin", Type: &zt28, Off: [3]uint16{4, 4, 4}},
+	{Name: "ee_type", Type: &zt28, Off: [3]uint16{5, 5, 5}},
+	{Name: "ee_code", Type: &zt28, Off: [3]uint16{6, 6, 6}},
+	{Name: "ee_pad", Type: &zt115, Off: [3]uint16{7, 7, 7}},
+	{Name: "ee_info", Type: &zt37, Off: [3]uint16{8, 8, 8}},
+	{Name: "ee_data", Type: &zt37, Off: [3]uint16{12, 12, 12}},
+	{Name: "offender", Type: &zt116, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zunion_cmsg_data = union{Name: "cmsg_data", Alts: []alt{
-	{Vals: []uint64{0x10001}, Type: &zt81},
-	{Vals: []uint64{0x10002}, Type: &zt84, Min: 12, Only: false},
-	{Vals: []uint64{0x10003}, Type: &zt61},
-	{Vals: []uint64{0x10004}, Type: &zt85, Min: 4, Only: false},
-	{Vals: []uint64{0x1001d, 0x1003f}, Type: &zt87, Min: 16, Only: false},
-	{Vals: []uint64{0x10023, 0x10040}, Type: &zt88, Min: 16, Only: false},
-	{Vals: []uint64{0x10025, 0x10041}, Type: &zt89, Min: 48, Only: false},
-	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt90},
-	{Vals: []uint64{0x2, 0x17}, Type: &zt91},
-	{Vals: []uint64{0x3}, Type: &zt61},
-	{Vals: []uint64{0x8}, Type: &zt92, Min: 12, Only: false},
-	{Vals: []uint64{0xb}, Type: &zt95, Min: 32, Only: false},
-	{Vals: []uint64{0x14}, Type: &zt94, Min: 16, Only: false},
+	{Vals: []uint64{0x10001}, Type: &zt106},
+	{Vals: []uint64{0x10002}, Type: &zt108, Min: 12, Only: false},
+	{Vals: []uint64{0x10003}, Type: &zt86},
+	{Vals: []uint64{0x10004}, Type: &zt109, Min: 4, Only: false},
+	{Vals: []uint64{0x1001d, 0x1003f}, Type: &zt35, Min: 16, Only: false},
+	{Vals: []uint64{0x10023, 0x10040}, Type: &zt110, Min: 16, Only: false},
+	{Vals: []uint64{0x10025, 0x10041}, Type: &zt111, Min: 48, Only: false},
+	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt112},
+	{Vals: []uint64{0x2, 0x17}, Type: &zt113},
+	{Vals: []uint64{0x3}, Type: &zt86},
+	{Vals: []uint64{0x8}, Type: &zt114, Min: 12, Only: false},
+	{Vals: []uint64{0xb}, Type: &zt117, Min: 32, Only: false},
+	{Vals: []uint64{0x14}, Type: &zt116, Min: 16, Only: false},
 }}
 
 var zstruct_cmsg = structure{Name: "cmsg", Size: [3]uint16{64, 56, 64}, Fields: []field{
 	{Name: "cmsg_len", Type: &zt2, Off: [3]uint16{0, 0, 0}},
-	{Name: "cmsg_level", Type: &zt77, Off: [3]uint16{8, 4, 4}},
-	{Name: "cmsg_type", Type: &zt80, Off: [3]uint16{12, 8, 8}},
-	{Name: "cmsg_data", Type: &zt96, Off: [3]uint16{16, 12, 16}},
+	{Name: "cmsg_level", Type: &zt102, Off: [3]uint16{8, 4, 4}},
+	{Name: "cmsg_type", Type: &zt105, Off: [3]uint16{12, 8, 8}},
+	{Name: "cmsg_data", Type: &zt118, Off: [3]uint16{16, 12, 16}},
 }}
 
 var zstruct_msghdr_in = structure{Name: "msghdr_in", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt73, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_name", Type: &zt98, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_namelen", Type: &zt7, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt76, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iov", Type: &zt101, Off: [3]uint16{16, 8, 8}},
 	{Name: "msg_iovlen", Type: &zt2, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt98, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_control", Type: &zt120, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
 	{Name: "msg_controllen", Type: &zt2, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt69, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_flags", Type: &zt94, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_sendmsg = call{Name: "sendmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt99, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt69, Reg: 2, Reg32: 2},
+	{Name: "msg", Type: &zt121, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt94, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x40, Defer: 3}
 
 var zstruct_msg_iov_out = structure{Name: "msg_iov_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt101, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt123, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_msghdr_out = structure{Name: "msghdr_out", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt100, Attr: 512, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_namelen", Type: &zt7, Attr: 256, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt103, Attr: 512, Off: [3]uint16{16, 8, 8}},
-	{Name: "msg_iovlen", Type: &zt2, Attr: 512, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt104, Attr: 512, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
-	{Name: "msg_controllen", Type: &zt2, Attr: 512, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt69, Attr: 512, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_name", Type: &zt122, Attr: 1024, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_namelen", Type: &zt7, Attr: 512, Off: [3]uint16{8, 4, 4}},
+	{Name: "msg_iov", Type: &zt125, Attr: 1024, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iovlen", Type: &zt2, Attr: 1024, Off: [3]uint16{24, 12, 12}},
+	{Name: "msg_control", Type: &zt126, Attr: 1024, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_controllen", Type: &zt2, Attr: 1024, Off: [3]uint16{40, 20, 20}},
+	{Name: "msg_flags", Type: &zt94, Attr: 1024, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_recvmsg = call{Name: "recvmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt105, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt69, Reg: 2, Reg32: 2},
+	{Name: "msg", Type: &zt127, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt94, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x40, Defer: 1}
 
 var zset_shutdown_modes = set{Name: "shutdown_modes", Unknown: "SHUT_???", Vals: []val{
-	{"SHUT_RD", 0x0, 0x0},
-	{"SHUT_WR", 0x1, 0x1},
-	{"SHUT_RDWR", 0x2, 0x2},
+	{Name: "SHUT_RD", Value: 0x0, Mask: 0x0},
+	{Name: "SHUT_WR", Value: 0x1, Mask: 0x1},
+	{Name: "SHUT_RDWR", Value: 0x2, Mask: 0x2},
 }}
 
 var zcall_shutdown = call{Name: "shutdown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "how", Type: &zt106, Reg: 1, Reg32: 1},
+	{Name: "how", Type: &zt128, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x40, Defer: 2}
 
 var zcall_bind = call{Name: "bind", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "umyaddr", Type: &zt64, Reg: 1, Reg32: 1},
+	{Name: "umyaddr", Type: &zt89, Reg: 1, Reg32: 1},
 	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
@@ -2944,68 +3452,68 @@ var zcall_listen = call{Name: "listen", Args: []field{
 
 var zcall_getsockname = call{Name: "getsockname", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt65, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt66, Reg: 2, Reg32: 2},
+	{Name: "usockaddr", Type: &zt90, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt91, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_getpeername = call{Name: "getpeername", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt65, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt66, Reg: 2, Reg32: 2},
+	{Name: "usockaddr", Type: &zt90, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt91, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_socketpair = call{Name: "socketpair", Args: []field{
-	{Name: "family", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt14, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt27, Reg: 2, Reg32: 2},
-	{Name: "usockvec", Type: &zt107, Reg: 3, Reg32: 3},
+	{Name: "family", Type: &zt40, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt41, Reg: 1, Reg32: 1},
+	{Name: "protocol", Type: &zt37, Reg: 2, Reg32: 2},
+	{Name: "usockvec", Type: &zt129, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zset_sock_levels = set{Name: "sock_levels", Unknown: "SOL_??", Vals: []val{
-	{"SOL_IP", 0x0, 0x0},
-	{"SOL_SOCKET", 0x1, 0x1},
-	{"SOL_TCP", 0x6, 0x6},
-	{"SOL_UDP", 0x11, 0x11},
-	{"AF_VSOCK", 0x28, 0x28},
-	{"SOL_IPV6", 0x29, 0x29},
-	{"SOL_ICMPV6", 0x3a, 0x3a},
-	{"SOL_CAN_BASE", 0x64, 0x64},
-	{"SOL_CAN_RAW", 0x65, 0x65},
-	{"SOL_SCTP", 0x84, 0x84},
-	{"SOL_UDPLITE", 0x88, 0x88},
-	{"SOL_RAW", 0xff, 0xff},
-	{"SOL_IPX", 0x100, 0x100},
-	{"SOL_AX25", 0x101, 0x101},
-	{"SOL_ATALK", 0x102, 0x102},
-	{"SOL_NETROM", 0x103, 0x103},
-	{"SOL_ROSE", 0x104, 0x104},
-	{"SOL_DECNET", 0x105, 0x105},
-	{"SOL_X25", 0x106, 0x106},
-	{"SOL_PACKET", 0x107, 0x107},
-	{"SOL_ATM", 0x108, 0x108},
-	{"SOL_AAL", 0x109, 0x109},
-	{"SOL_IRDA", 0x10a, 0x10a},
-	{"SOL_NETBEUI", 0x10b, 0x10b},
-	{"SOL_LLC", 0x10c, 0x10c},
-	{"SOL_DCCP", 0x10d, 0x10d},
-	{"SOL_NETLINK", 0x10e, 0x10e},
-	{"SOL_TIPC", 0x10f, 0x10f},
-	{"SOL_RXRPC", 0x110, 0x110},
-	{"SOL_PPPOL2TP", 0x111, 0x111},
-	{"SOL_BLUETOOTH", 0x112, 0x112},
-	{"SOL_PNPIPE", 0x113, 0x113},
-	{"SOL_RDS", 0x114, 0x114},
-	{"SOL_IUCV", 0x115, 0x115},
-	{"SOL_CAIF", 0x116, 0x116},
-	{"SOL_ALG", 0x117, 0x117},
-	{"SOL_NFC", 0x118, 0x118},
-	{"SOL_KCM", 0x119, 0x119},
-	{"SOL_TLS", 0x11a, 0x11a},
-	{"SOL_XDP", 0x11b, 0x11b},
-	{"SOL_MPTCP", 0x11c, 0x11c},
-	{"SOL_MCTP", 0x11d, 0x11d},
-	{"SOL_SMC", 0x11e, 0x11e},
-	{"SOL_VSOCK", 0x11f, 0x11f},
+	{Name: "SOL_IP", Value: 0x0, Mask: 0x0},
+	{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1},
+	{Name: "SOL_TCP", Value: 0x6, Mask: 0x6},
+	{Name: "SOL_UDP", Value: 0x11, Mask: 0x11},
+	{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28},
+	{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29},
+	{Name: "SOL_ICMPV6", Value: 0x3a, Mask: 0x3a},
+	{Name: "SOL_CAN_BASE", Value: 0x64, Mask: 0x64},
+	{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65},
+	{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84},
+	{Name: "SOL_UDPLITE", Value: 0x88, Mask: 0x88},
+	{Name: "SOL_RAW", Value: 0xff, Mask: 0xff},
+	{Name: "SOL_IPX", Value: 0x100, Mask: 0x100},
+	{Name: "SOL_AX25", Value: 0x101, Mask: 0x101},
+	{Name: "SOL_ATALK", Value: 0x102, Mask: 0x102},
+	{Name: "SOL_NETROM", Value: 0x103, Mask: 0x103},
+	{Name: "SOL_ROSE", Value: 0x104, Mask: 0x104},
+	{Name: "SOL_DECNET", Value: 0x105, Mask: 0x105},
+	{Name: "SOL_X25", Value: 0x106, Mask: 0x106},
+	{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107},
+	{Name: "SOL_ATM", Value: 0x108, Mask: 0x108},
+	{Name: "SOL_AAL", Value: 0x109, Mask: 0x109},
+	{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a},
+	{Name: "SOL_NETBEUI", Value: 0x10b, Mask: 0x10b},
+	{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c},
+	{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d},
+	{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e},
+	{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f},
+	{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110},
+	{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111},
+	{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112},
+	{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113},
+	{Name: "SOL_RDS", Value: 0x114, Mask: 0x114},
+	{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115},
+	{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116},
+	{Name: "SOL_ALG", Value: 0x117, Mask: 0x117},
+	{Name: "SOL_NFC", Value: 0x118, Mask: 0x118},
+	{Name: "SOL_KCM", Value: 0x119, Mask: 0x119},
+	{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a},
+	{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b},
+	{Name: "SOL_MPTCP", Value: 0x11c, Mask: 0x11c},
+	{Name: "SOL_MCTP", Value: 0x11d, Mask: 0x11d},
+	{Name: "SOL_SMC", Value: 0x11e, Mask: 0x11e},
+	{Name: "SOL_VSOCK", Value: 0x11f, Mask: 0x11f},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43}}
 
 var zstruct_linger = structure{Name: "linger", Size: [3]uint16{8, 8, 8}, Fields: []field{
@@ -3014,896 +3522,896 @@ var zstruct_linger = structure{Name: "linger", Size: [3]uint16{8, 8, 8}, Fields:
 }}
 
 var zstruct_sock_fprog = structure{Name: "sock_fprog", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "len", Type: &zt110, Off: [3]uint16{0, 0, 0}},
+	{Name: "len", Type: &zt132, Off: [3]uint16{0, 0, 0}},
 	{Name: "filter", Type: &zt8, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_ip_mreq = structure{Name: "ip_mreq", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "imr_multiaddr", Type: &zt33, Off: [3]uint16{0, 0, 0}},
-	{Name: "imr_interface", Type: &zt33, Off: [3]uint16{4, 4, 4}},
+	{Name: "imr_multiaddr", Type: &zt59, Off: [3]uint16{0, 0, 0}},
+	{Name: "imr_interface", Type: &zt59, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zstruct_ipv6_mreq = structure{Name: "ipv6_mreq", Size: [3]uint16{20, 20, 20}, Fields: []field{
-	{Name: "ipv6mr_multiaddr", Type: &zt36, Off: [3]uint16{0, 0, 0}},
-	{Name: "ipv6mr_interface", Type: &zt37, Off: [3]uint16{16, 16, 16}},
+	{Name: "ipv6mr_multiaddr", Type: &zt62, Off: [3]uint16{0, 0, 0}},
+	{Name: "ipv6mr_interface", Type: &zt63, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zstruct_group_req = structure{Name: "group_req", Size: [3]uint16{40, 32, 32}, Fields: []field{
-	{Name: "gr_interface", Type: &zt37, Off: [3]uint16{0, 0, 0}},
-	{Name: "align", Type: &zt114, Attr: 4, Off: [3]uint16{8, 4, 4}},
-	{Name: "gr_group", Type: &zt94, Off: [3]uint16{8, 4, 4}},
+	{Name: "gr_interface", Type: &zt63, Off: [3]uint16{0, 0, 0}},
+	{Name: "align", Type: &zt136, Attr: 4, Off: [3]uint16{8, 4, 4}},
+	{Name: "gr_group", Type: &zt116, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zset_icmp_types = set{Name: "icmp_types", Unknown: "ICMP_???", Vals: []val{
-	{"ICMP_ECHOREPLY", 0x0, 0x0},
-	{"ICMP_DEST_UNREACH", 0x3, 0x3},
-	{"ICMP_SOURCE_QUENCH", 0x4, 0x4},
-	{"ICMP_REDIRECT", 0x5, 0x5},
-	{"ICMP_ECHO", 0x8, 0x8},
-	{"ICMP_TIME_EXCEEDED", 0xb, 0xb},
-	{"ICMP_PARAMETERPROB", 0xc, 0xc},
-	{"ICMP_TIMESTAMP", 0xd, 0xd},
-	{"ICMP_TIMESTAMPREPLY", 0xe, 0xe},
-	{"ICMP_INFO_REQUEST", 0xf, 0xf},
-	{"ICMP_INFO_REPLY", 0x10, 0x10},
-	{"ICMP_ADDRESS", 0x11, 0x11},
-	{"ICMP_ADDRESSREPLY", 0x12, 0x12},
+	{Name: "ICMP_ECHOREPLY", Value: 0x0, Mask: 0x0},
+	{Name: "ICMP_DEST_UNREACH", Value: 0x3, Mask: 0x3},
+	{Name: "ICMP_SOURCE_QUENCH", Value: 0x4, Mask: 0x4},
+	{Name: "ICMP_REDIRECT", Value: 0x5, Mask: 0x5},
+	{Name: "ICMP_ECHO", Value: 0x8, Mask: 0x8},
+	{Name: "ICMP_TIME_EXCEEDED", Value: 0xb, Mask: 0xb},
+	{Name: "ICMP_PARAMETERPROB", Value: 0xc, Mask: 0xc},
+	{Name: "ICMP_TIMESTAMP", Value: 0xd, Mask: 0xd},
+	{Name: "ICMP_TIMESTAMPREPLY", Value: 0xe, Mask: 0xe},
+	{Name: "ICMP_INFO_REQUEST", Value: 0xf, Mask: 0xf},
+	{Name: "ICMP_INFO_REPLY", Value: 0x10, Mask: 0x10},
+	{Name: "ICMP_ADDRESS", Value: 0x11, Mask: 0x11},
+	{Name: "ICMP_ADDRESSREPLY", Value: 0x12, Mask: 0x12},
 }}
 
 var zset_packet_mr_types = set{Name: "packet_mr_types", Unknown: "PACKET_MR_???", Vals: []val{
-	{"PACKET_MR_MULTICAST", 0x0, 0x0},
-	{"PACKET_MR_PROMISC", 0x1, 0x1},
-	{"PACKET_MR_ALLMULTI", 0x2, 0x2},
-	{"PACKET_MR_UNICAST", 0x3, 0x3},
+	{Name: "PACKET_MR_MULTICAST", Value: 0x0, Mask: 0x0},
+	{Name: "PACKET_MR_PROMISC", Value: 0x1, Mask: 0x1},
+	{Name: "PACKET_MR_ALLMULTI", Value: 0x2, Mask: 0x2},
+	{Name: "PACKET_MR_UNICAST", Value: 0x3, Mask: 0x3},
 }}
 
 var zstruct_packet_mreq = structure{Name: "packet_mreq", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "mr_ifindex", Type: &zt37, Off: [3]uint16{0, 0, 0}},
-	{Name: "mr_type", Type: &zt117, Off: [3]uint16{4, 4, 4}},
-	{Name: "mr_alen", Type: &zt110, Off: [3]uint16{6, 6, 6}},
-	{Name: "mr_address", Type: &zt118, Off: [3]uint16{8, 8, 8}},
+	{Name: "mr_ifindex", Type: &zt63, Off: [3]uint16{0, 0, 0}},
+	{Name: "mr_type", Type: &zt139, Off: [3]uint16{4, 4, 4}},
+	{Name: "mr_alen", Type: &zt132, Off: [3]uint16{6, 6, 6}},
+	{Name: "mr_address", Type: &zt140, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_tpacket_req = structure{Name: "tpacket_req", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "tp_block_size", Type: &zt27, Off: [3]uint16{0, 0, 0}},
-	{Name: "tp_block_nr", Type: &zt27, Off: [3]uint16{4, 4, 4}},
-	{Name: "tp_frame_size", Type: &zt27, Off: [3]uint16{8, 8, 8}},
-	{Name: "tp_frame_nr", Type: &zt27, Off: [3]uint16{12, 12, 12}},
+	{Name: "tp_block_size", Type: &zt37, Off: [3]uint16{0, 0, 0}},
+	{Name: "tp_block_nr", Type: &zt37, Off: [3]uint16{4, 4, 4}},
+	{Name: "tp_frame_size", Type: &zt37, Off: [3]uint16{8, 8, 8}},
+	{Name: "tp_frame_nr", Type: &zt37, Off: [3]uint16{12, 12, 12}},
 }}
 
 var zunion_sockopt_in = union{Name: "sockopt_in", Alts: []alt{
-	{Vals: []uint64{0x1000d}, Type: &zt109, Min: 8, Only: true},
-	{Vals: []uint64{0x1001a, 0x10033}, Type: &zt111, Min: 0, Only: true},
+	{Vals: []uint64{0x1000d}, Type: &zt131, Min: 8, Only: true},
+	{Vals: []uint64{0x1001a, 0x10033}, Type: &zt133, Min: 0, Only: true},
 	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: true},
-	{Vals: []uint64{0x23, 0x24}, Type: &zt112, Min: 8, Only: true},
-	{Vals: []uint64{0x290014, 0x290015, 0x29001b, 0x29001c}, Type: &zt113, Min: 20, Only: true},
-	{Vals: []uint64{0x2a, 0x2d, 0x29002a, 0x29002d}, Type: &zt115, Min: 136, Only: true},
-	{Vals: []uint64{0xff0001}, Type: &zt116},
-	{Vals: []uint64{0x1070001, 0x1070002}, Type: &zt119, Min: 16, Only: true},
-	{Vals: []uint64{0x1070005, 0x107000d}, Type: &zt120, Min: 0, Only: true},
+	{Vals: []uint64{0x23, 0x24}, Type: &zt134, Min: 8, Only: true},
+	{Vals: []uint64{0x290014, 0x290015, 0x29001b, 0x29001c}, Type: &zt135, Min: 20, Only: true},
+	{Vals: []uint64{0x2a, 0x2d, 0x29002a, 0x29002d}, Type: &zt137, Min: 136, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt138},
+	{Vals: []uint64{0x1070001, 0x1070002}, Type: &zt141, Min: 16, Only: true},
+	{Vals: []uint64{0x1070005, 0x107000d}, Type: &zt142, Min: 0, Only: true},
 	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: true},
-}, Else: &zt121}
+}, Else: &zt143}
 
 var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
-	{"IP_TOS", 0x1, 0x1},
-	{"IP_TTL", 0x2, 0x2},
-	{"IP_HDRINCL", 0x3, 0x3},
-	{"IP_OPTIONS", 0x4, 0x4},
-	{"IP_ROUTER_ALERT", 0x5, 0x5},
-	{"IP_RECVOPTS", 0x6, 0x6},
-	{"IP_RETOPTS", 0x7, 0x7},
-	{"IP_PKTINFO", 0x8, 0x8},
-	{"IP_PKTOPTIONS", 0x9, 0x9},
-	{"IP_MTU_DISCOVER", 0xa, 0xa},
-	{"IP_RECVERR", 0xb, 0xb},
-	{"IP_RECVTTL", 0xc, 0xc},
-	{"IP_RECVTOS", 0xd, 0xd},
-	{"IP_MTU", 0xe, 0xe},
-	{"IP_FREEBIND", 0xf, 0xf},
-	{"IP_IPSEC_POLICY", 0x10, 0x10},
-	{"IP_XFRM_POLICY", 0x11, 0x11},
-	{"IP_PASSSEC", 0x12, 0x12},
-	{"IP_TRANSPARENT", 0x13, 0x13},
-	{"IP_ORIGDSTADDR", 0x14, 0x14},
-	{"IP_MINTTL", 0x15, 0x15},
-	{"IP_NODEFRAG", 0x16, 0x16},
-	{"IP_CHECKSUM", 0x17, 0x17},
-	{"IP_BIND_ADDRESS_NO_PORT", 0x18, 0x18},
-	{"IP_RECVFRAGSIZE", 0x19, 0x19},
-	{"IP_RECVERR_RFC4884", 0x1a, 0x1a},
-	{"IP_MULTICAST_IF", 0x20, 0x20},
-	{"IP_MULTICAST_TTL", 0x21, 0x21},
-	{"IP_MULTICAST_LOOP", 0x22, 0x22},
-	{"IP_ADD_MEMBERSHIP", 0x23, 0x23},
-	{"IP_DROP_MEMBERSHIP", 0x24, 0x24},
-	{"IP_UNBLOCK_SOURCE", 0x25, 0x25},
-	{"IP_BLOCK_SOURCE", 0x26, 0x26},
-	{"IP_ADD_SOURCE_MEMBERSHIP", 0x27, 0x27},
-	{"IP_DROP_SOURCE_MEMBERSHIP", 0x28, 0x28},
-	{"IP_MSFILTER", 0x29, 0x29},
-	{"MCAST_JOIN_GROUP", 0x2a, 0x2a},
-	{"MCAST_BLOCK_SOURCE", 0x2b, 0x2b},
-	{"MCAST_UNBLOCK_SOURCE", 0x2c, 0x2c},
-	{"MCAST_LEAVE_GROUP", 0x2d, 0x2d},
-	{"MCAST_JOIN_SOURCE_GROUP", 0x2e, 0x2e},
-	{"MCAST_LEAVE_SOURCE_GROUP", 0x2f, 0x2f},
-	{"MCAST_MSFILTER", 0x30, 0x30},
-	{"IP_MULTICAST_ALL", 0x31, 0x31},
-	{"IP_UNICAST_IF", 0x32, 0x32},
-	{"IP_LOCAL_PORT_RANGE", 0x33, 0x33},
-	{"IP_PROTOCOL", 0x34, 0x34},
-	{"IPT_SO_SET_REPLACE", 0x40, 0x40},
-	{"IPT_SO_SET_ADD_COUNTERS", 0x41, 0x41},
-	{"ARPT_SO_SET_REPLACE", 0x60, 0x60},
-	{"ARPT_SO_SET_ADD_COUNTERS", 0x61, 0x61},
-	{"EBT_SO_SET_ENTRIES", 0x80, 0x80},
-	{"EBT_SO_SET_COUNTERS", 0x81, 0x81},
+	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
+	{Name: "IP_TTL", Value: 0x2, Mask: 0x2},
+	{Name: "IP_HDRINCL", Value: 0x3, Mask: 0x3},
+	{Name: "IP_OPTIONS", Value: 0x4, Mask: 0x4},
+	{Name: "IP_ROUTER_ALERT", Value: 0x5, Mask: 0x5},
+	{Name: "IP_RECVOPTS", Value: 0x6, Mask: 0x6},
+	{Name: "IP_RETOPTS", Value: 0x7, Mask: 0x7},
+	{Name: "IP_PKTINFO", Value: 0x8, Mask: 0x8},
+	{Name: "IP_PKTOPTIONS", Value: 0x9, Mask: 0x9},
+	{Name: "IP_MTU_DISCOVER", Value: 0xa, Mask: 0xa},
+	{Name: "IP_RECVERR", Value: 0xb, Mask: 0xb},
+	{Name: "IP_RECVTTL", Value: 0xc, Mask: 0xc},
+	{Name: "IP_RECVTOS", Value: 0xd, Mask: 0xd},
+	{Name: "IP_MTU", Value: 0xe, Mask: 0xe},
+	{Name: "IP_FREEBIND", Value: 0xf, Mask: 0xf},
+	{Name: "IP_IPSEC_POLICY", Value: 0x10, Mask: 0x10},
+	{Name: "IP_XFRM_POLICY", Value: 0x11, Mask: 0x11},
+	{Name: "IP_PASSSEC", Value: 0x12, Mask: 0x12},
+	{Name: "IP_TRANSPARENT", Value: 0x13, Mask: 0x13},
+	{Name: "IP_ORIGDSTADDR", Value: 0x14, Mask: 0x14},
+	{Name: "IP_MINTTL", Value: 0x15, Mask: 0x15},
+	{Name: "IP_NODEFRAG", Value: 0x16, Mask: 0x16},
+	{Name: "IP_CHECKSUM", Value: 0x17, Mask: 0x17},
+	{Name: "IP_BIND_ADDRESS_NO_PORT", Value: 0x18, Mask: 0x18},
+	{Name: "IP_RECVFRAGSIZE", Value: 0x19, Mask: 0x19},
+	{Name: "IP_RECVERR_RFC4884", Value: 0x1a, Mask: 0x1a},
+	{Name: "IP_MULTICAST_IF", Value: 0x20, Mask: 0x20},
+	{Name: "IP_MULTICAST_TTL", Value: 0x21, Mask: 0x21},
+	{Name: "IP_MULTICAST_LOOP", Value: 0x22, Mask: 0x22},
+	{Name: "IP_ADD_MEMBERSHIP", Value: 0x23, Mask: 0x23},
+	{Name: "IP_DROP_MEMBERSHIP", Value: 0x24, Mask: 0x24},
+	{Name: "IP_UNBLOCK_SOURCE", Value: 0x25, Mask: 0x25},
+	{Name: "IP_BLOCK_SOURCE", Value: 0x26, Mask: 0x26},
+	{Name: "IP_ADD_SOURCE_MEMBERSHIP", Value: 0x27, Mask: 0x27},
+	{Name: "IP_DROP_SOURCE_MEMBERSHIP", Value: 0x28, Mask: 0x28},
+	{Name: "IP_MSFILTER", Value: 0x29, Mask: 0x29},
+	{Name: "MCAST_JOIN_GROUP", Value: 0x2a, Mask: 0x2a},
+	{Name: "MCAST_BLOCK_SOURCE", Value: 0x2b, Mask: 0x2b},
+	{Name: "MCAST_UNBLOCK_SOURCE", Value: 0x2c, Mask: 0x2c},
+	{Name: "MCAST_LEAVE_GROUP", Value: 0x2d, Mask: 0x2d},
+	{Name: "MCAST_JOIN_SOURCE_GROUP", Value: 0x2e, Mask: 0x2e},
+	{Name: "MCAST_LEAVE_SOURCE_GROUP", Value: 0x2f, Mask: 0x2f},
+	{Name: "MCAST_MSFILTER", Value: 0x30, Mask: 0x30},
+	{Name: "IP_MULTICAST_ALL", Value: 0x31, Mask: 0x31},
+	{Name: "IP_UNICAST_IF", Value: 0x32, Mask: 0x32},
+	{Name: "IP_LOCAL_PORT_RANGE", Value: 0x33, Mask: 0x33},
+	{Name: "IP_PROTOCOL", Value: 0x34, Mask: 0x34},
+	{Name: "IPT_SO_SET_REPLACE", Value: 0x40, Mask: 0x40},
+	{Name: "IPT_SO_SET_ADD_COUNTERS", Value: 0x41, Mask: 0x41},
+	{Name: "ARPT_SO_SET_REPLACE", Value: 0x60, Mask: 0x60},
+	{Name: "ARPT_SO_SET_ADD_COUNTERS", Value: 0x61, Mask: 0x61},
+	{Name: "EBT_SO_SET_ENTRIES", Value: 0x80, Mask: 0x80},
+	{Name: "EBT_SO_SET_COUNTERS", Value: 0x81, Mask: 0x81},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52}}
 
 var zcall_setsockopt__IP = call{Name: "setsockopt", Variant: "IP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt123, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt124, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt145, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt146, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_socket_set = set{Name: "so_socket_set", Unknown: "SO_???", Vals: []val{
-	{"SO_DEBUG", 0x1, 0x1},
-	{"SO_REUSEADDR", 0x2, 0x2},
-	{"SO_TYPE", 0x3, 0x3},
-	{"SO_ERROR", 0x4, 0x4},
-	{"SO_DONTROUTE", 0x5, 0x5},
-	{"SO_BROADCAST", 0x6, 0x6},
-	{"SO_SNDBUF", 0x7, 0x7},
-	{"SO_RCVBUF", 0x8, 0x8},
-	{"SO_KEEPALIVE", 0x9, 0x9},
-	{"SO_OOBINLINE", 0xa, 0xa},
-	{"SO_NO_CHECK", 0xb, 0xb},
-	{"SO_PRIORITY", 0xc, 0xc},
-	{"SO_LINGER", 0xd, 0xd},
-	{"SO_BSDCOMPAT", 0xe, 0xe},
-	{"SO_REUSEPORT", 0xf, 0xf},
-	{"SO_PASSCRED", 0x10, 0x10},
-	{"SO_PEERCRED", 0x11, 0x11},
-	{"SO_RCVLOWAT", 0x12, 0x12},
-	{"SO_SNDLOWAT", 0x13, 0x13},
-	{"SO_RCVTIMEO_OLD", 0x14, 0x14},
-	{"SO_SNDTIMEO_OLD", 0x15, 0x15},
-	{"SO_SECURITY_AUTHENTICATION", 0x16, 0x16},
-	{"SO_SECURITY_ENCRYPTION_TRANSPORT", 0x17, 0x17},
-	{"SO_SECURITY_ENCRYPTION_NETWORK", 0x18, 0x18},
-	{"SO_BINDTODEVICE", 0x19, 0x19},
-	{"SO_ATTACH_FILTER", 0x1a, 0x1a},
-	{"SO_DETACH_FILTER", 0x1b, 0x1b},
-	{"SO_PEERNAME", 0x1c, 0x1c},
-	{"SO_TIMESTAMP_OLD", 0x1d, 0x1d},
-	{"SO_ACCEPTCONN", 0x1e, 0x1e},
-	{"SO_PEERSEC", 0x1f, 0x1f},
-	{"SO_SNDBUFFORCE", 0x20, 0x20},
-	{"SO_RCVBUFFORCE", 0x21, 0x21},
-	{"SO_PASSSEC", 0x22, 0x22},
-	{"SO_TIMESTAMPNS_OLD", 0x23, 0x23},
-	{"SO_MARK", 0x24, 0x24},
-	{"SO_TIMESTAMPING_OLD", 0x25, 0x25},
-	{"SO_PROTOCOL", 0x26, 0x26},
-	{"SO_DOMAIN", 0x27, 0x27},
-	{"SO_RXQ_OVFL", 0x28, 0x28},
-	{"SO_WIFI_STATUS", 0x29, 0x29},
-	{"SO_PEEK_OFF", 0x2a, 0x2a},
-	{"SO_NOFCS", 0x2b, 0x2b},
-	{"SO_LOCK_FILTER", 0x2c, 0x2c},
-	{"SO_SELECT_ERR_QUEUE", 0x2d, 0x2d},
-	{"SO_BUSY_POLL", 0x2e, 0x2e},
-	{"SO_MAX_PACING_RATE", 0x2f, 0x2f},
-	{"SO_BPF_EXTENSIONS", 0x30, 0x30},
-	{"SO_INCOMING_CPU", 0x31, 0x31},
-	{"SO_ATTACH_BPF", 0x32, 0x32},
-	{"SO_ATTACH_REUSEPORT_CBPF", 0x33, 0x33},
-	{"SO_ATTACH_REUSEPORT_EBPF", 0x34, 0x34},
-	{"SO_CNX_ADVICE", 0x35, 0x35},
-	{"SO_MEMINFO", 0x37, 0x37},
-	{"SO_INCOMING_NAPI_ID", 0x38, 0x38},
-	{"SO_COOKIE", 0x39, 0x39},
-	{"SO_PEERGROUPS", 0x3b, 0x3b},
-	{"SO_ZEROCOPY", 0x3c, 0x3c},
-	{"SO_TXTIME", 0x3d, 0x3d},
-	{"SO_BINDTOIFINDEX", 0x3e, 0x3e},
-	{"SO_TIMESTAMP_NEW", 0x3f, 0x3f},
-	{"SO_TIMESTAMPNS_NEW", 0x40, 0x40},
-	{"SO_TIMESTAMPING_NEW", 0x41, 0x41},
-	{"SO_RCVTIMEO_NEW", 0x42, 0x42},
-	{"SO_SNDTIMEO_NEW", 0x43, 0x43},
-	{"SO_DETACH_REUSEPORT_BPF", 0x44, 0x44},
-	{"SO_PREFER_BUSY_POLL", 0x45, 0x45},
-	{"SO_BUSY_POLL_BUDGET", 0x46, 0x46},
-	{"SO_NETNS_COOKIE", 0x47, 0x47},
-	{"SO_BUF_LOCK", 0x48, 0x48},
-	{"SO_RESERVE_MEM", 0x49, 0x49},
-	{"SO_TXREHASH", 0x4a, 0x4a},
-	{"SO_RCVMARK", 0x4b, 0x4b},
-	{"SO_PASSPIDFD", 0x4c, 0x4c},
-	{"SO_PEERPIDFD", 0x4d, 0x4d},
-	{"SO_DEVMEM_LINEAR", 0x4e, 0x4e},
-	{"SO_DEVMEM_DMABUF", 0x4f, 0x4f},
-	{"SO_DEVMEM_DONTNEED", 0x50, 0x50},
-	{"SO_RCVPRIORITY", 0x52, 0x52},
-	{"SO_PASSRIGHTS", 0x53, 0x53},
-	{"SO_INQ", 0x54, 0x54},
+	{Name: "SO_DEBUG", Value: 0x1, Mask: 0x1},
+	{Name: "SO_REUSEADDR", Value: 0x2, Mask: 0x2},
+	{Name: "SO_TYPE", Value: 0x3, Mask: 0x3},
+	{Name: "SO_ERROR", Value: 0x4, Mask: 0x4},
+	{Name: "SO_DONTROUTE", Value: 0x5, Mask: 0x5},
+	{Name: "SO_BROADCAST", Value: 0x6, Mask: 0x6},
+	{Name: "SO_SNDBUF", Value: 0x7, Mask: 0x7},
+	{Name: "SO_RCVBUF", Value: 0x8, Mask: 0x8},
+	{Name: "SO_KEEPALIVE", Value: 0x9, Mask: 0x9},
+	{Name: "SO_OOBINLINE", Value: 0xa, Mask: 0xa},
+	{Name: "SO_NO_CHECK", Value: 0xb, Mask: 0xb},
+	{Name: "SO_PRIORITY", Value: 0xc, Mask: 0xc},
+	{Name: "SO_LINGER", Value: 0xd, Mask: 0xd},
+	{Name: "SO_BSDCOMPAT", Value: 0xe, Mask: 0xe},
+	{Name: "SO_REUSEPORT", Value: 0xf, Mask: 0xf},
+	{Name: "SO_PASSCRED", Value: 0x10, Mask: 0x10},
+	{Name: "SO_PEERCRED", Value: 0x11, Mask: 0x11},
+	{Name: "SO_RCVLOWAT", Value: 0x12, Mask: 0x12},
+	{Name: "SO_SNDLOWAT", Value: 0x13, Mask: 0x13},
+	{Name: "SO_RCVTIMEO_OLD", Value: 0x14, Mask: 0x14},
+	{Name: "SO_SNDTIMEO_OLD", Value: 0x15, Mask: 0x15},
+	{Name: "SO_SECURITY_AUTHENTICATION", Value: 0x16, Mask: 0x16},
+	{Name: "SO_SECURITY_ENCRYPTION_TRANSPORT", Value: 0x17, Mask: 0x17},
+	{Name: "SO_SECURITY_ENCRYPTION_NETWORK", Value: 0x18, Mask: 0x18},
+	{Name: "SO_BINDTODEVICE", Value: 0x19, Mask: 0x19},
+	{Name: "SO_ATTACH_FILTER", Value: 0x1a, Mask: 0x1a},
+	{Name: "SO_DETACH_FILTER", Value: 0x1b, Mask: 0x1b},
+	{Name: "SO_PEERNAME", Value: 0x1c, Mask: 0x1c},
+	{Name: "SO_TIMESTAMP_OLD", Value: 0x1d, Mask: 0x1d},
+	{Name: "SO_ACCEPTCONN", Value: 0x1e, Mask: 0x1e},
+	{Name: "SO_PEERSEC", Value: 0x1f, Mask: 0x1f},
+	{Name: "SO_SNDBUFFORCE", Value: 0x20, Mask: 0x20},
+	{Name: "SO_RCVBUFFORCE", Value: 0x21, Mask: 0x21},
+	{Name: "SO_PASSSEC", Value: 0x22, Mask: 0x22},
+	{Name: "SO_TIMESTAMPNS_OLD", Value: 0x23, Mask: 0x23},
+	{Name: "SO_MARK", Value: 0x24, Mask: 0x24},
+	{Name: "SO_TIMESTAMPING_OLD", Value: 0x25, Mask: 0x25},
+	{Name: "SO_PROTOCOL", Value: 0x26, Mask: 0x26},
+	{Name: "SO_DOMAIN", Value: 0x27, Mask: 0x27},
+	{Name: "SO_RXQ_OVFL", Value: 0x28, Mask: 0x28},
+	{Name: "SO_WIFI_STATUS", Value: 0x29, Mask: 0x29},
+	{Name: "SO_PEEK_OFF", Value: 0x2a, Mask: 0x2a},
+	{Name: "SO_NOFCS", Value: 0x2b, Mask: 0x2b},
+	{Name: "SO_LOCK_FILTER", Value: 0x2c, Mask: 0x2c},
+	{Name: "SO_SELECT_ERR_QUEUE", Value: 0x2d, Mask: 0x2d},
+	{Name: "SO_BUSY_POLL", Value: 0x2e, Mask: 0x2e},
+	{Name: "SO_MAX_PACING_RATE", Value: 0x2f, Mask: 0x2f},
+	{Name: "SO_BPF_EXTENSIONS", Value: 0x30, Mask: 0x30},
+	{Name: "SO_INCOMING_CPU", Value: 0x31, Mask: 0x31},
+	{Name: "SO_ATTACH_BPF", Value: 0x32, Mask: 0x32},
+	{Name: "SO_ATTACH_REUSEPORT_CBPF", Value: 0x33, Mask: 0x33},
+	{Name: "SO_ATTACH_REUSEPORT_EBPF", Value: 0x34, Mask: 0x34},
+	{Name: "SO_CNX_ADVICE", Value: 0x35, Mask: 0x35},
+	{Name: "SO_MEMINFO", Value: 0x37, Mask: 0x37},
+	{Name: "SO_INCOMING_NAPI_ID", Value: 0x38, Mask: 0x38},
+	{Name: "SO_COOKIE", Value: 0x39, Mask: 0x39},
+	{Name: "SO_PEERGROUPS", Value: 0x3b, Mask: 0x3b},
+	{Name: "SO_ZEROCOPY", Value: 0x3c, Mask: 0x3c},
+	{Name: "SO_TXTIME", Value: 0x3d, Mask: 0x3d},
+	{Name: "SO_BINDTOIFINDEX", Value: 0x3e, Mask: 0x3e},
+	{Name: "SO_TIMESTAMP_NEW", Value: 0x3f, Mask: 0x3f},
+	{Name: "SO_TIMESTAMPNS_NEW", Value: 0x40, Mask: 0x40},
+	{Name: "SO_TIMESTAMPING_NEW", Value: 0x41, Mask: 0x41},
+	{Name: "SO_RCVTIMEO_NEW", Value: 0x42, Mask: 0x42},
+	{Name: "SO_SNDTIMEO_NEW", Value: 0x43, Mask: 0x43},
+	{Name: "SO_DETACH_REUSEPORT_BPF", Value: 0x44, Mask: 0x44},
+	{Name: "SO_PREFER_BUSY_POLL", Value: 0x45, Mask: 0x45},
+	{Name: "SO_BUSY_POLL_BUDGET", Value: 0x46, Mask: 0x46},
+	{Name: "SO_NETNS_COOKIE", Value: 0x47, Mask: 0x47},
+	{Name: "SO_BUF_LOCK", Value: 0x48, Mask: 0x48},
+	{Name: "SO_RESERVE_MEM", Value: 0x49, Mask: 0x49},
+	{Name: "SO_TXREHASH", Value: 0x4a, Mask: 0x4a},
+	{Name: "SO_RCVMARK", Value: 0x4b, Mask: 0x4b},
+	{Name: "SO_PASSPIDFD", Value: 0x4c, Mask: 0x4c},
+	{Name: "SO_PEERPIDFD", Value: 0x4d, Mask: 0x4d},
+	{Name: "SO_DEVMEM_LINEAR", Value: 0x4e, Mask: 0x4e},
+	{Name: "SO_DEVMEM_DMABUF", Value: 0x4f, Mask: 0x4f},
+	{Name: "SO_DEVMEM_DONTNEED", Value: 0x50, Mask: 0x50},
+	{Name: "SO_RCVPRIORITY", Value: 0x52, Mask: 0x52},
+	{Name: "SO_PASSRIGHTS", Value: 0x53, Mask: 0x53},
+	{Name: "SO_INQ", Value: 0x54, Mask: 0x54},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80}}
 
 var zcall_setsockopt__SOCKET = call{Name: "setsockopt", Variant: "SOCKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt125, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt126, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt147, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt148, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_tcp = set{Name: "so_tcp", Unknown: "TCP_???", Vals: []val{
-	{"TCP_NODELAY", 0x1, 0x1},
-	{"TCP_MAXSEG", 0x2, 0x2},
-	{"TCP_CORK", 0x3, 0x3},
-	{"TCP_KEEPIDLE", 0x4, 0x4},
-	{"TCP_KEEPINTVL", 0x5, 0x5},
-	{"TCP_KEEPCNT", 0x6, 0x6},
-	{"TCP_SYNCNT", 0x7, 0x7},
-	{"TCP_LINGER2", 0x8, 0x8},
-	{"TCP_DEFER_ACCEPT", 0x9, 0x9},
-	{"TCP_WINDOW_CLAMP", 0xa, 0xa},
-	{"TCP_INFO", 0xb, 0xb},
-	{"TCP_QUICKACK", 0xc, 0xc},
-	{"TCP_CONGESTION", 0xd, 0xd},
-	{"TCP_MD5SIG", 0xe, 0xe},
-	{"TCP_COOKIE_TRANSACTIONS", 0xf, 0xf},
-	{"TCP_THIN_LINEAR_TIMEOUTS", 0x10, 0x10},
-	{"TCP_THIN_DUPACK", 0x11, 0x11},
-	{"TCP_USER_TIMEOUT", 0x12, 0x12},
-	{"TCP_REPAIR", 0x13, 0x13},
-	{"TCP_REPAIR_QUEUE", 0x14, 0x14},
-	{"TCP_QUEUE_SEQ", 0x15, 0x15},
-	{"TCP_REPAIR_OPTIONS", 0x16, 0x16},
-	{"TCP_FASTOPEN", 0x17, 0x17},
-	{"TCP_TIMESTAMP", 0x18, 0x18},
-	{"TCP_NOTSENT_LOWAT", 0x19, 0x19},
-	{"TCP_CC_INFO", 0x1a, 0x1a},
-	{"TCP_SAVE_SYN", 0x1b, 0x1b},
-	{"TCP_SAVED_SYN", 0x1c, 0x1c},
-	{"TCP_REPAIR_WINDOW", 0x1d, 0x1d},
-	{"TCP_FASTOPEN_CONNECT", 0x1e, 0x1e},
-	{"TCP_ULP", 0x1f, 0x1f},
-	{"TCP_MD5SIG_EXT", 0x20, 0x20},
-	{"TCP_FASTOPEN_KEY", 0x21, 0x21},
-	{"TCP_FASTOPEN_NO_COOKIE", 0x22, 0x22},
-	{"TCP_ZEROCOPY_RECEIVE", 0x23, 0x23},
-	{"TCP_INQ", 0x24, 0x24},
-	{"TCP_TX_DELAY", 0x25, 0x25},
-	{"TCP_AO_ADD_KEY", 0x26, 0x26},
-	{"TCP_AO_DEL_KEY", 0x27, 0x27},
-	{"TCP_AO_INFO", 0x28, 0x28},
-	{"TCP_AO_GET_KEYS", 0x29, 0x29},
-	{"TCP_AO_REPAIR", 0x2a, 0x2a},
-	{"TCP_IS_MPTCP", 0x2b, 0x2b},
-	{"TCP_RTO_MAX_MS", 0x2c, 0x2c},
-	{"TCP_RTO_MIN_US", 0x2d, 0x2d},
-	{"TCP_DELACK_MAX_US", 0x2e, 0x2e},
+	{Name: "TCP_NODELAY", Value: 0x1, Mask: 0x1},
+	{Name: "TCP_MAXSEG", Value: 0x2, Mask: 0x2},
+	{Name: "TCP_CORK", Value: 0x3, Mask: 0x3},
+	{Name: "TCP_KEEPIDLE", Value: 0x4, Mask: 0x4},
+	{Name: "TCP_KEEPINTVL", Value: 0x5, Mask: 0x5},
+	{Name: "TCP_KEEPCNT", Value: 0x6, Mask: 0x6},
+	{Name: "TCP_SYNCNT", Value: 0x7, Mask: 0x7},
+	{Name: "TCP_LINGER2", Value: 0x8, Mask: 0x8},
+	{Name: "TCP_DEFER_ACCEPT", Value: 0x9, Mask: 0x9},
+	{Name: "TCP_WINDOW_CLAMP", Value: 0xa, Mask: 0xa},
+	{Name: "TCP_INFO", Value: 0xb, Mask: 0xb},
+	{Name: "TCP_QUICKACK", Value: 0xc, Mask: 0xc},
+	{Name: "TCP_CONGESTION", Value: 0xd, Mask: 0xd},
+	{Name: "TCP_MD5SIG", Value: 0xe, Mask: 0xe},
+	{Name: "TCP_COOKIE_TRANSACTIONS", Value: 0xf, Mask: 0xf},
+	{Name: "TCP_THIN_LINEAR_TIMEOUTS", Value: 0x10, Mask: 0x10},
+	{Name: "TCP_THIN_DUPACK", Value: 0x11, Mask: 0x11},
+	{Name: "TCP_USER_TIMEOUT", Value: 0x12, Mask: 0x12},
+	{Name: "TCP_REPAIR", Value: 0x13, Mask: 0x13},
+	{Name: "TCP_REPAIR_QUEUE", Value: 0x14, Mask: 0x14},
+	{Name: "TCP_QUEUE_SEQ", Value: 0x15, Mask: 0x15},
+	{Name: "TCP_REPAIR_OPTIONS", Value: 0x16, Mask: 0x16},
+	{Name: "TCP_FASTOPEN", Value: 0x17, Mask: 0x17},
+	{Name: "TCP_TIMESTAMP", Value: 0x18, Mask: 0x18},
+	{Name: "TCP_NOTSENT_LOWAT", Value: 0x19, Mask: 0x19},
+	{Name: "TCP_CC_INFO", Value: 0x1a, Mask: 0x1a},
+	{Name: "TCP_SAVE_SYN", Value: 0x1b, Mask: 0x1b},
+	{Name: "TCP_SAVED_SYN", Value: 0x1c, Mask: 0x1c},
+	{Name: "TCP_REPAIR_WINDOW", Value: 0x1d, Mask: 0x1d},
+	{Name: "TCP_FASTOPEN_CONNECT", Value: 0x1e, Mask: 0x1e},
+	{Name: "TCP_ULP", Value: 0x1f, Mask: 0x1f},
+	{Name: "TCP_MD5SIG_EXT", Value: 0x20, Mask: 0x20},
+	{Name: "TCP_FASTOPEN_KEY", Value: 0x21, Mask: 0x21},
+	{Name: "TCP_FASTOPEN_NO_COOKIE", Value: 0x22, Mask: 0x22},
+	{Name: "TCP_ZEROCOPY_RECEIVE", Value: 0x23, Mask: 0x23},
+	{Name: "TCP_INQ", Value: 0x24, Mask: 0x24},
+	{Name: "TCP_TX_DELAY", Value: 0x25, Mask: 0x25},
+	{Name: "TCP_AO_ADD_KEY", Value: 0x26, Mask: 0x26},
+	{Name: "TCP_AO_DEL_KEY", Value: 0x27, Mask: 0x27},
+	{Name: "TCP_AO_INFO", Value: 0x28, Mask: 0x28},
+	{Name: "TCP_AO_GET_KEYS", Value: 0x29, Mask: 0x29},
+	{Name: "TCP_AO_REPAIR", Value: 0x2a, Mask: 0x2a},
+	{Name: "TCP_IS_MPTCP", Value: 0x2b, Mask: 0x2b},
+	{Name: "TCP_RTO_MAX_MS", Value: 0x2c, Mask: 0x2c},
+	{Name: "TCP_RTO_MIN_US", Value: 0x2d, Mask: 0x2d},
+	{Name: "TCP_DELACK_MAX_US", Value: 0x2e, Mask: 0x2e},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
 var zcall_setsockopt__TCP = call{Name: "setsockopt", Variant: "TCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt127, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt128, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt149, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt150, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_udp = set{Name: "so_udp", Unknown: "UDP_???", Vals: []val{
-	{"UDP_CORK", 0x1, 0x1},
-	{"UDP_ENCAP", 0x64, 0x64},
-	{"UDP_NO_CHECK6_TX", 0x65, 0x65},
-	{"UDP_NO_CHECK6_RX", 0x66, 0x66},
-	{"UDP_SEGMENT", 0x67, 0x67},
-	{"UDP_GRO", 0x68, 0x68},
+	{Name: "UDP_CORK", Value: 0x1, Mask: 0x1},
+	{Name: "UDP_ENCAP", Value: 0x64, Mask: 0x64},
+	{Name: "UDP_NO_CHECK6_TX", Value: 0x65, Mask: 0x65},
+	{Name: "UDP_NO_CHECK6_RX", Value: 0x66, Mask: 0x66},
+	{Name: "UDP_SEGMENT", Value: 0x67, Mask: 0x67},
+	{Name: "UDP_GRO", Value: 0x68, Mask: 0x68},
 }}
 
 var zcall_setsockopt__UDP = call{Name: "setsockopt", Variant: "UDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt129, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt130, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt151, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt152, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_vsock = set{Name: "so_vsock", Unknown: "SO_VM_???", Vals: []val{
-	{"SO_VM_SOCKETS_BUFFER_SIZE", 0x0, 0x0},
-	{"SO_VM_SOCKETS_BUFFER_MIN_SIZE", 0x1, 0x1},
-	{"SO_VM_SOCKETS_BUFFER_MAX_SIZE", 0x2, 0x2},
-	{"SO_VM_SOCKETS_PEER_HOST_VM_ID", 0x3, 0x3},
-	{"SO_VM_SOCKETS_TRUSTED", 0x5, 0x5},
-	{"SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD", 0x6, 0x6},
-	{"SO_VM_SOCKETS_NONBLOCK_TXRX", 0x7, 0x7},
-	{"SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW", 0x8, 0x8},
+	{Name: "SO_VM_SOCKETS_BUFFER_SIZE", Value: 0x0, Mask: 0x0},
+	{Name: "SO_VM_SOCKETS_BUFFER_MIN_SIZE", Value: 0x1, Mask: 0x1},
+	{Name: "SO_VM_SOCKETS_BUFFER_MAX_SIZE", Value: 0x2, Mask: 0x2},
+	{Name: "SO_VM_SOCKETS_PEER_HOST_VM_ID", Value: 0x3, Mask: 0x3},
+	{Name: "SO_VM_SOCKETS_TRUSTED", Value: 0x5, Mask: 0x5},
+	{Name: "SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD", Value: 0x6, Mask: 0x6},
+	{Name: "SO_VM_SOCKETS_NONBLOCK_TXRX", Value: 0x7, Mask: 0x7},
+	{Name: "SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW", Value: 0x8, Mask: 0x8},
 }}
 
 var zcall_setsockopt__VSOCK = call{Name: "setsockopt", Variant: "VSOCK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt131, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt132, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt153, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt154, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_ipv6_set = set{Name: "so_ipv6_set", Unknown: "IPV6_???", Vals: []val{
-	{"IPV6_ADDRFORM", 0x1, 0x1},
-	{"IPV6_2292PKTINFO", 0x2, 0x2},
-	{"IPV6_2292HOPOPTS", 0x3, 0x3},
-	{"IPV6_2292DSTOPTS", 0x4, 0x4},
-	{"IPV6_2292RTHDR", 0x5, 0x5},
-	{"IPV6_2292PKTOPTIONS", 0x6, 0x6},
-	{"IPV6_CHECKSUM", 0x7, 0x7},
-	{"IPV6_2292HOPLIMIT", 0x8, 0x8},
-	{"IPV6_NEXTHOP", 0x9, 0x9},
-	{"IPV6_AUTHHDR", 0xa, 0xa},
-	{"IPV6_FLOWINFO", 0xb, 0xb},
-	{"IPV6_UNICAST_HOPS", 0x10, 0x10},
-	{"IPV6_MULTICAST_IF", 0x11, 0x11},
-	{"IPV6_MULTICAST_HOPS", 0x12, 0x12},
-	{"IPV6_MULTICAST_LOOP", 0x13, 0x13},
-	{"IPV6_ADD_MEMBERSHIP", 0x14, 0x14},
-	{"IPV6_DROP_MEMBERSHIP", 0x15, 0x15},
-	{"IPV6_ROUTER_ALERT", 0x16, 0x16},
-	{"IPV6_MTU_DISCOVER", 0x17, 0x17},
-	{"IPV6_MTU", 0x18, 0x18},
-	{"IPV6_RECVERR", 0x19, 0x19},
-	{"IPV6_V6ONLY", 0x1a, 0x1a},
-	{"IPV6_JOIN_ANYCAST", 0x1b, 0x1b},
-	{"IPV6_LEAVE_ANYCAST", 0x1c, 0x1c},
-	{"IPV6_MULTICAST_ALL", 0x1d, 0x1d},
-	{"IPV6_ROUTER_ALERT_ISOLATE", 0x1e, 0x1e},
-	{"IPV6_RECVERR_RFC4884", 0x1f, 0x1f},
-	{"IPV6_FLOWLABEL_MGR", 0x20, 0x20},
-	{"IPV6_FLOWINFO_SEND", 0x21, 0x21},
-	{"IPV6_IPSEC_POLICY", 0x22, 0x22},
-	{"IPV6_XFRM_POLICY", 0x23, 0x23},
-	{"IPV6_HDRINCL", 0x24, 0x24},
-	{"MCAST_JOIN_GROUP", 0x2a, 0x2a},
-	{"MCAST_BLOCK_SOURCE", 0x2b, 0x2b},
-	{"MCAST_UNBLOCK_SOURCE", 0x2c, 0x2c},
-	{"MCAST_LEAVE_GROUP", 0x2d, 0x2d},
-	{"MCAST_JOIN_SOURCE_GROUP", 0x2e, 0x2e},
-	{"MCAST_LEAVE_SOURCE_GROUP", 0x2f, 0x2f},
-	{"MCAST_MSFILTER", 0x30, 0x30},
-	{"IPV6_RECVPKTINFO", 0x31, 0x31},
-	{"IPV6_PKTINFO", 0x32, 0x32},
-	{"IPV6_RECVHOPLIMIT", 0x33, 0x33},
-	{"IPV6_HOPLIMIT", 0x34, 0x34},
-	{"IPV6_RECVHOPOPTS", 0x35, 0x35},
-	{"IPV6_HOPOPTS", 0x36, 0x36},
-	{"IPV6_RTHDRDSTOPTS", 0x37, 0x37},
-	{"IPV6_RECVRTHDR", 0x38, 0x38},
-	{"IPV6_RTHDR", 0x39, 0x39},
-	{"IPV6_RECVDSTOPTS", 0x3a, 0x3a},
-	{"IPV6_DSTOPTS", 0x3b, 0x3b},
-	{"IPV6_RECVPATHMTU", 0x3c, 0x3c},
-	{"IPV6_PATHMTU", 0x3d, 0x3d},
-	{"IPV6_DONTFRAG", 0x3e, 0x3e},
-	{"IPV6_USE_MIN_MTU", 0x3f, 0x3f},
-	{"IP6T_SO_SET_REPLACE", 0x40, 0x40},
-	{"IP6T_SO_SET_ADD_COUNTERS", 0x41, 0x41},
-	{"IPV6_RECVTCLASS", 0x42, 0x42},
-	{"IPV6_TCLASS", 0x43, 0x43},
-	{"IPV6_AUTOFLOWLABEL", 0x46, 0x46},
-	{"IPV6_ADDR_PREFERENCES", 0x48, 0x48},
-	{"IPV6_MINHOPCOUNT", 0x49, 0x49},
-	{"IPV6_ORIGDSTADDR", 0x4a, 0x4a},
-	{"IPV6_TRANSPARENT", 0x4b, 0x4b},
-	{"IPV6_UNICAST_IF", 0x4c, 0x4c},
-	{"IPV6_RECVFRAGSIZE", 0x4d, 0x4d},
-	{"IPV6_FREEBIND", 0x4e, 0x4e},
+	{Name: "IPV6_ADDRFORM", Value: 0x1, Mask: 0x1},
+	{Name: "IPV6_2292PKTINFO", Value: 0x2, Mask: 0x2},
+	{Name: "IPV6_2292HOPOPTS", Value: 0x3, Mask: 0x3},
+	{Name: "IPV6_2292DSTOPTS", Value: 0x4, Mask: 0x4},
+	{Name: "IPV6_2292RTHDR", Value: 0x5, Mask: 0x5},
+	{Name: "IPV6_2292PKTOPTIONS", Value: 0x6, Mask: 0x6},
+	{Name: "IPV6_CHECKSUM", Value: 0x7, Mask: 0x7},
+	{Name: "IPV6_2292HOPLIMIT", Value: 0x8, Mask: 0x8},
+	{Name: "IPV6_NEXTHOP", Value: 0x9, Mask: 0x9},
+	{Name: "IPV6_AUTHHDR", Value: 0xa, Mask: 0xa},
+	{Name: "IPV6_FLOWINFO", Value: 0xb, Mask: 0xb},
+	{Name: "IPV6_UNICAST_HOPS", Value: 0x10, Mask: 0x10},
+	{Name: "IPV6_MULTICAST_IF", Value: 0x11, Mask: 0x11},
+	{Name: "IPV6_MULTICAST_HOPS", Value: 0x12, Mask: 0x12},
+	{Name: "IPV6_MULTICAST_LOOP", Value: 0x13, Mask: 0x13},
+	{Name: "IPV6_ADD_MEMBERSHIP", Value: 0x14, Mask: 0x14},
+	{Name: "IPV6_DROP_MEMBERSHIP", Value: 0x15, Mask: 0x15},
+	{Name: "IPV6_ROUTER_ALERT", Value: 0x16, Mask: 0x16},
+	{Name: "IPV6_MTU_DISCOVER", Value: 0x17, Mask: 0x17},
+	{Name: "IPV6_MTU", Value: 0x18, Mask: 0x18},
+	{Name: "IPV6_RECVERR", Value: 0x19, Mask: 0x19},
+	{Name: "IPV6_V6ONLY", Value: 0x1a, Mask: 0x1a},
+	{Name: "IPV6_JOIN_ANYCAST", Value: 0x1b, Mask: 0x1b},
+	{Name: "IPV6_LEAVE_ANYCAST", Value: 0x1c, Mask: 0x1c},
+	{Name: "IPV6_MULTICAST_ALL", Value: 0x1d, Mask: 0x1d},
+	{Name: "IPV6_ROUTER_ALERT_ISOLATE", Value: 0x1e, Mask: 0x1e},
+	{Name: "IPV6_RECVERR_RFC4884", Value: 0x1f, Mask: 0x1f},
+	{Name: "IPV6_FLOWLABEL_MGR", Value: 0x20, Mask: 0x20},
+	{Name: "IPV6_FLOWINFO_SEND", Value: 0x21, Mask: 0x21},
+	{Name: "IPV6_IPSEC_POLICY", Value: 0x22, Mask: 0x22},
+	{Name: "IPV6_XFRM_POLICY", Value: 0x23, Mask: 0x23},
+	{Name: "IPV6_HDRINCL", Value: 0x24, Mask: 0x24},
+	{Name: "MCAST_JOIN_GROUP", Value: 0x2a, Mask: 0x2a},
+	{Name: "MCAST_BLOCK_SOURCE", Value: 0x2b, Mask: 0x2b},
+	{Name: "MCAST_UNBLOCK_SOURCE", Value: 0x2c, Mask: 0x2c},
+	{Name: "MCAST_LEAVE_GROUP", Value: 0x2d, Mask: 0x2d},
+	{Name: "MCAST_JOIN_SOURCE_GROUP", Value: 0x2e, Mask: 0x2e},
+	{Name: "MCAST_LEAVE_SOURCE_GROUP", Value: 0x2f, Mask: 0x2f},
+	{Name: "MCAST_MSFILTER", Value: 0x30, Mask: 0x30},
+	{Name: "IPV6_RECVPKTINFO", Value: 0x31, Mask: 0x31},
+	{Name: "IPV6_PKTINFO", Value: 0x32, Mask: 0x32},
+	{Name: "IPV6_RECVHOPLIMIT", Value: 0x33, Mask: 0x33},
+	{Name: "IPV6_HOPLIMIT", Value: 0x34, Mask: 0x34},
+	{Name: "IPV6_RECVHOPOPTS", Value: 0x35, Mask: 0x35},
+	{Name: "IPV6_HOPOPTS", Value: 0x36, Mask: 0x36},
+	{Name: "IPV6_RTHDRDSTOPTS", Value: 0x37, Mask: 0x37},
+	{Name: "IPV6_RECVRTHDR", Value: 0x38, Mask: 0x38},
+	{Name: "IPV6_RTHDR", Value: 0x39, Mask: 0x39},
+	{Name: "IPV6_RECVDSTOPTS", Value: 0x3a, Mask: 0x3a},
+	{Name: "IPV6_DSTOPTS", Value: 0x3b, Mask: 0x3b},
+	{Name: "IPV6_RECVPATHMTU", Value: 0x3c, Mask: 0x3c},
+	{Name: "IPV6_PATHMTU", Value: 0x3d, Mask: 0x3d},
+	{Name: "IPV6_DONTFRAG", Value: 0x3e, Mask: 0x3e},
+	{Name: "IPV6_USE_MIN_MTU", Value: 0x3f, Mask: 0x3f},
+	{Name: "IP6T_SO_SET_REPLACE", Value: 0x40, Mask: 0x40},
+	{Name: "IP6T_SO_SET_ADD_COUNTERS", Value: 0x41, Mask: 0x41},
+	{Name: "IPV6_RECVTCLASS", Value: 0x42, Mask: 0x42},
+	{Name: "IPV6_TCLASS", Value: 0x43, Mask: 0x43},
+	{Name: "IPV6_AUTOFLOWLABEL", Value: 0x46, Mask: 0x46},
+	{Name: "IPV6_ADDR_PREFERENCES", Value: 0x48, Mask: 0x48},
+	{Name: "IPV6_MINHOPCOUNT", Value: 0x49, Mask: 0x49},
+	{Name: "IPV6_ORIGDSTADDR", Value: 0x4a, Mask: 0x4a},
+	{Name: "IPV6_TRANSPARENT", Value: 0x4b, Mask: 0x4b},
+	{Name: "IPV6_UNICAST_IF", Value: 0x4c, Mask: 0x4c},
+	{Name: "IPV6_RECVFRAGSIZE", Value: 0x4d, Mask: 0x4d},
+	{Name: "IPV6_FREEBIND", Value: 0x4e, Mask: 0x4e},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65}}
 
 var zcall_setsockopt__IPV6 = call{Name: "setsockopt", Variant: "IPV6", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt133, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt134, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt155, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt156, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_can_raw = set{Name: "so_can_raw", Unknown: "CAN_RAW_???", Vals: []val{
-	{"CAN_RAW_FILTER", 0x1, 0x1},
-	{"CAN_RAW_ERR_FILTER", 0x2, 0x2},
-	{"CAN_RAW_LOOPBACK", 0x3, 0x3},
-	{"CAN_RAW_RECV_OWN_MSGS", 0x4, 0x4},
-	{"CAN_RAW_FD_FRAMES", 0x5, 0x5},
-	{"CAN_RAW_JOIN_FILTERS", 0x6, 0x6},
+	{Name: "CAN_RAW_FILTER", Value: 0x1, Mask: 0x1},
+	{Name: "CAN_RAW_ERR_FILTER", Value: 0x2, Mask: 0x2},
+	{Name: "CAN_RAW_LOOPBACK", Value: 0x3, Mask: 0x3},
+	{Name: "CAN_RAW_RECV_OWN_MSGS", Value: 0x4, Mask: 0x4},
+	{Name: "CAN_RAW_FD_FRAMES", Value: 0x5, Mask: 0x5},
+	{Name: "CAN_RAW_JOIN_FILTERS", Value: 0x6, Mask: 0x6},
 }}
 
 var zcall_setsockopt__CAN_RAW = call{Name: "setsockopt", Variant: "CAN_RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt135, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt136, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt157, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt158, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_sctp = set{Name: "so_sctp", Unknown: "SCTP_???", Vals: []val{
-	{"SCTP_RTOINFO", 0x0, 0x0},
-	{"SCTP_ASSOCINFO", 0x1, 0x1},
-	{"SCTP_INITMSG", 0x2, 0x2},
-	{"SCTP_NODELAY", 0x3, 0x3},
-	{"SCTP_AUTOCLOSE", 0x4, 0x4},
-	{"SCTP_SET_PEER_PRIMARY_ADDR", 0x5, 0x5},
-	{"SCTP_PRIMARY_ADDR", 0x6, 0x6},
-	{"SCTP_ADAPTATION_LAYER", 0x7, 0x7},
-	{"SCTP_DISABLE_FRAGMENTS", 0x8, 0x8},
-	{"SCTP_PEER_ADDR_PARAMS", 0x9, 0x9},
-	{"SCTP_DEFAULT_SEND_PARAM", 0xa, 0xa},
-	{"SCTP_EVENTS", 0xb, 0xb},
-	{"SCTP_I_WANT_MAPPED_V4_ADDR", 0xc, 0xc},
-	{"SCTP_MAXSEG", 0xd, 0xd},
-	{"SCTP_STATUS", 0xe, 0xe},
-	{"SCTP_GET_PEER_ADDR_INFO", 0xf, 0xf},
-	{"SCTP_DELAYED_SACK", 0x10, 0x10},
-	{"SCTP_CONTEXT", 0x11, 0x11},
-	{"SCTP_FRAGMENT_INTERLEAVE", 0x12, 0x12},
-	{"SCTP_PARTIAL_DELIVERY_POINT", 0x13, 0x13},
-	{"SCTP_MAX_BURST", 0x14, 0x14},
-	{"SCTP_AUTH_CHUNK", 0x15, 0x15},
-	{"SCTP_HMAC_IDENT", 0x16, 0x16},
-	{"SCTP_AUTH_KEY", 0x17, 0x17},
-	{"SCTP_AUTH_ACTIVE_KEY", 0x18, 0x18},
-	{"SCTP_AUTH_DELETE_KEY", 0x19, 0x19},
-	{"SCTP_PEER_AUTH_CHUNKS", 0x1a, 0x1a},
-	{"SCTP_LOCAL_AUTH_CHUNKS", 0x1b, 0x1b},
-	{"SCTP_GET_ASSOC_NUMBER", 0x1c, 0x1c},
-	{"SCTP_GET_ASSOC_ID_LIST", 0x1d, 0x1d},
-	{"SCTP_AUTO_ASCONF", 0x1e, 0x1e},
-	{"SCTP_PEER_ADDR_THLDS", 0x1f, 0x1f},
-	{"SCTP_RECVRCVINFO", 0x20, 0x20},
-	{"SCTP_RECVNXTINFO", 0x21, 0x21},
-	{"SCTP_DEFAULT_SNDINFO", 0x22, 0x22},
-	{"SCTP_AUTH_DEACTIVATE_KEY", 0x23, 0x23},
-	{"SCTP_REUSE_PORT", 0x24, 0x24},
-	{"SCTP_PEER_ADDR_THLDS_V2", 0x25, 0x25},
-	{"SCTP_SOCKOPT_BINDX_ADD", 0x64, 0x64},
-	{"SCTP_SOCKOPT_BINDX_REM", 0x65, 0x65},
-	{"SCTP_SOCKOPT_PEELOFF", 0x66, 0x66},
-	{"SCTP_GET_PEER_ADDRS_NUM_OLD", 0x67, 0x67},
-	{"SCTP_GET_PEER_ADDRS_OLD", 0x68, 0x68},
-	{"SCTP_GET_LOCAL_ADDRS_NUM_OLD", 0x69, 0x69},
-	{"SCTP_GET_LOCAL_ADDRS_OLD", 0x6a, 0x6a},
-	{"SCTP_SOCKOPT_CONNECTX_OLD", 0x6b, 0x6b},
-	{"SCTP_GET_PEER_ADDRS", 0x6c, 0x6c},
-	{"SCTP_GET_LOCAL_ADDRS", 0x6d, 0x6d},
-	{"SCTP_SOCKOPT_CONNECTX", 0x6e, 0x6e},
-	{"SCTP_SOCKOPT_CONNECTX3", 0x6f, 0x6f},
-	{"SCTP_GET_ASSOC_STATS", 0x70, 0x70},
-	{"SCTP_PR_SUPPORTED", 0x71, 0x71},
-	{"SCTP_DEFAULT_PRINFO", 0x72, 0x72},
-	{"SCTP_PR_ASSOC_STATUS", 0x73, 0x73},
-	{"SCTP_PR_STREAM_STATUS", 0x74, 0x74},
-	{"SCTP_RECONFIG_SUPPORTED", 0x75, 0x75},
-	{"SCTP_ENABLE_STREAM_RESET", 0x76, 0x76},
-	{"SCTP_RESET_STREAMS", 0x77, 0x77},
-	{"SCTP_RESET_ASSOC", 0x78, 0x78},
-	{"SCTP_ADD_STREAMS", 0x79, 0x79},
-	{"SCTP_SOCKOPT_PEELOFF_FLAGS", 0x7a, 0x7a},
-	{"SCTP_STREAM_SCHEDULER", 0x7b, 0x7b},
-	{"SCTP_STREAM_SCHEDULER_VALUE", 0x7c, 0x7c},
-	{"SCTP_INTERLEAVING_SUPPORTED", 0x7d, 0x7d},
-	{"SCTP_SENDMSG_CONNECT", 0x7e, 0x7e},
-	{"SCTP_EVENT", 0x7f, 0x7f},
-	{"SCTP_ASCONF_SUPPORTED", 0x80, 0x80},
-	{"SCTP_AUTH_SUPPORTED", 0x81, 0x81},
-	{"SCTP_ECN_SUPPORTED", 0x82, 0x82},
-	{"SCTP_EXPOSE_POTENTIALLY_FAILED_STATE", 0x83, 0x83},
-	{"SCTP_REMOTE_UDP_ENCAPS_PORT", 0x84, 0x84},
-	{"SCTP_PLPMTUD_PROBE_INTERVAL", 0x85, 0x85},
+	{Name: "SCTP_RTOINFO", Value: 0x0, Mask: 0x0},
+	{Name: "SCTP_ASSOCINFO", Value: 0x1, Mask: 0x1},
+	{Name: "SCTP_INITMSG", Value: 0x2, Mask: 0x2},
+	{Name: "SCTP_NODELAY", Value: 0x3, Mask: 0x3},
+	{Name: "SCTP_AUTOCLOSE", Value: 0x4, Mask: 0x4},
+	{Name: "SCTP_SET_PEER_PRIMARY_ADDR", Value: 0x5, Mask: 0x5},
+	{Name: "SCTP_PRIMARY_ADDR", Value: 0x6, Mask: 0x6},
+	{Name: "SCTP_ADAPTATION_LAYER", Value: 0x7, Mask: 0x7},
+	{Name: "SCTP_DISABLE_FRAGMENTS", Value: 0x8, Mask: 0x8},
+	{Name: "SCTP_PEER_ADDR_PARAMS", Value: 0x9, Mask: 0x9},
+	{Name: "SCTP_DEFAULT_SEND_PARAM", Value: 0xa, Mask: 0xa},
+	{Name: "SCTP_EVENTS", Value: 0xb, Mask: 0xb},
+	{Name: "SCTP_I_WANT_MAPPED_V4_ADDR", Value: 0xc, Mask: 0xc},
+	{Name: "SCTP_MAXSEG", Value: 0xd, Mask: 0xd},
+	{Name: "SCTP_STATUS", Value: 0xe, Mask: 0xe},
+	{Name: "SCTP_GET_PEER_ADDR_INFO", Value: 0xf, Mask: 0xf},
+	{Name: "SCTP_DELAYED_SACK", Value: 0x10, Mask: 0x10},
+	{Name: "SCTP_CONTEXT", Value: 0x11, Mask: 0x11},
+	{Name: "SCTP_FRAGMENT_INTERLEAVE", Value: 0x12, Mask: 0x12},
+	{Name: "SCTP_PARTIAL_DELIVERY_POINT", Value: 0x13, Mask: 0x13},
+	{Name: "SCTP_MAX_BURST", Value: 0x14, Mask: 0x14},
+	{Name: "SCTP_AUTH_CHUNK", Value: 0x15, Mask: 0x15},
+	{Name: "SCTP_HMAC_IDENT", Value: 0x16, Mask: 0x16},
+	{Name: "SCTP_AUTH_KEY", Value: 0x17, Mask: 0x17},
+	{Name: "SCTP_AUTH_ACTIVE_KEY", Value: 0x18, Mask: 0x18},
+	{Name: "SCTP_AUTH_DELETE_KEY", Value: 0x19, Mask: 0x19},
+	{Name: "SCTP_PEER_AUTH_CHUNKS", Value: 0x1a, Mask: 0x1a},
+	{Name: "SCTP_LOCAL_AUTH_CHUNKS", Value: 0x1b, Mask: 0x1b},
+	{Name: "SCTP_GET_ASSOC_NUMBER", Value: 0x1c, Mask: 0x1c},
+	{Name: "SCTP_GET_ASSOC_ID_LIST", Value: 0x1d, Mask: 0x1d},
+	{Name: "SCTP_AUTO_ASCONF", Value: 0x1e, Mask: 0x1e},
+	{Name: "SCTP_PEER_ADDR_THLDS", Value: 0x1f, Mask: 0x1f},
+	{Name: "SCTP_RECVRCVINFO", Value: 0x20, Mask: 0x20},
+	{Name: "SCTP_RECVNXTINFO", Value: 0x21, Mask: 0x21},
+	{Name: "SCTP_DEFAULT_SNDINFO", Value: 0x22, Mask: 0x22},
+	{Name: "SCTP_AUTH_DEACTIVATE_KEY", Value: 0x23, Mask: 0x23},
+	{Name: "SCTP_REUSE_PORT", Value: 0x24, Mask: 0x24},
+	{Name: "SCTP_PEER_ADDR_THLDS_V2", Value: 0x25, Mask: 0x25},
+	{Name: "SCTP_SOCKOPT_BINDX_ADD", Value: 0x64, Mask: 0x64},
+	{Name: "SCTP_SOCKOPT_BINDX_REM", Value: 0x65, Mask: 0x65},
+	{Name: "SCTP_SOCKOPT_PEELOFF", Value: 0x66, Mask: 0x66},
+	{Name: "SCTP_GET_PEER_ADDRS_NUM_OLD", Value: 0x67, Mask: 0x67},
+	{Name: "SCTP_GET_PEER_ADDRS_OLD", Value: 0x68, Mask: 0x68},
+	{Name: "SCTP_GET_LOCAL_ADDRS_NUM_OLD", Value: 0x69, Mask: 0x69},
+	{Name: "SCTP_GET_LOCAL_ADDRS_OLD", Value: 0x6a, Mask: 0x6a},
+	{Name: "SCTP_SOCKOPT_CONNECTX_OLD", Value: 0x6b, Mask: 0x6b},
+	{Name: "SCTP_GET_PEER_ADDRS", Value: 0x6c, Mask: 0x6c},
+	{Name: "SCTP_GET_LOCAL_ADDRS", Value: 0x6d, Mask: 0x6d},
+	{Name: "SCTP_SOCKOPT_CONNECTX", Value: 0x6e, Mask: 0x6e},
+	{Name: "SCTP_SOCKOPT_CONNECTX3", Value: 0x6f, Mask: 0x6f},
+	{Name: "SCTP_GET_ASSOC_STATS", Value: 0x70, Mask: 0x70},
+	{Name: "SCTP_PR_SUPPORTED", Value: 0x71, Mask: 0x71},
+	{Name: "SCTP_DEFAULT_PRINFO", Value: 0x72, Mask: 0x72},
+	{Name: "SCTP_PR_ASSOC_STATUS", Value: 0x73, Mask: 0x73},
+	{Name: "SCTP_PR_STREAM_STATUS", Value: 0x74, Mask: 0x74},
+	{Name: "SCTP_RECONFIG_SUPPORTED", Value: 0x75, Mask: 0x75},
+	{Name: "SCTP_ENABLE_STREAM_RESET", Value: 0x76, Mask: 0x76},
+	{Name: "SCTP_RESET_STREAMS", Value: 0x77, Mask: 0x77},
+	{Name: "SCTP_RESET_ASSOC", Value: 0x78, Mask: 0x78},
+	{Name: "SCTP_ADD_STREAMS", Value: 0x79, Mask: 0x79},
+	{Name: "SCTP_SOCKOPT_PEELOFF_FLAGS", Value: 0x7a, Mask: 0x7a},
+	{Name: "SCTP_STREAM_SCHEDULER", Value: 0x7b, Mask: 0x7b},
+	{Name: "SCTP_STREAM_SCHEDULER_VALUE", Value: 0x7c, Mask: 0x7c},
+	{Name: "SCTP_INTERLEAVING_SUPPORTED", Value: 0x7d, Mask: 0x7d},
+	{Name: "SCTP_SENDMSG_CONNECT", Value: 0x7e, Mask: 0x7e},
+	{Name: "SCTP_EVENT", Value: 0x7f, Mask: 0x7f},
+	{Name: "SCTP_ASCONF_SUPPORTED", Value: 0x80, Mask: 0x80},
+	{Name: "SCTP_AUTH_SUPPORTED", Value: 0x81, Mask: 0x81},
+	{Name: "SCTP_ECN_SUPPORTED", Value: 0x82, Mask: 0x82},
+	{Name: "SCTP_EXPOSE_POTENTIALLY_FAILED_STATE", Value: 0x83, Mask: 0x83},
+	{Name: "SCTP_REMOTE_UDP_ENCAPS_PORT", Value: 0x84, Mask: 0x84},
+	{Name: "SCTP_PLPMTUD_PROBE_INTERVAL", Value: 0x85, Mask: 0x85},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71}}
 
 var zcall_setsockopt__SCTP = call{Name: "setsockopt", Variant: "SCTP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt137, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt138, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt159, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt160, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_raw = set{Name: "so_raw", Unknown: "RAW_???", Vals: []val{
-	{"ICMP_FILTER", 0x1, 0x1},
+	{Name: "ICMP_FILTER", Value: 0x1, Mask: 0x1},
 }}
 
 var zcall_setsockopt__RAW = call{Name: "setsockopt", Variant: "RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt139, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt140, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt161, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt162, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_ipx = set{Name: "so_ipx", Unknown: "IPX_???", Vals: []val{
-	{"IPX_TYPE", 0x1, 0x1},
+	{Name: "IPX_TYPE", Value: 0x1, Mask: 0x1},
 }}
 
 var zcall_setsockopt__IPX = call{Name: "setsockopt", Variant: "IPX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt141, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt142, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt163, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt164, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_ax25 = set{Name: "so_ax25", Unknown: "AX25_???", Vals: []val{
-	{"AX25_WINDOW", 0x1, 0x1},
-	{"AX25_T1", 0x2, 0x2},
-	{"AX25_N2", 0x3, 0x3},
-	{"AX25_T3", 0x4, 0x4},
-	{"AX25_T2", 0x5, 0x5},
-	{"AX25_BACKOFF", 0x6, 0x6},
-	{"AX25_EXTSEQ", 0x7, 0x7},
-	{"AX25_PIDINCL", 0x8, 0x8},
-	{"AX25_IDLE", 0x9, 0x9},
-	{"AX25_PACLEN", 0xa, 0xa},
-	{"AX25_IAMDIGI", 0xc, 0xc},
-	{"SO_BINDTODEVICE", 0x19, 0x19},
+	{Name: "AX25_WINDOW", Value: 0x1, Mask: 0x1},
+	{Name: "AX25_T1", Value: 0x2, Mask: 0x2},
+	{Name: "AX25_N2", Value: 0x3, Mask: 0x3},
+	{Name: "AX25_T3", Value: 0x4, Mask: 0x4},
+	{Name: "AX25_T2", Value: 0x5, Mask: 0x5},
+	{Name: "AX25_BACKOFF", Value: 0x6, Mask: 0x6},
+	{Name: "AX25_EXTSEQ", Value: 0x7, Mask: 0x7},
+	{Name: "AX25_PIDINCL", Value: 0x8, Mask: 0x8},
+	{Name: "AX25_IDLE", Value: 0x9, Mask: 0x9},
+	{Name: "AX25_PACLEN", Value: 0xa, Mask: 0xa},
+	{Name: "AX25_IAMDIGI", Value: 0xc, Mask: 0xc},
+	{Name: "SO_BINDTODEVICE", Value: 0x19, Mask: 0x19},
 }}
 
 var zcall_setsockopt__AX25 = call{Name: "setsockopt", Variant: "AX25", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt143, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt144, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt165, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt166, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_packet = set{Name: "so_packet", Unknown: "PACKET_???", Vals: []val{
-	{"PACKET_ADD_MEMBERSHIP", 0x1, 0x1},
-	{"PACKET_DROP_MEMBERSHIP", 0x2, 0x2},
-	{"PACKET_RECV_OUTPUT", 0x3, 0x3},
-	{"PACKET_RX_RING", 0x5, 0x5},
-	{"PACKET_STATISTICS", 0x6, 0x6},
-	{"PACKET_COPY_THRESH", 0x7, 0x7},
-	{"PACKET_AUXDATA", 0x8, 0x8},
-	{"PACKET_ORIGDEV", 0x9, 0x9},
-	{"PACKET_VERSION", 0xa, 0xa},
-	{"PACKET_HDRLEN", 0xb, 0xb},
-	{"PACKET_RESERVE", 0xc, 0xc},
-	{"PACKET_TX_RING", 0xd, 0xd},
-	{"PACKET_LOSS", 0xe, 0xe},
-	{"PACKET_VNET_HDR", 0xf, 0xf},
-	{"PACKET_TX_TIMESTAMP", 0x10, 0x10},
-	{"PACKET_TIMESTAMP", 0x11, 0x11},
-	{"PACKET_FANOUT", 0x12, 0x12},
-	{"PACKET_TX_HAS_OFF", 0x13, 0x13},
-	{"PACKET_QDISC_BYPASS", 0x14, 0x14},
-	{"PACKET_ROLLOVER_STATS", 0x15, 0x15},
-	{"PACKET_FANOUT_DATA", 0x16, 0x16},
-	{"PACKET_IGNORE_OUTGOING", 0x17, 0x17},
+	{Name: "PACKET_ADD_MEMBERSHIP", Value: 0x1, Mask: 0x1},
+	{Name: "PACKET_DROP_MEMBERSHIP", Value: 0x2, Mask: 0x2},
+	{Name: "PACKET_RECV_OUTPUT", Value: 0x3, Mask: 0x3},
+	{Name: "PACKET_RX_RING", Value: 0x5, Mask: 0x5},
+	{Name: "PACKET_STATISTICS", Value: 0x6, Mask: 0x6},
+	{Name: "PACKET_COPY_THRESH", Value: 0x7, Mask: 0x7},
+	{Name: "PACKET_AUXDATA", Value: 0x8, Mask: 0x8},
+	{Name: "PACKET_ORIGDEV", Value: 0x9, Mask: 0x9},
+	{Name: "PACKET_VERSION", Value: 0xa, Mask: 0xa},
+	{Name: "PACKET_HDRLEN", Value: 0xb, Mask: 0xb},
+	{Name: "PACKET_RESERVE", Value: 0xc, Mask: 0xc},
+	{Name: "PACKET_TX_RING", Value: 0xd, Mask: 0xd},
+	{Name: "PACKET_LOSS", Value: 0xe, Mask: 0xe},
+	{Name: "PACKET_VNET_HDR", Value: 0xf, Mask: 0xf},
+	{Name: "PACKET_TX_TIMESTAMP", Value: 0x10, Mask: 0x10},
+	{Name: "PACKET_TIMESTAMP", Value: 0x11, Mask: 0x11},
+	{Name: "PACKET_FANOUT", Value: 0x12, Mask: 0x12},
+	{Name: "PACKET_TX_HAS_OFF", Value: 0x13, Mask: 0x13},
+	{Name: "PACKET_QDISC_BYPASS", Value: 0x14, Mask: 0x14},
+	{Name: "PACKET_ROLLOVER_STATS", Value: 0x15, Mask: 0x15},
+	{Name: "PACKET_FANOUT_DATA", Value: 0x16, Mask: 0x16},
+	{Name: "PACKET_IGNORE_OUTGOING", Value: 0x17, Mask: 0x17},
 }}
 
 var zcall_setsockopt__PACKET = call{Name: "setsockopt", Variant: "PACKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt145, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt146, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt167, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt168, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_irda = set{Name: "so_irda", Unknown: "IRLMP_???", Vals: []val{
-	{"IRLMP_ENUMDEVICES", 0x1, 0x1},
-	{"IRLMP_IAS_SET", 0x2, 0x2},
-	{"IRLMP_IAS_QUERY", 0x3, 0x3},
-	{"IRLMP_HINTS_SET", 0x4, 0x4},
-	{"IRLMP_QOS_SET", 0x5, 0x5},
-	{"IRLMP_QOS_GET", 0x6, 0x6},
-	{"IRLMP_MAX_SDU_SIZE", 0x7, 0x7},
-	{"IRLMP_IAS_GET", 0x8, 0x8},
-	{"IRLMP_IAS_DEL", 0x9, 0x9},
-	{"IRLMP_HINT_MASK_SET", 0xa, 0xa},
-	{"IRLMP_WAITDEVICE", 0xb, 0xb},
+	{Name: "IRLMP_ENUMDEVICES", Value: 0x1, Mask: 0x1},
+	{Name: "IRLMP_IAS_SET", Value: 0x2, Mask: 0x2},
+	{Name: "IRLMP_IAS_QUERY", Value: 0x3, Mask: 0x3},
+	{Name: "IRLMP_HINTS_SET", Value: 0x4, Mask: 0x4},
+	{Name: "IRLMP_QOS_SET", Value: 0x5, Mask: 0x5},
+	{Name: "IRLMP_QOS_GET", Value: 0x6, Mask: 0x6},
+	{Name: "IRLMP_MAX_SDU_SIZE", Value: 0x7, Mask: 0x7},
+	{Name: "IRLMP_IAS_GET", Value: 0x8, Mask: 0x8},
+	{Name: "IRLMP_IAS_DEL", Value: 0x9, Mask: 0x9},
+	{Name: "IRLMP_HINT_MASK_SET", Value: 0xa, Mask: 0xa},
+	{Name: "IRLMP_WAITDEVICE", Value: 0xb, Mask: 0xb},
 }}
 
 var zcall_setsockopt__IRDA = call{Name: "setsockopt", Variant: "IRDA", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt147, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt148, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt169, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt170, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_llc = set{Name: "so_llc", Unknown: "LLC_OPT_???", Vals: []val{
-	{"LLC_OPT_UNKNOWN", 0x0, 0x0},
-	{"LLC_OPT_RETRY", 0x1, 0x1},
-	{"LLC_OPT_SIZE", 0x2, 0x2},
-	{"LLC_OPT_ACK_TMR_EXP", 0x3, 0x3},
-	{"LLC_OPT_P_TMR_EXP", 0x4, 0x4},
-	{"LLC_OPT_REJ_TMR_EXP", 0x5, 0x5},
-	{"LLC_OPT_BUSY_TMR_EXP", 0x6, 0x6},
-	{"LLC_OPT_TX_WIN", 0x7, 0x7},
-	{"LLC_OPT_RX_WIN", 0x8, 0x8},
-	{"LLC_OPT_PKTINFO", 0x9, 0x9},
+	{Name: "LLC_OPT_UNKNOWN", Value: 0x0, Mask: 0x0},
+	{Name: "LLC_OPT_RETRY", Value: 0x1, Mask: 0x1},
+	{Name: "LLC_OPT_SIZE", Value: 0x2, Mask: 0x2},
+	{Name: "LLC_OPT_ACK_TMR_EXP", Value: 0x3, Mask: 0x3},
+	{Name: "LLC_OPT_P_TMR_EXP", Value: 0x4, Mask: 0x4},
+	{Name: "LLC_OPT_REJ_TMR_EXP", Value: 0x5, Mask: 0x5},
+	{Name: "LLC_OPT_BUSY_TMR_EXP", Value: 0x6, Mask: 0x6},
+	{Name: "LLC_OPT_TX_WIN", Value: 0x7, Mask: 0x7},
+	{Name: "LLC_OPT_RX_WIN", Value: 0x8, Mask: 0x8},
+	{Name: "LLC_OPT_PKTINFO", Value: 0x9, Mask: 0x9},
 }}
 
 var zcall_setsockopt__LLC = call{Name: "setsockopt", Variant: "LLC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt149, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt150, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt171, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt172, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_dccp = set{Name: "so_dccp", Unknown: "DCCP_SOCKOPT_???", Vals: []val{
-	{"DCCP_SOCKOPT_PACKET_SIZE", 0x1, 0x1},
-	{"DCCP_SOCKOPT_SERVICE", 0x2, 0x2},
-	{"DCCP_SOCKOPT_CHANGE_L", 0x3, 0x3},
-	{"DCCP_SOCKOPT_CHANGE_R", 0x4, 0x4},
-	{"DCCP_SOCKOPT_GET_CUR_MPS", 0x5, 0x5},
-	{"DCCP_SOCKOPT_SERVER_TIMEWAIT", 0x6, 0x6},
-	{"DCCP_SOCKOPT_SEND_CSCOV", 0xa, 0xa},
-	{"DCCP_SOCKOPT_RECV_CSCOV", 0xb, 0xb},
-	{"DCCP_SOCKOPT_AVAILABLE_CCIDS", 0xc, 0xc},
-	{"DCCP_SOCKOPT_CCID", 0xd, 0xd},
-	{"DCCP_SOCKOPT_TX_CCID", 0xe, 0xe},
-	{"DCCP_SOCKOPT_RX_CCID", 0xf, 0xf},
-	{"DCCP_SOCKOPT_QPOLICY_ID", 0x10, 0x10},
-	{"DCCP_SOCKOPT_QPOLICY_TXQLEN", 0x11, 0x11},
-	{"DCCP_SOCKOPT_CCID_RX_INFO", 0x80, 0x80},
-	{"DCCP_SOCKOPT_CCID_TX_INFO", 0xc0, 0xc0},
+	{Name: "DCCP_SOCKOPT_PACKET_SIZE", Value: 0x1, Mask: 0x1},
+	{Name: "DCCP_SOCKOPT_SERVICE", Value: 0x2, Mask: 0x2},
+	{Name: "DCCP_SOCKOPT_CHANGE_L", Value: 0x3, Mask: 0x3},
+	{Name: "DCCP_SOCKOPT_CHANGE_R", Value: 0x4, Mask: 0x4},
+	{Name: "DCCP_SOCKOPT_GET_CUR_MPS", Value: 0x5, Mask: 0x5},
+	{Name: "DCCP_SOCKOPT_SERVER_TIMEWAIT", Value: 0x6, Mask: 0x6},
+	{Name: "DCCP_SOCKOPT_SEND_CSCOV", Value: 0xa, Mask: 0xa},
+	{Name: "DCCP_SOCKOPT_RECV_CSCOV", Value: 0xb, Mask: 0xb},
+	{Name: "DCCP_SOCKOPT_AVAILABLE_CCIDS", Value: 0xc, Mask: 0xc},
+	{Name: "DCCP_SOCKOPT_CCID", Value: 0xd, Mask: 0xd},
+	{Name: "DCCP_SOCKOPT_TX_CCID", Value: 0xe, Mask: 0xe},
+	{Name: "DCCP_SOCKOPT_RX_CCID", Value: 0xf, Mask: 0xf},
+	{Name: "DCCP_SOCKOPT_QPOLICY_ID", Value: 0x10, Mask: 0x10},
+	{Name: "DCCP_SOCKOPT_QPOLICY_TXQLEN", Value: 0x11, Mask: 0x11},
+	{Name: "DCCP_SOCKOPT_CCID_RX_INFO", Value: 0x80, Mask: 0x80},
+	{Name: "DCCP_SOCKOPT_CCID_TX_INFO", Value: 0xc0, Mask: 0xc0},
 }}
 
 var zcall_setsockopt__DCCP = call{Name: "setsockopt", Variant: "DCCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt151, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt152, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt173, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt174, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_netlink = set{Name: "so_netlink", Unknown: "NETLINK_???", Vals: []val{
-	{"NETLINK_ADD_MEMBERSHIP", 0x1, 0x1},
-	{"NETLINK_DROP_MEMBERSHIP", 0x2, 0x2},
-	{"NETLINK_PKTINFO", 0x3, 0x3},
-	{"NETLINK_BROADCAST_ERROR", 0x4, 0x4},
-	{"NETLINK_NO_ENOBUFS", 0x5, 0x5},
-	{"NETLINK_RX_RING", 0x6, 0x6},
-	{"NETLINK_TX_RING", 0x7, 0x7},
-	{"NETLINK_LISTEN_ALL_NSID", 0x8, 0x8},
-	{"NETLINK_LIST_MEMBERSHIPS", 0x9, 0x9},
-	{"NETLINK_CAP_ACK", 0xa, 0xa},
-	{"NETLINK_EXT_ACK", 0xb, 0xb},
-	{"NETLINK_GET_STRICT_CHK", 0xc, 0xc},
+	{Name: "NETLINK_ADD_MEMBERSHIP", Value: 0x1, Mask: 0x1},
+	{Name: "NETLINK_DROP_MEMBERSHIP", Value: 0x2, Mask: 0x2},
+	{Name: "NETLINK_PKTINFO", Value: 0x3, Mask: 0x3},
+	{Name: "NETLINK_BROADCAST_ERROR", Value: 0x4, Mask: 0x4},
+	{Name: "NETLINK_NO_ENOBUFS", Value: 0x5, Mask: 0x5},
+	{Name: "NETLINK_RX_RING", Value: 0x6, Mask: 0x6},
+	{Name: "NETLINK_TX_RING", Value: 0x7, Mask: 0x7},
+	{Name: "NETLINK_LISTEN_ALL_NSID", Value: 0x8, Mask: 0x8},
+	{Name: "NETLINK_LIST_MEMBERSHIPS", Value: 0x9, Mask: 0x9},
+	{Name: "NETLINK_CAP_ACK", Value: 0xa, Mask: 0xa},
+	{Name: "NETLINK_EXT_ACK", Value: 0xb, Mask: 0xb},
+	{Name: "NETLINK_GET_STRICT_CHK", Value: 0xc, Mask: 0xc},
 }}
 
 var zcall_setsockopt__NETLINK = call{Name: "setsockopt", Variant: "NETLINK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt153, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt154, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt175, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_tipc = set{Name: "so_tipc", Unknown: "TIPC_???", Vals: []val{
-	{"TIPC_IMPORTANCE", 0x7f, 0x7f},
-	{"TIPC_SRC_DROPPABLE", 0x80, 0x80},
-	{"TIPC_DEST_DROPPABLE", 0x81, 0x81},
-	{"TIPC_CONN_TIMEOUT", 0x82, 0x82},
-	{"TIPC_NODE_RECVQ_DEPTH", 0x83, 0x83},
-	{"TIPC_SOCK_RECVQ_DEPTH", 0x84, 0x84},
-	{"TIPC_MCAST_BROADCAST", 0x85, 0x85},
-	{"TIPC_MCAST_REPLICAST", 0x86, 0x86},
-	{"TIPC_GROUP_JOIN", 0x87, 0x87},
-	{"TIPC_GROUP_LEAVE", 0x88, 0x88},
-	{"TIPC_SOCK_RECVQ_USED", 0x89, 0x89},
-	{"TIPC_NODELAY", 0x8a, 0x8a},
+	{Name: "TIPC_IMPORTANCE", Value: 0x7f, Mask: 0x7f},
+	{Name: "TIPC_SRC_DROPPABLE", Value: 0x80, Mask: 0x80},
+	{Name: "TIPC_DEST_DROPPABLE", Value: 0x81, Mask: 0x81},
+	{Name: "TIPC_CONN_TIMEOUT", Value: 0x82, Mask: 0x82},
+	{Name: "TIPC_NODE_RECVQ_DEPTH", Value: 0x83, Mask: 0x83},
+	{Name: "TIPC_SOCK_RECVQ_DEPTH", Value: 0x84, Mask: 0x84},
+	{Name: "TIPC_MCAST_BROADCAST", Value: 0x85, Mask: 0x85},
+	{Name: "TIPC_MCAST_REPLICAST", Value: 0x86, Mask: 0x86},
+	{Name: "TIPC_GROUP_JOIN", Value: 0x87, Mask: 0x87},
+	{Name: "TIPC_GROUP_LEAVE", Value: 0x88, Mask: 0x88},
+	{Name: "TIPC_SOCK_RECVQ_USED", Value: 0x89, Mask: 0x89},
+	{Name: "TIPC_NODELAY", Value: 0x8a, Mask: 0x8a},
 }}
 
 var zcall_setsockopt__TIPC = call{Name: "setsockopt", Variant: "TIPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt155, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt156, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt177, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt178, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_rxrpc = set{Name: "so_rxrpc", Unknown: "RXRPC_???", Vals: []val{
-	{"RXRPC_SECURITY_KEY", 0x1, 0x1},
-	{"RXRPC_SECURITY_KEYRING", 0x2, 0x2},
-	{"RXRPC_EXCLUSIVE_CONNECTION", 0x3, 0x3},
-	{"RXRPC_MIN_SECURITY_LEVEL", 0x4, 0x4},
-	{"RXRPC_UPGRADEABLE_SERVICE", 0x5, 0x5},
-	{"RXRPC_SUPPORTED_CMSG", 0x6, 0x6},
+	{Name: "RXRPC_SECURITY_KEY", Value: 0x1, Mask: 0x1},
+	{Name: "RXRPC_SECURITY_KEYRING", Value: 0x2, Mask: 0x2},
+	{Name: "RXRPC_EXCLUSIVE_CONNECTION", Value: 0x3, Mask: 0x3},
+	{Name: "RXRPC_MIN_SECURITY_LEVEL", Value: 0x4, Mask: 0x4},
+	{Name: "RXRPC_UPGRADEABLE_SERVICE", Value: 0x5, Mask: 0x5},
+	{Name: "RXRPC_SUPPORTED_CMSG", Value: 0x6, Mask: 0x6},
 }}
 
 var zcall_setsockopt__RXRPC = call{Name: "setsockopt", Variant: "RXRPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt157, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt158, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt179, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt180, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_pppol2tp = set{Name: "so_pppol2tp", Unknown: "PPPOL2TP_SO_???", Vals: []val{
-	{"PPPOL2TP_SO_DEBUG", 0x1, 0x1},
-	{"PPPOL2TP_SO_RECVSEQ", 0x2, 0x2},
-	{"PPPOL2TP_SO_SENDSEQ", 0x3, 0x3},
-	{"PPPOL2TP_SO_LNSMODE", 0x4, 0x4},
-	{"PPPOL2TP_SO_REORDERTO", 0x5, 0x5},
+	{Name: "PPPOL2TP_SO_DEBUG", Value: 0x1, Mask: 0x1},
+	{Name: "PPPOL2TP_SO_RECVSEQ", Value: 0x2, Mask: 0x2},
+	{Name: "PPPOL2TP_SO_SENDSEQ", Value: 0x3, Mask: 0x3},
+	{Name: "PPPOL2TP_SO_LNSMODE", Value: 0x4, Mask: 0x4},
+	{Name: "PPPOL2TP_SO_REORDERTO", Value: 0x5, Mask: 0x5},
 }}
 
 var zcall_setsockopt__PPPOL2TP = call{Name: "setsockopt", Variant: "PPPOL2TP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt159, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt160, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt181, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt182, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_bluetooth = set{Name: "so_bluetooth", Unknown: "BT_???", Vals: []val{
-	{"BT_SECURITY", 0x4, 0x4},
-	{"BT_DEFER_SETUP", 0x7, 0x7},
-	{"BT_FLUSHABLE", 0x8, 0x8},
-	{"BT_POWER", 0x9, 0x9},
-	{"BT_CHANNEL_POLICY", 0xa, 0xa},
-	{"BT_VOICE", 0xb, 0xb},
-	{"BT_SNDMTU", 0xc, 0xc},
-	{"BT_RCVMTU", 0xd, 0xd},
+	{Name: "BT_SECURITY", Value: 0x4, Mask: 0x4},
+	{Name: "BT_DEFER_SETUP", Value: 0x7, Mask: 0x7},
+	{Name: "BT_FLUSHABLE", Value: 0x8, Mask: 0x8},
+	{Name: "BT_POWER", Value: 0x9, Mask: 0x9},
+	{Name: "BT_CHANNEL_POLICY", Value: 0xa, Mask: 0xa},
+	{Name: "BT_VOICE", Value: 0xb, Mask: 0xb},
+	{Name: "BT_SNDMTU", Value: 0xc, Mask: 0xc},
+	{Name: "BT_RCVMTU", Value: 0xd, Mask: 0xd},
 }}
 
 var zcall_setsockopt__BLUETOOTH = call{Name: "setsockopt", Variant: "BLUETOOTH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt161, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt162, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt183, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt184, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_pnpipe = set{Name: "so_pnpipe", Unknown: "PNPIPE_???", Vals: []val{
-	{"PNPIPE_ENCAP", 0x1, 0x1},
-	{"PNPIPE_IFINDEX", 0x2, 0x2},
-	{"PNPIPE_HANDLE", 0x3, 0x3},
-	{"PNPIPE_INITSTATE", 0x4, 0x4},
+	{Name: "PNPIPE_ENCAP", Value: 0x1, Mask: 0x1},
+	{Name: "PNPIPE_IFINDEX", Value: 0x2, Mask: 0x2},
+	{Name: "PNPIPE_HANDLE", Value: 0x3, Mask: 0x3},
+	{Name: "PNPIPE_INITSTATE", Value: 0x4, Mask: 0x4},
 }}
 
 var zcall_setsockopt__PNPIPE = call{Name: "setsockopt", Variant: "PNPIPE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt163, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt164, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt185, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt186, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_rds = set{Name: "so_rds", Unknown: "RDS_???", Vals: []val{
-	{"RDS_CANCEL_SENT_TO", 0x1, 0x1},
-	{"RDS_GET_MR", 0x2, 0x2},
-	{"RDS_FREE_MR", 0x3, 0x3},
-	{"RDS_BARRIER", 0x4, 0x4},
-	{"RDS_RECVERR", 0x5, 0x5},
-	{"RDS_CONG_MONITOR", 0x6, 0x6},
-	{"RDS_GET_MR_FOR_DEST", 0x7, 0x7},
-	{"SO_RDS_TRANSPORT", 0x8, 0x8},
-	{"SO_RDS_MSG_RXPATH_LATENCY", 0xa, 0xa},
-	{"SO_TIMESTAMP_OLD", 0x1d, 0x1d},
+	{Name: "RDS_CANCEL_SENT_TO", Value: 0x1, Mask: 0x1},
+	{Name: "RDS_GET_MR", Value: 0x2, Mask: 0x2},
+	{Name: "RDS_FREE_MR", Value: 0x3, Mask: 0x3},
+	{Name: "RDS_BARRIER", Value: 0x4, Mask: 0x4},
+	{Name: "RDS_RECVERR", Value: 0x5, Mask: 0x5},
+	{Name: "RDS_CONG_MONITOR", Value: 0x6, Mask: 0x6},
+	{Name: "RDS_GET_MR_FOR_DEST", Value: 0x7, Mask: 0x7},
+	{Name: "SO_RDS_TRANSPORT", Value: 0x8, Mask: 0x8},
+	{Name: "SO_RDS_MSG_RXPATH_LATENCY", Value: 0xa, Mask: 0xa},
+	{Name: "SO_TIMESTAMP_OLD", Value: 0x1d, Mask: 0x1d},
 }}
 
 var zcall_setsockopt__RDS = call{Name: "setsockopt", Variant: "RDS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt165, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt166, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt187, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt188, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_iucv = set{Name: "so_iucv", Unknown: "SO_???", Vals: []val{
-	{"SO_IPRMDATA_MSG", 0x80, 0x80},
+	{Name: "SO_IPRMDATA_MSG", Value: 0x80, Mask: 0x80},
 }}
 
 var zcall_setsockopt__IUCV = call{Name: "setsockopt", Variant: "IUCV", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt167, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt168, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt189, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt190, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_caif = set{Name: "so_caif", Unknown: "CAIFSO_???", Vals: []val{
-	{"CAIFSO_LINK_SELECT", 0x7f, 0x7f},
-	{"CAIFSO_REQ_PARAM", 0x80, 0x80},
-	{"CAIFSO_RSP_PARAM", 0x81, 0x81},
+	{Name: "CAIFSO_LINK_SELECT", Value: 0x7f, Mask: 0x7f},
+	{Name: "CAIFSO_REQ_PARAM", Value: 0x80, Mask: 0x80},
+	{Name: "CAIFSO_RSP_PARAM", Value: 0x81, Mask: 0x81},
 }}
 
 var zcall_setsockopt__CAIF = call{Name: "setsockopt", Variant: "CAIF", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt169, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt170, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt191, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt192, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_alg = set{Name: "so_alg", Unknown: "ALG_???", Vals: []val{
-	{"ALG_SET_KEY", 0x1, 0x1},
-	{"ALG_SET_IV", 0x2, 0x2},
-	{"ALG_SET_OP", 0x3, 0x3},
-	{"ALG_SET_AEAD_ASSOCLEN", 0x4, 0x4},
-	{"ALG_SET_AEAD_AUTHSIZE", 0x5, 0x5},
-	{"ALG_SET_DRBG_ENTROPY", 0x6, 0x6},
+	{Name: "ALG_SET_KEY", Value: 0x1, Mask: 0x1},
+	{Name: "ALG_SET_IV", Value: 0x2, Mask: 0x2},
+	{Name: "ALG_SET_OP", Value: 0x3, Mask: 0x3},
+	{Name: "ALG_SET_AEAD_ASSOCLEN", Value: 0x4, Mask: 0x4},
+	{Name: "ALG_SET_AEAD_AUTHSIZE", Value: 0x5, Mask: 0x5},
+	{Name: "ALG_SET_DRBG_ENTROPY", Value: 0x6, Mask: 0x6},
 }}
 
 var zcall_setsockopt__ALG = call{Name: "setsockopt", Variant: "ALG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt171, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt172, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt193, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt194, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_nfc = set{Name: "so_nfc", Unknown: "NFC_LLCP_???", Vals: []val{
-	{"NFC_LLCP_RW", 0x0, 0x0},
-	{"NFC_LLCP_MIUX", 0x1, 0x1},
-	{"NFC_LLCP_REMOTE_MIU", 0x2, 0x2},
-	{"NFC_LLCP_REMOTE_LTO", 0x3, 0x3},
-	{"NFC_LLCP_REMOTE_RW", 0x4, 0x4},
+	{Name: "NFC_LLCP_RW", Value: 0x0, Mask: 0x0},
+	{Name: "NFC_LLCP_MIUX", Value: 0x1, Mask: 0x1},
+	{Name: "NFC_LLCP_REMOTE_MIU", Value: 0x2, Mask: 0x2},
+	{Name: "NFC_LLCP_REMOTE_LTO", Value: 0x3, Mask: 0x3},
+	{Name: "NFC_LLCP_REMOTE_RW", Value: 0x4, Mask: 0x4},
 }}
 
 var zcall_setsockopt__NFC = call{Name: "setsockopt", Variant: "NFC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt173, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt174, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt195, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt196, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_kcm = set{Name: "so_kcm", Unknown: "KCM_???", Vals: []val{
-	{"KCM_RECV_DISABLE", 0x1, 0x1},
+	{Name: "KCM_RECV_DISABLE", Value: 0x1, Mask: 0x1},
 }}
 
 var zcall_setsockopt__KCM = call{Name: "setsockopt", Variant: "KCM", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt175, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt197, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt198, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_tls = set{Name: "so_tls", Unknown: "TLS_???", Vals: []val{
-	{"TLS_TX", 0x1, 0x1},
-	{"TLS_RX", 0x2, 0x2},
-	{"TLS_TX_ZEROCOPY_RO", 0x3, 0x3},
-	{"TLS_RX_EXPECT_NO_PAD", 0x4, 0x4},
+	{Name: "TLS_TX", Value: 0x1, Mask: 0x1},
+	{Name: "TLS_RX", Value: 0x2, Mask: 0x2},
+	{Name: "TLS_TX_ZEROCOPY_RO", Value: 0x3, Mask: 0x3},
+	{Name: "TLS_RX_EXPECT_NO_PAD", Value: 0x4, Mask: 0x4},
 }}
 
 var zcall_setsockopt__TLS = call{Name: "setsockopt", Variant: "TLS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt177, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt178, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt199, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt200, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zset_so_xdp = set{Name: "so_xdp", Unknown: "XDP_???", Vals: []val{
-	{"XDP_MMAP_OFFSETS", 0x1, 0x1},
-	{"XDP_RX_RING", 0x2, 0x2},
-	{"XDP_TX_RING", 0x3, 0x3},
-	{"XDP_UMEM_REG", 0x4, 0x4},
-	{"XDP_UMEM_FILL_RING", 0x5, 0x5},
-	{"XDP_UMEM_COMPLETION_RING", 0x6, 0x6},
-	{"XDP_STATISTICS", 0x7, 0x7},
-	{"XDP_OPTIONS", 0x8, 0x8},
+	{Name: "XDP_MMAP_OFFSETS", Value: 0x1, Mask: 0x1},
+	{Name: "XDP_RX_RING", Value: 0x2, Mask: 0x2},
+	{Name: "XDP_TX_RING", Value: 0x3, Mask: 0x3},
+	{Name: "XDP_UMEM_REG", Value: 0x4, Mask: 0x4},
+	{Name: "XDP_UMEM_FILL_RING", Value: 0x5, Mask: 0x5},
+	{Name: "XDP_UMEM_COMPLETION_RING", Value: 0x6, Mask: 0x6},
+	{Name: "XDP_STATISTICS", Value: 0x7, Mask: 0x7},
+	{Name: "XDP_OPTIONS", Value: 0x8, Mask: 0x8},
 }}
 
 var zcall_setsockopt__XDP = call{Name: "setsockopt", Variant: "XDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt179, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt180, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt201, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt202, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zcall_setsockopt = call{Name: "setsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt108, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt27, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt122, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt130, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt37, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5, Key: 1, Variants: []*call{
 	&zcall_setsockopt__IP,
@@ -3938,482 +4446,482 @@ var zcall_setsockopt = call{Name: "setsockopt", Args: []field{
 }}
 
 var zset_sock_txrehash = set{Name: "sock_txrehash", Unknown: "SOCK_TXREHASH_???", Vals: []val{
-	{"SOCK_TXREHASH_DEFAULT", 0xff, 0xff},
-	{"SOCK_TXREHASH_DISABLED", 0x0, 0x0},
-	{"SOCK_TXREHASH_ENABLED", 0x1, 0x1},
+	{Name: "SOCK_TXREHASH_DEFAULT", Value: 0xff, Mask: 0xff},
+	{Name: "SOCK_TXREHASH_DISABLED", Value: 0x0, Mask: 0x0},
+	{Name: "SOCK_TXREHASH_ENABLED", Value: 0x1, Mask: 0x1},
 }}
 
 var zstruct_tpacket_stats = structure{Name: "tpacket_stats", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "tp_packets", Type: &zt27, Off: [3]uint16{0, 0, 0}},
-	{Name: "tp_drops", Type: &zt27, Off: [3]uint16{4, 4, 4}},
+	{Name: "tp_packets", Type: &zt37, Off: [3]uint16{0, 0, 0}},
+	{Name: "tp_drops", Type: &zt37, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zunion_sockopt_out = union{Name: "sockopt_out", Alts: []alt{
-	{Vals: []uint64{0x1000d}, Type: &zt109, Min: 4, Only: false},
-	{Vals: []uint64{0x10011}, Type: &zt84, Min: 4, Only: false},
+	{Vals: []uint64{0x1000d}, Type: &zt131, Min: 4, Only: false},
+	{Vals: []uint64{0x10011}, Type: &zt108, Min: 4, Only: false},
 	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: false},
-	{Vals: []uint64{0x10004}, Type: &zt181, Min: 4, Only: false},
-	{Vals: []uint64{0x1004a}, Type: &zt182},
-	{Vals: []uint64{0x1003b}, Type: &zt183, Min: 4, Only: true},
-	{Vals: []uint64{0xff0001}, Type: &zt116},
-	{Vals: []uint64{0x1070006}, Type: &zt184},
+	{Vals: []uint64{0x10004}, Type: &zt203, Min: 4, Only: false},
+	{Vals: []uint64{0x1004a}, Type: &zt204},
+	{Vals: []uint64{0x1003b}, Type: &zt205, Min: 4, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt138},
+	{Vals: []uint64{0x1070006}, Type: &zt206},
 	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: false},
-}, Else: &zt121}
+}, Else: &zt143}
 
 var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
-	{"IP_TOS", 0x1, 0x1},
-	{"IP_TTL", 0x2, 0x2},
-	{"IP_HDRINCL", 0x3, 0x3},
-	{"IP_OPTIONS", 0x4, 0x4},
-	{"IP_ROUTER_ALERT", 0x5, 0x5},
-	{"IP_RECVOPTS", 0x6, 0x6},
-	{"IP_RETOPTS", 0x7, 0x7},
-	{"IP_PKTINFO", 0x8, 0x8},
-	{"IP_PKTOPTIONS", 0x9, 0x9},
-	{"IP_MTU_DISCOVER", 0xa, 0xa},
-	{"IP_RECVERR", 0xb, 0xb},
-	{"IP_RECVTTL", 0xc, 0xc},
-	{"IP_RECVTOS", 0xd, 0xd},
-	{"IP_MTU", 0xe, 0xe},
-	{"IP_FREEBIND", 0xf, 0xf},
-	{"IP_IPSEC_POLICY", 0x10, 0x10},
-	{"IP_XFRM_POLICY", 0x11, 0x11},
-	{"IP_PASSSEC", 0x12, 0x12},
-	{"IP_TRANSPARENT", 0x13, 0x13},
-	{"IP_ORIGDSTADDR", 0x14, 0x14},
-	{"IP_MINTTL", 0x15, 0x15},
-	{"IP_NODEFRAG", 0x16, 0x16},
-	{"IP_CHECKSUM", 0x17, 0x17},
-	{"IP_BIND_ADDRESS_NO_PORT", 0x18, 0x18},
-	{"IP_RECVFRAGSIZE", 0x19, 0x19},
-	{"IP_RECVERR_RFC4884", 0x1a, 0x1a},
-	{"IP_MULTICAST_IF", 0x20, 0x20},
-	{"IP_MULTICAST_TTL", 0x21, 0x21},
-	{"IP_MULTICAST_LOOP", 0x22, 0x22},
-	{"IP_ADD_MEMBERSHIP", 0x23, 0x23},
-	{"IP_DROP_MEMBERSHIP", 0x24, 0x24},
-	{"IP_UNBLOCK_SOURCE", 0x25, 0x25},
-	{"IP_BLOCK_SOURCE", 0x26, 0x26},
-	{"IP_ADD_SOURCE_MEMBERSHIP", 0x27, 0x27},
-	{"IP_DROP_SOURCE_MEMBERSHIP", 0x28, 0x28},
-	{"IP_MSFILTER", 0x29, 0x29},
-	{"MCAST_JOIN_GROUP", 0x2a, 0x2a},
-	{"MCAST_BLOCK_SOURCE", 0x2b, 0x2b},
-	{"MCAST_UNBLOCK_SOURCE", 0x2c, 0x2c},
-	{"MCAST_LEAVE_GROUP", 0x2d, 0x2d},
-	{"MCAST_JOIN_SOURCE_GROUP", 0x2e, 0x2e},
-	{"MCAST_LEAVE_SOURCE_GROUP", 0x2f, 0x2f},
-	{"MCAST_MSFILTER", 0x30, 0x30},
-	{"IP_MULTICAST_ALL", 0x31, 0x31},
-	{"IP_UNICAST_IF", 0x32, 0x32},
-	{"IP_LOCAL_PORT_RANGE", 0x33, 0x33},
-	{"IP_PROTOCOL", 0x34, 0x34},
-	{"IPT_SO_GET_INFO", 0x40, 0x40},
-	{"IPT_SO_GET_ENTRIES", 0x41, 0x41},
-	{"IPT_SO_GET_REVISION_MATCH", 0x42, 0x42},
-	{"IPT_SO_GET_REVISION_TARGET", 0x43, 0x43},
-	{"ARPT_SO_GET_INFO", 0x60, 0x60},
-	{"ARPT_SO_GET_ENTRIES", 0x61, 0x61},
-	{"ARPT_SO_GET_REVISION_TARGET", 0x63, 0x63},
-	{"EBT_SO_GET_INFO", 0x80, 0x80},
-	{"EBT_SO_GET_ENTRIES", 0x81, 0x81},
-	{"EBT_SO_GET_INIT_INFO", 0x82, 0x82},
-	{"EBT_SO_GET_INIT_ENTRIES", 0x83, 0x83},
+	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
+	{Name: "IP_TTL", Value: 0x2, Mask: 0x2},
+	{Name: "IP_HDRINCL", Value: 0x3, Mask: 0x3},
+	{Name: "IP_OPTIONS", Value: 0x4, Mask: 0x4},
+	{Name: "IP_ROUTER_ALERT", Value: 0x5, Mask: 0x5},
+	{Name: "IP_RECVOPTS", Value: 0x6, Mask: 0x6},
+	{Name: "IP_RETOPTS", Value: 0x7, Mask: 0x7},
+	{Name: "IP_PKTINFO", Value: 0x8, Mask: 0x8},
+	{Name: "IP_PKTOPTIONS", Value: 0x9, Mask: 0x9},
+	{Name: "IP_MTU_DISCOVER", Value: 0xa, Mask: 0xa},
+	{Name: "IP_RECVERR", Value: 0xb, Mask: 0xb},
+	{Name: "IP_RECVTTL", Value: 0xc, Mask: 0xc},
+	{Name: "IP_RECVTOS", Value: 0xd, Mask: 0xd},
+	{Name: "IP_MTU", Value: 0xe, Mask: 0xe},
+	{Name: "IP_FREEBIND", Value: 0xf, Mask: 0xf},
+	{Name: "IP_IPSEC_POLICY", Value: 0x10, Mask: 0x10},
+	{Name: "IP_XFRM_POLICY", Value: 0x11, Mask: 0x11},
+	{Name: "IP_PASSSEC", Value: 0x12, Mask: 0x12},
+	{Name: "IP_TRANSPARENT", Value: 0x13, Mask: 0x13},
+	{Name: "IP_ORIGDSTADDR", Value: 0x14, Mask: 0x14},
+	{Name: "IP_MINTTL", Value: 0x15, Mask: 0x15},
+	{Name: "IP_NODEFRAG", Value: 0x16, Mask: 0x16},
+	{Name: "IP_CHECKSUM", Value: 0x17, Mask: 0x17},
+	{Name: "IP_BIND_ADDRESS_NO_PORT", Value: 0x18, Mask: 0x18},
+	{Name: "IP_RECVFRAGSIZE", Value: 0x19, Mask: 0x19},
+	{Name: "IP_RECVERR_RFC4884", Value: 0x1a, Mask: 0x1a},
+	{Name: "IP_MULTICAST_IF", Value: 0x20, Mask: 0x20},
+	{Name: "IP_MULTICAST_TTL", Value: 0x21, Mask: 0x21},
+	{Name: "IP_MULTICAST_LOOP", Value: 0x22, Mask: 0x22},
+	{Name: "IP_ADD_MEMBERSHIP", Value: 0x23, Mask: 0x23},
+	{Name: "IP_DROP_MEMBERSHIP", Value: 0x24, Mask: 0x24},
+	{Name: "IP_UNBLOCK_SOURCE", Value: 0x25, Mask: 0x25},
+	{Name: "IP_BLOCK_SOURCE", Value: 0x26, Mask: 0x26},
+	{Name: "IP_ADD_SOURCE_MEMBERSHIP", Value: 0x27, Mask: 0x27},
+	{Name: "IP_DROP_SOURCE_MEMBERSHIP", Value: 0x28, Mask: 0x28},
+	{Name: "IP_MSFILTER", Value: 0x29, Mask: 0x29},
+	{Name: "MCAST_JOIN_GROUP", Value: 0x2a, Mask: 0x2a},
+	{Name: "MCAST_BLOCK_SOURCE", Value: 0x2b, Mask: 0x2b},
+	{Name: "MCAST_UNBLOCK_SOURCE", Value: 0x2c, Mask: 0x2c},
+	{Name: "MCAST_LEAVE_GROUP", Value: 0x2d, Mask: 0x2d},
+	{Name: "MCAST_JOIN_SOURCE_GROUP", Value: 0x2e, Mask: 0x2e},
+	{Name: "MCAST_LEAVE_SOURCE_GROUP", Value: 0x2f, Mask: 0x2f},
+	{Name: "MCAST_MSFILTER", Value: 0x30, Mask: 0x30},
+	{Name: "IP_MULTICAST_ALL", Value: 0x31, Mask: 0x31},
+	{Name: "IP_UNICAST_IF", Value: 0x32, Mask: 0x32},
+	{Name: "IP_LOCAL_PORT_RANGE", Value: 0x33, Mask: 0x33},
+	{Name: "IP_PROTOCOL", Value: 0x34, Mask: 0x34},
+	{Name: "IPT_SO_GET_INFO", Value: 0x40, Mask: 0x40},
+	{Name: "IPT_SO_GET_ENTRIES", Value: 0x41, Mask: 0x41},
+	{Name: "IPT_SO_GET_REVISION_MATCH", Value: 0x42, Mask: 0x42},
+	{Name: "IPT_SO_GET_REVISION_TARGET", Value: 0x43, Mask: 0x43},
+	{Name: "ARPT_SO_GET_INFO", Value: 0x60, Mask: 0x60},
+	{Name: "ARPT_SO_GET_ENTRIES", Value: 0x61, Mask: 0x61},
+	{Name: "ARPT_SO_GET_REVISION_TARGET", Value: 0x63, Mask: 0x63},
+	{Name: "EBT_SO_GET_INFO", Value: 0x80, Mask: 0x80},
+	{Name: "EBT_SO_GET_ENTRIES", Value: 0x81, Mask: 0x81},
+	{Name: "EBT_SO_GET_INIT_INFO", Value: 0x82, Mask: 0x82},
+	{Name: "EBT_SO_GET_INIT_ENTRIES", Value: 0x83, Mask: 0x83},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57}}
 
 var zcall_getsockopt__IP = call{Name: "getsockopt", Variant: "IP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt123, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt186, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt145, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt208, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zset_so_socket_get = set{Name: "so_socket_get", Unknown: "SO_???", Vals: []val{
-	{"SO_DEBUG", 0x1, 0x1},
-	{"SO_REUSEADDR", 0x2, 0x2},
-	{"SO_TYPE", 0x3, 0x3},
-	{"SO_ERROR", 0x4, 0x4},
-	{"SO_DONTROUTE", 0x5, 0x5},
-	{"SO_BROADCAST", 0x6, 0x6},
-	{"SO_SNDBUF", 0x7, 0x7},
-	{"SO_RCVBUF", 0x8, 0x8},
-	{"SO_KEEPALIVE", 0x9, 0x9},
-	{"SO_OOBINLINE", 0xa, 0xa},
-	{"SO_NO_CHECK", 0xb, 0xb},
-	{"SO_PRIORITY", 0xc, 0xc},
-	{"SO_LINGER", 0xd, 0xd},
-	{"SO_BSDCOMPAT", 0xe, 0xe},
-	{"SO_REUSEPORT", 0xf, 0xf},
-	{"SO_PASSCRED", 0x10, 0x10},
-	{"SO_PEERCRED", 0x11, 0x11},
-	{"SO_RCVLOWAT", 0x12, 0x12},
-	{"SO_SNDLOWAT", 0x13, 0x13},
-	{"SO_RCVTIMEO_OLD", 0x14, 0x14},
-	{"SO_SNDTIMEO_OLD", 0x15, 0x15},
-	{"SO_SECURITY_AUTHENTICATION", 0x16, 0x16},
-	{"SO_SECURITY_ENCRYPTION_TRANSPORT", 0x17, 0x17},
-	{"SO_SECURITY_ENCRYPTION_NETWORK", 0x18, 0x18},
-	{"SO_BINDTODEVICE", 0x19, 0x19},
-	{"SO_GET_FILTER", 0x1a, 0x1a},
-	{"SO_DETACH_FILTER", 0x1b, 0x1b},
-	{"SO_PEERNAME", 0x1c, 0x1c},
-	{"SO_TIMESTAMP_OLD", 0x1d, 0x1d},
-	{"SO_ACCEPTCONN", 0x1e, 0x1e},
-	{"SO_PEERSEC", 0x1f, 0x1f},
-	{"SO_SNDBUFFORCE", 0x20, 0x20},
-	{"SO_RCVBUFFORCE", 0x21, 0x21},
-	{"SO_PASSSEC", 0x22, 0x22},
-	{"SO_TIMESTAMPNS_OLD", 0x23, 0x23},
-	{"SO_MARK", 0x24, 0x24},
-	{"SO_TIMESTAMPING_OLD", 0x25, 0x25},
-	{"SO_PROTOCOL", 0x26, 0x26},
-	{"SO_DOMAIN", 0x27, 0x27},
-	{"SO_RXQ_OVFL", 0x28, 0x28},
-	{"SO_WIFI_STATUS", 0x29, 0x29},
-	{"SO_PEEK_OFF", 0x2a, 0x2a},
-	{"SO_NOFCS", 0x2b, 0x2b},
-	{"SO_LOCK_FILTER", 0x2c, 0x2c},
-	{"SO_SELECT_ERR_QUEUE", 0x2d, 0x2d},
-	{"SO_BUSY_POLL", 0x2e, 0x2e},
-	{"SO_MAX_PACING_RATE", 0x2f, 0x2f},
-	{"SO_BPF_EXTENSIONS", 0x30, 0x30},
-	{"SO_INCOMING_CPU", 0x31, 0x31},
-	{"SO_ATTACH_BPF", 0x32, 0x32},
-	{"SO_ATTACH_REUSEPORT_CBPF", 0x33, 0x33},
-	{"SO_ATTACH_REUSEPORT_EBPF", 0x34, 0x34},
-	{"SO_CNX_ADVICE", 0x35, 0x35},
-	{"SO_MEMINFO", 0x37, 0x37},
-	{"SO_INCOMING_NAPI_ID", 0x38, 0x38},
-	{"SO_COOKIE", 0x39, 0x39},
-	{"SO_PEERGROUPS", 0x3b, 0x3b},
-	{"SO_ZEROCOPY", 0x3c, 0x3c},
-	{"SO_TXTIME", 0x3d, 0x3d},
-	{"SO_BINDTOIFINDEX", 0x3e, 0x3e},
-	{"SO_TIMESTAMP_NEW", 0x3f, 0x3f},
-	{"SO_TIMESTAMPNS_NEW", 0x40, 0x40},
-	{"SO_TIMESTAMPING_NEW", 0x41, 0x41},
-	{"SO_RCVTIMEO_NEW", 0x42, 0x42},
-	{"SO_SNDTIMEO_NEW", 0x43, 0x43},
-	{"SO_DETACH_REUSEPORT_BPF", 0x44, 0x44},
-	{"SO_PREFER_BUSY_POLL", 0x45, 0x45},
-	{"SO_BUSY_POLL_BUDGET", 0x46, 0x46},
-	{"SO_NETNS_COOKIE", 0x47, 0x47},
-	{"SO_BUF_LOCK", 0x48, 0x48},
-	{"SO_RESERVE_MEM", 0x49, 0x49},
-	{"SO_TXREHASH", 0x4a, 0x4a},
-	{"SO_RCVMARK", 0x4b, 0x4b},
-	{"SO_PASSPIDFD", 0x4c, 0x4c},
-	{"SO_PEERPIDFD", 0x4d, 0x4d},
-	{"SO_DEVMEM_LINEAR", 0x4e, 0x4e},
-	{"SO_DEVMEM_DMABUF", 0x4f, 0x4f},
-	{"SO_DEVMEM_DONTNEED", 0x50, 0x50},
-	{"SO_RCVPRIORITY", 0x52, 0x52},
-	{"SO_PASSRIGHTS", 0x53, 0x53},
-	{"SO_INQ", 0x54, 0x54},
+	{Name: "SO_DEBUG", Value: 0x1, Mask: 0x1},
+	{Name: "SO_REUSEADDR", Value: 0x2, Mask: 0x2},
+	{Name: "SO_TYPE", Value: 0x3, Mask: 0x3},
+	{Name: "SO_ERROR", Value: 0x4, Mask: 0x4},
+	{Name: "SO_DONTROUTE", Value: 0x5, Mask: 0x5},
+	{Name: "SO_BROADCAST", Value: 0x6, Mask: 0x6},
+	{Name: "SO_SNDBUF", Value: 0x7, Mask: 0x7},
+	{Name: "SO_RCVBUF", Value: 0x8, Mask: 0x8},
+	{Name: "SO_KEEPALIVE", Value: 0x9, Mask: 0x9},
+	{Name: "SO_OOBINLINE", Value: 0xa, Mask: 0xa},
+	{Name: "SO_NO_CHECK", Value: 0xb, Mask: 0xb},
+	{Name: "SO_PRIORITY", Value: 0xc, Mask: 0xc},
+	{Name: "SO_LINGER", Value: 0xd, Mask: 0xd},
+	{Name: "SO_BSDCOMPAT", Value: 0xe, Mask: 0xe},
+	{Name: "SO_REUSEPORT", Value: 0xf, Mask: 0xf},
+	{Name: "SO_PASSCRED", Value: 0x10, Mask: 0x10},
+	{Name: "SO_PEERCRED", Value: 0x11, Mask: 0x11},
+	{Name: "SO_RCVLOWAT", Value: 0x12, Mask: 0x12},
+	{Name: "SO_SNDLOWAT", Value: 0x13, Mask: 0x13},
+	{Name: "SO_RCVTIMEO_OLD", Value: 0x14, Mask: 0x14},
+	{Name: "SO_SNDTIMEO_OLD", Value: 0x15, Mask: 0x15},
+	{Name: "SO_SECURITY_AUTHENTICATION", Value: 0x16, Mask: 0x16},
+	{Name: "SO_SECURITY_ENCRYPTION_TRANSPORT", Value: 0x17, Mask: 0x17},
+	{Name: "SO_SECURITY_ENCRYPTION_NETWORK", Value: 0x18, Mask: 0x18},
+	{Name: "SO_BINDTODEVICE", Value: 0x19, Mask: 0x19},
+	{Name: "SO_GET_FILTER", Value: 0x1a, Mask: 0x1a},
+	{Name: "SO_DETACH_FILTER", Value: 0x1b, Mask: 0x1b},
+	{Name: "SO_PEERNAME", Value: 0x1c, Mask: 0x1c},
+	{Name: "SO_TIMESTAMP_OLD", Value: 0x1d, Mask: 0x1d},
+	{Name: "SO_ACCEPTCONN", Value: 0x1e, Mask: 0x1e},
+	{Name: "SO_PEERSEC", Value: 0x1f, Mask: 0x1f},
+	{Name: "SO_SNDBUFFORCE", Value: 0x20, Mask: 0x20},
+	{Name: "SO_RCVBUFFORCE", Value: 0x21, Mask: 0x21},
+	{Name: "SO_PASSSEC", Value: 0x22, Mask: 0x22},
+	{Name: "SO_TIMESTAMPNS_OLD", Value: 0x23, Mask: 0x23},
+	{Name: "SO_MARK", Value: 0x24, Mask: 0x24},
+	{Name: "SO_TIMESTAMPING_OLD", Value: 0x25, Mask: 0x25},
+	{Name: "SO_PROTOCOL", Value: 0x26, Mask: 0x26},
+	{Name: "SO_DOMAIN", Value: 0x27, Mask: 0x27},
+	{Name: "SO_RXQ_OVFL", Value: 0x28, Mask: 0x28},
+	{Name: "SO_WIFI_STATUS", Value: 0x29, Mask: 0x29},
+	{Name: "SO_PEEK_OFF", Value: 0x2a, Mask: 0x2a},
+	{Name: "SO_NOFCS", Value: 0x2b, Mask: 0x2b},
+	{Name: "SO_LOCK_FILTER", Value: 0x2c, Mask: 0x2c},
+	{Name: "SO_SELECT_ERR_QUEUE", Value: 0x2d, Mask: 0x2d},
+	{Name: "SO_BUSY_POLL", Value: 0x2e, Mask: 0x2e},
+	{Name: "SO_MAX_PACING_RATE", Value: 0x2f, Mask: 0x2f},
+	{Name: "SO_BPF_EXTENSIONS", Value: 0x30, Mask: 0x30},
+	{Name: "SO_INCOMING_CPU", Value: 0x31, Mask: 0x31},
+	{Name: "SO_ATTACH_BPF", Value: 0x32, Mask: 0x32},
+	{Name: "SO_ATTACH_REUSEPORT_CBPF", Value: 0x33, Mask: 0x33},
+	{Name: "SO_ATTACH_REUSEPORT_EBPF", Value: 0x34, Mask: 0x34},
+	{Name: "SO_CNX_ADVICE", Value: 0x35, Mask: 0x35},
+	{Name: "SO_MEMINFO", Value: 0x37, Mask: 0x37},
+	{Name: "SO_INCOMING_NAPI_ID", Value: 0x38, Mask: 0x38},
+	{Name: "SO_COOKIE", Value: 0x39, Mask: 0x39},
+	{Name: "SO_PEERGROUPS", Value: 0x3b, Mask: 0x3b},
+	{Name: "SO_ZEROCOPY", Value: 0x3c, Mask: 0x3c},
+	{Name: "SO_TXTIME", Value: 0x3d, Mask: 0x3d},
+	{Name: "SO_BINDTOIFINDEX", Value: 0x3e, Mask: 0x3e},
+	{Name: "SO_TIMESTAMP_NEW", Value: 0x3f, Mask: 0x3f},
+	{Name: "SO_TIMESTAMPNS_NEW", Value: 0x40, Mask: 0x40},
+	{Name: "SO_TIMESTAMPING_NEW", Value: 0x41, Mask: 0x41},
+	{Name: "SO_RCVTIMEO_NEW", Value: 0x42, Mask: 0x42},
+	{Name: "SO_SNDTIMEO_NEW", Value: 0x43, Mask: 0x43},
+	{Name: "SO_DETACH_REUSEPORT_BPF", Value: 0x44, Mask: 0x44},
+	{Name: "SO_PREFER_BUSY_POLL", Value: 0x45, Mask: 0x45},
+	{Name: "SO_BUSY_POLL_BUDGET", Value: 0x46, Mask: 0x46},
+	{Name: "SO_NETNS_COOKIE", Value: 0x47, Mask: 0x47},
+	{Name: "SO_BUF_LOCK", Value: 0x48, Mask: 0x48},
+	{Name: "SO_RESERVE_MEM", Value: 0x49, Mask: 0x49},
+	{Name: "SO_TXREHASH", Value: 0x4a, Mask: 0x4a},
+	{Name: "SO_RCVMARK", Value: 0x4b, Mask: 0x4b},
+	{Name: "SO_PASSPIDFD", Value: 0x4c, Mask: 0x4c},
+	{Name: "SO_PEERPIDFD", Value: 0x4d, Mask: 0x4d},
+	{Name: "SO_DEVMEM_LINEAR", Value: 0x4e, Mask: 0x4e},
+	{Name: "SO_DEVMEM_DMABUF", Value: 0x4f, Mask: 0x4f},
+	{Name: "SO_DEVMEM_DONTNEED", Value: 0x50, Mask: 0x50},
+	{Name: "SO_RCVPRIORITY", Value: 0x52, Mask: 0x52},
+	{Name: "SO_PASSRIGHTS", Value: 0x53, Mask: 0x53},
+	{Name: "SO_INQ", Value: 0x54, Mask: 0x54},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80}}
 
 var zcall_getsockopt__SOCKET = call{Name: "getsockopt", Variant: "SOCKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt125, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt187, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt147, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt209, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TCP = call{Name: "getsockopt", Variant: "TCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt127, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt128, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt149, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt150, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__UDP = call{Name: "getsockopt", Variant: "UDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt129, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt130, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt151, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt152, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__VSOCK = call{Name: "getsockopt", Variant: "VSOCK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt131, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt132, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt153, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt154, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zset_so_ipv6_get = set{Name: "so_ipv6_get", Unknown: "IPV6_???", Vals: []val{
-	{"IPV6_ADDRFORM", 0x1, 0x1},
-	{"IPV6_2292PKTINFO", 0x2, 0x2},
-	{"IPV6_2292HOPOPTS", 0x3, 0x3},
-	{"IPV6_2292DSTOPTS", 0x4, 0x4},
-	{"IPV6_2292RTHDR", 0x5, 0x5},
-	{"IPV6_2292PKTOPTIONS", 0x6, 0x6},
-	{"IPV6_CHECKSUM", 0x7, 0x7},
-	{"IPV6_2292HOPLIMIT", 0x8, 0x8},
-	{"IPV6_NEXTHOP", 0x9, 0x9},
-	{"IPV6_AUTHHDR", 0xa, 0xa},
-	{"IPV6_FLOWINFO", 0xb, 0xb},
-	{"IPV6_UNICAST_HOPS", 0x10, 0x10},
-	{"IPV6_MULTICAST_IF", 0x11, 0x11},
-	{"IPV6_MULTICAST_HOPS", 0x12, 0x12},
-	{"IPV6_MULTICAST_LOOP", 0x13, 0x13},
-	{"IPV6_ADD_MEMBERSHIP", 0x14, 0x14},
-	{"IPV6_DROP_MEMBERSHIP", 0x15, 0x15},
-	{"IPV6_ROUTER_ALERT", 0x16, 0x16},
-	{"IPV6_MTU_DISCOVER", 0x17, 0x17},
-	{"IPV6_MTU", 0x18, 0x18},
-	{"IPV6_RECVERR", 0x19, 0x19},
-	{"IPV6_V6ONLY", 0x1a, 0x1a},
-	{"IPV6_JOIN_ANYCAST", 0x1b, 0x1b},
-	{"IPV6_LEAVE_ANYCAST", 0x1c, 0x1c},
-	{"IPV6_MULTICAST_ALL", 0x1d, 0x1d},
-	{"IPV6_ROUTER_ALERT_ISOLATE", 0x1e, 0x1e},
-	{"IPV6_RECVERR_RFC4884", 0x1f, 0x1f},
-	{"IPV6_FLOWLABEL_MGR", 0x20, 0x20},
-	{"IPV6_FLOWINFO_SEND", 0x21, 0x21},
-	{"IPV6_IPSEC_POLICY", 0x22, 0x22},
-	{"IPV6_XFRM_POLICY", 0x23, 0x23},
-	{"IPV6_HDRINCL", 0x24, 0x24},
-	{"MCAST_JOIN_GROUP", 0x2a, 0x2a},
-	{"MCAST_BLOCK_SOURCE", 0x2b, 0x2b},
-	{"MCAST_UNBLOCK_SOURCE", 0x2c, 0x2c},
-	{"MCAST_LEAVE_GROUP", 0x2d, 0x2d},
-	{"MCAST_JOIN_SOURCE_GROUP", 0x2e, 0x2e},
-	{"MCAST_LEAVE_SOURCE_GROUP", 0x2f, 0x2f},
-	{"MCAST_MSFILTER", 0x30, 0x30},
-	{"IPV6_RECVPKTINFO", 0x31, 0x31},
-	{"IPV6_PKTINFO", 0x32, 0x32},
-	{"IPV6_RECVHOPLIMIT", 0x33, 0x33},
-	{"IPV6_HOPLIMIT", 0x34, 0x34},
-	{"IPV6_RECVHOPOPTS", 0x35, 0x35},
-	{"IPV6_HOPOPTS", 0x36, 0x36},
-	{"IPV6_RTHDRDSTOPTS", 0x37, 0x37},
-	{"IPV6_RECVRTHDR", 0x38, 0x38},
-	{"IPV6_RTHDR", 0x39, 0x39},
-	{"IPV6_RECVDSTOPTS", 0x3a, 0x3a},
-	{"IPV6_DSTOPTS", 0x3b, 0x3b},
-	{"IPV6_RECVPATHMTU", 0x3c, 0x3c},
-	{"IPV6_PATHMTU", 0x3d, 0x3d},
-	{"IPV6_DONTFRAG", 0x3e, 0x3e},
-	{"IPV6_USE_MIN_MTU", 0x3f, 0x3f},
-	{"IP6T_SO_GET_INFO", 0x40, 0x40},
-	{"IP6T_SO_GET_ENTRIES", 0x41, 0x41},
-	{"IPV6_RECVTCLASS", 0x42, 0x42},
-	{"IPV6_TCLASS", 0x43, 0x43},
-	{"IP6T_SO_GET_REVISION_MATCH", 0x44, 0x44},
-	{"IP6T_SO_GET_REVISION_TARGET", 0x45, 0x45},
-	{"IPV6_AUTOFLOWLABEL", 0x46, 0x46},
-	{"IPV6_ADDR_PREFERENCES", 0x48, 0x48},
-	{"IPV6_MINHOPCOUNT", 0x49, 0x49},
-	{"IPV6_ORIGDSTADDR", 0x4a, 0x4a},
-	{"IPV6_TRANSPARENT", 0x4b, 0x4b},
-	{"IPV6_UNICAST_IF", 0x4c, 0x4c},
-	{"IPV6_RECVFRAGSIZE", 0x4d, 0x4d},
-	{"IPV6_FREEBIND", 0x4e, 0x4e},
+	{Name: "IPV6_ADDRFORM", Value: 0x1, Mask: 0x1},
+	{Name: "IPV6_2292PKTINFO", Value: 0x2, Mask: 0x2},
+	{Name: "IPV6_2292HOPOPTS", Value: 0x3, Mask: 0x3},
+	{Name: "IPV6_2292DSTOPTS", Value: 0x4, Mask: 0x4},
+	{Name: "IPV6_2292RTHDR", Value: 0x5, Mask: 0x5},
+	{Name: "IPV6_2292PKTOPTIONS", Value: 0x6, Mask: 0x6},
+	{Name: "IPV6_CHECKSUM", Value: 0x7, Mask: 0x7},
+	{Name: "IPV6_2292HOPLIMIT", Value: 0x8, Mask: 0x8},
+	{Name: "IPV6_NEXTHOP", Value: 0x9, Mask: 0x9},
+	{Name: "IPV6_AUTHHDR", Value: 0xa, Mask: 0xa},
+	{Name: "IPV6_FLOWINFO", Value: 0xb, Mask: 0xb},
+	{Name: "IPV6_UNICAST_HOPS", Value: 0x10, Mask: 0x10},
+	{Name: "IPV6_MULTICAST_IF", Value: 0x11, Mask: 0x11},
+	{Name: "IPV6_MULTICAST_HOPS", Value: 0x12, Mask: 0x12},
+	{Name: "IPV6_MULTICAST_LOOP", Value: 0x13, Mask: 0x13},
+	{Name: "IPV6_ADD_MEMBERSHIP", Value: 0x14, Mask: 0x14},
+	{Name: "IPV6_DROP_MEMBERSHIP", Value: 0x15, Mask: 0x15},
+	{Name: "IPV6_ROUTER_ALERT", Value: 0x16, Mask: 0x16},
+	{Name: "IPV6_MTU_DISCOVER", Value: 0x17, Mask: 0x17},
+	{Name: "IPV6_MTU", Value: 0x18, Mask: 0x18},
+	{Name: "IPV6_RECVERR", Value: 0x19, Mask: 0x19},
+	{Name: "IPV6_V6ONLY", Value: 0x1a, Mask: 0x1a},
+	{Name: "IPV6_JOIN_ANYCAST", Value: 0x1b, Mask: 0x1b},
+	{Name: "IPV6_LEAVE_ANYCAST", Value: 0x1c, Mask: 0x1c},
+	{Name: "IPV6_MULTICAST_ALL", Value: 0x1d, Mask: 0x1d},
+	{Name: "IPV6_ROUTER_ALERT_ISOLATE", Value: 0x1e, Mask: 0x1e},
+	{Name: "IPV6_RECVERR_RFC4884", Value: 0x1f, Mask: 0x1f},
+	{Name: "IPV6_FLOWLABEL_MGR", Value: 0x20, Mask: 0x20},
+	{Name: "IPV6_FLOWINFO_SEND", Value: 0x21, Mask: 0x21},
+	{Name: "IPV6_IPSEC_POLICY", Value: 0x22, Mask: 0x22},
+	{Name: "IPV6_XFRM_POLICY", Value: 0x23, Mask: 0x23},
+	{Name: "IPV6_HDRINCL", Value: 0x24, Mask: 0x24},
+	{Name: "MCAST_JOIN_GROUP", Value: 0x2a, Mask: 0x2a},
+	{Name: "MCAST_BLOCK_SOURCE", Value: 0x2b, Mask: 0x2b},
+	{Name: "MCAST_UNBLOCK_SOURCE", Value: 0x2c, Mask: 0x2c},
+	{Name: "MCAST_LEAVE_GROUP", Value: 0x2d, Mask: 0x2d},
+	{Name: "MCAST_JOIN_SOURCE_GROUP", Value: 0x2e, Mask: 0x2e},
+	{Name: "MCAST_LEAVE_SOURCE_GROUP", Value: 0x2f, Mask: 0x2f},
+	{Name: "MCAST_MSFILTER", Value: 0x30, Mask: 0x30},
+	{Name: "IPV6_RECVPKTINFO", Value: 0x31, Mask: 0x31},
+	{Name: "IPV6_PKTINFO", Value: 0x32, Mask: 0x32},
+	{Name: "IPV6_RECVHOPLIMIT", Value: 0x33, Mask: 0x33},
+	{Name: "IPV6_HOPLIMIT", Value: 0x34, Mask: 0x34},
+	{Name: "IPV6_RECVHOPOPTS", Value: 0x35, Mask: 0x35},
+	{Name: "IPV6_HOPOPTS", Value: 0x36, Mask: 0x36},
+	{Name: "IPV6_RTHDRDSTOPTS", Value: 0x37, Mask: 0x37},
+	{Name: "IPV6_RECVRTHDR", Value: 0x38, Mask: 0x38},
+	{Name: "IPV6_RTHDR", Value: 0x39, Mask: 0x39},
+	{Name: "IPV6_RECVDSTOPTS", Value: 0x3a, Mask: 0x3a},
+	{Name: "IPV6_DSTOPTS", Value: 0x3b, Mask: 0x3b},
+	{Name: "IPV6_RECVPATHMTU", Value: 0x3c, Mask: 0x3c},
+	{Name: "IPV6_PATHMTU", Value: 0x3d, Mask: 0x3d},
+	{Name: "IPV6_DONTFRAG", Value: 0x3e, Mask: 0x3e},
+	{Name: "IPV6_USE_MIN_MTU", Value: 0x3f, Mask: 0x3f},
+	{Name: "IP6T_SO_GET_INFO", Value: 0x40, Mask: 0x40},
+	{Name: "IP6T_SO_GET_ENTRIES", Value: 0x41, Mask: 0x41},
+	{Name: "IPV6_RECVTCLASS", Value: 0x42, Mask: 0x42},
+	{Name: "IPV6_TCLASS", Value: 0x43, Mask: 0x43},
+	{Name: "IP6T_SO_GET_REVISION_MATCH", Value: 0x44, Mask: 0x44},
+	{Name: "IP6T_SO_GET_REVISION_TARGET", Value: 0x45, Mask: 0x45},
+	{Name: "IPV6_AUTOFLOWLABEL", Value: 0x46, Mask: 0x46},
+	{Name: "IPV6_ADDR_PREFERENCES", Value: 0x48, Mask: 0x48},
+	{Name: "IPV6_MINHOPCOUNT", Value: 0x49, Mask: 0x49},
+	{Name: "IPV6_ORIGDSTADDR", Value: 0x4a, Mask: 0x4a},
+	{Name: "IPV6_TRANSPARENT", Value: 0x4b, Mask: 0x4b},
+	{Name: "IPV6_UNICAST_IF", Value: 0x4c, Mask: 0x4c},
+	{Name: "IPV6_RECVFRAGSIZE", Value: 0x4d, Mask: 0x4d},
+	{Name: "IPV6_FREEBIND", Value: 0x4e, Mask: 0x4e},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67}}
 
 var zcall_getsockopt__IPV6 = call{Name: "getsockopt", Variant: "IPV6", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt133, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt188, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt155, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt210, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__CAN_RAW = call{Name: "getsockopt", Variant: "CAN_RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt135, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt136, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt157, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt158, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__SCTP = call{Name: "getsockopt", Variant: "SCTP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt137, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt138, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt159, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt160, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RAW = call{Name: "getsockopt", Variant: "RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt139, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt140, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt161, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt162, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IPX = call{Name: "getsockopt", Variant: "IPX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt141, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt142, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt163, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt164, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__AX25 = call{Name: "getsockopt", Variant: "AX25", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt143, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt144, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt165, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt166, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PACKET = call{Name: "getsockopt", Variant: "PACKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt145, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt146, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt167, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt168, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IRDA = call{Name: "getsockopt", Variant: "IRDA", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt147, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt148, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt169, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt170, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__LLC = call{Name: "getsockopt", Variant: "LLC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt149, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt150, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt171, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt172, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__DCCP = call{Name: "getsockopt", Variant: "DCCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt151, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt152, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt173, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt174, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__NETLINK = call{Name: "getsockopt", Variant: "NETLINK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt153, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt154, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt175, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TIPC = call{Name: "getsockopt", Variant: "TIPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt155, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt156, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt177, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt178, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RXRPC = call{Name: "getsockopt", Variant: "RXRPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt157, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt158, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt179, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt180, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PPPOL2TP = call{Name: "getsockopt", Variant: "PPPOL2TP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt159, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt160, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt181, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt182, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__BLUETOOTH = call{Name: "getsockopt", Variant: "BLUETOOTH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt161, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt162, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt183, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt184, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PNPIPE = call{Name: "getsockopt", Variant: "PNPIPE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt163, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt164, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt185, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt186, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RDS = call{Name: "getsockopt", Variant: "RDS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt165, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt166, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt187, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt188, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IUCV = call{Name: "getsockopt", Variant: "IUCV", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt167, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt168, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt189, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt190, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__CAIF = call{Name: "getsockopt", Variant: "CAIF", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt169, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt170, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt191, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt192, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__ALG = call{Name: "getsockopt", Variant: "ALG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt171, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt172, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt193, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt194, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__NFC = call{Name: "getsockopt", Variant: "NFC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt173, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt174, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt195, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt196, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__KCM = call{Name: "getsockopt", Variant: "KCM", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt175, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt197, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt198, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TLS = call{Name: "getsockopt", Variant: "TLS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt177, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt178, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt199, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt200, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__XDP = call{Name: "getsockopt", Variant: "XDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt179, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt180, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt201, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt202, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt = call{Name: "getsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt108, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt27, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt185, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt66, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt130, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt37, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_getsockopt__IP,
 	&zcall_getsockopt__SOCKET,
@@ -4446,39 +4954,95 @@ var zcall_getsockopt = call{Name: "getsockopt", Args: []field{
 	&zcall_getsockopt__XDP,
 }}
 
+var zset_clone_flags = set{Name: "clone_flags", Unknown: "CLONE_???", Vals: []val{
+	{Name: "CLONE_VM", Value: 0x100, Mask: 0x100},
+	{Name: "CLONE_FS", Value: 0x200, Mask: 0x200},
+	{Name: "CLONE_FILES", Value: 0x400, Mask: 0x400},
+	{Name: "CLONE_SIGHAND", Value: 0x800, Mask: 0x800},
+	{Name: "CLONE_PIDFD", Value: 0x1000, Mask: 0x1000},
+	{Name: "CLONE_PTRACE", Value: 0x2000, Mask: 0x2000},
+	{Name: "CLONE_VFORK", Value: 0x4000, Mask: 0x4000},
+	{Name: "CLONE_PARENT", Value: 0x8000, Mask: 0x8000},
+	{Name: "CLONE_THREAD", Value: 0x10000, Mask: 0x10000},
+	{Name: "CLONE_NEWNS", Value: 0x20000, Mask: 0x20000},
+	{Name: "CLONE_SYSVSEM", Value: 0x40000, Mask: 0x40000},
+	{Name: "CLONE_SETTLS", Value: 0x80000, Mask: 0x80000},
+	{Name: "CLONE_PARENT_SETTID", Value: 0x100000, Mask: 0x100000},
+	{Name: "CLONE_CHILD_CLEARTID", Value: 0x200000, Mask: 0x200000},
+	{Name: "CLONE_UNTRACED", Value: 0x800000, Mask: 0x800000},
+	{Name: "CLONE_CHILD_SETTID", Value: 0x1000000, Mask: 0x1000000},
+	{Name: "CLONE_NEWCGROUP", Value: 0x2000000, Mask: 0x2000000},
+	{Name: "CLONE_NEWUTS", Value: 0x4000000, Mask: 0x4000000},
+	{Name: "CLONE_NEWIPC", Value: 0x8000000, Mask: 0x8000000},
+	{Name: "CLONE_NEWUSER", Value: 0x10000000, Mask: 0x10000000},
+	{Name: "CLONE_NEWPID", Value: 0x20000000, Mask: 0x20000000},
+	{Name: "CLONE_NEWNET", Value: 0x40000000, Mask: 0x40000000},
+	{Name: "CLONE_IO", Value: 0x80000000, Mask: 0x80000000},
+}}
+
 var zcall_clone = call{Name: "clone", Args: []field{
-	{Name: "clone_flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "newsp", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "parent_tidptr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "child_tidptr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tls", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
+	{Name: "child_stack", Type: &zt8, Attr: 32, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt211, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "parent_tid", Type: &zt212, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
+	{Name: "tls", Type: &zt8, Attr: 32, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "child_tidptr", Type: &zt8, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
+}, Ret: &zt39, Class: 0x8, Defer: 2}
 
-var zcall_fork = call{Name: "fork", Args: []field{}, Ret: &zt9, Class: 0x8, Defer: 0, Derived: true}
+var zcall_fork = call{Name: "fork", Args: []field{}, Ret: &zt39, Class: 0x8, Defer: 0}
 
-var zcall_vfork = call{Name: "vfork", Args: []field{}, Ret: &zt9, Class: 0x8, Defer: 0, Derived: true}
+var zcall_vfork = call{Name: "vfork", Args: []field{}, Ret: &zt39, Class: 0x8, Defer: 0}
 
 var zcall_execve = call{Name: "execve", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x9, Defer: 3, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "argv", Type: &zt213, Reg: 1, Reg32: 1},
+	{Name: "envp", Type: &zt214, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x9, Defer: 3}
 
 var zcall_exit = call{Name: "exit", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
+}, Ret: &zt215, Class: 0x8, Defer: 1}
+
+var zset_wait_options = set{Name: "wait_options", Unknown: "W???", Vals: []val{
+	{Name: "WNOHANG", Value: 0x1, Mask: 0x1},
+	{Name: "WEXITED", Value: 0x4, Mask: 0x4},
+	{Name: "WSTOPPED", Value: 0x2, Mask: 0x2},
+	{Name: "WCONTINUED", Value: 0x8, Mask: 0x8},
+	{Name: "WNOWAIT", Value: 0x1000000, Mask: 0x1000000},
+	{Name: "__WCLONE", Value: 0x80000000, Mask: 0x80000000},
+	{Name: "__WALL", Value: 0x40000000, Mask: 0x40000000},
+	{Name: "__WNOTHREAD", Value: 0x20000000, Mask: 0x20000000},
+}}
+
+var zstruct_rusage = structure{Name: "rusage", Size: [3]uint16{144, 72, 144}, Fields: []field{
+	{Name: "ru_utime", Type: &zt35, Off: [3]uint16{0, 0, 0}},
+	{Name: "ru_stime", Type: &zt35, Off: [3]uint16{16, 8, 16}},
+	{Name: "ru_maxrss", Type: &zt12, Attr: 1, Off: [3]uint16{32, 16, 32}},
+	{Name: "ru_ixrss", Type: &zt12, Attr: 1, Off: [3]uint16{40, 20, 40}},
+	{Name: "ru_idrss", Type: &zt12, Attr: 1, Off: [3]uint16{48, 24, 48}},
+	{Name: "ru_isrss", Type: &zt12, Attr: 1, Off: [3]uint16{56, 28, 56}},
+	{Name: "ru_minflt", Type: &zt12, Attr: 1, Off: [3]uint16{64, 32, 64}},
+	{Name: "ru_majflt", Type: &zt12, Attr: 1, Off: [3]uint16{72, 36, 72}},
+	{Name: "ru_nswap", Type: &zt12, Attr: 1, Off: [3]uint16{80, 40, 80}},
+	{Name: "ru_inblock", Type: &zt12, Attr: 1, Off: [3]uint16{88, 44, 88}},
+	{Name: "ru_oublock", Type: &zt12, Attr: 1, Off: [3]uint16{96, 48, 96}},
+	{Name: "ru_msgsnd", Type: &zt12, Attr: 1, Off: [3]uint16{104, 52, 104}},
+	{Name: "ru_msgrcv", Type: &zt12, Attr: 1, Off: [3]uint16{112, 56, 112}},
+	{Name: "ru_nsignals", Type: &zt12, Attr: 1, Off: [3]uint16{120, 60, 120}},
+	{Name: "ru_nvcsw", Type: &zt12, Attr: 1, Off: [3]uint16{128, 64, 128}},
+	{Name: "ru_nivcsw", Type: &zt12, Attr: 1, Off: [3]uint16{136, 68, 136}},
+}}
 
 var zcall_wait4 = call{Name: "wait4", Args: []field{
-	{Name: "upid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x8, Defer: 4, Derived: true}
+	{Name: "upid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "stat_addr", Type: &zt216, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt217, Reg: 2, Reg32: 2},
+	{Name: "ru", Type: &zt218, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
+}, Ret: &zt39, Class: 0x8, Defer: 1}
 
 var zcall_kill = call{Name: "kill", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt15, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_uname = call{Name: "uname", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -4652,28 +5216,71 @@ var zcall_umask = call{Name: "umask", Args: []field{
 	{Name: "mask", Type: &zt7, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
+var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "tz_minuteswest", Type: &zt7, Off: [3]uint16{0, 0, 0}},
+	{Name: "tz_dsttime", Type: &zt7, Off: [3]uint16{4, 4, 4}},
+}}
+
 var zcall_gettimeofday = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
+	{Name: "tv", Type: &zt219, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt220, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x100, Defer: 0}
+
+var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
+	{Name: "RLIMIT_CPU", Value: 0x0, Mask: 0x0},
+	{Name: "RLIMIT_FSIZE", Value: 0x1, Mask: 0x1},
+	{Name: "RLIMIT_DATA", Value: 0x2, Mask: 0x2},
+	{Name: "RLIMIT_STACK", Value: 0x3, Mask: 0x3},
+	{Name: "RLIMIT_CORE", Value: 0x4, Mask: 0x4},
+	{Name: "RLIMIT_RSS", Value: 0x5, Mask: 0x5},
+	{Name: "RLIMIT_NPROC", Value: 0x6, Mask: 0x6},
+	{Name: "RLIMIT_NOFILE", Value: 0x7, Mask: 0x7},
+	{Name: "RLIMIT_MEMLOCK", Value: 0x8, Mask: 0x8},
+	{Name: "RLIMIT_AS", Value: 0x9, Mask: 0x9},
+	{Name: "RLIMIT_LOCKS", Value: 0xa, Mask: 0xa},
+	{Name: "RLIMIT_SIGPENDING", Value: 0xb, Mask: 0xb},
+	{Name: "RLIMIT_MSGQUEUE", Value: 0xc, Mask: 0xc},
+	{Name: "RLIMIT_NICE", Value: 0xd, Mask: 0xd},
+	{Name: "RLIMIT_RTPRIO", Value: 0xe, Mask: 0xe},
+	{Name: "RLIMIT_RTTIME", Value: 0xf, Mask: 0xf},
+}}
+
+var zstruct_rlimit = structure{Name: "rlimit", Size: [3]uint16{16, 8, 16}, Fields: []field{
+	{Name: "rlim_cur", Type: &zt222, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt222, Off: [3]uint16{8, 4, 8}},
+}}
 
 var zcall_getrlimit = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "resource", Type: &zt221, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt223, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val{
+	{Name: "RUSAGE_SELF", Value: 0x0, Mask: 0x0},
+	{Name: "RUSAGE_CHILDREN", Value: 0xffffffff, Mask: 0xffffffff},
+	{Name: "RUSAGE_BOTH", Value: 0xfffffffe, Mask: 0xfffffffe},
+	{Name: "RUSAGE_THREAD", Value: 0x1, Mask: 0x1},
+}}
 
 var zcall_getrusage = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "who", Type: &zt224, Reg: 0, Reg32: 0},
+	{Name: "ru", Type: &zt218, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
 	{Name: "info", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
+var zstruct_tms = structure{Name: "tms", Size: [3]uint16{32, 16, 32}, Fields: []field{
+	{Name: "tms_utime", Type: &zt225, Off: [3]uint16{0, 0, 0}},
+	{Name: "tms_stime", Type: &zt225, Off: [3]uint16{8, 4, 8}},
+	{Name: "tms_cutime", Type: &zt225, Off: [3]uint16{16, 8, 16}},
+	{Name: "tms_cstime", Type: &zt225, Off: [3]uint16{24, 12, 24}},
+}}
+
 var zcall_times = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "tbuf", Type: &zt226, Reg: 0, Reg32: 0},
+}, Ret: &zt12, Class: 0x0, Defer: 0}
 
 var zcall_ptrace = call{Name: "ptrace", Args: []field{
 	{Name: "request", Type: &zt11, Reg: 0, Reg32: 0},
@@ -4682,7 +5289,7 @@ var zcall_ptrace = call{Name: "ptrace", Args: []field{
 	{Name: "data", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
-var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
 
 var zcall_syslog = call{Name: "syslog", Args: []field{
 	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
@@ -4690,90 +5297,90 @@ var zcall_syslog = call{Name: "syslog", Args: []field{
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
 
 var zcall_setuid = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
+	{Name: "uid", Type: &zt107, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgid = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
+	{Name: "gid", Type: &zt107, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
 
-var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
 
-var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
 
 var zcall_setpgid = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt82, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "pgid", Type: &zt39, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
-var zcall_getppid = call{Name: "getppid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
+var zcall_getppid = call{Name: "getppid", Args: []field{}, Ret: &zt39, Class: 0x10000, Defer: 0}
 
-var zcall_getpgrp = call{Name: "getpgrp", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
+var zcall_getpgrp = call{Name: "getpgrp", Args: []field{}, Ret: &zt39, Class: 0x10000, Defer: 0}
 
-var zcall_setsid = call{Name: "setsid", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_setsid = call{Name: "setsid", Args: []field{}, Ret: &zt39, Class: 0x0, Defer: 0}
 
 var zcall_setreuid = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "ruid", Type: &zt107, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt107, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "rgid", Type: &zt107, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt107, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_getgroups = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "grouplist", Type: &zt227, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "grouplist", Type: &zt228, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setresuid = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "ruid", Type: &zt107, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt107, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt107, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "ruidp", Type: &zt229, Reg: 0, Reg32: 0},
+	{Name: "euidp", Type: &zt229, Reg: 1, Reg32: 1},
+	{Name: "suidp", Type: &zt229, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "rgid", Type: &zt107, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt107, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt107, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "rgidp", Type: &zt229, Reg: 0, Reg32: 0},
+	{Name: "egidp", Type: &zt229, Reg: 1, Reg32: 1},
+	{Name: "sgidp", Type: &zt229, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_getpgid = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+}, Ret: &zt39, Class: 0x0, Defer: 1}
 
 var zcall_setfsuid = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
+	{Name: "uid", Type: &zt107, Reg: 0, Reg32: 0},
+}, Ret: &zt107, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
+	{Name: "gid", Type: &zt107, Reg: 0, Reg32: 0},
+}, Ret: &zt107, Class: 0x80, Defer: 1}
 
 var zcall_getsid = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+}, Ret: &zt39, Class: 0x0, Defer: 1}
 
 var zcall_capget = call{Name: "capget", Args: []field{
 	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
@@ -4786,32 +5393,410 @@ var zcall_capset = call{Name: "capset", Args: []field{
 }, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_rt_sigpending = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt230, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
+}, Ret: &zt7, Class: 0x10, Defer: 0}
+
+var zset_si_codes_ill = set{Name: "si_codes_ill", Vals: []val{
+	{Name: "SI_USER", Value: 0x0, Mask: 0x0},
+	{Name: "SI_KERNEL", Value: 0x80, Mask: 0x80},
+	{Name: "SI_QUEUE", Value: 0xffffffff, Mask: 0xffffffff},
+	{Name: "SI_TIMER", Value: 0xfffffffe, Mask: 0xfffffffe},
+	{Name: "SI_MESGQ", Value: 0xfffffffd, Mask: 0xfffffffd},
+	{Name: "SI_ASYNCIO", Value: 0xfffffffc, Mask: 0xfffffffc},
+	{Name: "SI_SIGIO", Value: 0xfffffffb, Mask: 0xfffffffb},
+	{Name: "SI_TKILL", Value: 0xfffffffa, Mask: 0xfffffffa},
+	{Name: "SI_DETHREAD", Value: 0xfffffff9, Mask: 0xfffffff9},
+	{Name: "SI_ASYNCNL", Value: 0xffffffc4, Mask: 0xffffffc4},
+	{Name: "ILL_ILLOPC", Value: 0x1, Mask: 0x1},
+	{Name: "ILL_ILLOPN", Value: 0x2, Mask: 0x2},
+	{Name: "ILL_ILLADR", Value: 0x3, Mask: 0x3},
+	{Name: "ILL_ILLTRP", Value: 0x4, Mask: 0x4},
+	{Name: "ILL_PRVOPC", Value: 0x5, Mask: 0x5},
+	{Name: "ILL_PRVREG", Value: 0x6, Mask: 0x6},
+	{Name: "ILL_COPROC", Value: 0x7, Mask: 0x7},
+	{Name: "ILL_BADSTK", Value: 0x8, Mask: 0x8},
+	{Name: "ILL_BADIADDR", Value: 0x9, Mask: 0x9},
+}}
+
+var zset_si_codes_fpe = set{Name: "si_codes_fpe", Vals: []val{
+	{Name: "SI_USER", Value: 0x0, Mask: 0x0},
+	{Name: "SI_KERNEL", Value: 0x80, Mask: 0x80},
+	{Name: "SI_QUEUE", Value: 0xffffffff, Mask: 0xffffffff},
+	{Name: "SI_TIMER", Value: 0xfffffffe, Mask: 0xfffffffe},
+	{Name: "SI_MESGQ", Value: 0xfffffffd, Mask: 0xfffffffd},
+	{Name: "SI_ASYNCIO", Value: 0xfffffffc, Mask: 0xfffffffc},
+	{Name: "SI_SIGIO", Value: 0xfffffffb, Mask: 0xfffffffb},
+	{Name: "SI_TKILL", Value: 0xfffffffa, Mask: 0xfffffffa},
+	{Name: "SI_DETHREAD", Value: 0xfffffff9, Mask: 0xfffffff9},
+	{Name: "SI_ASYNCNL", Value: 0xffffffc4, Mask: 0xffffffc4},
+	{Name: "FPE_INTDIV", Value: 0x1, Mask: 0x1},
+	{Name: "FPE_INTOVF", Value: 0x2, Mask: 0x2},
+	{Name: "FPE_FLTDIV", Value: 0x3, Mask: 0x3},
+	{Name: "FPE_FLTOVF", Value: 0x4, Mask: 0x4},
+	{Name: "FPE_FLTUND", Value: 0x5, Mask: 0x5},
+	{Name: "FPE_FLTRES", Value: 0x6, Mask: 0x6},
+	{Name: "FPE_FLTINV", Value: 0x7, Mask: 0x7},
+	{Name: "FPE_FLTSUB", Value: 0x8, Mask: 0x8},
+	{Name: "FPE_FLTUNK", Value: 0xe, Mask: 0xe},
+	{Name: "FPE_CONDTRAP", Value: 0xf, Mask: 0xf},
+}}
+
+var zset_si_codes_segv = set{Name: "si_codes_segv", Vals: []val{
+	{Name: "SI_USER", Value: 0x0, Mask: 0x0},
+	{Name: "SI_KERNEL", Value: 0x80, Mask: 0x80},
+	{Name: "SI_QUEUE", Value: 0xffffffff, Mask: 0xffffffff},
+	{Name: "SI_TIMER", Value: 0xfffffffe, Mask: 0xfffffffe},
+	{Name: "SI_MESGQ", Value: 0xfffffffd, Mask: 0xfffffffd},
+	{Name: "SI_ASYNCIO", Value: 0xfffffffc, Mask: 0xfffffffc},
+	{Name: "SI_SIGIO", Value: 0xfffffffb, Mask: 0xfffffffb},
+	{Name: "SI_TKILL", Value: 0xfffffffa, Mask: 0xfffffffa},
+	{Name: "SI_DETHREAD", Value: 0xfffffff9, Mask: 0xfffffff9},
+	{Name: "SI_ASYNCNL", Value: 0xffffffc4, Mask: 0xffffffc4},
+	{Name: "SEGV_MAPERR", Value: 0x1, Mask: 0x1},
+	{Name: "SEGV_ACCERR", Value: 0x2, Mask: 0x2},
+	{Name: "SEGV_BNDERR", Value: 0x3, Mask: 0x3},
+	{Name: "SEGV_PKUERR", Value: 0x4, Mask: 0x4},
+	{Name: "SEGV_ACCADI", Value: 0x5, Mask: 0x5},
+	{Name: "SEGV_ADIDERR", Value: 0x6, Mask: 0x6},
+	{Name: "SEGV_ADIPERR", Value: 0x7, Mask: 0x7},
+	{Name: "SEGV_MTEAERR", Value: 0x8, Mask: 0x8},
+	{Name: "SEGV_MTESERR", Value: 0x9, Mask: 0x9},
+	{Name: "SEGV_CPERR", Value: 0xa, Mask: 0xa},
+}}
+
+var zset_si_codes_bus = set{Name: "si_codes_bus", Vals: []val{
+	{Name: "SI_USER", Value: 0x0, Mask: 0x0},
+	{Name: "SI_KERNEL", Value: 0x80, Mask: 0x80},
+	{Name: "SI_QUEUE", Value: 0xffffffff, Mask: 0xffffffff},
+	{Name: "SI_TIMER", Value: 0xfffffffe, Mask: 0xfffffffe},
+	{Name: "SI_MESGQ", Value: 0xfffffffd, Mask: 0xfffffffd},
+	{Name: "SI_ASYNCIO", Value: 0xfffffffc, Mask: 0xfffffffc},
+	{Name: "SI_SIGIO", Value: 0xfffffffb, Mask: 0xfffffffb},
+	{Name: "SI_TKILL", Value: 0xfffffffa, Mask: 0xfffffffa},
+	{Name: "SI_DETHREAD", Value: 0xfffffff9, Mask: 0xfffffff9},
+	{Name: "SI_ASYNCNL", Value: 0xffffffc4, Mask: 0xffffffc4},
+	{Name: "BUS_ADRALN", Value: 0x1, Mask: 0x1},
+	{Name: "BUS_ADRERR", Value: 0x2, Mask: 0x2},
+	{Name: "BUS_OBJERR", Value: 0x3, Mask: 0x3},
+	{Name: "BUS_MCEERR_AR", Value: 0x4, Mask: 0x4},
+	{Name: "BUS_MCEERR_AO", Value: 0x5, Mask: 0x5},
+}}
+
+var zset_si_codes_trap = set{Name: "si_codes_trap", Vals: []val{
+	{Name: "SI_USER", Value: 0x0, Mask: 0x0},
+	{Name: "SI_KERNEL", Value: 0x80, Mask: 0x80},
+	{Name: "SI_QUEUE", Value: 0xffffffff, Mask: 0xffffffff},
+	{Name: "SI_TIMER", Value: 0xfffffffe, Mask: 0xfffffffe},
+	{Name: "SI_MESGQ", Value: 0xfffffffd, Mask: 0xfffffffd},
+	{Name: "SI_ASYNCIO", Value: 0xfffffffc, Mask: 0xfffffffc},
+	{Name: "SI_SIGIO", Value: 0xfffffffb, Mask: 0xfffffffb},
+	{Name: "SI_TKILL", Value: 0xfffffffa, Mask: 0xfffffffa},
+	{Name: "SI_DETHREAD", Value: 0xfffffff9, Mask: 0xfffffff9},
+	{Name: "SI_ASYNCNL", Value: 0xffffffc4, Mask: 0xffffffc4},
+	{Name: "TRAP_BRKPT", Value: 0x1, Mask: 0x1},
+	{Name: "TRAP_TRACE", Value: 0x2, Mask: 0x2},
+	{Name: "TRAP_BRANCH", Value: 0x3, Mask: 0x3},
+	{Name: "TRAP_HWBKPT", Value: 0x4, Mask: 0x4},
+	{Name: "TRAP_UNK", Value: 0x5, Mask: 0x5},
+	{Name: "TRAP_PERF", Value: 0x6, Mask: 0x6},
+}}
+
+var zset_si_codes_chld = set{Name: "si_codes_chld", Vals: []val{
+	{Name: "SI_USER", Value: 0x0, Mask: 0x0},
+	{Name: "SI_KERNEL", Value: 0x80, Mask: 0x80},
+	{Name: "SI_QUEUE", Value: 0xffffffff, Mask: 0xffffffff},
+	{Name: "SI_TIMER", Value: 0xfffffffe, Mask: 0xfffffffe},
+	{Name: "SI_MESGQ", Value: 0xfffffffd, Mask: 0xfffffffd},
+	{Name: "SI_ASYNCIO", Value: 0xfffffffc, Mask: 0xfffffffc},
+	{Name: "SI_SIGIO", Value: 0xfffffffb, Mask: 0xfffffffb},
+	{Name: "SI_TKILL", Value: 0xfffffffa, Mask: 0xfffffffa},
+	{Name: "SI_DETHREAD", Value: 0xfffffff9, Mask: 0xfffffff9},
+	{Name: "SI_ASYNCNL", Value: 0xffffffc4, Mask: 0xffffffc4},
+	{Name: "CLD_EXITED", Value: 0x1, Mask: 0x1},
+	{Name: "CLD_KILLED", Value: 0x2, Mask: 0x2},
+	{Name: "CLD_DUMPED", Value: 0x3, Mask: 0x3},
+	{Name: "CLD_TRAPPED", Value: 0x4, Mask: 0x4},
+	{Name: "CLD_STOPPED", Value: 0x5, Mask: 0x5},
+	{Name: "CLD_CONTINUED", Value: 0x6, Mask: 0x6},
+}}
+
+var zset_si_codes_poll = set{Name: "si_codes_poll", Vals: []val{
+	{Name: "SI_USER", Value: 0x0, Mask: 0x0},
+	{Name: "SI_KERNEL", Value: 0x80, Mask: 0x80},
+	{Name: "SI_QUEUE", Value: 0xffffffff, Mask: 0xffffffff},
+	{Name: "SI_TIMER", Value: 0xfffffffe, Mask: 0xfffffffe},
+	{Name: "SI_MESGQ", Value: 0xfffffffd, Mask: 0xfffffffd},
+	{Name: "SI_ASYNCIO", Value: 0xfffffffc, Mask: 0xfffffffc},
+	{Name: "SI_SIGIO", Value: 0xfffffffb, Mask: 0xfffffffb},
+	{Name: "SI_TKILL", Value: 0xfffffffa, Mask: 0xfffffffa},
+	{Name: "SI_DETHREAD", Value: 0xfffffff9, Mask: 0xfffffff9},
+	{Name: "SI_ASYNCNL", Value: 0xffffffc4, Mask: 0xffffffc4},
+	{Name: "POLL_IN", Value: 0x1, Mask: 0x1},
+	{Name: "POLL_OUT", Value: 0x2, Mask: 0x2},
+	{Name: "POLL_MSG", Value: 0x3, Mask: 0x3},
+	{Name: "POLL_ERR", Value: 0x4, Mask: 0x4},
+	{Name: "POLL_PRI", Value: 0x5, Mask: 0x5},
+	{Name: "POLL_HUP", Value: 0x6, Mask: 0x6},
+}}
+
+var zset_si_codes_sys = set{Name: "si_codes_sys", Vals: []val{
+	{Name: "SI_USER", Value: 0x0, Mask: 0x0},
+	{Name: "SI_KERNEL", Value: 0x80, Mask: 0x80},
+	{Name: "SI_QUEUE", Value: 0xffffffff, Mask: 0xffffffff},
+	{Name: "SI_TIMER", Value: 0xfffffffe, Mask: 0xfffffffe},
+	{Name: "SI_MESGQ", Value: 0xfffffffd, Mask: 0xfffffffd},
+	{Name: "SI_ASYNCIO", Value: 0xfffffffc, Mask: 0xfffffffc},
+	{Name: "SI_SIGIO", Value: 0xfffffffb, Mask: 0xfffffffb},
+	{Name: "SI_TKILL", Value: 0xfffffffa, Mask: 0xfffffffa},
+	{Name: "SI_DETHREAD", Value: 0xfffffff9, Mask: 0xfffffff9},
+	{Name: "SI_ASYNCNL", Value: 0xffffffc4, Mask: 0xffffffc4},
+	{Name: "SYS_SECCOMP", Value: 0x1, Mask: 0x1},
+	{Name: "SYS_USER_DISPATCH", Value: 0x2, Mask: 0x2},
+}}
+
+var zset_si_codes = set{Name: "si_codes", Vals: []val{
+	{Name: "SI_USER", Value: 0x0, Mask: 0x0},
+	{Name: "SI_KERNEL", Value: 0x80, Mask: 0x80},
+	{Name: "SI_QUEUE", Value: 0xffffffff, Mask: 0xffffffff},
+	{Name: "SI_TIMER", Value: 0xfffffffe, Mask: 0xfffffffe},
+	{Name: "SI_MESGQ", Value: 0xfffffffd, Mask: 0xfffffffd},
+	{Name: "SI_ASYNCIO", Value: 0xfffffffc, Mask: 0xfffffffc},
+	{Name: "SI_SIGIO", Value: 0xfffffffb, Mask: 0xfffffffb},
+	{Name: "SI_TKILL", Value: 0xfffffffa, Mask: 0xfffffffa},
+	{Name: "SI_DETHREAD", Value: 0xfffffff9, Mask: 0xfffffff9},
+	{Name: "SI_ASYNCNL", Value: 0xffffffc4, Mask: 0xffffffc4},
+}}
+
+var zunion_si_code = union{Name: "si_code", Alts: []alt{
+	{Vals: []uint64{0x4}, Type: &zt231},
+	{Vals: []uint64{0x8}, Type: &zt232},
+	{Vals: []uint64{0xb}, Type: &zt233},
+	{Vals: []uint64{0x7}, Type: &zt234},
+	{Vals: []uint64{0x5}, Type: &zt235},
+	{Vals: []uint64{0x11}, Type: &zt236},
+	{Vals: []uint64{0x1d}, Type: &zt237},
+	{Vals: []uint64{0x1f}, Type: &zt238},
+}, Else: &zt239}
+
+var zstruct_si_queue = structure{Name: "si_queue", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
+	{Name: "si_pid", Type: &zt39, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt107, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_ptr", Type: &zt8, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
+	{Name: "si_int", Type: &zt7, Attr: 256, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
+}}
+
+var zstruct_si_kill = structure{Name: "si_kill", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "si_pid", Type: &zt39, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt107, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zstruct_si_value = structure{Name: "si_value", Size: [3]uint16{8, 4, 4}, Show: []uint8{1, 0}, Fields: []field{
+	{Name: "si_ptr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_int", Type: &zt7, Attr: 256, Off: [3]uint16{0, 0, 0}},
+}}
+
+var zstruct_si_timer = structure{Name: "si_timer", Size: [3]uint16{16, 12, 12}, Fields: []field{
+	{Name: "si_timerid", Type: &zt10, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_overrun", Type: &zt7, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_value", Type: &zt243, Attr: 128, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zstruct_si_poll = structure{Name: "si_poll", Size: [3]uint16{16, 8, 16}, Fields: []field{
+	{Name: "si_band", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_fd", Type: &zt0, Off: [3]uint16{8, 4, 8}},
+}}
+
+var zstruct_si_exited = structure{Name: "si_exited", Size: [3]uint16{32, 20, 32}, Fields: []field{
+	{Name: "si_pid", Type: &zt39, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt107, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_status", Type: &zt7, Off: [3]uint16{8, 8, 8}},
+	{Name: "si_utime", Type: &zt225, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt225, Off: [3]uint16{24, 16, 24}},
+}}
+
+var zstruct_si_child = structure{Name: "si_child", Size: [3]uint16{32, 20, 32}, Fields: []field{
+	{Name: "si_pid", Type: &zt39, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt107, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_status", Type: &zt15, Off: [3]uint16{8, 8, 8}},
+	{Name: "si_utime", Type: &zt225, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt225, Off: [3]uint16{24, 16, 24}},
+}}
+
+var zstruct_si_fault = structure{Name: "si_fault", Size: [3]uint16{8, 4, 4}, Fields: []field{
+	{Name: "si_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+}}
+
+var zstruct_si_mce = structure{Name: "si_mce", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "si_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_addr_lsb", Type: &zt66, Off: [3]uint16{8, 4, 4}},
+}}
+
+var zstruct_si_bounds = structure{Name: "si_bounds", Size: [3]uint16{32, 16, 16}, Show: []uint8{0, 2, 3}, Fields: []field{
+	{Name: "si_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "dummy", Type: &zt250, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_lower", Type: &zt8, Off: [3]uint16{16, 8, 8}},
+	{Name: "si_upper", Type: &zt8, Off: [3]uint16{24, 12, 12}},
+}}
+
+var zstruct_si_pkey = structure{Name: "si_pkey", Size: [3]uint16{24, 12, 12}, Show: []uint8{0, 2}, Fields: []field{
+	{Name: "si_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "dummy", Type: &zt250, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_pkey", Type: &zt37, Off: [3]uint16{16, 8, 8}},
+}}
+
+var zset_perf_type_ids = set{Name: "perf_type_ids", Unknown: "PERF_TYPE_???", Vals: []val{
+	{Name: "PERF_TYPE_HARDWARE", Value: 0x0, Mask: 0x0},
+	{Name: "PERF_TYPE_SOFTWARE", Value: 0x1, Mask: 0x1},
+	{Name: "PERF_TYPE_TRACEPOINT", Value: 0x2, Mask: 0x2},
+	{Name: "PERF_TYPE_HW_CACHE", Value: 0x3, Mask: 0x3},
+	{Name: "PERF_TYPE_RAW", Value: 0x4, Mask: 0x4},
+	{Name: "PERF_TYPE_BREAKPOINT", Value: 0x5, Mask: 0x5},
+}}
+
+var zset_trap_perf_flags = set{Name: "trap_perf_flags", Unknown: "TRAP_PERF_FLAG_???", Vals: []val{
+	{Name: "TRAP_PERF_FLAG_ASYNC", Value: 0x1, Mask: 0x1},
+}}
+
+var zstruct_si_perf = structure{Name: "si_perf", Size: [3]uint16{24, 16, 16}, Fields: []field{
+	{Name: "si_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_perf_data", Type: &zt250, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_perf_type", Type: &zt253, Off: [3]uint16{16, 8, 8}},
+	{Name: "si_perf_flags", Type: &zt254, Off: [3]uint16{20, 12, 12}},
+}}
+
+var zstruct_si_size = structure{Name: "si_size", Size: [3]uint16{112, 112, 112}, Fields: []field{
+	{Name: "all", Type: &zt256, Off: [3]uint16{0, 0, 0}},
+}}
+
+var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: []val{
+	{Name: "AUDIT_ARCH_AARCH64", Value: 0xc00000b7, Mask: 0xc00000b7},
+	{Name: "AUDIT_ARCH_ALPHA", Value: 0xc0009026, Mask: 0xc0009026},
+	{Name: "AUDIT_ARCH_ARCOMPACT", Value: 0x4000005d, Mask: 0x4000005d},
+	{Name: "AUDIT_ARCH_ARCOMPACTBE", Value: 0x5d, Mask: 0x5d},
+	{Name: "AUDIT_ARCH_ARCV2", Value: 0x400000c3, Mask: 0x400000c3},
+	{Name: "AUDIT_ARCH_ARCV2BE", Value: 0xc3, Mask: 0xc3},
+	{Name: "AUDIT_ARCH_ARM", Value: 0x40000028, Mask: 0x40000028},
+	{Name: "AUDIT_ARCH_ARMEB", Value: 0x28, Mask: 0x28},
+	{Name: "AUDIT_ARCH_C6X", Value: 0x4000008c, Mask: 0x4000008c},
+	{Name: "AUDIT_ARCH_C6XBE", Value: 0x8c, Mask: 0x8c},
+	{Name: "AUDIT_ARCH_CRIS", Value: 0x4000004c, Mask: 0x4000004c},
+	{Name: "AUDIT_ARCH_CSKY", Value: 0x400000fc, Mask: 0x400000fc},
+	{Name: "AUDIT_ARCH_FRV", Value: 0x5441, Mask: 0x5441},
+	{Name: "AUDIT_ARCH_H8300", Value: 0x2e, Mask: 0x2e},
+	{Name: "AUDIT_ARCH_HEXAGON", Value: 0xa4, Mask: 0xa4},
+	{Name: "AUDIT_ARCH_I386", Value: 0x40000003, Mask: 0x40000003},
+	{Name: "AUDIT_ARCH_IA64", Value: 0xc0000032, Mask: 0xc0000032},
+	{Name: "AUDIT_ARCH_LOONGARCH32", Value: 0x40000102, Mask: 0x40000102},
+	{Name: "AUDIT_ARCH_LOONGARCH64", Value: 0xc0000102, Mask: 0xc0000102},
+	{Name: "AUDIT_ARCH_M32R", Value: 0x58, Mask: 0x58},
+	{Name: "AUDIT_ARCH_M68K", Value: 0x4, Mask: 0x4},
+	{Name: "AUDIT_ARCH_MICROBLAZE", Value: 0xbd, Mask: 0xbd},
+	{Name: "AUDIT_ARCH_MIPS", Value: 0x8, Mask: 0x8},
+	{Name: "AUDIT_ARCH_MIPS64", Value: 0x80000008, Mask: 0x80000008},
+	{Name: "AUDIT_ARCH_MIPS64N32", Value: 0xa0000008, Mask: 0xa0000008},
+	{Name: "AUDIT_ARCH_MIPSEL", Value: 0x40000008, Mask: 0x40000008},
+	{Name: "AUDIT_ARCH_MIPSEL64", Value: 0xc0000008, Mask: 0xc0000008},
+	{Name: "AUDIT_ARCH_MIPSEL64N32", Value: 0xe0000008, Mask: 0xe0000008},
+	{Name: "AUDIT_ARCH_NDS32", Value: 0x400000a7, Mask: 0x400000a7},
+	{Name: "AUDIT_ARCH_NDS32BE", Value: 0xa7, Mask: 0xa7},
+	{Name: "AUDIT_ARCH_NIOS2", Value: 0x40000071, Mask: 0x40000071},
+	{Name: "AUDIT_ARCH_OPENRISC", Value: 0x5c, Mask: 0x5c},
+	{Name: "AUDIT_ARCH_PARISC", Value: 0xf, Mask: 0xf},
+	{Name: "AUDIT_ARCH_PARISC64", Value: 0x8000000f, Mask: 0x8000000f},
+	{Name: "AUDIT_ARCH_PPC", Value: 0x14, Mask: 0x14},
+	{Name: "AUDIT_ARCH_PPC64", Value: 0x80000015, Mask: 0x80000015},
+	{Name: "AUDIT_ARCH_PPC64LE", Value: 0xc0000015, Mask: 0xc0000015},
+	{Name: "AUDIT_ARCH_RISCV32", Value: 0x400000f3, Mask: 0x400000f3},
+	{Name: "AUDIT_ARCH_RISCV64", Value: 0xc00000f3, Mask: 0xc00000f3},
+	{Name: "AUDIT_ARCH_S390", Value: 0x16, Mask: 0x16},
+	{Name: "AUDIT_ARCH_S390X", Value: 0x80000016, Mask: 0x80000016},
+	{Name: "AUDIT_ARCH_SH", Value: 0x2a, Mask: 0x2a},
+	{Name: "AUDIT_ARCH_SH64", Value: 0x8000002a, Mask: 0x8000002a},
+	{Name: "AUDIT_ARCH_SHEL", Value: 0x4000002a, Mask: 0x4000002a},
+	{Name: "AUDIT_ARCH_SHEL64", Value: 0xc000002a, Mask: 0xc000002a},
+	{Name: "AUDIT_ARCH_SPARC", Value: 0x2, Mask: 0x2},
+	{Name: "AUDIT_ARCH_SPARC64", Value: 0x8000002b, Mask: 0x8000002b},
+	{Name: "AUDIT_ARCH_TILEGX", Value: 0xc00000bf, Mask: 0xc00000bf},
+	{Name: "AUDIT_ARCH_TILEGX32", Value: 0x400000bf, Mask: 0x400000bf},
+	{Name: "AUDIT_ARCH_TILEPRO", Value: 0x400000bc, Mask: 0x400000bc},
+	{Name: "AUDIT_ARCH_UNICORE", Value: 0x4000006e, Mask: 0x4000006e},
+	{Name: "AUDIT_ARCH_V850", Value: 0x40000057, Mask: 0x40000057},
+	{Name: "AUDIT_ARCH_X86_64", Value: 0xc000003e, Mask: 0xc000003e},
+	{Name: "AUDIT_ARCH_XTENSA", Value: 0x5e, Mask: 0x5e},
+}, Sorted: []uint16{45, 20, 22, 32, 34, 39, 7, 41, 13, 19, 31, 3, 53, 9, 14, 29, 21, 5, 12, 15, 25, 6, 43, 10, 51, 2, 50, 30, 8, 28, 49, 48, 4, 37, 11, 17, 23, 33, 35, 40, 42, 46, 24, 26, 36, 44, 16, 52, 0, 47, 38, 18, 1, 27}}
+
+var zstruct_si_sys = structure{Name: "si_sys", Size: [3]uint16{16, 12, 12}, Fields: []field{
+	{Name: "si_call_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_syscall", Type: &zt258, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_arch", Type: &zt259, Off: [3]uint16{12, 8, 8}},
+}}
+
+var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
+	{Name: "si_pid", Type: &zt39, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "si_uid", Type: &zt107, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "si_ptr", Type: &zt8, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
+	{Name: "si_int", Type: &zt7, Attr: 256, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
+}}
+
+var zunion_siginfo_rest = union{Name: "siginfo_rest", Alts: []alt{
+	{Vals: []uint64{0x100}, Type: &zt241},
+	{Vals: []uint64{0x101}, Type: &zt242},
+	{Vals: []uint64{0x102}, Type: &zt244},
+	{Vals: []uint64{0x103}, Type: &zt245},
+	{Vals: []uint64{0x11}, Type: &zt246},
+	{Vals: []uint64{0x51}, Type: &zt247},
+	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt248},
+	{Vals: []uint64{0x47}, Type: &zt249},
+	{Vals: []uint64{0x4b}, Type: &zt251},
+	{Vals: []uint64{0x8b}, Type: &zt252},
+	{Vals: []uint64{0x45}, Type: &zt255},
+	{Vals: []uint64{0x1d}, Type: &zt245},
+	{Vals: []uint64{0x5d}, Type: &zt257},
+	{Vals: []uint64{0x1f}, Type: &zt260},
+}, Else: &zt261}
+
+var zstruct_siginfo = structure{Name: "siginfo", Size: [3]uint16{128, 124, 128}, Show: []uint8{0, 2, 1, 3}, Fields: []field{
+	{Name: "si_signo", Type: &zt15, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 2}},
+	{Name: "si_errno", Type: &zt37, Attr: 2, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 2}},
+	{Name: "si_code", Type: &zt240, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
+	{Name: "rest", Type: &zt262, Attr: 128, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
+}}
 
 var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
-	{Name: "uthese", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "uthese", Type: &zt22, Reg: 0, Reg32: 0},
+	{Name: "uinfo", Type: &zt263, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt32, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
+}, Ret: &zt7, Aux: &zt15, Class: 0x10, Defer: 1}
 
 var zcall_rt_sigqueueinfo = call{Name: "rt_sigqueueinfo", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt15, Reg: 1, Reg32: 1},
+	{Name: "uinfo", Type: &zt264, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x18, Defer: 3}
 
 var zcall_rt_sigsuspend = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "unewset", Type: &zt265, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
+}, Ret: &zt7, Class: 0x10, Defer: 2}
+
+var zset_ss_flags = set{Name: "ss_flags", Unknown: "SS_???", Vals: []val{
+	{Name: "SS_ONSTACK", Value: 0x1, Mask: 0x1},
+	{Name: "SS_DISABLE", Value: 0x2, Mask: 0x2},
+	{Name: "SS_AUTODISARM", Value: 0x80000000, Mask: 0x80000000},
+}}
+
+var zstruct_sigaltstack = structure{Name: "sigaltstack", Size: [3]uint16{24, 12, 12}, Fields: []field{
+	{Name: "ss_sp", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "ss_flags", Type: &zt266, Off: [3]uint16{8, 4, 4}},
+	{Name: "ss_size", Type: &zt2, Off: [3]uint16{16, 8, 8}},
+}}
 
 var zcall_sigaltstack = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
+	{Name: "uss", Type: &zt267, Reg: 0, Reg32: 0},
+	{Name: "uoss", Type: &zt268, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x10, Defer: 1}
 
 var zcall_utime = call{Name: "utime", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
@@ -4853,35 +5838,41 @@ var zcall_sysfs = call{Name: "sysfs", Args: []field{
 	{Name: "arg2", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
+var zset_prio_which = set{Name: "prio_which", Unknown: "PRIO_???", Vals: []val{
+	{Name: "PRIO_PROCESS", Value: 0x0, Mask: 0x0},
+	{Name: "PRIO_PGRP", Value: 0x1, Mask: 0x1},
+	{Name: "PRIO_USER", Value: 0x2, Mask: 0x2},
+}}
+
 var zcall_getpriority = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt269, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setpriority = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt269, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_setparam = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_getparam = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_max = call{Name: "sched_get_priority_max", Args: []field{
@@ -4893,33 +5884,52 @@ var zcall_sched_get_priority_min = call{Name: "sched_get_priority_min", Args: []
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_mlock = call{Name: "mlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
+}, Ret: &zt7, Class: 0x4, Defer: 2}
 
 var zcall_munlock = call{Name: "munlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
+}, Ret: &zt7, Class: 0x4, Defer: 2}
+
+var zset_mlockall_flags = set{Name: "mlockall_flags", Unknown: "MCL_???", Vals: []val{
+	{Name: "MCL_CURRENT", Value: 0x1, Mask: 0x1},
+	{Name: "MCL_FUTURE", Value: 0x2, Mask: 0x2},
+	{Name: "MCL_ONFAULT", Value: 0x4, Mask: 0x4},
+}}
 
 var zcall_mlockall = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
+	{Name: "flags", Type: &zt270, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x4, Defer: 1}
 
-var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt9, Class: 0x4, Defer: 0, Derived: true}
+var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
+var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "entry_number", Type: &zt107, Off: [3]uint16{0, 0, 0}},
+	{Name: "base_addr", Type: &zt271, Off: [3]uint16{4, 4, 4}},
+	{Name: "limit", Type: &zt271, Off: [3]uint16{8, 8, 8}},
+	{Name: "seg_32bit", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{0, 1}},
+	{Name: "contents", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{1, 2}},
+	{Name: "read_exec_only", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{3, 1}},
+	{Name: "limit_in_pages", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{4, 1}},
+	{Name: "seg_not_present", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{5, 1}},
+	{Name: "useable", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{6, 1}},
+	{Name: "lm", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{7, 1}},
+}}
+
 var zcall_modify_ldt = call{Name: "modify_ldt", Args: []field{
 	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "bytecount", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ptr", Type: &zt272, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
+	{Name: "bytecount", Type: &zt12, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_pivot_root = call{Name: "pivot_root", Args: []field{
 	{Name: "new_root", Type: &zt8, Reg: 0, Reg32: 0},
@@ -4938,19 +5948,128 @@ var zcall_prctl = call{Name: "prctl", Args: []field{
 	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x80, Defer: 5, Derived: true}
 
+var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", Vals: []val{
+	{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001},
+	{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002},
+	{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003},
+	{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004},
+	{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011},
+	{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012},
+	{Name: "ARCH_GET_XCOMP_SUPP", Value: 0x1021, Mask: 0x1021},
+	{Name: "ARCH_GET_XCOMP_PERM", Value: 0x1022, Mask: 0x1022},
+	{Name: "ARCH_REQ_XCOMP_PERM", Value: 0x1023, Mask: 0x1023},
+	{Name: "ARCH_GET_XCOMP_GUEST_PERM", Value: 0x1024, Mask: 0x1024},
+	{Name: "ARCH_REQ_XCOMP_GUEST_PERM", Value: 0x1025, Mask: 0x1025},
+	{Name: "ARCH_MAP_VDSO_X32", Value: 0x2001, Mask: 0x2001},
+	{Name: "ARCH_MAP_VDSO_32", Value: 0x2002, Mask: 0x2002},
+	{Name: "ARCH_MAP_VDSO_64", Value: 0x2003, Mask: 0x2003},
+}}
+
+var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
+	{Name: "option", Type: &zt274, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt275, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_arch_prctl__GET_2 = call{Name: "arch_prctl", Variant: "GET", Args: []field{
+	{Name: "option", Type: &zt276, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt275, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_arch_prctl__GET_CPUID = call{Name: "arch_prctl", Variant: "GET_CPUID", Args: []field{
+	{Name: "option", Type: &zt277, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_arch_prctl__SET_CPUID = call{Name: "arch_prctl", Variant: "SET_CPUID", Args: []field{
+	{Name: "option", Type: &zt278, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt12, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
 var zcall_arch_prctl = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "option", Type: &zt273, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt8, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2, Key: 0, Variants: []*call{
+	&zcall_arch_prctl__GET,
+	&zcall_arch_prctl__GET_2,
+	&zcall_arch_prctl__GET_CPUID,
+	&zcall_arch_prctl__SET_CPUID,
+}}
+
+var zset_timex_modes = set{Name: "timex_modes", Unknown: "ADJ_???", Vals: []val{
+	{Name: "ADJ_OFFSET_SS_READ", Value: 0xa001, Mask: 0xa001},
+	{Name: "ADJ_OFFSET_SINGLESHOT", Value: 0x8001, Mask: 0x8001},
+	{Name: "ADJ_OFFSET", Value: 0x1, Mask: 0x1},
+	{Name: "ADJ_FREQUENCY", Value: 0x2, Mask: 0x2},
+	{Name: "ADJ_MAXERROR", Value: 0x4, Mask: 0x4},
+	{Name: "ADJ_ESTERROR", Value: 0x8, Mask: 0x8},
+	{Name: "ADJ_STATUS", Value: 0x10, Mask: 0x10},
+	{Name: "ADJ_TIMECONST", Value: 0x20, Mask: 0x20},
+	{Name: "ADJ_TAI", Value: 0x80, Mask: 0x80},
+	{Name: "ADJ_SETOFFSET", Value: 0x100, Mask: 0x100},
+	{Name: "ADJ_MICRO", Value: 0x1000, Mask: 0x1000},
+	{Name: "ADJ_NANO", Value: 0x2000, Mask: 0x2000},
+	{Name: "ADJ_TICK", Value: 0x4000, Mask: 0x4000},
+}}
+
+var zset_timex_status = set{Name: "timex_status", Unknown: "STA_???", Vals: []val{
+	{Name: "STA_PLL", Value: 0x1, Mask: 0x1},
+	{Name: "STA_PPSFREQ", Value: 0x2, Mask: 0x2},
+	{Name: "STA_PPSTIME", Value: 0x4, Mask: 0x4},
+	{Name: "STA_FLL", Value: 0x8, Mask: 0x8},
+	{Name: "STA_INS", Value: 0x10, Mask: 0x10},
+	{Name: "STA_DEL", Value: 0x20, Mask: 0x20},
+	{Name: "STA_UNSYNC", Value: 0x40, Mask: 0x40},
+	{Name: "STA_FREQHOLD", Value: 0x80, Mask: 0x80},
+	{Name: "STA_PPSSIGNAL", Value: 0x100, Mask: 0x100},
+	{Name: "STA_PPSJITTER", Value: 0x200, Mask: 0x200},
+	{Name: "STA_PPSWANDER", Value: 0x400, Mask: 0x400},
+	{Name: "STA_PPSERROR", Value: 0x800, Mask: 0x800},
+	{Name: "STA_CLOCKERR", Value: 0x1000, Mask: 0x1000},
+	{Name: "STA_NANO", Value: 0x2000, Mask: 0x2000},
+	{Name: "STA_MODE", Value: 0x4000, Mask: 0x4000},
+	{Name: "STA_CLK", Value: 0x8000, Mask: 0x8000},
+}}
+
+var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fields: []field{
+	{Name: "modes", Type: &zt279, Off: [3]uint16{0, 0, 0}},
+	{Name: "offset", Type: &zt9, Off: [3]uint16{8, 4, 8}},
+	{Name: "freq", Type: &zt9, Off: [3]uint16{16, 8, 16}},
+	{Name: "maxerror", Type: &zt12, Off: [3]uint16{24, 12, 24}},
+	{Name: "esterror", Type: &zt12, Off: [3]uint16{32, 16, 32}},
+	{Name: "status", Type: &zt280, Off: [3]uint16{40, 20, 40}},
+	{Name: "constant", Type: &zt9, Off: [3]uint16{48, 24, 48}},
+	{Name: "precision", Type: &zt12, Off: [3]uint16{56, 28, 56}},
+	{Name: "tolerance", Type: &zt9, Off: [3]uint16{64, 32, 64}},
+	{Name: "time", Type: &zt35, Off: [3]uint16{72, 36, 72}},
+	{Name: "tick", Type: &zt9, Off: [3]uint16{88, 44, 88}},
+	{Name: "ppsfreq", Type: &zt9, Off: [3]uint16{96, 48, 96}},
+	{Name: "jitter", Type: &zt9, Off: [3]uint16{104, 52, 104}},
+	{Name: "shift", Type: &zt7, Off: [3]uint16{112, 56, 112}},
+	{Name: "stabil", Type: &zt9, Off: [3]uint16{120, 60, 120}},
+	{Name: "jitcnt", Type: &zt9, Off: [3]uint16{128, 64, 128}},
+	{Name: "calcnt", Type: &zt9, Off: [3]uint16{136, 68, 136}},
+	{Name: "errcnt", Type: &zt9, Off: [3]uint16{144, 72, 144}},
+	{Name: "stbcnt", Type: &zt9, Off: [3]uint16{152, 76, 152}},
+	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 80, 160}},
+	{Name: "reserved", Type: &zt281, Off: [3]uint16{164, 84, 164}},
+}}
+
+var zset_timex_state = set{Name: "timex_state", Vals: []val{
+	{Name: "TIME_OK", Value: 0x0, Mask: 0x0},
+	{Name: "TIME_INS", Value: 0x1, Mask: 0x1},
+	{Name: "TIME_DEL", Value: 0x2, Mask: 0x2},
+	{Name: "TIME_OOP", Value: 0x3, Mask: 0x3},
+	{Name: "TIME_WAIT", Value: 0x4, Mask: 0x4},
+	{Name: "TIME_ERROR", Value: 0x5, Mask: 0x5},
+}}
 
 var zcall_adjtimex = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x100, Defer: 1, Derived: true}
+	{Name: "txc_p", Type: &zt282, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt283, Class: 0x100, Defer: 0}
 
 var zcall_setrlimit = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "resource", Type: &zt221, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt284, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_chroot = call{Name: "chroot", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
@@ -4963,9 +6082,9 @@ var zcall_acct = call{Name: "acct", Args: []field{
 }, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
+	{Name: "tv", Type: &zt285, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt286, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_mount = call{Name: "mount", Args: []field{
 	{Name: "dev_name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -5007,14 +6126,14 @@ var zcall_setdomainname = call{Name: "setdomainname", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_iopl = call{Name: "iopl", Args: []field{
-	{Name: "level", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "level", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_ioperm = call{Name: "ioperm", Args: []field{
 	{Name: "from", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "num", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "turn_on", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_create_module = call{Name: "create_module", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -5067,7 +6186,7 @@ var zcall_tuxcall = call{Name: "tuxcall", Args: []field{}, Ret: &zt9, Class: 0x0
 
 var zcall_security = call{Name: "security", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_gettid = call{Name: "gettid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
+var zcall_gettid = call{Name: "gettid", Args: []field{}, Ret: &zt39, Class: 0x10000, Defer: 0}
 
 var zcall_readahead = call{Name: "readahead", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -5154,38 +6273,90 @@ var zcall_fremovexattr = call{Name: "fremovexattr", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_tkill = call{Name: "tkill", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt15, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x100, Defer: 1, Derived: true}
+	{Name: "tloc", Type: &zt287, Reg: 0, Reg32: 0},
+}, Ret: &zt288, Class: 0x100, Defer: 0}
+
+var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
+	{Name: "FUTEX_WAIT", Value: 0x0, Mask: 0x0},
+	{Name: "FUTEX_WAKE", Value: 0x1, Mask: 0x1},
+	{Name: "FUTEX_FD", Value: 0x2, Mask: 0x2},
+	{Name: "FUTEX_REQUEUE", Value: 0x3, Mask: 0x3},
+	{Name: "FUTEX_CMP_REQUEUE", Value: 0x4, Mask: 0x4},
+	{Name: "FUTEX_WAKE_OP", Value: 0x5, Mask: 0x5},
+	{Name: "FUTEX_LOCK_PI", Value: 0x6, Mask: 0x6},
+	{Name: "FUTEX_UNLOCK_PI", Value: 0x7, Mask: 0x7},
+	{Name: "FUTEX_TRYLOCK_PI", Value: 0x8, Mask: 0x8},
+	{Name: "FUTEX_WAIT_BITSET", Value: 0x9, Mask: 0x9},
+	{Name: "FUTEX_WAKE_BITSET", Value: 0xa, Mask: 0xa},
+	{Name: "FUTEX_WAIT_REQUEUE_PI", Value: 0xb, Mask: 0xb},
+	{Name: "FUTEX_CMP_REQUEUE_PI", Value: 0xc, Mask: 0xc},
+	{Name: "FUTEX_LOCK_PI2", Value: 0xd, Mask: 0xd},
+	{Name: "FUTEX_WAIT_PRIVATE", Value: 0x80, Mask: 0x80},
+	{Name: "FUTEX_WAKE_PRIVATE", Value: 0x81, Mask: 0x81},
+	{Name: "FUTEX_FD|FUTEX_PRIVATE_FLAG", Value: 0x82, Mask: 0x82},
+	{Name: "FUTEX_REQUEUE_PRIVATE", Value: 0x83, Mask: 0x83},
+	{Name: "FUTEX_CMP_REQUEUE_PRIVATE", Value: 0x84, Mask: 0x84},
+	{Name: "FUTEX_WAKE_OP_PRIVATE", Value: 0x85, Mask: 0x85},
+	{Name: "FUTEX_LOCK_PI_PRIVATE", Value: 0x86, Mask: 0x86},
+	{Name: "FUTEX_UNLOCK_PI_PRIVATE", Value: 0x87, Mask: 0x87},
+	{Name: "FUTEX_TRYLOCK_PI_PRIVATE", Value: 0x88, Mask: 0x88},
+	{Name: "FUTEX_WAIT_BITSET_PRIVATE", Value: 0x89, Mask: 0x89},
+	{Name: "FUTEX_WAKE_BITSET_PRIVATE", Value: 0x8a, Mask: 0x8a},
+	{Name: "FUTEX_WAIT_REQUEUE_PI_PRIVATE", Value: 0x8b, Mask: 0x8b},
+	{Name: "FUTEX_CMP_REQUEUE_PI_PRIVATE", Value: 0x8c, Mask: 0x8c},
+	{Name: "FUTEX_LOCK_PI2_PRIVATE", Value: 0x8d, Mask: 0x8d},
+	{Name: "FUTEX_WAIT|FUTEX_CLOCK_REALTIME", Value: 0x100, Mask: 0x100},
+	{Name: "FUTEX_WAIT_PRIVATE|FUTEX_CLOCK_REALTIME", Value: 0x180, Mask: 0x180},
+	{Name: "FUTEX_WAIT_BITSET|FUTEX_CLOCK_REALTIME", Value: 0x109, Mask: 0x109},
+	{Name: "FUTEX_WAIT_BITSET_PRIVATE|FUTEX_CLOCK_REALTIME", Value: 0x189, Mask: 0x189},
+	{Name: "FUTEX_WAIT_REQUEUE_PI|FUTEX_CLOCK_REALTIME", Value: 0x10b, Mask: 0x10b},
+	{Name: "FUTEX_WAIT_REQUEUE_PI_PRIVATE|FUTEX_CLOCK_REALTIME", Value: 0x18b, Mask: 0x18b},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30, 32, 29, 31, 33}}
+
+var zunion_futex_utime = union{Name: "futex_utime", Alts: []alt{
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt32},
+	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt37},
+}, Else: &zt8}
+
+var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
+	{Name: "FUTEX_BITSET_MATCH_ANY", Value: 0xffffffff, Mask: 0xffffffff},
+}}
+
+var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
+	{Vals: []uint64{0x9, 0xa}, Type: &zt291},
+	{Vals: []uint64{0x4, 0xc}, Type: &zt37},
+	{Vals: []uint64{0x5}, Type: &zt292},
+}, Else: &zt10}
 
 var zcall_futex = call{Name: "futex", Args: []field{
 	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "val", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "utime", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "val3", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "op", Type: &zt289, Reg: 1, Reg32: 1},
+	{Name: "val", Type: &zt37, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
+	{Name: "utime", Type: &zt290, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
+	{Name: "val3", Type: &zt293, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+}, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "u_info", Type: &zt272, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_io_setup = call{Name: "io_setup", Args: []field{
 	{Name: "nr_events", Type: &zt11, Reg: 0, Reg32: 0},
@@ -5217,8 +6388,8 @@ var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "u_info", Type: &zt294, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
 	{Name: "cookie64", Type: &zt11, Reg: 0, Reg32: 0},
@@ -5245,12 +6416,12 @@ var zcall_epoll_wait_old = call{Name: "epoll_wait_old", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_remap_file_pages = call{Name: "remap_file_pages", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pgoff", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt13, Reg: 2, Reg32: 2},
+	{Name: "pgoff", Type: &zt12, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt14, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x4, Defer: 5}
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -5260,9 +6431,9 @@ var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 
 var zcall_set_tid_address = call{Name: "set_tid_address", Args: []field{
 	{Name: "tidptr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt39, Class: 0x0, Defer: 1}
 
-var zcall_restart_syscall = call{Name: "restart_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_restart_syscall = call{Name: "restart_syscall", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_semtimedop = call{Name: "semtimedop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
@@ -5278,57 +6449,122 @@ var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "advice", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
+var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
+	{Name: "CLOCK_REALTIME", Value: 0x0, Mask: 0x0},
+	{Name: "CLOCK_MONOTONIC", Value: 0x1, Mask: 0x1},
+	{Name: "CLOCK_PROCESS_CPUTIME_ID", Value: 0x2, Mask: 0x2},
+	{Name: "CLOCK_THREAD_CPUTIME_ID", Value: 0x3, Mask: 0x3},
+	{Name: "CLOCK_MONOTONIC_RAW", Value: 0x4, Mask: 0x4},
+	{Name: "CLOCK_REALTIME_COARSE", Value: 0x5, Mask: 0x5},
+	{Name: "CLOCK_MONOTONIC_COARSE", Value: 0x6, Mask: 0x6},
+	{Name: "CLOCK_BOOTTIME", Value: 0x7, Mask: 0x7},
+	{Name: "CLOCK_REALTIME_ALARM", Value: 0x8, Mask: 0x8},
+	{Name: "CLOCK_BOOTTIME_ALARM", Value: 0x9, Mask: 0x9},
+	{Name: "CLOCK_SGI_CYCLE", Value: 0xa, Mask: 0xa},
+	{Name: "CLOCK_TAI", Value: 0xb, Mask: 0xb},
+}}
+
+var zstruct_sigval = structure{Name: "sigval", Size: [3]uint16{8, 4, 4}, Show: []uint8{1, 0}, Fields: []field{
+	{Name: "sival_ptr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "sival_int", Type: &zt7, Attr: 256, Off: [3]uint16{0, 0, 0}},
+}}
+
+var zunion_sigevent_signo = union{Name: "sigevent_signo", Alts: []alt{
+	{Vals: []uint64{0x0, 0x4}, Type: &zt15},
+}, Else: &zt37}
+
+var zset_sigev_notify = set{Name: "sigev_notify", Unknown: "SIGEV_???", Vals: []val{
+	{Name: "SIGEV_SIGNAL", Value: 0x0, Mask: 0x0},
+	{Name: "SIGEV_NONE", Value: 0x1, Mask: 0x1},
+	{Name: "SIGEV_THREAD", Value: 0x2, Mask: 0x2},
+	{Name: "SIGEV_THREAD_ID", Value: 0x4, Mask: 0x4},
+}}
+
+var zstruct_sigevent_thread_id = structure{Name: "sigevent_thread_id", Size: [3]uint16{4, 4, 4}, Fields: []field{
+	{Name: "sigev_notify_thread_id", Type: &zt39, Off: [3]uint16{0, 0, 0}},
+}}
+
+var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "sigev_notify_function", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_notify_attributes", Type: &zt8, Off: [3]uint16{8, 4, 4}},
+}}
+
+var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
+	{Name: "all", Type: &zt301, Off: [3]uint16{0, 0, 0}},
+}}
+
+var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
+	{Vals: []uint64{0x4}, Type: &zt299},
+	{Vals: []uint64{0x2}, Type: &zt300},
+}, Else: &zt302}
+
+var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
+	{Name: "sigev_value", Type: &zt296, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt297, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt298, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt303, Attr: 128, Off: [3]uint16{16, 12, 12}},
+}}
+
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "created_timer_id", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt304, Reg: 1, Reg32: 1},
+	{Name: "created_timer_id", Type: &zt212, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zset_timer_flags = set{Name: "timer_flags", Unknown: "TIMER_???", Vals: []val{
+	{Name: "TIMER_ABSTIME", Value: 0x1, Mask: 0x1},
+}}
+
+var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 32}, Fields: []field{
+	{Name: "it_interval", Type: &zt110, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt110, Off: [3]uint16{16, 8, 16}},
+}}
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt305, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt306, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt307, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "setting", Type: &zt307, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
+	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt32, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
+	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt33, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
+	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt33, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt305, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt32, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt33, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_exit_group = call{Name: "exit_group", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
+}, Ret: &zt215, Class: 0x8, Defer: 1}
 
 var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -5345,10 +6581,10 @@ var zcall_epoll_ctl = call{Name: "epoll_ctl", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_tgkill = call{Name: "tgkill", Args: []field{
-	{Name: "tgid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
+	{Name: "tgid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 1, Reg32: 1},
+	{Name: "sig", Type: &zt15, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x18, Defer: 3}
 
 var zcall_utimes = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
@@ -5357,28 +6593,62 @@ var zcall_utimes = call{Name: "utimes", Args: []field{
 
 var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
+var zset_mpol_mode = set{Name: "mpol_mode", Unknown: "MPOL_???", Vals: []val{
+	{Name: "MPOL_DEFAULT", Value: 0x0, Mask: 0xffff1fff},
+	{Name: "MPOL_PREFERRED", Value: 0x1, Mask: 0xffff1fff},
+	{Name: "MPOL_BIND", Value: 0x2, Mask: 0xffff1fff},
+	{Name: "MPOL_INTERLEAVE", Value: 0x3, Mask: 0xffff1fff},
+	{Name: "MPOL_LOCAL", Value: 0x4, Mask: 0xffff1fff},
+	{Name: "MPOL_PREFERRED_MANY", Value: 0x5, Mask: 0xffff1fff},
+	{Name: "MPOL_WEIGHTED_INTERLEAVE", Value: 0x6, Mask: 0xffff1fff},
+	{Name: "MPOL_F_STATIC_NODES", Value: 0x8000, Mask: 0x8000},
+	{Name: "MPOL_F_RELATIVE_NODES", Value: 0x4000, Mask: 0x4000},
+	{Name: "MPOL_F_NUMA_BALANCING", Value: 0x2000, Mask: 0x2000},
+}}
+
+var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val{
+	{Name: "MPOL_MF_STRICT", Value: 0x1, Mask: 0x1},
+	{Name: "MPOL_MF_MOVE", Value: 0x2, Mask: 0x2},
+	{Name: "MPOL_MF_MOVE_ALL", Value: 0x4, Mask: 0x4},
+}}
+
 var zcall_mbind = call{Name: "mbind", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "maxnode", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt308, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt310, Reg: 3, Reg32: 3},
+	{Name: "maxnode", Type: &zt12, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt311, Reg: 5, Reg32: 5},
+}, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
+	{Name: "mode", Type: &zt312, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt313, Reg: 1, Reg32: 1},
+	{Name: "maxnode", Type: &zt12, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x4, Defer: 3}
+
+var zset_mpol_modes = set{Name: "mpol_modes", Unknown: "MPOL_???", Vals: []val{
+	{Name: "MPOL_DEFAULT", Value: 0x0, Mask: 0x0},
+	{Name: "MPOL_PREFERRED", Value: 0x1, Mask: 0x1},
+	{Name: "MPOL_BIND", Value: 0x2, Mask: 0x2},
+	{Name: "MPOL_INTERLEAVE", Value: 0x3, Mask: 0x3},
+	{Name: "MPOL_LOCAL", Value: 0x4, Mask: 0x4},
+	{Name: "MPOL_PREFERRED_MANY", Value: 0x5, Mask: 0x5},
+}}
+
+var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_???", Vals: []val{
+	{Name: "MPOL_F_NODE", Value: 0x1, Mask: 0x1},
+	{Name: "MPOL_F_ADDR", Value: 0x2, Mask: 0x2},
+	{Name: "MPOL_F_MEMS_ALLOWED", Value: 0x4, Mask: 0x4},
+}}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
+	{Name: "policy", Type: &zt314, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt315, Reg: 1, Reg32: 1},
+	{Name: "maxnode", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt316, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
 	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -5425,13 +6695,25 @@ var zcall_kexec_load = call{Name: "kexec_load", Args: []field{
 	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
+var zset_waitid_types = set{Name: "waitid_types", Unknown: "P_???", Vals: []val{
+	{Name: "P_ALL", Value: 0x0, Mask: 0x0},
+	{Name: "P_PID", Value: 0x1, Mask: 0x1},
+	{Name: "P_PGID", Value: 0x2, Mask: 0x2},
+	{Name: "P_PIDFD", Value: 0x3, Mask: 0x3},
+}}
+
+var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
+	{Vals: []uint64{0x1, 0x2}, Type: &zt39},
+	{Vals: []uint64{0x3}, Type: &zt0},
+}, Else: &zt7}
+
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt82, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
+	{Name: "which", Type: &zt317, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt318, Reg: 1, Reg32: 1},
+	{Name: "infop", Type: &zt263, Reg: 2, Reg32: 2},
+	{Name: "options", Type: &zt217, Reg: 3, Reg32: 3},
+	{Name: "ru", Type: &zt218, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x8, Defer: 2}
 
 var zcall_add_key = call{Name: "add_key", Args: []field{
 	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
@@ -5481,34 +6763,34 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "maxnode", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "maxnode", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "old_nodes", Type: &zt319, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt319, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "dev", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt10, Reg: 3, Reg32: 3},
@@ -5516,60 +6798,60 @@ var zcall_fchownat = call{Name: "fchownat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "flag", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x1803, Defer: 4, Derived: true}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flag", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt31, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
@@ -5591,20 +6873,37 @@ var zcall_ppoll = call{Name: "ppoll", Args: []field{
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
+var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: []val{
+	{Name: "CLONE_NEWTIME", Value: 0x80, Mask: 0x80},
+	{Name: "CLONE_VM", Value: 0x100, Mask: 0x100},
+	{Name: "CLONE_FS", Value: 0x200, Mask: 0x200},
+	{Name: "CLONE_FILES", Value: 0x400, Mask: 0x400},
+	{Name: "CLONE_SIGHAND", Value: 0x800, Mask: 0x800},
+	{Name: "CLONE_THREAD", Value: 0x10000, Mask: 0x10000},
+	{Name: "CLONE_NEWNS", Value: 0x20000, Mask: 0x20000},
+	{Name: "CLONE_SYSVSEM", Value: 0x40000, Mask: 0x40000},
+	{Name: "CLONE_NEWCGROUP", Value: 0x2000000, Mask: 0x2000000},
+	{Name: "CLONE_NEWUTS", Value: 0x4000000, Mask: 0x4000000},
+	{Name: "CLONE_NEWIPC", Value: 0x8000000, Mask: 0x8000000},
+	{Name: "CLONE_NEWUSER", Value: 0x10000000, Mask: 0x10000000},
+	{Name: "CLONE_NEWPID", Value: 0x20000000, Mask: 0x20000000},
+	{Name: "CLONE_NEWNET", Value: 0x40000000, Mask: 0x40000000},
+}}
+
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "unshare_flags", Type: &zt320, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
 	{Name: "head", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
-	{Name: "pid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "head_ptr", Type: &zt275, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt321, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_splice = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
@@ -5636,17 +6935,22 @@ var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
+var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
+	{Name: "MPOL_MF_MOVE", Value: 0x2, Mask: 0x2},
+	{Name: "MPOL_MF_MOVE_ALL", Value: 0x4, Mask: 0x4},
+}}
+
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "nr_pages", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "nr_pages", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "pages", Type: &zt322, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt323, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt325, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt326, Reg: 5, Reg32: 5},
+}, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
@@ -5696,15 +7000,15 @@ var zcall_timerfd_gettime = call{Name: "timerfd_gettime", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
 var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
-	{"SOCK_CLOEXEC", 0x80000, 0x80000},
-	{"SOCK_NONBLOCK", 0x800, 0x800},
+	{Name: "SOCK_CLOEXEC", Value: 0x80000, Mask: 0x80000},
+	{Name: "SOCK_NONBLOCK", Value: 0x800, Mask: 0x800},
 }}
 
 var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt65, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt66, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt189, Reg: 3, Reg32: 3},
+	{Name: "upeer_sockaddr", Type: &zt90, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt91, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt327, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
@@ -5724,7 +7028,7 @@ var zcall_epoll_create1 = call{Name: "epoll_create1", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
-	{Name: "oldfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "oldfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
@@ -5755,31 +7059,31 @@ var zcall_pwritev = call{Name: "pwritev", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_rt_tgsigqueueinfo = call{Name: "rt_tgsigqueueinfo", Args: []field{
-	{Name: "tgid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x18, Defer: 4, Derived: true}
+	{Name: "tgid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 1, Reg32: 1},
+	{Name: "sig", Type: &zt15, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt264, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x18, Defer: 4}
 
 var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
 	{Name: "attr_uptr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt39, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt190, Attr: 512, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_len", Type: &zt27, Attr: 512, Off: [3]uint16{56, 28, 28}},
+	{Name: "msg_hdr", Type: &zt328, Attr: 1024, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_len", Type: &zt37, Attr: 1024, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt192, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt27, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt69, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt193, Reg: 4, Reg32: 4},
+	{Name: "mmsg", Type: &zt330, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt37, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt94, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt32, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_fanotify_init = call{Name: "fanotify_init", Args: []field{
@@ -5791,19 +7095,24 @@ var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt12, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt31, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt8, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
+var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "rlim_cur", Type: &zt331, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt331, Off: [3]uint16{8, 8, 8}},
+}}
+
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "resource", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "new_rlim", Type: &zt332, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt333, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt8, Reg: 3, Reg32: 3},
@@ -5817,30 +7126,41 @@ var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
+	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt282, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt283, Class: 0x100, Defer: 1}
 
 var zcall_syncfs = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt194, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_len", Type: &zt27, Attr: 512, Off: [3]uint16{56, 28, 28}},
+	{Name: "msg_hdr", Type: &zt334, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_len", Type: &zt37, Attr: 1024, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt196, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt27, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt69, Reg: 3, Reg32: 3},
+	{Name: "mmsg", Type: &zt336, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt37, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt94, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
+
+var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: []val{
+	{Name: "CLONE_NEWTIME", Value: 0x80, Mask: 0x80},
+	{Name: "CLONE_NEWNS", Value: 0x20000, Mask: 0x20000},
+	{Name: "CLONE_NEWCGROUP", Value: 0x2000000, Mask: 0x2000000},
+	{Name: "CLONE_NEWUTS", Value: 0x4000000, Mask: 0x4000000},
+	{Name: "CLONE_NEWIPC", Value: 0x8000000, Mask: 0x8000000},
+	{Name: "CLONE_NEWUSER", Value: 0x10000000, Mask: 0x10000000},
+	{Name: "CLONE_NEWPID", Value: 0x20000000, Mask: 0x20000000},
+	{Name: "CLONE_NEWNET", Value: 0x40000000, Mask: 0x40000000},
+}}
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "flags", Type: &zt337, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
 	{Name: "cpup", Type: &zt8, Reg: 0, Reg32: 0},
@@ -5848,31 +7168,72 @@ var zcall_getcpu = call{Name: "getcpu", Args: []field{
 	{Name: "unused", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
+var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "iov_base", Type: &zt338, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+}}
+
+var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "iov_base", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+}}
+
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "lvec", Type: &zt340, Reg: 1, Reg32: 1},
+	{Name: "liovcnt", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "rvec", Type: &zt342, Reg: 3, Reg32: 3},
+	{Name: "riovcnt", Type: &zt12, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt12, Reg: 5, Reg32: 5},
+}, Ret: &zt2, Class: 0x0, Defer: 1}
+
+var zstruct_iovec_in = structure{Name: "iovec_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "iov_base", Type: &zt343, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+}}
 
 var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "lvec", Type: &zt345, Reg: 1, Reg32: 1},
+	{Name: "liovcnt", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "rvec", Type: &zt342, Reg: 3, Reg32: 3},
+	{Name: "riovcnt", Type: &zt12, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt12, Reg: 5, Reg32: 5},
+}, Ret: &zt2, Class: 0x0, Defer: 6}
+
+var zset_kcmp_types = set{Name: "kcmp_types", Unknown: "KCMP_???", Vals: []val{
+	{Name: "KCMP_FILE", Value: 0x0, Mask: 0x0},
+	{Name: "KCMP_VM", Value: 0x1, Mask: 0x1},
+	{Name: "KCMP_FILES", Value: 0x2, Mask: 0x2},
+	{Name: "KCMP_FS", Value: 0x3, Mask: 0x3},
+	{Name: "KCMP_SIGHAND", Value: 0x4, Mask: 0x4},
+	{Name: "KCMP_IO", Value: 0x5, Mask: 0x5},
+	{Name: "KCMP_SYSVSEM", Value: 0x6, Mask: 0x6},
+	{Name: "KCMP_EPOLL_TFD", Value: 0x7, Mask: 0x7},
+}}
+
+var zunion_kcmp_idx = union{Name: "kcmp_idx", Alts: []alt{
+	{Vals: []uint64{0x0, 0x7}, Type: &zt0},
+}, Else: &zt11}
+
+var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16{12, 12, 12}, Fields: []field{
+	{Name: "efd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
+	{Name: "tfd", Type: &zt0, Off: [3]uint16{4, 4, 4}},
+	{Name: "toff", Type: &zt37, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
+	{Vals: []uint64{0x0}, Type: &zt0},
+	{Vals: []uint64{0x7}, Type: &zt348},
+}, Else: &zt11}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
-	{Name: "pid1", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "pid2", Type: &zt82, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "idx2", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "pid1", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "pid2", Type: &zt39, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt346, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt347, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt349, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+}, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -5881,22 +7242,22 @@ var zcall_finit_module = call{Name: "finit_module", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
@@ -5907,11 +7268,17 @@ var zcall_seccomp = call{Name: "seccomp", Args: []field{
 	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
+var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
+	{Name: "GRND_NONBLOCK", Value: 0x1, Mask: 0x1},
+	{Name: "GRND_RANDOM", Value: 0x2, Mask: 0x2},
+	{Name: "GRND_INSECURE", Value: 0x4, Mask: 0x4},
+}}
+
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt350, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt351, Reg: 2, Reg32: 2},
+}, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
 	{Name: "uname", Type: &zt8, Reg: 0, Reg32: 0},
@@ -5932,29 +7299,70 @@ var zcall_bpf = call{Name: "bpf", Args: []field{
 	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
+var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: []val{
+	{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100, Mask: 0x100},
+	{Name: "AT_EMPTY_PATH", Value: 0x1000, Mask: 0x1000},
+	{Name: "AT_EXECVE_CHECK", Value: 0x10000, Mask: 0x10000},
+}}
+
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0xb, Defer: 5, Derived: true}
+	{Name: "fd", Type: &zt31, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "argv", Type: &zt213, Reg: 2, Reg32: 2},
+	{Name: "envp", Type: &zt214, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt352, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0xb, Defer: 5}
+
+var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
+	{Name: "UFFD_USER_MODE_ONLY", Value: 0x1, Mask: 0x1},
+	{Name: "O_NONBLOCK", Value: 0x800, Mask: 0x800},
+	{Name: "O_CLOEXEC", Value: 0x80000, Mask: 0x80000},
+}}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+	{Name: "flags", Type: &zt353, Reg: 0, Reg32: 0},
+}, Ret: &zt0, Class: 0x2, Defer: 1}
+
+var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
+	{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0},
+	{Name: "MEMBARRIER_CMD_GLOBAL", Value: 0x1, Mask: 0x1},
+	{Name: "MEMBARRIER_CMD_GLOBAL_EXPEDITED", Value: 0x2, Mask: 0x2},
+	{Name: "MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED", Value: 0x4, Mask: 0x4},
+	{Name: "MEMBARRIER_CMD_PRIVATE_EXPEDITED", Value: 0x8, Mask: 0x8},
+	{Name: "MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED", Value: 0x10, Mask: 0x10},
+	{Name: "MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE", Value: 0x20, Mask: 0x20},
+	{Name: "MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE", Value: 0x40, Mask: 0x40},
+	{Name: "MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ", Value: 0x80, Mask: 0x80},
+	{Name: "MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ", Value: 0x100, Mask: 0x100},
+}}
+
+var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_CMD_FLAG_???", Vals: []val{
+	{Name: "MEMBARRIER_CMD_FLAG_CPU", Value: 0x1, Mask: 0x1},
+}}
+
+var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
+	{Name: "cmd", Type: &zt356, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt355, Reg: 1, Reg32: 1},
+	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
+}, Ret: &zt11, Aux: &zt354, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "cmd", Type: &zt354, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt355, Reg: 1, Reg32: 1},
+	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
+}, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
+	&zcall_membarrier__QUERY,
+}}
+
+var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []val{
+	{Name: "MLOCK_ONFAULT", Value: 0x1, Mask: 0x1},
+}}
 
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt357, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
@@ -5984,23 +7392,29 @@ var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "prot", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "pkey", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x4, Defer: 4}
+
+var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val{
+	{Name: "PKEY_DISABLE_ACCESS", Value: 0x1, Mask: 0x1},
+	{Name: "PKEY_DISABLE_WRITE", Value: 0x2, Mask: 0x2},
+	{Name: "PKEY_DISABLE_EXECUTE", Value: 0x4, Mask: 0x4},
+}}
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
 	{Name: "flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "init_val", Type: &zt358, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
 	{Name: "pkey", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "mask", Type: &zt10, Reg: 3, Reg32: 3},
@@ -6019,20 +7433,20 @@ var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
 var zcall_rseq = call{Name: "rseq", Args: []field{
 	{Name: "rseq", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "rseq_len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "sig", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_uretprobe = call{Name: "uretprobe", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_uprobe = call{Name: "uprobe", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_pidfd_send_signal = call{Name: "pidfd_send_signal", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt15, Reg: 1, Reg32: 1},
+	{Name: "info", Type: &zt264, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1a, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x1a, Defer: 4}
 
 var zcall_io_uring_setup = call{Name: "io_uring_setup", Args: []field{
 	{Name: "entries", Type: &zt10, Reg: 0, Reg32: 0},
@@ -6056,15 +7470,15 @@ var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt9, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
@@ -6089,20 +7503,78 @@ var zcall_fsmount = call{Name: "fsmount", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
+var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", Vals: []val{
+	{Name: "PIDFD_NONBLOCK", Value: 0x800, Mask: 0x800},
+	{Name: "PIDFD_THREAD", Value: 0x80, Mask: 0x80},
+}}
+
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt359, Reg: 1, Reg32: 1},
+}, Ret: &zt0, Class: 0x2, Defer: 2}
+
+var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
+	{Name: "CLONE_VM", Value: 0x100, Mask: 0x100},
+	{Name: "CLONE_FS", Value: 0x200, Mask: 0x200},
+	{Name: "CLONE_FILES", Value: 0x400, Mask: 0x400},
+	{Name: "CLONE_SIGHAND", Value: 0x800, Mask: 0x800},
+	{Name: "CLONE_PIDFD", Value: 0x1000, Mask: 0x1000},
+	{Name: "CLONE_PTRACE", Value: 0x2000, Mask: 0x2000},
+	{Name: "CLONE_VFORK", Value: 0x4000, Mask: 0x4000},
+	{Name: "CLONE_PARENT", Value: 0x8000, Mask: 0x8000},
+	{Name: "CLONE_THREAD", Value: 0x10000, Mask: 0x10000},
+	{Name: "CLONE_NEWNS", Value: 0x20000, Mask: 0x20000},
+	{Name: "CLONE_SYSVSEM", Value: 0x40000, Mask: 0x40000},
+	{Name: "CLONE_SETTLS", Value: 0x80000, Mask: 0x80000},
+	{Name: "CLONE_PARENT_SETTID", Value: 0x100000, Mask: 0x100000},
+	{Name: "CLONE_CHILD_CLEARTID", Value: 0x200000, Mask: 0x200000},
+	{Name: "CLONE_UNTRACED", Value: 0x800000, Mask: 0x800000},
+	{Name: "CLONE_CHILD_SETTID", Value: 0x1000000, Mask: 0x1000000},
+	{Name: "CLONE_NEWCGROUP", Value: 0x2000000, Mask: 0x2000000},
+	{Name: "CLONE_NEWUTS", Value: 0x4000000, Mask: 0x4000000},
+	{Name: "CLONE_NEWIPC", Value: 0x8000000, Mask: 0x8000000},
+	{Name: "CLONE_NEWUSER", Value: 0x10000000, Mask: 0x10000000},
+	{Name: "CLONE_NEWPID", Value: 0x20000000, Mask: 0x20000000},
+	{Name: "CLONE_NEWNET", Value: 0x40000000, Mask: 0x40000000},
+	{Name: "CLONE_IO", Value: 0x80000000, Mask: 0x80000000},
+	{Name: "CLONE_NEWTIME", Value: 0x80, Mask: 0x80},
+	{Name: "CLONE_CLEAR_SIGHAND", Value: 0x100000000, Mask: 0x100000000},
+	{Name: "CLONE_INTO_CGROUP", Value: 0x200000000, Mask: 0x200000000},
+}}
+
+var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
+	{Vals: []uint64{0x1}, Type: &zt362},
+}, Else: &zt363}
+
+var zunion_clone_addr = union{Name: "clone_addr", Alts: []alt{
+	{Vals: []uint64{0x1}, Type: &zt361},
+}, Else: &zt365}
+
+var zunion_set_tid_list = union{Name: "set_tid_list", Alts: []alt{}, Else: &zt361}
+
+var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
+	{Name: "flags", Type: &zt360, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt361, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt361, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt361, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt364, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt366, Off: [3]uint16{40, 40, 40}},
+	{Name: "stack_size", Type: &zt361, Off: [3]uint16{48, 48, 48}},
+	{Name: "tls", Type: &zt361, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt367, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
+	{Name: "set_tid_size", Type: &zt362, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
+	{Name: "cgroup", Type: &zt362, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
+}}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "uargs", Type: &zt368, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x8, Defer: 2, Derived: true}
+}, Ret: &zt39, Class: 0x8, Defer: 2}
 
 var zcall_close_range = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -6111,32 +7583,32 @@ var zcall_close_range = call{Name: "close_range", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "how", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_pidfd_getfd = call{Name: "pidfd_getfd", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "fd", Type: &zt0, Reg: 1, Reg32: 1},
+	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "vec", Type: &zt369, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "behavior", Type: &zt7, Reg: 3, Reg32: 3},
+	{Name: "behavior", Type: &zt30, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+}, Ret: &zt2, Class: 0x2, Defer: 5}
 
 var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -6148,7 +7620,7 @@ var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
@@ -6185,24 +7657,41 @@ var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???", Vals: []val{
+	{Name: "FUTEX_32", Value: 0x2, Mask: 0x2},
+	{Name: "FUTEX_PRIVATE_FLAG", Value: 0x80, Mask: 0x80},
+}}
+
+var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
+	{Name: "val", Type: &zt361, Off: [3]uint16{0, 0, 0}},
+	{Name: "uaddr", Type: &zt361, Off: [3]uint16{8, 8, 8}},
+	{Name: "flags", Type: &zt370, Off: [3]uint16{16, 16, 16}},
+	{Name: "__reserved", Type: &zt10, Attr: 2, Off: [3]uint16{20, 20, 20}},
+}}
+
+var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "tv_sec", Type: &zt373, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_nsec", Type: &zt362, Off: [3]uint16{8, 8, 8}},
+}}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nr_futexes", Type: &zt10, Reg: 1, Reg32: 1},
+	{Name: "waiters", Type: &zt372, Reg: 0, Reg32: 0},
+	{Name: "nr_futexes", Type: &zt37, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "timeout", Type: &zt374, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt295, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "home_node", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "home_node", Type: &zt12, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_cachestat = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -6212,40 +7701,45 @@ var zcall_cachestat = call{Name: "cachestat", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
+var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
+	{Name: "SHADOW_STACK_SET_TOKEN", Value: 0x1, Mask: 0x1},
+	{Name: "SHADOW_STACK_SET_MARKER", Value: 0x2, Mask: 0x2},
+}}
+
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
+	{Name: "addr", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt375, Reg: 2, Reg32: 2},
+}, Ret: &zt8, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
 	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "mask", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt370, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
 	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "val", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "flags", Type: &zt370, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt374, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt295, Reg: 5, Reg32: 5},
+}, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt376, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_statmount = call{Name: "statmount", Args: []field{
 	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
@@ -6282,13 +7776,13 @@ var zcall_lsm_list_modules = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_mseal = call{Name: "mseal", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt361, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
@@ -6297,7 +7791,7 @@ var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
@@ -6306,7 +7800,7 @@ var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt8, Reg: 3, Reg32: 3},
@@ -6314,14 +7808,14 @@ var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
@@ -6329,7 +7823,7 @@ var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -6337,7 +7831,7 @@ var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -6351,21 +7845,13 @@ var zcall_listns = call{Name: "listns", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
-var zcall_rseq_slice_yield = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_restart_syscall_2 = call{Name: "restart_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_exit_2 = call{Name: "exit", Args: []field{
-	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
-
-var zcall_fork_2 = call{Name: "fork", Args: []field{}, Ret: &zt9, Class: 0x8, Defer: 0, Derived: true}
+var zcall_rseq_slice_yield = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_waitpid = call{Name: "waitpid", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x8, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "stat_addr", Type: &zt216, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt217, Reg: 2, Reg32: 2},
+}, Ret: &zt39, Class: 0x8, Defer: 1}
 
 var zcall_creat_2 = call{Name: "creat", Args: []field{
 	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
@@ -6381,19 +7867,9 @@ var zcall_unlink_2 = call{Name: "unlink", Args: []field{
 	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
 
-var zcall_execve_2 = call{Name: "execve", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x9, Defer: 3, Derived: true}
-
 var zcall_chdir_2 = call{Name: "chdir", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_time_2 = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x100, Defer: 1, Derived: true}
 
 var zcall_mknod_2 = call{Name: "mknod", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
@@ -6425,8 +7901,6 @@ var zcall_lseek_2 = call{Name: "lseek", Args: []field{
 	{Name: "whence", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_getpid_2 = call{Name: "getpid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
 var zcall_mount_2 = call{Name: "mount", Args: []field{
 	{Name: "dev_name", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "dir_name", Type: &zt8, Reg: 1, Reg32: 1},
@@ -6440,14 +7914,12 @@ var zcall_umount = call{Name: "umount", Args: []field{
 }, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_getuid_2 = call{Name: "getuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+	{Name: "uid", Type: &zt377, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "tptr", Type: &zt378, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_ptrace_2 = call{Name: "ptrace", Args: []field{
 	{Name: "request", Type: &zt11, Reg: 0, Reg32: 0},
@@ -6456,16 +7928,10 @@ var zcall_ptrace_2 = call{Name: "ptrace", Args: []field{
 	{Name: "data", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
-var zcall_alarm_2 = call{Name: "alarm", Args: []field{
-	{Name: "seconds", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
 var zcall_oldfstat = call{Name: "oldfstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x1802, Defer: 2, Derived: true}
-
-var zcall_pause_2 = call{Name: "pause", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
 
 var zcall_utime_2 = call{Name: "utime", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
@@ -6483,16 +7949,11 @@ var zcall_access_2 = call{Name: "access", Args: []field{
 
 var zcall_nice = call{Name: "nice", Args: []field{
 	{Name: "increment", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_sync_2 = call{Name: "sync", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_kill_2 = call{Name: "kill", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
 
 var zcall_rename_2 = call{Name: "rename", Args: []field{
 	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
@@ -6516,30 +7977,16 @@ var zcall_pipe_2 = call{Name: "pipe", Args: []field{
 	{Name: "fildes", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
-var zcall_times_2 = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_brk_2 = call{Name: "brk", Args: []field{
-	{Name: "brk", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_getgid_2 = call{Name: "getgid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+	{Name: "gid", Type: &zt377, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
-	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handler", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_geteuid_2 = call{Name: "geteuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_getegid_2 = call{Name: "getegid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+	{Name: "sig", Type: &zt15, Reg: 0, Reg32: 0},
+	{Name: "handler", Type: &zt16, Reg: 1, Reg32: 1},
+}, Ret: &zt11, Aux: &zt16, Class: 0x10, Defer: 2}
 
 var zcall_acct_2 = call{Name: "acct", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -6566,11 +8013,6 @@ var zcall_fcntl_2 = call{Name: "fcntl", Args: []field{
 
 var zcall_mpx = call{Name: "mpx", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_setpgid_2 = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt82, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
 var zcall_ulimit = call{Name: "ulimit", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
@@ -6591,87 +8033,63 @@ var zcall_ustat_2 = call{Name: "ustat", Args: []field{
 }, Ret: &zt9, Class: 0x8000, Defer: 2, Derived: true}
 
 var zcall_dup2_2 = call{Name: "dup2", Args: []field{
-	{Name: "oldfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "oldfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_getppid_2 = call{Name: "getppid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_getpgrp_2 = call{Name: "getpgrp", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_setsid_2 = call{Name: "setsid", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
+	{Name: "sa_handler", Type: &zt16, Off: [3]uint16{0, 0, 0}},
+	{Name: "sa_mask", Type: &zt379, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_flags", Type: &zt17, Off: [3]uint16{16, 8, 8}},
+	{Name: "sa_restorer", Type: &zt8, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
+}}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
-	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x10, Defer: 3, Derived: true}
+	{Name: "sig", Type: &zt15, Reg: 0, Reg32: 0},
+	{Name: "act", Type: &zt380, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt381, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x10, Defer: 2}
 
-var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
+var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt11, Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x10, Defer: 1, Derived: true}
+	{Name: "newmask", Type: &zt379, Reg: 0, Reg32: 0},
+}, Ret: &zt11, Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "ruid", Type: &zt377, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt377, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "rgid", Type: &zt377, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt377, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
-	{Name: "unused1", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "unused2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x10, Defer: 3, Derived: true}
+	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
+	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt379, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x10, Defer: 1, Derived: true}
+	{Name: "uset", Type: &zt382, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
-var zcall_setrlimit_2 = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getrlimit_2 = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getrusage_2 = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_gettimeofday_2 = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_settimeofday_2 = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "grouplist", Type: &zt383, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "grouplist", Type: &zt384, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_select_2 = call{Name: "select", Args: []field{
 	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
@@ -6719,19 +8137,18 @@ var zcall_readdir = call{Name: "readdir", Args: []field{
 	{Name: "count", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "fd", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "off", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x6, Defer: 6, Derived: true}
+var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, Fields: []field{
+	{Name: "addr", Type: &zt8, Attr: 64, Off: [3]uint16{0, 0, 0}},
+	{Name: "len", Type: &zt12, Attr: 64, Off: [3]uint16{8, 4, 8}},
+	{Name: "prot", Type: &zt13, Attr: 64, Off: [3]uint16{16, 8, 16}},
+	{Name: "flags", Type: &zt14, Attr: 64, Off: [3]uint16{24, 12, 24}},
+	{Name: "fd", Type: &zt0, Attr: 64, Off: [3]uint16{32, 16, 32}},
+	{Name: "off", Type: &zt11, Attr: 64, Off: [3]uint16{40, 20, 40}},
+}}
 
-var zcall_munmap_2 = call{Name: "munmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
+var zcall_mmap_2 = call{Name: "mmap", Args: []field{
+	{Name: "arg", Type: &zt385, Attr: 128, Reg: 0, Reg32: 0},
+}, Ret: &zt8, Class: 0x6, Defer: 1}
 
 var zcall_truncate_2 = call{Name: "truncate", Args: []field{
 	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
@@ -6754,17 +8171,6 @@ var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_getpriority_2 = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_setpriority_2 = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
@@ -6777,12 +8183,6 @@ var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0xc002, Defer: 2, Derived: true}
 
-var zcall_ioperm_2 = call{Name: "ioperm", Args: []field{
-	{Name: "from", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "num", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "turn_on", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
 	{Name: "call", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "args", Type: &zt8, Reg: 1, Reg32: 1},
@@ -6793,17 +8193,6 @@ var zcall_syslog_2 = call{Name: "syslog", Args: []field{
 	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_setitimer_2 = call{Name: "setitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ovalue", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getitimer_2 = call{Name: "getitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
@@ -6824,10 +8213,6 @@ var zcall_olduname = call{Name: "olduname", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_iopl_2 = call{Name: "iopl", Args: []field{
-	{Name: "level", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
 var zcall_vhangup_2 = call{Name: "vhangup", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_idle = call{Name: "idle", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
@@ -6835,13 +8220,6 @@ var zcall_idle = call{Name: "idle", Args: []field{}, Ret: &zt9, Class: 0x0, Defe
 var zcall_vm86old = call{Name: "vm86old", Args: []field{
 	{Name: "user_vm86", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_wait4_2 = call{Name: "wait4", Args: []field{
-	{Name: "upid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x8, Defer: 4, Derived: true}
 
 var zcall_swapoff_2 = call{Name: "swapoff", Args: []field{
 	{Name: "specialfile", Type: &zt8, Reg: 0, Reg32: 0},
@@ -6867,12 +8245,12 @@ var zcall_fsync_2 = call{Name: "fsync", Args: []field{
 var zcall_sigreturn = call{Name: "sigreturn", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
 
 var zcall_clone_2 = call{Name: "clone", Args: []field{
-	{Name: "clone_flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "newsp", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "parent_tidptr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "child_tidptr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tls", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
+	{Name: "child_stack", Type: &zt8, Attr: 32, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt211, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "parent_tid", Type: &zt212, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
+	{Name: "tls", Type: &zt272, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "child_tidptr", Type: &zt8, Attr: 32, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
+}, Ret: &zt39, Class: 0x8, Defer: 2}
 
 var zcall_setdomainname_2 = call{Name: "setdomainname", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -6883,27 +8261,11 @@ var zcall_uname_2 = call{Name: "uname", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_modify_ldt_2 = call{Name: "modify_ldt", Args: []field{
-	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "bytecount", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_adjtimex_2 = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x100, Defer: 1, Derived: true}
-
-var zcall_mprotect_2 = call{Name: "mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
-	{Name: "how", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x10, Defer: 3, Derived: true}
+	{Name: "how", Type: &zt21, Reg: 0, Reg32: 0},
+	{Name: "nset", Type: &zt386, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt382, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -6932,10 +8294,6 @@ var zcall_quotactl_2 = call{Name: "quotactl", Args: []field{
 	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
 
-var zcall_getpgid_2 = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
 var zcall_fchdir_2 = call{Name: "fchdir", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
@@ -6958,12 +8316,12 @@ var zcall_personality_2 = call{Name: "personality", Args: []field{
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
+	{Name: "uid", Type: &zt377, Reg: 0, Reg32: 0},
+}, Ret: &zt107, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
+	{Name: "gid", Type: &zt377, Reg: 0, Reg32: 0},
+}, Ret: &zt107, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -6992,12 +8350,6 @@ var zcall_flock_2 = call{Name: "flock", Args: []field{
 	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_msync_2 = call{Name: "msync", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
 var zcall_readv_2 = call{Name: "readv", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
@@ -7010,10 +8362,6 @@ var zcall_writev_2 = call{Name: "writev", Args: []field{
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_getsid_2 = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
 var zcall_fdatasync_2 = call{Name: "fdatasync", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
@@ -7022,40 +8370,24 @@ var zcall__sysctl_2 = call{Name: "_sysctl", Args: []field{
 	{Name: "args", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_mlock_2 = call{Name: "mlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_munlock_2 = call{Name: "munlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_mlockall_2 = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_munlockall_2 = call{Name: "munlockall", Args: []field{}, Ret: &zt9, Class: 0x4, Defer: 0, Derived: true}
-
 var zcall_sched_setparam_2 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_getparam_2 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler_2 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler_2 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_yield_2 = call{Name: "sched_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
@@ -7069,34 +8401,21 @@ var zcall_sched_get_priority_min_2 = call{Name: "sched_get_priority_min", Args: 
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval_2 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
-var zcall_nanosleep_2 = call{Name: "nanosleep", Args: []field{
-	{Name: "rqtp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rmtp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_mremap_2 = call{Name: "mremap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "old_len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "new_len", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "new_addr", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "ruid", Type: &zt377, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt377, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt377, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "ruid", Type: &zt387, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt387, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt387, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
 	{Name: "cmd", Type: &zt11, Reg: 0, Reg32: 0},
@@ -7124,16 +8443,16 @@ var zcall_nfsservctl_2 = call{Name: "nfsservctl", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "rgid", Type: &zt377, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt377, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt377, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "rgid", Type: &zt387, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt387, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt387, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_prctl_2 = call{Name: "prctl", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
@@ -7143,44 +8462,14 @@ var zcall_prctl_2 = call{Name: "prctl", Args: []field{
 	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x80, Defer: 5, Derived: true}
 
-var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
+var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
+	{Name: "uc", Type: &zt388, Off: [3]uint16{0, 0, 0}},
+	{Name: "mask", Type: &zt18, Off: [3]uint16{248, 248, 248}},
+}}
 
-var zcall_rt_sigaction_2 = call{Name: "rt_sigaction", Args: []field{
-	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigprocmask_2 = call{Name: "rt_sigprocmask", Args: []field{
-	{Name: "how", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigpending_2 = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_rt_sigtimedwait_2 = call{Name: "rt_sigtimedwait", Args: []field{
-	{Name: "uthese", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigqueueinfo_2 = call{Name: "rt_sigqueueinfo", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
-
-var zcall_rt_sigsuspend_2 = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
+var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
+	{Name: "frame", Type: &zt389, Reg: 6, Reg32: 6},
+}, Ret: &zt9, Class: 0x10, Defer: 1}
 
 var zcall_pread64_2 = call{Name: "pread64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -7217,11 +8506,6 @@ var zcall_capset_2 = call{Name: "capset", Args: []field{
 	{Name: "data", Type: &zt11, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
 
-var zcall_sigaltstack_2 = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
@@ -7233,21 +8517,19 @@ var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt9, Class: 0
 
 var zcall_putpmsg_2 = call{Name: "putpmsg", Args: []field{}, Ret: &zt9, Class: 0x40, Defer: 0, Derived: true}
 
-var zcall_vfork_2 = call{Name: "vfork", Args: []field{}, Ret: &zt9, Class: 0x8, Defer: 0, Derived: true}
-
 var zcall_ugetrlimit = call{Name: "ugetrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "resource", Type: &zt221, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt223, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_mmap2 = call{Name: "mmap2", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "fd", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x6, Defer: 6, Derived: true}
+	{Name: "addr", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt13, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt14, Reg: 3, Reg32: 3},
+	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
+	{Name: "pgoff", Type: &zt390, Reg: 5, Reg32: 5},
+}, Ret: &zt8, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
 	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
@@ -7282,33 +8564,33 @@ var zcall_lchown32 = call{Name: "lchown32", Args: []field{
 	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
 
-var zcall_getuid32 = call{Name: "getuid32", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+var zcall_getuid32 = call{Name: "getuid32", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
 
-var zcall_getgid32 = call{Name: "getgid32", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+var zcall_getgid32 = call{Name: "getgid32", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
 
-var zcall_geteuid32 = call{Name: "geteuid32", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+var zcall_geteuid32 = call{Name: "geteuid32", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
 
-var zcall_getegid32 = call{Name: "getegid32", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
+var zcall_getegid32 = call{Name: "getegid32", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
 
 var zcall_setreuid32 = call{Name: "setreuid32", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "ruid", Type: &zt107, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt107, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid32 = call{Name: "setregid32", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "rgid", Type: &zt107, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt107, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_getgroups32 = call{Name: "getgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "grouplist", Type: &zt227, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups32 = call{Name: "setgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "grouplist", Type: &zt228, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_fchown32 = call{Name: "fchown32", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -7317,28 +8599,28 @@ var zcall_fchown32 = call{Name: "fchown32", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_setresuid32 = call{Name: "setresuid32", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "ruid", Type: &zt107, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt107, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt107, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid32 = call{Name: "getresuid32", Args: []field{
-	{Name: "ruidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "ruid", Type: &zt229, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt229, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt229, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "rgid", Type: &zt107, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt107, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt107, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid32 = call{Name: "getresgid32", Args: []field{
-	{Name: "rgidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
+	{Name: "rgid", Type: &zt229, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt229, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt229, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_chown32 = call{Name: "chown32", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
@@ -7347,37 +8629,25 @@ var zcall_chown32 = call{Name: "chown32", Args: []field{
 }, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
 
 var zcall_setuid32 = call{Name: "setuid32", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
+	{Name: "uid", Type: &zt107, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgid32 = call{Name: "setgid32", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
+	{Name: "gid", Type: &zt107, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setfsuid32 = call{Name: "setfsuid32", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
+	{Name: "uid", Type: &zt107, Reg: 0, Reg32: 0},
+}, Ret: &zt107, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid32 = call{Name: "setfsgid32", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
+	{Name: "gid", Type: &zt107, Reg: 0, Reg32: 0},
+}, Ret: &zt107, Class: 0x80, Defer: 1}
 
 var zcall_pivot_root_2 = call{Name: "pivot_root", Args: []field{
 	{Name: "new_root", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "put_old", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_mincore_2 = call{Name: "mincore", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "vec", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_madvise_2 = call{Name: "madvise", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len_in", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "behavior", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
 
 var zcall_getdents64_2 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -7390,8 +8660,6 @@ var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_gettid_2 = call{Name: "gettid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
 
 var zcall_readahead_2 = call{Name: "readahead", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -7477,11 +8745,6 @@ var zcall_fremovexattr_2 = call{Name: "fremovexattr", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_tkill_2 = call{Name: "tkill", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
-
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
@@ -7489,34 +8752,17 @@ var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x42, Defer: 4, Derived: true}
 
-var zcall_futex_2 = call{Name: "futex", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "val", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "utime", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "val3", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
 var zcall_sched_setaffinity_2 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity_2 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_set_thread_area_2 = call{Name: "set_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_get_thread_area_2 = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_io_setup_2 = call{Name: "io_setup", Args: []field{
 	{Name: "nr_events", Type: &zt11, Reg: 0, Reg32: 0},
@@ -7554,10 +8800,6 @@ var zcall_fadvise64_2 = call{Name: "fadvise64", Args: []field{
 	{Name: "advice", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
-var zcall_exit_group_2 = call{Name: "exit_group", Args: []field{
-	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
-
 var zcall_lookup_dcookie_2 = call{Name: "lookup_dcookie", Args: []field{
 	{Name: "cookie64", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
@@ -7582,66 +8824,6 @@ var zcall_epoll_wait_2 = call{Name: "epoll_wait", Args: []field{
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
-var zcall_remap_file_pages_2 = call{Name: "remap_file_pages", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pgoff", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_set_tid_address_2 = call{Name: "set_tid_address", Args: []field{
-	{Name: "tidptr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_timer_create_2 = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "created_timer_id", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_timer_settime_2 = call{Name: "timer_settime", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_timer_gettime_2 = call{Name: "timer_gettime", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_timer_getoverrun_2 = call{Name: "timer_getoverrun", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_timer_delete_2 = call{Name: "timer_delete", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_clock_settime_2 = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_gettime_2 = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_getres_2 = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_nanosleep_2 = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
@@ -7653,12 +8835,6 @@ var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
 	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0xc002, Defer: 3, Derived: true}
-
-var zcall_tgkill_2 = call{Name: "tgkill", Args: []field{
-	{Name: "tgid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
 
 var zcall_utimes_2 = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
@@ -7675,29 +8851,6 @@ var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_mbind_2 = call{Name: "mbind", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "maxnode", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
-
-var zcall_get_mempolicy_2 = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_set_mempolicy_2 = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
 
 var zcall_mq_open_2 = call{Name: "mq_open", Args: []field{
 	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -7743,14 +8896,6 @@ var zcall_kexec_load_2 = call{Name: "kexec_load", Args: []field{
 	{Name: "segments", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_waitid_2 = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt82, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
 
 var zcall_add_key_2 = call{Name: "add_key", Args: []field{
 	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
@@ -7799,28 +8944,21 @@ var zcall_inotify_rm_watch_2 = call{Name: "inotify_rm_watch", Args: []field{
 	{Name: "wd", Type: &zt11, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_migrate_pages_2 = call{Name: "migrate_pages", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "maxnode", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
 var zcall_mkdirat_2 = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_mknodat_2 = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "dev", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_fchownat_2 = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt10, Reg: 3, Reg32: 3},
@@ -7828,60 +8966,60 @@ var zcall_fchownat_2 = call{Name: "fchownat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_futimesat_2 = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "flag", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x1803, Defer: 4, Derived: true}
 
 var zcall_unlinkat_2 = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flag", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_renameat_2 = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_linkat_2 = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_symlinkat_2 = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt31, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_readlinkat_2 = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_fchmodat_2 = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_faccessat_2 = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
@@ -7902,21 +9040,6 @@ var zcall_ppoll_2 = call{Name: "ppoll", Args: []field{
 	{Name: "sigmask", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_unshare_2 = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_set_robust_list_2 = call{Name: "set_robust_list", Args: []field{
-	{Name: "head", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_get_robust_list_2 = call{Name: "get_robust_list", Args: []field{
-	{Name: "pid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_splice_2 = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
@@ -7948,15 +9071,6 @@ var zcall_vmsplice_2 = call{Name: "vmsplice", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
-var zcall_move_pages_2 = call{Name: "move_pages", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "nr_pages", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
-
 var zcall_getcpu_2 = call{Name: "getcpu", Args: []field{
 	{Name: "cpup", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "nodep", Type: &zt8, Reg: 1, Reg32: 1},
@@ -7973,7 +9087,7 @@ var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_utimensat_2 = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
@@ -8030,7 +9144,7 @@ var zcall_epoll_create1_2 = call{Name: "epoll_create1", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_dup3_2 = call{Name: "dup3", Args: []field{
-	{Name: "oldfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "oldfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
@@ -8060,16 +9174,9 @@ var zcall_pwritev_2 = call{Name: "pwritev", Args: []field{
 	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
-var zcall_rt_tgsigqueueinfo_2 = call{Name: "rt_tgsigqueueinfo", Args: []field{
-	{Name: "tgid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x18, Defer: 4, Derived: true}
-
 var zcall_perf_event_open_2 = call{Name: "perf_event_open", Args: []field{
 	{Name: "attr_uptr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt39, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
@@ -8084,19 +9191,12 @@ var zcall_fanotify_mark_2 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt12, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt31, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt8, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
-var zcall_prlimit64_2 = call{Name: "prlimit64", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
 var zcall_name_to_handle_at_2 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt8, Reg: 3, Reg32: 3},
@@ -8109,45 +9209,9 @@ var zcall_open_by_handle_at_2 = call{Name: "open_by_handle_at", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_clock_adjtime_2 = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
 var zcall_syncfs_2 = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_setns_2 = call{Name: "setns", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_process_vm_readv_2 = call{Name: "process_vm_readv", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_process_vm_writev_2 = call{Name: "process_vm_writev", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_kcmp_2 = call{Name: "kcmp", Args: []field{
-	{Name: "pid1", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "pid2", Type: &zt82, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "idx2", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_finit_module_2 = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -8156,22 +9220,22 @@ var zcall_finit_module_2 = call{Name: "finit_module", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr_2 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr_2 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_renameat2_2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
@@ -8180,12 +9244,6 @@ var zcall_seccomp_2 = call{Name: "seccomp", Args: []field{
 	{Name: "op", Type: &zt10, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getrandom_2 = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_memfd_create_2 = call{Name: "memfd_create", Args: []field{
@@ -8198,30 +9256,6 @@ var zcall_bpf_2 = call{Name: "bpf", Args: []field{
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_execveat_2 = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0xb, Defer: 5, Derived: true}
-
-var zcall_userfaultfd_2 = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_membarrier_2 = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_mlock2_2 = call{Name: "mlock2", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
 
 var zcall_copy_file_range_2 = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
@@ -8250,34 +9284,13 @@ var zcall_pwritev2_2 = call{Name: "pwritev2", Args: []field{
 	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
 }, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
 
-var zcall_pkey_mprotect_2 = call{Name: "pkey_mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pkey", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
-var zcall_pkey_alloc_2 = call{Name: "pkey_alloc", Args: []field{
-	{Name: "flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_pkey_free_2 = call{Name: "pkey_free", Args: []field{
-	{Name: "pkey", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
 var zcall_statx_2 = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "mask", Type: &zt10, Reg: 3, Reg32: 3},
 	{Name: "buffer", Type: &zt8, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x1803, Defer: 5, Derived: true}
-
-var zcall_arch_prctl_2 = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_io_pgetevents_2 = call{Name: "io_pgetevents", Args: []field{
 	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
@@ -8287,13 +9300,6 @@ var zcall_io_pgetevents_2 = call{Name: "io_pgetevents", Args: []field{
 	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
 	{Name: "usig", Type: &zt8, Reg: 5, Reg32: 5},
 }, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_rseq_2 = call{Name: "rseq", Args: []field{
-	{Name: "rseq", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rseq_len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "sig", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_semget_2 = call{Name: "semget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
@@ -8357,43 +9363,80 @@ var zcall_msgctl_2 = call{Name: "msgctl", Args: []field{
 }, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
+	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt391, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
+	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt374, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x100, Defer: 2}
+
+var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "tv_sec", Type: &zt373, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_usec", Type: &zt362, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208}, Fields: []field{
+	{Name: "modes", Type: &zt279, Off: [3]uint16{0, 0, 0}},
+	{Name: "pad1", Type: &zt392, Off: [3]uint16{4, 4, 4}},
+	{Name: "offset", Type: &zt373, Off: [3]uint16{8, 8, 8}},
+	{Name: "freq", Type: &zt373, Off: [3]uint16{16, 16, 16}},
+	{Name: "maxerror", Type: &zt362, Off: [3]uint16{24, 24, 24}},
+	{Name: "esterror", Type: &zt362, Off: [3]uint16{32, 32, 32}},
+	{Name: "status", Type: &zt280, Off: [3]uint16{40, 40, 40}},
+	{Name: "pad2", Type: &zt392, Off: [3]uint16{44, 44, 44}},
+	{Name: "constant", Type: &zt373, Off: [3]uint16{48, 48, 48}},
+	{Name: "precision", Type: &zt362, Off: [3]uint16{56, 56, 56}},
+	{Name: "tolerance", Type: &zt373, Off: [3]uint16{64, 64, 64}},
+	{Name: "time", Type: &zt393, Off: [3]uint16{72, 72, 72}},
+	{Name: "tick", Type: &zt373, Off: [3]uint16{88, 88, 88}},
+	{Name: "ppsfreq", Type: &zt373, Off: [3]uint16{96, 96, 96}},
+	{Name: "jitter", Type: &zt373, Off: [3]uint16{104, 104, 104}},
+	{Name: "shift", Type: &zt7, Off: [3]uint16{112, 112, 112}},
+	{Name: "pad3", Type: &zt392, Off: [3]uint16{116, 116, 116}},
+	{Name: "stabil", Type: &zt373, Off: [3]uint16{120, 120, 120}},
+	{Name: "jitcnt", Type: &zt373, Off: [3]uint16{128, 128, 128}},
+	{Name: "calcnt", Type: &zt373, Off: [3]uint16{136, 136, 136}},
+	{Name: "errcnt", Type: &zt373, Off: [3]uint16{144, 144, 144}},
+	{Name: "stbcnt", Type: &zt373, Off: [3]uint16{152, 152, 152}},
+	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 160, 160}},
+	{Name: "reserved", Type: &zt281, Off: [3]uint16{164, 164, 164}},
+}}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
+	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt394, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt283, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
+	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt391, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt305, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt374, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt391, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
+	{Name: "it_interval", Type: &zt395, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt395, Off: [3]uint16{16, 16, 16}},
+}}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "setting", Type: &zt396, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt305, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt397, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt396, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -8408,7 +9451,7 @@ var zcall_timerfd_settime64 = call{Name: "timerfd_settime64", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
@@ -8472,32 +9515,30 @@ var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 }, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
 
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
-	{Name: "uthese", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "uthese", Type: &zt22, Reg: 0, Reg32: 0},
+	{Name: "uinfo", Type: &zt263, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt374, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
+}, Ret: &zt7, Aux: &zt15, Class: 0x10, Defer: 1}
+
+var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt374},
+	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt37},
+}, Else: &zt8}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "val", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "utime", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "val3", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "op", Type: &zt289, Reg: 1, Reg32: 1},
+	{Name: "val", Type: &zt37, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
+	{Name: "utime", Type: &zt398, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
+	{Name: "val3", Type: &zt293, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+}, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_pidfd_send_signal_2 = call{Name: "pidfd_send_signal", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1a, Defer: 4, Derived: true}
 
 var zcall_io_uring_setup_2 = call{Name: "io_uring_setup", Args: []field{
 	{Name: "entries", Type: &zt10, Reg: 0, Reg32: 0},
@@ -8521,15 +9562,15 @@ var zcall_io_uring_register_2 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt9, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_2 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_2 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
@@ -8554,20 +9595,10 @@ var zcall_fsmount_2 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_2 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_pidfd_open_2 = call{Name: "pidfd_open", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_clone3_2 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x8, Defer: 2, Derived: true}
 
 var zcall_close_range_2 = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -8576,32 +9607,18 @@ var zcall_close_range_2 = call{Name: "close_range", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_openat2_2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "how", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
-var zcall_pidfd_getfd_2 = call{Name: "pidfd_getfd", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
 var zcall_faccessat2_2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_process_madvise_2 = call{Name: "process_madvise", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "behavior", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -8613,7 +9630,7 @@ var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_2 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
@@ -8649,26 +9666,6 @@ var zcall_memfd_secret_2 = call{Name: "memfd_secret", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
-var zcall_process_mrelease_2 = call{Name: "process_mrelease", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_futex_waitv_2 = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nr_futexes", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_set_mempolicy_home_node_2 = call{Name: "set_mempolicy_home_node", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "home_node", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
 var zcall_cachestat_2 = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "cstat_range", Type: &zt8, Reg: 1, Reg32: 1},
@@ -8677,40 +9674,11 @@ var zcall_cachestat_2 = call{Name: "cachestat", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_fchmodat2_2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_map_shadow_stack_2 = call{Name: "map_shadow_stack", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_futex_wake_2 = call{Name: "futex_wake", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mask", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_futex_wait_2 = call{Name: "futex_wait", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "val", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_futex_requeue_2 = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_statmount_2 = call{Name: "statmount", Args: []field{
 	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
@@ -8746,14 +9714,8 @@ var zcall_lsm_list_modules_2 = call{Name: "lsm_list_modules", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_mseal_2 = call{Name: "mseal", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
 var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
@@ -8762,7 +9724,7 @@ var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
@@ -8771,7 +9733,7 @@ var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt8, Reg: 3, Reg32: 3},
@@ -8779,14 +9741,14 @@ var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_2 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
@@ -8794,7 +9756,7 @@ var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -8802,7 +9764,7 @@ var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_2 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -8815,8 +9777,6 @@ var zcall_listns_2 = call{Name: "listns", Args: []field{
 	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_rseq_slice_yield_2 = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_stat_3 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
@@ -8844,37 +9804,6 @@ var zcall_lseek_3 = call{Name: "lseek", Args: []field{
 	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "whence", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_mmap_3 = call{Name: "mmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "fd", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "off", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x6, Defer: 6, Derived: true}
-
-var zcall_mprotect_3 = call{Name: "mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_munmap_3 = call{Name: "munmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_brk_3 = call{Name: "brk", Args: []field{
-	{Name: "brk", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_rt_sigprocmask_3 = call{Name: "rt_sigprocmask", Args: []field{
-	{Name: "how", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
 
 var zcall_pread64_3 = call{Name: "pread64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -8909,32 +9838,6 @@ var zcall_select_3 = call{Name: "select", Args: []field{
 
 var zcall_sched_yield_3 = call{Name: "sched_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_mremap_3 = call{Name: "mremap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "old_len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "new_len", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "new_addr", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_msync_3 = call{Name: "msync", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_mincore_3 = call{Name: "mincore", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "vec", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_madvise_3 = call{Name: "madvise", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len_in", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "behavior", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
 var zcall_shmget_3 = call{Name: "shmget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
@@ -8958,33 +9861,9 @@ var zcall_dup_3 = call{Name: "dup", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_dup2_3 = call{Name: "dup2", Args: []field{
-	{Name: "oldfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "oldfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_pause_3 = call{Name: "pause", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
-
-var zcall_nanosleep_3 = call{Name: "nanosleep", Args: []field{
-	{Name: "rqtp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rmtp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getitimer_3 = call{Name: "getitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_alarm_3 = call{Name: "alarm", Args: []field{
-	{Name: "seconds", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_setitimer_3 = call{Name: "setitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ovalue", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getpid_3 = call{Name: "getpid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
 
 var zcall_sendfile_3 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -8992,34 +9871,6 @@ var zcall_sendfile_3 = call{Name: "sendfile", Args: []field{
 	{Name: "offset", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x42, Defer: 4, Derived: true}
-
-var zcall_clone_3 = call{Name: "clone", Args: []field{
-	{Name: "clone_flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "newsp", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "parent_tidptr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "child_tidptr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tls", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
-
-var zcall_fork_3 = call{Name: "fork", Args: []field{}, Ret: &zt9, Class: 0x8, Defer: 0, Derived: true}
-
-var zcall_vfork_3 = call{Name: "vfork", Args: []field{}, Ret: &zt9, Class: 0x8, Defer: 0, Derived: true}
-
-var zcall_exit_3 = call{Name: "exit", Args: []field{
-	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
-
-var zcall_wait4_3 = call{Name: "wait4", Args: []field{
-	{Name: "upid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x8, Defer: 4, Derived: true}
-
-var zcall_kill_3 = call{Name: "kill", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
 
 var zcall_uname_3 = call{Name: "uname", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -9193,121 +10044,15 @@ var zcall_umask_3 = call{Name: "umask", Args: []field{
 	{Name: "mask", Type: &zt7, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_gettimeofday_3 = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_getrlimit_3 = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getrusage_3 = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
 var zcall_sysinfo_3 = call{Name: "sysinfo", Args: []field{
 	{Name: "info", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_times_3 = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_getuid_3 = call{Name: "getuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
 
 var zcall_syslog_3 = call{Name: "syslog", Args: []field{
 	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getgid_3 = call{Name: "getgid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_setuid_3 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_setgid_3 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_geteuid_3 = call{Name: "geteuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_getegid_3 = call{Name: "getegid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_setpgid_3 = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt82, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getppid_3 = call{Name: "getppid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_getpgrp_3 = call{Name: "getpgrp", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_setsid_3 = call{Name: "setsid", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_setreuid_3 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setregid_3 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_getgroups_3 = call{Name: "getgroups", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setgroups_3 = call{Name: "setgroups", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setresuid_3 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getresuid_3 = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_setresgid_3 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getresgid_3 = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getpgid_3 = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_setfsuid_3 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_setfsgid_3 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_getsid_3 = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_capget_3 = call{Name: "capget", Args: []field{
 	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
@@ -9318,11 +10063,6 @@ var zcall_capset_3 = call{Name: "capset", Args: []field{
 	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "data", Type: &zt11, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_rt_sigsuspend_3 = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
 
 var zcall_utime_3 = call{Name: "utime", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
@@ -9360,35 +10100,24 @@ var zcall_sysfs_3 = call{Name: "sysfs", Args: []field{
 	{Name: "arg2", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_getpriority_3 = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_setpriority_3 = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
 var zcall_sched_setparam_3 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_getparam_3 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler_3 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler_3 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_max_3 = call{Name: "sched_get_priority_max", Args: []field{
@@ -9400,33 +10129,11 @@ var zcall_sched_get_priority_min_3 = call{Name: "sched_get_priority_min", Args: 
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval_3 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
-var zcall_mlock_3 = call{Name: "mlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_munlock_3 = call{Name: "munlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_mlockall_3 = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_munlockall_3 = call{Name: "munlockall", Args: []field{}, Ret: &zt9, Class: 0x4, Defer: 0, Derived: true}
-
 var zcall_vhangup_3 = call{Name: "vhangup", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_modify_ldt_3 = call{Name: "modify_ldt", Args: []field{
-	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "bytecount", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_pivot_root_3 = call{Name: "pivot_root", Args: []field{
 	{Name: "new_root", Type: &zt8, Reg: 0, Reg32: 0},
@@ -9441,20 +10148,6 @@ var zcall_prctl_3 = call{Name: "prctl", Args: []field{
 	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x80, Defer: 5, Derived: true}
 
-var zcall_arch_prctl_3 = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_adjtimex_3 = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x100, Defer: 1, Derived: true}
-
-var zcall_setrlimit_3 = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
 var zcall_chroot_3 = call{Name: "chroot", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
@@ -9464,11 +10157,6 @@ var zcall_sync_3 = call{Name: "sync", Args: []field{}, Ret: &zt9, Class: 0x0, De
 var zcall_acct_3 = call{Name: "acct", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_settimeofday_3 = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
 
 var zcall_mount_3 = call{Name: "mount", Args: []field{
 	{Name: "dev_name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -9509,16 +10197,6 @@ var zcall_setdomainname_3 = call{Name: "setdomainname", Args: []field{
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
-var zcall_iopl_3 = call{Name: "iopl", Args: []field{
-	{Name: "level", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_ioperm_3 = call{Name: "ioperm", Args: []field{
-	{Name: "from", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "num", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "turn_on", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
 var zcall_init_module_3 = call{Name: "init_module", Args: []field{
 	{Name: "umod", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
@@ -9546,8 +10224,6 @@ var zcall_afs_syscall_3 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt9, 
 var zcall_tuxcall_2 = call{Name: "tuxcall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_security_2 = call{Name: "security", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_gettid_3 = call{Name: "gettid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
 
 var zcall_readahead_3 = call{Name: "readahead", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -9633,32 +10309,14 @@ var zcall_fremovexattr_3 = call{Name: "fremovexattr", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_tkill_3 = call{Name: "tkill", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
-
-var zcall_time_3 = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x100, Defer: 1, Derived: true}
-
-var zcall_futex_3 = call{Name: "futex", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "val", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "utime", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "val3", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
 var zcall_sched_setaffinity_3 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity_3 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
@@ -9691,25 +10349,11 @@ var zcall_epoll_create_3 = call{Name: "epoll_create", Args: []field{
 	{Name: "size", Type: &zt7, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
-var zcall_remap_file_pages_3 = call{Name: "remap_file_pages", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pgoff", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
 var zcall_getdents64_3 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "dirent", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_set_tid_address_3 = call{Name: "set_tid_address", Args: []field{
-	{Name: "tidptr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_restart_syscall_3 = call{Name: "restart_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_semtimedop_2 = call{Name: "semtimedop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
@@ -9725,52 +10369,6 @@ var zcall_fadvise64_3 = call{Name: "fadvise64", Args: []field{
 	{Name: "advice", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
-var zcall_timer_settime_3 = call{Name: "timer_settime", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_timer_gettime_3 = call{Name: "timer_gettime", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_timer_getoverrun_3 = call{Name: "timer_getoverrun", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_timer_delete_3 = call{Name: "timer_delete", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_clock_settime_3 = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_gettime_3 = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_getres_3 = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_nanosleep_3 = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_exit_group_3 = call{Name: "exit_group", Args: []field{
-	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
-
 var zcall_epoll_wait_3 = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
@@ -9785,39 +10383,10 @@ var zcall_epoll_ctl_3 = call{Name: "epoll_ctl", Args: []field{
 	{Name: "event", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
-var zcall_tgkill_3 = call{Name: "tgkill", Args: []field{
-	{Name: "tgid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
-
 var zcall_utimes_3 = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "utimes", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_mbind_3 = call{Name: "mbind", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "maxnode", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
-
-var zcall_set_mempolicy_3 = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_get_mempolicy_3 = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
 
 var zcall_mq_open_3 = call{Name: "mq_open", Args: []field{
 	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -9899,28 +10468,21 @@ var zcall_inotify_rm_watch_3 = call{Name: "inotify_rm_watch", Args: []field{
 	{Name: "wd", Type: &zt11, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_migrate_pages_3 = call{Name: "migrate_pages", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "maxnode", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
 var zcall_mkdirat_3 = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_mknodat_3 = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "dev", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_fchownat_3 = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt10, Reg: 3, Reg32: 3},
@@ -9928,60 +10490,60 @@ var zcall_fchownat_3 = call{Name: "fchownat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_futimesat_3 = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "flag", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x1803, Defer: 4, Derived: true}
 
 var zcall_unlinkat_3 = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flag", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_renameat_3 = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_linkat_3 = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_symlinkat_3 = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt31, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_readlinkat_3 = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_fchmodat_3 = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_faccessat_3 = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
@@ -10002,10 +10564,6 @@ var zcall_ppoll_3 = call{Name: "ppoll", Args: []field{
 	{Name: "sigmask", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_unshare_3 = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_splice_3 = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
@@ -10031,7 +10589,7 @@ var zcall_sync_file_range_3 = call{Name: "sync_file_range", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_utimensat_3 = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
@@ -10097,7 +10655,7 @@ var zcall_epoll_create1_3 = call{Name: "epoll_create1", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_dup3_3 = call{Name: "dup3", Args: []field{
-	{Name: "oldfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "oldfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
@@ -10113,7 +10671,7 @@ var zcall_inotify_init1_3 = call{Name: "inotify_init1", Args: []field{
 
 var zcall_perf_event_open_3 = call{Name: "perf_event_open", Args: []field{
 	{Name: "attr_uptr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt39, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
@@ -10128,19 +10686,12 @@ var zcall_fanotify_mark_3 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt12, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt31, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt8, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
-var zcall_prlimit64_3 = call{Name: "prlimit64", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
 var zcall_name_to_handle_at_3 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt8, Reg: 3, Reg32: 3},
@@ -10153,33 +10704,15 @@ var zcall_open_by_handle_at_3 = call{Name: "open_by_handle_at", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_clock_adjtime_3 = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
 var zcall_syncfs_3 = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_setns_3 = call{Name: "setns", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_getcpu_3 = call{Name: "getcpu", Args: []field{
 	{Name: "cpup", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "nodep", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "unused", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_kcmp_3 = call{Name: "kcmp", Args: []field{
-	{Name: "pid1", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "pid2", Type: &zt82, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "idx2", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_finit_module_3 = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -10188,22 +10721,22 @@ var zcall_finit_module_3 = call{Name: "finit_module", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr_3 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr_3 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_renameat2_3 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
@@ -10212,12 +10745,6 @@ var zcall_seccomp_3 = call{Name: "seccomp", Args: []field{
 	{Name: "op", Type: &zt10, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getrandom_3 = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_memfd_create_3 = call{Name: "memfd_create", Args: []field{
@@ -10239,22 +10766,6 @@ var zcall_bpf_3 = call{Name: "bpf", Args: []field{
 	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_userfaultfd_3 = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_membarrier_3 = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_mlock2_3 = call{Name: "mlock2", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
 var zcall_copy_file_range_3 = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "off_in", Type: &zt8, Reg: 1, Reg32: 1},
@@ -10264,24 +10775,8 @@ var zcall_copy_file_range_3 = call{Name: "copy_file_range", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
 }, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
 
-var zcall_pkey_mprotect_3 = call{Name: "pkey_mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pkey", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
-var zcall_pkey_alloc_3 = call{Name: "pkey_alloc", Args: []field{
-	{Name: "flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_pkey_free_3 = call{Name: "pkey_free", Args: []field{
-	{Name: "pkey", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
 var zcall_statx_3 = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "mask", Type: &zt10, Reg: 3, Reg32: 3},
@@ -10296,20 +10791,6 @@ var zcall_io_pgetevents_3 = call{Name: "io_pgetevents", Args: []field{
 	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
 	{Name: "usig", Type: &zt8, Reg: 5, Reg32: 5},
 }, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_rseq_3 = call{Name: "rseq", Args: []field{
-	{Name: "rseq", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rseq_len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "sig", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_pidfd_send_signal_3 = call{Name: "pidfd_send_signal", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1a, Defer: 4, Derived: true}
 
 var zcall_io_uring_setup_3 = call{Name: "io_uring_setup", Args: []field{
 	{Name: "entries", Type: &zt10, Reg: 0, Reg32: 0},
@@ -10333,15 +10814,15 @@ var zcall_io_uring_register_3 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt9, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_3 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_3 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
@@ -10366,20 +10847,10 @@ var zcall_fsmount_3 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_3 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_pidfd_open_3 = call{Name: "pidfd_open", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_clone3_3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x8, Defer: 2, Derived: true}
 
 var zcall_close_range_3 = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -10388,32 +10859,18 @@ var zcall_close_range_3 = call{Name: "close_range", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_openat2_3 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "how", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
-var zcall_pidfd_getfd_3 = call{Name: "pidfd_getfd", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
 var zcall_faccessat2_3 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_process_madvise_3 = call{Name: "process_madvise", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "behavior", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_epoll_pwait2_3 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -10425,7 +10882,7 @@ var zcall_epoll_pwait2_3 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_3 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
@@ -10461,26 +10918,6 @@ var zcall_memfd_secret_3 = call{Name: "memfd_secret", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
-var zcall_process_mrelease_3 = call{Name: "process_mrelease", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_futex_waitv_3 = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nr_futexes", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_set_mempolicy_home_node_3 = call{Name: "set_mempolicy_home_node", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "home_node", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
 var zcall_cachestat_3 = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "cstat_range", Type: &zt8, Reg: 1, Reg32: 1},
@@ -10489,34 +10926,11 @@ var zcall_cachestat_3 = call{Name: "cachestat", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_fchmodat2_3 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_futex_wake_3 = call{Name: "futex_wake", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mask", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_futex_wait_3 = call{Name: "futex_wait", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "val", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_futex_requeue_3 = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_statmount_3 = call{Name: "statmount", Args: []field{
 	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
@@ -10552,14 +10966,8 @@ var zcall_lsm_list_modules_3 = call{Name: "lsm_list_modules", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_mseal_3 = call{Name: "mseal", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
 var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
@@ -10568,7 +10976,7 @@ var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
@@ -10577,7 +10985,7 @@ var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt8, Reg: 3, Reg32: 3},
@@ -10585,14 +10993,14 @@ var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_3 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
@@ -10600,7 +11008,7 @@ var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -10608,7 +11016,7 @@ var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_3 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -10621,17 +11029,6 @@ var zcall_listns_3 = call{Name: "listns", Args: []field{
 	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_rseq_slice_yield_3 = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_rt_sigaction_3 = call{Name: "rt_sigaction", Args: []field{
-	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigreturn_3 = call{Name: "rt_sigreturn", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
 
 var zcall_ioctl_3 = call{Name: "ioctl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -10651,47 +11048,12 @@ var zcall_writev_3 = call{Name: "writev", Args: []field{
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_execve_3 = call{Name: "execve", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x9, Defer: 3, Derived: true}
-
 var zcall_ptrace_3 = call{Name: "ptrace", Args: []field{
 	{Name: "request", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_rt_sigpending_3 = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_rt_sigtimedwait_3 = call{Name: "rt_sigtimedwait", Args: []field{
-	{Name: "uthese", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigqueueinfo_3 = call{Name: "rt_sigqueueinfo", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
-
-var zcall_sigaltstack_3 = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_timer_create_3 = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "created_timer_id", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_mq_notify_3 = call{Name: "mq_notify", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
@@ -10705,40 +11067,12 @@ var zcall_kexec_load_3 = call{Name: "kexec_load", Args: []field{
 	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
-var zcall_waitid_3 = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt82, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
-
-var zcall_set_robust_list_3 = call{Name: "set_robust_list", Args: []field{
-	{Name: "head", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_get_robust_list_3 = call{Name: "get_robust_list", Args: []field{
-	{Name: "pid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
 var zcall_vmsplice_3 = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "uiov", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "nr_segs", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_move_pages_3 = call{Name: "move_pages", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "nr_pages", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
 
 var zcall_preadv_3 = call{Name: "preadv", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
@@ -10756,31 +11090,6 @@ var zcall_pwritev_3 = call{Name: "pwritev", Args: []field{
 	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
-var zcall_rt_tgsigqueueinfo_3 = call{Name: "rt_tgsigqueueinfo", Args: []field{
-	{Name: "tgid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x18, Defer: 4, Derived: true}
-
-var zcall_process_vm_readv_3 = call{Name: "process_vm_readv", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_process_vm_writev_3 = call{Name: "process_vm_writev", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
 var zcall_io_setup_3 = call{Name: "io_setup", Args: []field{
 	{Name: "nr_events", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "ctxp", Type: &zt8, Reg: 1, Reg32: 1},
@@ -10791,14 +11100,6 @@ var zcall_io_submit_3 = call{Name: "io_submit", Args: []field{
 	{Name: "nr", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "iocbpp", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_execveat_3 = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0xb, Defer: 5, Derived: true}
 
 var zcall_preadv2_3 = call{Name: "preadv2", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
@@ -10966,7 +11267,7 @@ var zcall_dup_4 = call{Name: "dup", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_dup3_4 = call{Name: "dup3", Args: []field{
-	{Name: "oldfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "oldfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
@@ -11015,42 +11316,42 @@ var zcall_flock_4 = call{Name: "flock", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_mknodat_4 = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "dev", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_mkdirat_4 = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_unlinkat_4 = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flag", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_symlinkat_4 = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt31, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_linkat_4 = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_renameat_4 = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
@@ -11106,7 +11407,7 @@ var zcall_fallocate_4 = call{Name: "fallocate", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_faccessat_4 = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
@@ -11129,13 +11430,13 @@ var zcall_fchmod_4 = call{Name: "fchmod", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fchmodat_4 = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_fchownat_4 = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt10, Reg: 3, Reg32: 3},
@@ -11271,14 +11572,14 @@ var zcall_tee_4 = call{Name: "tee", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_readlinkat_4 = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_newfstatat_3 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "flag", Type: &zt7, Reg: 3, Reg32: 3},
@@ -11324,7 +11625,7 @@ var zcall_timerfd_gettime_4 = call{Name: "timerfd_gettime", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_utimensat_4 = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
@@ -11348,66 +11649,6 @@ var zcall_personality_4 = call{Name: "personality", Args: []field{
 	{Name: "personality", Type: &zt10, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_exit_4 = call{Name: "exit", Args: []field{
-	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
-
-var zcall_exit_group_4 = call{Name: "exit_group", Args: []field{
-	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
-
-var zcall_waitid_4 = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt82, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
-
-var zcall_set_tid_address_4 = call{Name: "set_tid_address", Args: []field{
-	{Name: "tidptr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_unshare_4 = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_futex_4 = call{Name: "futex", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "val", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "utime", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "val3", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_set_robust_list_4 = call{Name: "set_robust_list", Args: []field{
-	{Name: "head", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_get_robust_list_4 = call{Name: "get_robust_list", Args: []field{
-	{Name: "pid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_nanosleep_4 = call{Name: "nanosleep", Args: []field{
-	{Name: "rqtp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rmtp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getitimer_4 = call{Name: "getitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_setitimer_4 = call{Name: "setitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ovalue", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
 var zcall_kexec_load_4 = call{Name: "kexec_load", Args: []field{
 	{Name: "entry", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "nr_segments", Type: &zt11, Reg: 1, Reg32: 1},
@@ -11426,54 +11667,6 @@ var zcall_delete_module_4 = call{Name: "delete_module", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
-var zcall_timer_create_4 = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "created_timer_id", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_timer_gettime_4 = call{Name: "timer_gettime", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_timer_getoverrun_4 = call{Name: "timer_getoverrun", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_timer_settime_4 = call{Name: "timer_settime", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_timer_delete_4 = call{Name: "timer_delete", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_clock_settime_4 = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_gettime_4 = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_getres_4 = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_nanosleep_4 = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
 var zcall_syslog_4 = call{Name: "syslog", Args: []field{
 	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
@@ -11488,33 +11681,33 @@ var zcall_ptrace_4 = call{Name: "ptrace", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_sched_setparam_4 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler_4 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler_4 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_getparam_4 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setaffinity_4 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity_4 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
@@ -11530,81 +11723,8 @@ var zcall_sched_get_priority_min_4 = call{Name: "sched_get_priority_min", Args: 
 }, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval_4 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_restart_syscall_4 = call{Name: "restart_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_kill_4 = call{Name: "kill", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
-
-var zcall_tkill_4 = call{Name: "tkill", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
-
-var zcall_tgkill_4 = call{Name: "tgkill", Args: []field{
-	{Name: "tgid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
-
-var zcall_sigaltstack_4 = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_rt_sigsuspend_4 = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_rt_sigaction_4 = call{Name: "rt_sigaction", Args: []field{
-	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigprocmask_4 = call{Name: "rt_sigprocmask", Args: []field{
-	{Name: "how", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigpending_4 = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_rt_sigtimedwait_4 = call{Name: "rt_sigtimedwait", Args: []field{
-	{Name: "uthese", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigqueueinfo_4 = call{Name: "rt_sigqueueinfo", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
-
-var zcall_rt_sigreturn_4 = call{Name: "rt_sigreturn", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
-
-var zcall_setpriority_4 = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getpriority_4 = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_reboot_4 = call{Name: "reboot", Args: []field{
@@ -11613,85 +11733,6 @@ var zcall_reboot_4 = call{Name: "reboot", Args: []field{
 	{Name: "cmd", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "arg", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_setregid_4 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setgid_4 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_setreuid_4 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setuid_4 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_setresuid_4 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getresuid_4 = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_setresgid_4 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getresgid_4 = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_setfsuid_4 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_setfsgid_4 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_times_4 = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_setpgid_4 = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt82, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getpgid_4 = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_getsid_4 = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_setsid_4 = call{Name: "setsid", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_getgroups_4 = call{Name: "getgroups", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setgroups_4 = call{Name: "setgroups", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_uname_4 = call{Name: "uname", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
@@ -11705,21 +11746,6 @@ var zcall_sethostname_4 = call{Name: "sethostname", Args: []field{
 var zcall_setdomainname_4 = call{Name: "setdomainname", Args: []field{
 	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getrlimit_4 = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_setrlimit_4 = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getrusage_4 = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt8, Reg: 1, Reg32: 1},
 }, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_umask_4 = call{Name: "umask", Args: []field{
@@ -11739,34 +11765,6 @@ var zcall_getcpu_4 = call{Name: "getcpu", Args: []field{
 	{Name: "nodep", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "unused", Type: &zt8, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_gettimeofday_4 = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_settimeofday_4 = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_adjtimex_4 = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x100, Defer: 1, Derived: true}
-
-var zcall_getpid_4 = call{Name: "getpid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_getppid_4 = call{Name: "getppid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_getuid_4 = call{Name: "getuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_geteuid_4 = call{Name: "geteuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_getgid_4 = call{Name: "getgid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_getegid_4 = call{Name: "getegid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_gettid_4 = call{Name: "gettid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
 
 var zcall_sysinfo_4 = call{Name: "sysinfo", Args: []field{
 	{Name: "info", Type: &zt8, Reg: 0, Reg32: 0},
@@ -11890,23 +11888,6 @@ var zcall_readahead_4 = call{Name: "readahead", Args: []field{
 	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_brk_4 = call{Name: "brk", Args: []field{
-	{Name: "brk", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_munmap_4 = call{Name: "munmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_mremap_4 = call{Name: "mremap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "old_len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "new_len", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "new_addr", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
 var zcall_add_key_4 = call{Name: "add_key", Args: []field{
 	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
 	{Name: "_description", Type: &zt8, Reg: 1, Reg32: 1},
@@ -11930,29 +11911,6 @@ var zcall_keyctl_4 = call{Name: "keyctl", Args: []field{
 	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
 
-var zcall_clone_4 = call{Name: "clone", Args: []field{
-	{Name: "clone_flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "newsp", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "parent_tidptr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "child_tidptr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tls", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
-
-var zcall_execve_4 = call{Name: "execve", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x9, Defer: 3, Derived: true}
-
-var zcall_mmap_4 = call{Name: "mmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "fd", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "off", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x6, Defer: 6, Derived: true}
-
 var zcall_fadvise64_4 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
@@ -11969,121 +11927,13 @@ var zcall_swapoff_4 = call{Name: "swapoff", Args: []field{
 	{Name: "specialfile", Type: &zt8, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
 
-var zcall_mprotect_4 = call{Name: "mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_msync_4 = call{Name: "msync", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_mlock_4 = call{Name: "mlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_munlock_4 = call{Name: "munlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_mlockall_4 = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_munlockall_4 = call{Name: "munlockall", Args: []field{}, Ret: &zt9, Class: 0x4, Defer: 0, Derived: true}
-
-var zcall_mincore_4 = call{Name: "mincore", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "vec", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_madvise_4 = call{Name: "madvise", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len_in", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "behavior", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_remap_file_pages_4 = call{Name: "remap_file_pages", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pgoff", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_mbind_4 = call{Name: "mbind", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "maxnode", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
-
-var zcall_get_mempolicy_4 = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_set_mempolicy_4 = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_migrate_pages_4 = call{Name: "migrate_pages", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "maxnode", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
-var zcall_move_pages_4 = call{Name: "move_pages", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "nr_pages", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
-
-var zcall_rt_tgsigqueueinfo_4 = call{Name: "rt_tgsigqueueinfo", Args: []field{
-	{Name: "tgid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x18, Defer: 4, Derived: true}
-
 var zcall_perf_event_open_4 = call{Name: "perf_event_open", Args: []field{
 	{Name: "attr_uptr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt82, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt39, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_wait4_4 = call{Name: "wait4", Args: []field{
-	{Name: "upid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x8, Defer: 4, Derived: true}
-
-var zcall_prlimit64_4 = call{Name: "prlimit64", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_fanotify_init_4 = call{Name: "fanotify_init", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
@@ -12094,12 +11944,12 @@ var zcall_fanotify_mark_4 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt12, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt31, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt8, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_4 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt8, Reg: 3, Reg32: 3},
@@ -12112,45 +11962,9 @@ var zcall_open_by_handle_at_4 = call{Name: "open_by_handle_at", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_clock_adjtime_4 = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
 var zcall_syncfs_4 = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_setns_4 = call{Name: "setns", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_process_vm_readv_4 = call{Name: "process_vm_readv", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_process_vm_writev_4 = call{Name: "process_vm_writev", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_kcmp_4 = call{Name: "kcmp", Args: []field{
-	{Name: "pid1", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "pid2", Type: &zt82, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "idx2", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_finit_module_4 = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -12159,22 +11973,22 @@ var zcall_finit_module_4 = call{Name: "finit_module", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr_4 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr_4 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_renameat2_4 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
@@ -12183,12 +11997,6 @@ var zcall_seccomp_4 = call{Name: "seccomp", Args: []field{
 	{Name: "op", Type: &zt10, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
 	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getrandom_4 = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_memfd_create_4 = call{Name: "memfd_create", Args: []field{
@@ -12201,30 +12009,6 @@ var zcall_bpf_4 = call{Name: "bpf", Args: []field{
 	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_execveat_4 = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0xb, Defer: 5, Derived: true}
-
-var zcall_userfaultfd_4 = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_membarrier_4 = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_mlock2_4 = call{Name: "mlock2", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
 
 var zcall_copy_file_range_4 = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
@@ -12253,24 +12037,8 @@ var zcall_pwritev2_4 = call{Name: "pwritev2", Args: []field{
 	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
 }, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
 
-var zcall_pkey_mprotect_4 = call{Name: "pkey_mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pkey", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
-var zcall_pkey_alloc_4 = call{Name: "pkey_alloc", Args: []field{
-	{Name: "flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_pkey_free_4 = call{Name: "pkey_free", Args: []field{
-	{Name: "pkey", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
 var zcall_statx_4 = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "mask", Type: &zt10, Reg: 3, Reg32: 3},
@@ -12286,13 +12054,6 @@ var zcall_io_pgetevents_4 = call{Name: "io_pgetevents", Args: []field{
 	{Name: "usig", Type: &zt8, Reg: 5, Reg32: 5},
 }, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
 
-var zcall_rseq_4 = call{Name: "rseq", Args: []field{
-	{Name: "rseq", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rseq_len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "sig", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
 var zcall_kexec_file_load_3 = call{Name: "kexec_file_load", Args: []field{
 	{Name: "kernel_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
@@ -12300,13 +12061,6 @@ var zcall_kexec_file_load_3 = call{Name: "kexec_file_load", Args: []field{
 	{Name: "cmdline_ptr", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_pidfd_send_signal_4 = call{Name: "pidfd_send_signal", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1a, Defer: 4, Derived: true}
 
 var zcall_io_uring_setup_4 = call{Name: "io_uring_setup", Args: []field{
 	{Name: "entries", Type: &zt10, Reg: 0, Reg32: 0},
@@ -12330,15 +12084,15 @@ var zcall_io_uring_register_4 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt9, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_4 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_4 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt31, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt8, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
@@ -12363,20 +12117,10 @@ var zcall_fsmount_4 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_4 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_pidfd_open_4 = call{Name: "pidfd_open", Args: []field{
-	{Name: "pid", Type: &zt82, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_clone3_4 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x8, Defer: 2, Derived: true}
 
 var zcall_close_range_4 = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -12385,32 +12129,18 @@ var zcall_close_range_4 = call{Name: "close_range", Args: []field{
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_openat2_4 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "how", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
-var zcall_pidfd_getfd_4 = call{Name: "pidfd_getfd", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
 var zcall_faccessat2_4 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_process_madvise_4 = call{Name: "process_madvise", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "behavior", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_epoll_pwait2_4 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -12422,7 +12152,7 @@ var zcall_epoll_pwait2_4 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_4 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
@@ -12458,26 +12188,6 @@ var zcall_memfd_secret_4 = call{Name: "memfd_secret", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
 }, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
 
-var zcall_process_mrelease_4 = call{Name: "process_mrelease", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_futex_waitv_4 = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nr_futexes", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_set_mempolicy_home_node_4 = call{Name: "set_mempolicy_home_node", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "home_node", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
 var zcall_cachestat_4 = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "cstat_range", Type: &zt8, Reg: 1, Reg32: 1},
@@ -12486,40 +12196,11 @@ var zcall_cachestat_4 = call{Name: "cachestat", Args: []field{
 }, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_fchmodat2_4 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_map_shadow_stack_3 = call{Name: "map_shadow_stack", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_futex_wake_4 = call{Name: "futex_wake", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mask", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_futex_wait_4 = call{Name: "futex_wait", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "val", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_futex_requeue_4 = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_statmount_4 = call{Name: "statmount", Args: []field{
 	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
@@ -12555,14 +12236,8 @@ var zcall_lsm_list_modules_4 = call{Name: "lsm_list_modules", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
 }, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_mseal_4 = call{Name: "mseal", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
 var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
@@ -12571,7 +12246,7 @@ var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
@@ -12580,7 +12255,7 @@ var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt8, Reg: 3, Reg32: 3},
@@ -12588,14 +12263,14 @@ var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_4 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
@@ -12603,7 +12278,7 @@ var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -12611,7 +12286,7 @@ var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_4 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -12625,134 +12300,185 @@ var zcall_listns_4 = call{Name: "listns", Args: []field{
 	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
 }, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
 
-var zcall_rseq_slice_yield_4 = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
 var zset_access_mode = set{Name: "access_mode", Unknown: "?_OK", Vals: []val{
-	{"F_OK", 0x0, 0x0},
-	{"R_OK", 0x4, 0x4},
-	{"W_OK", 0x2, 0x2},
-	{"X_OK", 0x1, 0x1},
+	{Name: "F_OK", Value: 0x0, Mask: 0x0},
+	{Name: "R_OK", Value: 0x4, Mask: 0x4},
+	{Name: "W_OK", Value: 0x2, Mask: 0x2},
+	{Name: "X_OK", Value: 0x1, Mask: 0x1},
 }}
 
 var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
-	{"AT_SYMLINK_NOFOLLOW", 0x100, 0x100},
-	{"AT_REMOVEDIR", 0x200, 0x200},
-	{"AT_SYMLINK_FOLLOW", 0x400, 0x400},
-	{"AT_NO_AUTOMOUNT", 0x800, 0x800},
-	{"AT_EMPTY_PATH", 0x1000, 0x1000},
-	{"AT_STATX_FORCE_SYNC", 0x2000, 0x2000},
-	{"AT_STATX_DONT_SYNC", 0x4000, 0x4000},
-	{"AT_RECURSIVE", 0x8000, 0x8000},
+	{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100, Mask: 0x100},
+	{Name: "AT_REMOVEDIR", Value: 0x200, Mask: 0x200},
+	{Name: "AT_SYMLINK_FOLLOW", Value: 0x400, Mask: 0x400},
+	{Name: "AT_NO_AUTOMOUNT", Value: 0x800, Mask: 0x800},
+	{Name: "AT_EMPTY_PATH", Value: 0x1000, Mask: 0x1000},
+	{Name: "AT_STATX_FORCE_SYNC", Value: 0x2000, Mask: 0x2000},
+	{Name: "AT_STATX_DONT_SYNC", Value: 0x4000, Mask: 0x4000},
+	{Name: "AT_RECURSIVE", Value: 0x8000, Mask: 0x8000},
+}}
+
+var zset_cap_bits = set{Name: "cap_bits", Unknown: "CAP_???", Vals: []val{
+	{Name: "1<<CAP_CHOWN", Value: 0x1, Mask: 0x1},
+	{Name: "1<<CAP_DAC_OVERRIDE", Value: 0x2, Mask: 0x2},
+	{Name: "1<<CAP_DAC_READ_SEARCH", Value: 0x4, Mask: 0x4},
+	{Name: "1<<CAP_FOWNER", Value: 0x8, Mask: 0x8},
+	{Name: "1<<CAP_FSETID", Value: 0x10, Mask: 0x10},
+	{Name: "1<<CAP_KILL", Value: 0x20, Mask: 0x20},
+	{Name: "1<<CAP_SETGID", Value: 0x40, Mask: 0x40},
+	{Name: "1<<CAP_SETUID", Value: 0x80, Mask: 0x80},
+	{Name: "1<<CAP_SETPCAP", Value: 0x100, Mask: 0x100},
+	{Name: "1<<CAP_LINUX_IMMUTABLE", Value: 0x200, Mask: 0x200},
+	{Name: "1<<CAP_NET_BIND_SERVICE", Value: 0x400, Mask: 0x400},
+	{Name: "1<<CAP_NET_BROADCAST", Value: 0x800, Mask: 0x800},
+	{Name: "1<<CAP_NET_ADMIN", Value: 0x1000, Mask: 0x1000},
+	{Name: "1<<CAP_NET_RAW", Value: 0x2000, Mask: 0x2000},
+	{Name: "1<<CAP_IPC_LOCK", Value: 0x4000, Mask: 0x4000},
+	{Name: "1<<CAP_IPC_OWNER", Value: 0x8000, Mask: 0x8000},
+	{Name: "1<<CAP_SYS_MODULE", Value: 0x10000, Mask: 0x10000},
+	{Name: "1<<CAP_SYS_RAWIO", Value: 0x20000, Mask: 0x20000},
+	{Name: "1<<CAP_SYS_CHROOT", Value: 0x40000, Mask: 0x40000},
+	{Name: "1<<CAP_SYS_PTRACE", Value: 0x80000, Mask: 0x80000},
+	{Name: "1<<CAP_SYS_PACCT", Value: 0x100000, Mask: 0x100000},
+	{Name: "1<<CAP_SYS_ADMIN", Value: 0x200000, Mask: 0x200000},
+	{Name: "1<<CAP_SYS_BOOT", Value: 0x400000, Mask: 0x400000},
+	{Name: "1<<CAP_SYS_NICE", Value: 0x800000, Mask: 0x800000},
+	{Name: "1<<CAP_SYS_RESOURCE", Value: 0x1000000, Mask: 0x1000000},
+	{Name: "1<<CAP_SYS_TIME", Value: 0x2000000, Mask: 0x2000000},
+	{Name: "1<<CAP_SYS_TTY_CONFIG", Value: 0x4000000, Mask: 0x4000000},
+	{Name: "1<<CAP_MKNOD", Value: 0x8000000, Mask: 0x8000000},
+	{Name: "1<<CAP_LEASE", Value: 0x10000000, Mask: 0x10000000},
+	{Name: "1<<CAP_AUDIT_WRITE", Value: 0x20000000, Mask: 0x20000000},
+	{Name: "1<<CAP_AUDIT_CONTROL", Value: 0x40000000, Mask: 0x40000000},
+	{Name: "1<<CAP_SETFCAP", Value: 0x80000000, Mask: 0x80000000},
+}}
+
+var zset_cap_bits_high = set{Name: "cap_bits_high", Unknown: "CAP_???", Vals: []val{
+	{Name: "1<<CAP_MAC_OVERRIDE", Value: 0x1, Mask: 0x1},
+	{Name: "1<<CAP_MAC_ADMIN", Value: 0x2, Mask: 0x2},
+	{Name: "1<<CAP_SYSLOG", Value: 0x4, Mask: 0x4},
+	{Name: "1<<CAP_WAKE_ALARM", Value: 0x8, Mask: 0x8},
+	{Name: "1<<CAP_BLOCK_SUSPEND", Value: 0x10, Mask: 0x10},
+	{Name: "1<<CAP_AUDIT_READ", Value: 0x20, Mask: 0x20},
+	{Name: "1<<CAP_PERFMON", Value: 0x40, Mask: 0x40},
+	{Name: "1<<CAP_BPF", Value: 0x80, Mask: 0x80},
+	{Name: "1<<CAP_CHECKPOINT_RESTORE", Value: 0x100, Mask: 0x100},
+}}
+
+var zset_cap_version = set{Name: "cap_version", Unknown: "_LINUX_CAPABILITY_VERSION_???", Vals: []val{
+	{Name: "_LINUX_CAPABILITY_VERSION_1", Value: 0x19980330, Mask: 0x19980330},
+	{Name: "_LINUX_CAPABILITY_VERSION_2", Value: 0x20071026, Mask: 0x20071026},
+	{Name: "_LINUX_CAPABILITY_VERSION_3", Value: 0x20080522, Mask: 0x20080522},
 }}
 
 var zset_hci_channels = set{Name: "hci_channels", Unknown: "HCI_CHANNEL_???", Vals: []val{
-	{"HCI_CHANNEL_RAW", 0x0, 0x0},
-	{"HCI_CHANNEL_USER", 0x1, 0x1},
-	{"HCI_CHANNEL_MONITOR", 0x2, 0x2},
-	{"HCI_CHANNEL_CONTROL", 0x3, 0x3},
-	{"HCI_CHANNEL_LOGGING", 0x4, 0x4},
+	{Name: "HCI_CHANNEL_RAW", Value: 0x0, Mask: 0x0},
+	{Name: "HCI_CHANNEL_USER", Value: 0x1, Mask: 0x1},
+	{Name: "HCI_CHANNEL_MONITOR", Value: 0x2, Mask: 0x2},
+	{Name: "HCI_CHANNEL_CONTROL", Value: 0x3, Mask: 0x3},
+	{Name: "HCI_CHANNEL_LOGGING", Value: 0x4, Mask: 0x4},
 }}
 
 var zset_proto_inet6 = set{Name: "proto_inet6", Unknown: "IPPROTO_???", Vals: []val{
-	{"IPPROTO_IP", 0x0, 0x0},
-	{"IPPROTO_ICMP", 0x1, 0x1},
-	{"IPPROTO_IGMP", 0x2, 0x2},
-	{"IPPROTO_IPIP", 0x4, 0x4},
-	{"IPPROTO_TCP", 0x6, 0x6},
-	{"IPPROTO_EGP", 0x8, 0x8},
-	{"IPPROTO_PUP", 0xc, 0xc},
-	{"IPPROTO_UDP", 0x11, 0x11},
-	{"IPPROTO_IDP", 0x16, 0x16},
-	{"IPPROTO_TP", 0x1d, 0x1d},
-	{"IPPROTO_DCCP", 0x21, 0x21},
-	{"IPPROTO_IPV6", 0x29, 0x29},
-	{"IPPROTO_ROUTING", 0x2b, 0x2b},
-	{"IPPROTO_FRAGMENT", 0x2c, 0x2c},
-	{"IPPROTO_RSVP", 0x2e, 0x2e},
-	{"IPPROTO_GRE", 0x2f, 0x2f},
-	{"IPPROTO_ESP", 0x32, 0x32},
-	{"IPPROTO_AH", 0x33, 0x33},
-	{"IPPROTO_ICMPV6", 0x3a, 0x3a},
-	{"IPPROTO_NONE", 0x3b, 0x3b},
-	{"IPPROTO_DSTOPTS", 0x3c, 0x3c},
-	{"IPPROTO_MTP", 0x5c, 0x5c},
-	{"IPPROTO_BEETPH", 0x5e, 0x5e},
-	{"IPPROTO_ENCAP", 0x62, 0x62},
-	{"IPPROTO_PIM", 0x67, 0x67},
-	{"IPPROTO_COMP", 0x6c, 0x6c},
-	{"IPPROTO_L2TP", 0x73, 0x73},
-	{"IPPROTO_SCTP", 0x84, 0x84},
-	{"IPPROTO_MH", 0x87, 0x87},
-	{"IPPROTO_UDPLITE", 0x88, 0x88},
-	{"IPPROTO_MPLS", 0x89, 0x89},
-	{"IPPROTO_ETHERNET", 0x8f, 0x8f},
-	{"IPPROTO_RAW", 0xff, 0xff},
-	{"IPPROTO_MPTCP", 0x106, 0x106},
+	{Name: "IPPROTO_IP", Value: 0x0, Mask: 0x0},
+	{Name: "IPPROTO_ICMP", Value: 0x1, Mask: 0x1},
+	{Name: "IPPROTO_IGMP", Value: 0x2, Mask: 0x2},
+	{Name: "IPPROTO_IPIP", Value: 0x4, Mask: 0x4},
+	{Name: "IPPROTO_TCP", Value: 0x6, Mask: 0x6},
+	{Name: "IPPROTO_EGP", Value: 0x8, Mask: 0x8},
+	{Name: "IPPROTO_PUP", Value: 0xc, Mask: 0xc},
+	{Name: "IPPROTO_UDP", Value: 0x11, Mask: 0x11},
+	{Name: "IPPROTO_IDP", Value: 0x16, Mask: 0x16},
+	{Name: "IPPROTO_TP", Value: 0x1d, Mask: 0x1d},
+	{Name: "IPPROTO_DCCP", Value: 0x21, Mask: 0x21},
+	{Name: "IPPROTO_IPV6", Value: 0x29, Mask: 0x29},
+	{Name: "IPPROTO_ROUTING", Value: 0x2b, Mask: 0x2b},
+	{Name: "IPPROTO_FRAGMENT", Value: 0x2c, Mask: 0x2c},
+	{Name: "IPPROTO_RSVP", Value: 0x2e, Mask: 0x2e},
+	{Name: "IPPROTO_GRE", Value: 0x2f, Mask: 0x2f},
+	{Name: "IPPROTO_ESP", Value: 0x32, Mask: 0x32},
+	{Name: "IPPROTO_AH", Value: 0x33, Mask: 0x33},
+	{Name: "IPPROTO_ICMPV6", Value: 0x3a, Mask: 0x3a},
+	{Name: "IPPROTO_NONE", Value: 0x3b, Mask: 0x3b},
+	{Name: "IPPROTO_DSTOPTS", Value: 0x3c, Mask: 0x3c},
+	{Name: "IPPROTO_MTP", Value: 0x5c, Mask: 0x5c},
+	{Name: "IPPROTO_BEETPH", Value: 0x5e, Mask: 0x5e},
+	{Name: "IPPROTO_ENCAP", Value: 0x62, Mask: 0x62},
+	{Name: "IPPROTO_PIM", Value: 0x67, Mask: 0x67},
+	{Name: "IPPROTO_COMP", Value: 0x6c, Mask: 0x6c},
+	{Name: "IPPROTO_L2TP", Value: 0x73, Mask: 0x73},
+	{Name: "IPPROTO_SCTP", Value: 0x84, Mask: 0x84},
+	{Name: "IPPROTO_MH", Value: 0x87, Mask: 0x87},
+	{Name: "IPPROTO_UDPLITE", Value: 0x88, Mask: 0x88},
+	{Name: "IPPROTO_MPLS", Value: 0x89, Mask: 0x89},
+	{Name: "IPPROTO_ETHERNET", Value: 0x8f, Mask: 0x8f},
+	{Name: "IPPROTO_RAW", Value: 0xff, Mask: 0xff},
+	{Name: "IPPROTO_MPTCP", Value: 0x106, Mask: 0x106},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33}}
 
 var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
-	{"AF_UNSPEC", 0x0, 0x0},
-	{"AF_UNIX", 0x1, 0x1},
-	{"AF_INET", 0x2, 0x2},
-	{"AF_AX25", 0x3, 0x3},
-	{"AF_IPX", 0x4, 0x4},
-	{"AF_APPLETALK", 0x5, 0x5},
-	{"AF_NETROM", 0x6, 0x6},
-	{"AF_BRIDGE", 0x7, 0x7},
-	{"AF_ATMPVC", 0x8, 0x8},
-	{"AF_X25", 0x9, 0x9},
-	{"AF_INET6", 0xa, 0xa},
-	{"AF_ROSE", 0xb, 0xb},
-	{"AF_DECnet", 0xc, 0xc},
-	{"AF_NETBEUI", 0xd, 0xd},
-	{"AF_SECURITY", 0xe, 0xe},
-	{"AF_KEY", 0xf, 0xf},
-	{"AF_NETLINK", 0x10, 0x10},
-	{"AF_PACKET", 0x11, 0x11},
-	{"AF_ASH", 0x12, 0x12},
-	{"AF_ECONET", 0x13, 0x13},
-	{"AF_ATMSVC", 0x14, 0x14},
-	{"AF_RDS", 0x15, 0x15},
-	{"AF_SNA", 0x16, 0x16},
-	{"AF_IRDA", 0x17, 0x17},
-	{"AF_PPPOX", 0x18, 0x18},
-	{"AF_WANPIPE", 0x19, 0x19},
-	{"AF_LLC", 0x1a, 0x1a},
-	{"AF_IB", 0x1b, 0x1b},
-	{"AF_MPLS", 0x1c, 0x1c},
-	{"AF_CAN", 0x1d, 0x1d},
-	{"AF_TIPC", 0x1e, 0x1e},
-	{"AF_BLUETOOTH", 0x1f, 0x1f},
-	{"AF_IUCV", 0x20, 0x20},
-	{"AF_RXRPC", 0x21, 0x21},
-	{"AF_ISDN", 0x22, 0x22},
-	{"AF_PHONET", 0x23, 0x23},
-	{"AF_IEEE802154", 0x24, 0x24},
-	{"AF_CAIF", 0x25, 0x25},
-	{"AF_ALG", 0x26, 0x26},
-	{"AF_NFC", 0x27, 0x27},
-	{"AF_VSOCK", 0x28, 0x28},
-	{"AF_KCM", 0x29, 0x29},
-	{"AF_QIPCRTR", 0x2a, 0x2a},
-	{"AF_SMC", 0x2b, 0x2b},
-	{"AF_XDP", 0x2c, 0x2c},
-	{"AF_MCTP", 0x2d, 0x2d},
+	{Name: "AF_UNSPEC", Value: 0x0, Mask: 0x0},
+	{Name: "AF_UNIX", Value: 0x1, Mask: 0x1},
+	{Name: "AF_INET", Value: 0x2, Mask: 0x2},
+	{Name: "AF_AX25", Value: 0x3, Mask: 0x3},
+	{Name: "AF_IPX", Value: 0x4, Mask: 0x4},
+	{Name: "AF_APPLETALK", Value: 0x5, Mask: 0x5},
+	{Name: "AF_NETROM", Value: 0x6, Mask: 0x6},
+	{Name: "AF_BRIDGE", Value: 0x7, Mask: 0x7},
+	{Name: "AF_ATMPVC", Value: 0x8, Mask: 0x8},
+	{Name: "AF_X25", Value: 0x9, Mask: 0x9},
+	{Name: "AF_INET6", Value: 0xa, Mask: 0xa},
+	{Name: "AF_ROSE", Value: 0xb, Mask: 0xb},
+	{Name: "AF_DECnet", Value: 0xc, Mask: 0xc},
+	{Name: "AF_NETBEUI", Value: 0xd, Mask: 0xd},
+	{Name: "AF_SECURITY", Value: 0xe, Mask: 0xe},
+	{Name: "AF_KEY", Value: 0xf, Mask: 0xf},
+	{Name: "AF_NETLINK", Value: 0x10, Mask: 0x10},
+	{Name: "AF_PACKET", Value: 0x11, Mask: 0x11},
+	{Name: "AF_ASH", Value: 0x12, Mask: 0x12},
+	{Name: "AF_ECONET", Value: 0x13, Mask: 0x13},
+	{Name: "AF_ATMSVC", Value: 0x14, Mask: 0x14},
+	{Name: "AF_RDS", Value: 0x15, Mask: 0x15},
+	{Name: "AF_SNA", Value: 0x16, Mask: 0x16},
+	{Name: "AF_IRDA", Value: 0x17, Mask: 0x17},
+	{Name: "AF_PPPOX", Value: 0x18, Mask: 0x18},
+	{Name: "AF_WANPIPE", Value: 0x19, Mask: 0x19},
+	{Name: "AF_LLC", Value: 0x1a, Mask: 0x1a},
+	{Name: "AF_IB", Value: 0x1b, Mask: 0x1b},
+	{Name: "AF_MPLS", Value: 0x1c, Mask: 0x1c},
+	{Name: "AF_CAN", Value: 0x1d, Mask: 0x1d},
+	{Name: "AF_TIPC", Value: 0x1e, Mask: 0x1e},
+	{Name: "AF_BLUETOOTH", Value: 0x1f, Mask: 0x1f},
+	{Name: "AF_IUCV", Value: 0x20, Mask: 0x20},
+	{Name: "AF_RXRPC", Value: 0x21, Mask: 0x21},
+	{Name: "AF_ISDN", Value: 0x22, Mask: 0x22},
+	{Name: "AF_PHONET", Value: 0x23, Mask: 0x23},
+	{Name: "AF_IEEE802154", Value: 0x24, Mask: 0x24},
+	{Name: "AF_CAIF", Value: 0x25, Mask: 0x25},
+	{Name: "AF_ALG", Value: 0x26, Mask: 0x26},
+	{Name: "AF_NFC", Value: 0x27, Mask: 0x27},
+	{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28},
+	{Name: "AF_KCM", Value: 0x29, Mask: 0x29},
+	{Name: "AF_QIPCRTR", Value: 0x2a, Mask: 0x2a},
+	{Name: "AF_SMC", Value: 0x2b, Mask: 0x2b},
+	{Name: "AF_XDP", Value: 0x2c, Mask: 0x2c},
+	{Name: "AF_MCTP", Value: 0x2d, Mask: 0x2d},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
 var zset_whence = set{Name: "whence", Unknown: "SEEK_???", Vals: []val{
-	{"SEEK_SET", 0x0, 0x0},
-	{"SEEK_CUR", 0x1, 0x1},
-	{"SEEK_END", 0x2, 0x2},
-	{"SEEK_DATA", 0x3, 0x3},
-	{"SEEK_HOLE", 0x4, 0x4},
+	{Name: "SEEK_SET", Value: 0x0, Mask: 0x0},
+	{Name: "SEEK_CUR", Value: 0x1, Mask: 0x1},
+	{Name: "SEEK_END", Value: 0x2, Mask: 0x2},
+	{Name: "SEEK_DATA", Value: 0x3, Mask: 0x3},
+	{Name: "SEEK_HOLE", Value: 0x4, Mask: 0x4},
 }}
 
-var zstruct_iovec_in = structure{Name: "iovec_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt197, Off: [3]uint16{0, 0, 0}},
-	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "version", Type: &zt399, Off: [3]uint16{0, 0, 0}},
+	{Name: "pid", Type: &zt39, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zstruct_iovec_out = structure{Name: "iovec_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt198, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt400, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}

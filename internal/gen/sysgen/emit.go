@@ -76,7 +76,7 @@ func (e *emitter) set(s *syscalls.Set) string {
 func (e *emitter) vals(field string, vals []syscalls.Val) {
 	fmt.Fprintf(&e.decls, ", %s: []val{\n", field)
 	for _, v := range vals {
-		fmt.Fprintf(&e.decls, "\t{%q, %#x, %#x},\n", v.Name, v.Value, v.Mask)
+		fmt.Fprintf(&e.decls, "\t{Name: %q, Value: %#x, Mask: %#x},\n", v.Name, v.Value, v.Mask)
 	}
 	e.decls.WriteString("}")
 }
@@ -111,7 +111,7 @@ func (e *emitter) typ(t *syscalls.Type) string {
 	switch {
 	case t.Set != nil && t.Kind == syscalls.KindConst: // one constant: stands with its type
 		v := t.Set.Vals[0]
-		fmt.Fprintf(&b, ", Set: &set{Name: %q, Vals: []val{{%q, %#x, %#x}}}", t.Set.Name, v.Name, v.Value, v.Mask)
+		fmt.Fprintf(&b, ", Set: &set{Name: %q, Vals: []val{{Name: %q, Value: %#x, Mask: %#x}}}", t.Set.Name, v.Name, v.Value, v.Mask)
 	case t.Set != nil:
 		fmt.Fprintf(&b, ", Set: &%s", e.set(t.Set))
 	}
@@ -163,6 +163,12 @@ func (e *emitter) field(f *syscalls.Field, member bool) string {
 	if f.Cond != nil {
 		fmt.Fprintf(&b, ", Cond: %s", e.expr(f.Cond))
 	}
+	if f.When != nil {
+		fmt.Fprintf(&b, ", When: %s", e.expr(f.When))
+	}
+	if f.Bits[1] != 0 {
+		fmt.Fprintf(&b, ", Bits: [2]uint8{%d, %d}", f.Bits[0], f.Bits[1])
+	}
 	return b.String() + "}"
 }
 
@@ -176,6 +182,16 @@ func (e *emitter) structure(s *syscalls.Struct) string {
 	fmt.Fprintf(&b, "var %s = structure{Name: %q, Size: [3]uint16{%d, %d, %d}", v, s.Name, s.Size[0], s.Size[1], s.Size[2])
 	if s.Packed {
 		b.WriteString(", Packed: true")
+	}
+	if s.Show != nil {
+		b.WriteString(", Show: []uint8{")
+		for i, n := range s.Show {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			fmt.Fprint(&b, n)
+		}
+		b.WriteString("}")
 	}
 	if s.Tuple {
 		b.WriteString(", Tuple: true")
@@ -280,7 +296,7 @@ func (e *emitter) table(t *syscalls.Table) []byte {
 	write := func(what, typ string, names []string, ref func(string) string) {
 		fmt.Fprintf(&named, "\t%s = [...]%s{\n", what, typ)
 		for _, n := range names {
-			fmt.Fprintf(&named, "\t\t{%q, &%s},\n", n, ref(n))
+			fmt.Fprintf(&named, "\t\t{name: %q, it: &%s},\n", n, ref(n))
 		}
 		named.WriteString("\t}\n")
 	}
