@@ -129,6 +129,10 @@ func (p *parser) numbers() ([]uint64, error) {
 
 // typ parses: [in|out|inout] NAME[[PARAMS]] [!FORMAT]
 func (p *parser) typ() (*Type, error) {
+	if p.nesting++; p.nesting > maxNesting {
+		return nil, p.fail(p.tok, "type is nested too deeply")
+	}
+	defer func() { p.nesting-- }()
 	name, err := p.ident("a type")
 	if err != nil {
 		return nil, err
@@ -429,7 +433,7 @@ var binary = map[string]struct {
 	"+": {8, OpAdd}, "-": {8, OpSub}, "*": {9, OpMul}, "/": {9, OpDiv},
 }
 
-// maxNesting bounds the depth of parentheses, so that hostile input cannot exhaust the stack.
+// maxNesting bounds the depth of types and parentheses, so that hostile input cannot exhaust the stack.
 const maxNesting = 64
 
 func (p *parser) expr(power int) (*Expr, error) {

@@ -360,8 +360,12 @@ func (t *Type) align(layout int) int {
 	return n
 }
 
-// place computes the offsets of a structure's members and its size on every layout.
-func (s *Struct) place() {
+// maxStruct is the size of the largest structure, in bytes.
+const maxStruct = 1<<16 - 1
+
+// place computes the offsets of a structure's members and its size on every layout. It tells whether the
+// structure is small enough.
+func (s *Struct) place() bool {
 	for l := range s.Size {
 		off, align := 0, 1
 		for i := range s.Fields {
@@ -376,9 +380,17 @@ func (s *Struct) place() {
 				continue
 			}
 			off = (off + a - 1) / a * a
+			size := f.Type.Size(l)
+			if size < 0 || size > maxStruct || off+size > maxStruct {
+				return false
+			}
 			f.Off[l] = uint16(off)
-			off += f.Type.Size(l)
+			off += size
 		}
-		s.Size[l] = uint16((off + align - 1) / align * align)
+		if off = (off + align - 1) / align * align; off > maxStruct {
+			return false
+		}
+		s.Size[l] = uint16(off)
 	}
+	return true
 }
