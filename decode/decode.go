@@ -76,6 +76,13 @@ type frame struct {
 func (f *frame) Arg(i int) uint64 { return f.call.arg(i) }
 func (f *frame) Ret() uint64      { return f.call.ret() }
 
+func (f *frame) Err() uint64 {
+	if !f.call.Failed {
+		return 0
+	}
+	return uint64(-f.call.Ret)
+}
+
 func (f *frame) Deref(i int) uint64 {
 	c := f.call
 	if i < len(c.pre) && c.pre[i] != nil && !c.Done {
@@ -258,6 +265,10 @@ func (c *Call) Exit(ret int64, failed bool) {
 	c.format(&c.Result)
 	if aux := c.Desc.Aux; aux != nil {
 		c.Aux = Value{Type: aux, Num: truncate(uint64(ret), aux.Extent(c.layout))}
+		if aux.Kind == syscalls.KindEnum && aux.Set.Lookup(c.ABI, c.Aux.Num) == "" ||
+			aux.Kind == syscalls.KindFlags && c.Aux.Num == 0 && !aux.Set.HasZero() {
+			c.Aux.State = Absent
+		}
 		c.format(&c.Aux)
 	}
 }
@@ -276,7 +287,26 @@ func (c *Call) argument(v *Value, i int) {
 		v.Num = c.arg(i)
 		return
 	}
-	c.value(v, c.arg(i), nil)
+	n := c.arg(i)
+	if a.When != nil && c.guarded(v, a.When, n) {
+		return
+	}
+	c.value(v, n, nil)
+}
+
+// guarded decodes a pointer behind which the kernel has written, or reads, something only if
+// when is not zero. It tells whether that was enough.
+func (c *Call) guarded(v *Value, when *syscalls.Expr, n uint64) bool {
+	if n == 0 || v.Type.Dir == syscalls.Out && !c.Done {
+		return false
+	}
+	v.Addr = n
+	if when.Eval(&c.frames[c.depth]) == 0 {
+		v.State = Address
+	} else {
+		c.pointee(v)
+	}
+	return true
 }
 
 // value decodes a number that is a pointer if the type has a direction. inline is the memory
@@ -395,8 +425,12 @@ func (c *Call) pointee(v *Value) {
 	case syscalls.KindSigset:
 		n := c.length(t, 128)
 		c.region(t, addr, n)
-		v.Bytes = c.read(addr, min(n, 8))
-		if len(v.Bytes) < min(n, 8) || n == 0 {
+		if n == 0 || n > 8 { // the kernel takes no other size than 8, or 4 from the oldest calls
+			v.State = Address
+			break
+		}
+		v.Bytes = c.read(addr, n)
+		if len(v.Bytes) < n {
 			v.State = Address
 		}
 	case syscalls.KindStrings, syscalls.KindEnv:
@@ -478,7 +512,14 @@ func (c *Call) structure(v *Value, b []byte) {
 	f := &c.frames[c.depth]
 	v.Sub = c.values(len(st.Fields))
 	n := 0
-	for i := range st.Fields {
+	members := len(st.Fields)
+	if st.Show != nil {
+		members = len(st.Show)
+	}
+	for i := range members {
+		if st.Show != nil {
+			i = int(st.Show[i])
+		}
 		m := &st.Fields[i]
 		if m.Type.Kind == syscalls.KindPad {
 			continue
@@ -496,10 +537,19 @@ func (c *Call) structure(v *Value, b []byte) {
 		if size <= 8 {
 			num = load(b[off:], size)
 		}
+		if m.Bits[1] != 0 {
+			num = num >> m.Bits[0] & (1<<m.Bits[1] - 1)
+			if num == 0 && m.Attr&syscalls.AttrNonzero != 0 {
+				continue
+			}
+		}
 		if m.Attr&syscalls.AttrNonzero != 0 && allZero(b[off:off+size]) {
 			continue
 		}
 		n++
+		if m.When != nil && c.guarded(s, m.When, num) {
+			continue
+		}
 		c.value(s, num, b[off:off+size:off+size])
 	}
 	v.Sub = v.Sub[:n]
@@ -547,6 +597,8 @@ func (c *Call) union(v *Value, n uint64, inline []byte) {
 			if size <= 8 {
 				n = load(inline, size)
 			}
+		} else if inline == nil {
+			n = truncate(n, size)
 		}
 		if v.Attr&syscalls.AttrFlat != 0 && alt.Kind != syscalls.KindStruct {
 			v.Attr &^= syscalls.AttrFlat

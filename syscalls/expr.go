@@ -25,6 +25,7 @@ const (
 	OpLand
 	OpLor
 	OpNot
+	OpErr // the error number of a call that failed, else 0
 )
 
 // An Expr computes a length, a selector or a condition from numbers that are known when a
@@ -41,6 +42,7 @@ type Scope interface {
 	Field(i int) uint64
 	Param(i int) uint64
 	Ret() uint64
+	Err() uint64
 	Deref(i int) uint64
 }
 
@@ -57,6 +59,8 @@ func (e *Expr) Eval(s Scope) uint64 {
 		return s.Param(int(e.Num))
 	case OpRet:
 		return s.Ret()
+	case OpErr:
+		return s.Err()
 	case OpDeref:
 		return s.Deref(int(e.Num))
 	case OpNot:

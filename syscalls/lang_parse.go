@@ -306,7 +306,34 @@ func (s *Set) sort() {
 	s.Sorted = idx
 }
 
-// structDef parses: struct NAME [packed] { FIELD; ... }
+// show parses what may follow a structure: show { MEMBER, ... }
+func (p *parser) show(s *Struct) error {
+	if given, err := p.accept("show"); err != nil || !given {
+		return err
+	}
+	if err := p.expect("{"); err != nil {
+		return err
+	}
+	for {
+		if end, err := p.accept("}"); err != nil || end {
+			return err
+		}
+		n, err := p.ident("the name of a member")
+		if err != nil {
+			return err
+		}
+		i := p.fieldIndex(n.text)
+		if i < 0 || i > 255 {
+			return p.fail(n, "no member named %q", n.text)
+		}
+		s.Show = append(s.Show, uint8(i))
+		if _, err := p.accept(","); err != nil {
+			return err
+		}
+	}
+}
+
+// structDef parses: struct NAME [packed] { FIELD; ... } [show { MEMBER, ... }]
 func (p *parser) structDef() error {
 	p.take()
 	name, err := p.ident("the name of a structure")
@@ -342,6 +369,9 @@ func (p *parser) structDef() error {
 		if _, err := p.accept(";"); err != nil {
 			return err
 		}
+	}
+	if err := p.show(s); err != nil {
+		return err
 	}
 	s.place()
 	p.table.Structs[s.Name] = s
@@ -597,6 +627,10 @@ func (p *parser) args(c *Call) error {
 		f, err := p.field()
 		if err != nil {
 			return err
+		}
+		if f.Attr&attrReg != 0 { // shown elsewhere than it stands
+			f.Attr &^= attrReg
+			reg, reg32 = f.Reg, f.Reg
 		}
 		f.Reg, f.Reg32 = reg, reg32
 		reg++

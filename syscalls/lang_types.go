@@ -38,7 +38,7 @@ var attrNames = map[string]Attr{
 	"entry": AttrEntry, "name": AttrNamed, "plain": AttrPlain, "flat": AttrFlat,
 }
 
-// field parses: NAME TYPE [@ATTR | @if(EXPR)]...
+// field parses: NAME TYPE [@ATTR | @if(EXPR) | @when(EXPR) | @reg(N) | @bits(LOWEST, COUNT)]...
 func (p *parser) field() (Field, error) {
 	name, err := p.ident("a name")
 	if err != nil {
@@ -57,15 +57,36 @@ func (p *parser) field() (Field, error) {
 		if err != nil {
 			return f, err
 		}
-		if t.text == "if" {
+		if t.text == "if" || t.text == "when" {
 			if err := p.expect("("); err != nil {
 				return f, err
 			}
-			if f.Cond, err = p.expr(0); err != nil {
+			e, err := p.expr(0)
+			if err != nil {
 				return f, err
+			}
+			if t.text == "if" {
+				f.Cond = e
+			} else {
+				f.When = e
 			}
 			if err := p.expect(")"); err != nil {
 				return f, err
+			}
+			continue
+		}
+		if t.text == "reg" || t.text == "bits" {
+			n, err := p.numbers()
+			if err != nil {
+				return f, err
+			}
+			switch {
+			case t.text == "reg" && len(n) == 1 && n[0] < 6:
+				f.Reg, f.Attr = uint8(n[0]), f.Attr|attrReg
+			case t.text == "bits" && len(n) == 2 && n[0] < 64 && n[1] > 0 && n[0]+n[1] <= 64:
+				f.Bits = [2]uint8{uint8(n[0]), uint8(n[1])}
+			default:
+				return f, p.fail(t, "bad @%s: want @reg(REGISTER) or @bits(LOWEST, COUNT)", t.text)
 			}
 			continue
 		}
@@ -74,6 +95,26 @@ func (p *parser) field() (Field, error) {
 			return f, p.fail(t, "unknown attribute @%s", t.text)
 		}
 		f.Attr |= a
+	}
+}
+
+// numbers parses: (NUMBER, ...)
+func (p *parser) numbers() ([]uint64, error) {
+	if err := p.expect("("); err != nil {
+		return nil, err
+	}
+	var all []uint64
+	for {
+		n, err := p.number(AMD64)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, n)
+		if comma, err := p.accept(","); err != nil {
+			return nil, err
+		} else if !comma {
+			return all, p.expect(")")
+		}
 	}
 }
 
@@ -432,8 +473,11 @@ func (p *parser) ref(t token) (*Expr, error) {
 		}
 		return &Expr{Op: OpField, Num: uint64(i)}, nil
 	}
-	if t.text == "ret" {
+	switch t.text {
+	case "ret":
 		return &Expr{Op: OpRet}, nil
+	case "err":
+		return &Expr{Op: OpErr}, nil
 	}
 	if v, ok := p.consts.Value(AMD64, t.text); ok {
 		return &Expr{Op: OpNum, Num: v}, nil

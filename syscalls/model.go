@@ -79,7 +79,7 @@ type Type struct {
 }
 
 // Attr modifies how an argument or field is shown.
-type Attr uint8
+type Attr uint16
 
 // The attributes.
 const (
@@ -93,6 +93,9 @@ const (
 	AttrFlat                     // @flat: the fields of this structure or union belong to its parent
 )
 
+// attrReg marks an argument whose register was given while its line is parsed.
+const attrReg Attr = 1 << 15
+
 // A Field is an argument of a call or a member of a structure.
 type Field struct {
 	Name  string
@@ -102,6 +105,8 @@ type Field struct {
 	Reg32 uint8     // arguments: the same on i386
 	Off   [3]uint16 // members: offset by layout
 	Cond  *Expr     // present only when non-zero
+	When  *Expr     // the memory behind the pointer is looked at only when non-zero, and then in any case
+	Bits  [2]uint8  // members: the lowest bit and the number of bits of a bit field
 }
 
 // The layouts of structures in memory.
@@ -128,6 +133,7 @@ type Struct struct {
 	Fields []Field
 	Size   [3]uint16
 	Packed bool
+	Show   []uint8 // the order in which members are shown, nil for that of memory
 }
 
 // A Union is a choice of types by the value of a selector.
@@ -336,6 +342,10 @@ func (s *Struct) place() {
 				a = 1
 			}
 			align = max(align, a)
+			if f.Bits[0] > 0 && i > 0 { // shares the previous member's storage
+				f.Off[l] = s.Fields[i-1].Off[l]
+				continue
+			}
 			off = (off + a - 1) / a * a
 			f.Off[l] = uint16(off)
 			off += f.Type.Size(l)

@@ -26,6 +26,16 @@ func (s *Set) For(a ABI) []Val {
 	return s.Vals
 }
 
+// HasZero tells whether a flag set has a name for no bits.
+func (s *Set) HasZero() bool {
+	for i := range s.Vals {
+		if s.Vals[i].Value == 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // Lookup returns the name of a single value, "" if it has none. A negative value is found by its
 // low 32 bits too.
 func (s *Set) Lookup(a ABI, v uint64) string {

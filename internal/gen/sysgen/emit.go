@@ -163,6 +163,12 @@ func (e *emitter) field(f *syscalls.Field, member bool) string {
 	if f.Cond != nil {
 		fmt.Fprintf(&b, ", Cond: %s", e.expr(f.Cond))
 	}
+	if f.When != nil {
+		fmt.Fprintf(&b, ", When: %s", e.expr(f.When))
+	}
+	if f.Bits[1] != 0 {
+		fmt.Fprintf(&b, ", Bits: [2]uint8{%d, %d}", f.Bits[0], f.Bits[1])
+	}
 	return b.String() + "}"
 }
 
@@ -176,6 +182,16 @@ func (e *emitter) structure(s *syscalls.Struct) string {
 	fmt.Fprintf(&b, "var %s = structure{Name: %q, Size: [3]uint16{%d, %d, %d}", v, s.Name, s.Size[0], s.Size[1], s.Size[2])
 	if s.Packed {
 		b.WriteString(", Packed: true")
+	}
+	if s.Show != nil {
+		b.WriteString(", Show: []uint8{")
+		for i, n := range s.Show {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			fmt.Fprint(&b, n)
+		}
+		b.WriteString("}")
 	}
 	b.WriteString(", Fields: []field{\n")
 	for i := range s.Fields {
