@@ -4,11 +4,13 @@ import "farcall/syscalls"
 
 // formatters refine the values of types that name them; see syscalls.Format.
 var formatters = [...]func(*Call, *Value){
-	syscalls.FormatNone: nil,
+	syscalls.FormatNone:   nil,
+	syscalls.FormatUtime:  nil,
+	syscalls.FormatPolled: nil,
 }
 
 func (c *Call) format(v *Value) {
-	if f := v.Type.Format; f != syscalls.FormatNone {
+	if f := v.Type.Format; formatters[f] != nil {
 		formatters[f](c, v)
 	}
 }

@@ -6,12 +6,16 @@ type Format uint8
 
 // The formats.
 const (
-	FormatNone Format = iota
+	FormatNone   Format = iota
+	FormatUtime         // a time of utimensat(2): the text names UTIME_NOW and UTIME_OMIT
+	FormatPolled        // the descriptors that poll(2) and select(2) report
 	numFormats
 )
 
 var formatNames = [...]string{
-	FormatNone: "",
+	FormatNone:   "",
+	FormatUtime:  "utime",
+	FormatPolled: "polled",
 }
 
 func (f Format) String() string { return formatNames[f] }

@@ -22,20 +22,20 @@ var baseTypes = map[string]Type{
 	"mode": {Kind: KindMode, Width: 4}, "dev": {Kind: KindDev, Width: 8},
 	"time": {Kind: KindTime, Width: WidthLong}, "nsec": {Kind: KindNsec, Width: WidthLong},
 	"port": {Kind: KindPort, Width: 2}, "ipv4": {Kind: KindIPv4, Width: 4}, "ipv6": {Kind: KindIPv6, Width: 16},
-	"rlim": {Kind: KindRlim, Width: 8},
-	"str":  {Kind: KindString}, "path": {Kind: KindPath},
+	"rlim": {Kind: KindRlim, Width: 8}, "date": {Kind: KindDate, Width: WidthLong},
+	"str": {Kind: KindString}, "path": {Kind: KindPath},
 	"strings": {Kind: KindStrings}, "env": {Kind: KindEnv},
 	"none": {Kind: KindPad},
 	// with parameters
 	"flags": {Kind: KindFlags, Width: 4}, "enum": {Kind: KindEnum, Width: 4},
 	"const": {Kind: KindConst, Width: WidthLong},
 	"bytes": {Kind: KindBytes}, "cstr": {Kind: KindChars}, "pad": {Kind: KindPad},
-	"array": {Kind: KindArray}, "sigset": {Kind: KindSigset},
+	"array": {Kind: KindArray}, "sigset": {Kind: KindSigset}, "records": {Kind: KindRecords},
 }
 
 var attrNames = map[string]Attr{
 	"v": AttrVerbose, "nz": AttrNonzero, "hide": AttrHidden, "exit": AttrExit,
-	"entry": AttrEntry, "name": AttrNamed, "plain": AttrPlain, "flat": AttrFlat,
+	"entry": AttrEntry, "name": AttrNamed, "plain": AttrPlain, "flat": AttrFlat, "apart": AttrApart,
 }
 
 // field parses: NAME TYPE [@ATTR | @if(EXPR) | @when(EXPR) | @reg(N) | @bits(LOWEST, COUNT)]...
@@ -263,7 +263,7 @@ func (p *parser) findSet(name string) *Set {
 func (p *parser) baseParams(name token, t *Type) error {
 	var need bool
 	switch t.Kind {
-	case KindFlags, KindEnum, KindConst, KindBytes, KindChars, KindArray, KindSigset:
+	case KindFlags, KindEnum, KindConst, KindBytes, KindChars, KindArray, KindRecords, KindSigset:
 		need = true
 	case KindPad:
 		need = name.text == "pad"
@@ -324,7 +324,7 @@ func (p *parser) baseParams(name token, t *Type) error {
 		if err := p.retLen(t); err != nil {
 			return err
 		}
-	case KindArray:
+	case KindArray, KindRecords:
 		if t.Elem, err = p.typ(); err != nil {
 			return err
 		}
@@ -347,6 +347,16 @@ func (p *parser) baseParams(name token, t *Type) error {
 	default:
 		if t.Width, err = p.widthParam(); err != nil {
 			return err
+		}
+		if t.Kind != KindDate {
+			break
+		}
+		if comma, err := p.accept(","); err != nil {
+			return err
+		} else if comma {
+			if t.Len, err = p.expr(0); err != nil {
+				return err
+			}
 		}
 	}
 	return p.expect("]")

@@ -399,18 +399,18 @@ var zcallsI386 = [...]*call{
 	5:   &zcall_open,
 	6:   &zcall_close,
 	7:   &zcall_waitpid,
-	8:   &zcall_creat_2,
-	9:   &zcall_link_2,
-	10:  &zcall_unlink_2,
+	8:   &zcall_creat,
+	9:   &zcall_link,
+	10:  &zcall_unlink,
 	11:  &zcall_execve_2,
-	12:  &zcall_chdir_2,
+	12:  &zcall_chdir,
 	13:  &zcall_time_2,
-	14:  &zcall_mknod_2,
-	15:  &zcall_chmod_2,
+	14:  &zcall_mknod,
+	15:  &zcall_chmod,
 	16:  &zcall_lchown_2,
 	17:  &zcall_break,
 	18:  &zcall_oldstat,
-	19:  &zcall_lseek_2,
+	19:  &zcall_lseek,
 	20:  &zcall_getpid_2,
 	21:  &zcall_mount_2,
 	22:  &zcall_umount,
@@ -421,19 +421,19 @@ var zcallsI386 = [...]*call{
 	27:  &zcall_alarm_2,
 	28:  &zcall_oldfstat,
 	29:  &zcall_pause_2,
-	30:  &zcall_utime_2,
+	30:  &zcall_utime,
 	31:  &zcall_stty,
 	32:  &zcall_gtty,
-	33:  &zcall_access_2,
+	33:  &zcall_access,
 	34:  &zcall_nice,
 	35:  &zcall_ftime,
-	36:  &zcall_sync_2,
+	36:  &zcall_sync,
 	37:  &zcall_kill_2,
-	38:  &zcall_rename_2,
-	39:  &zcall_mkdir_2,
-	40:  &zcall_rmdir_2,
-	41:  &zcall_dup_2,
-	42:  &zcall_pipe_2,
+	38:  &zcall_rename,
+	39:  &zcall_mkdir,
+	40:  &zcall_rmdir,
+	41:  &zcall_dup,
+	42:  &zcall_pipe,
 	43:  &zcall_times_2,
 	44:  &zcall_prof,
 	45:  &zcall_brk_2,
@@ -442,7 +442,7 @@ var zcallsI386 = [...]*call{
 	48:  &zcall_signal,
 	49:  &zcall_geteuid_2,
 	50:  &zcall_getegid_2,
-	51:  &zcall_acct_2,
+	51:  &zcall_acct,
 	52:  &zcall_umount2_2,
 	53:  &zcall_lock,
 	54:  &zcall_ioctl_2,
@@ -451,10 +451,10 @@ var zcallsI386 = [...]*call{
 	57:  &zcall_setpgid_2,
 	58:  &zcall_ulimit,
 	59:  &zcall_oldolduname,
-	60:  &zcall_umask_2,
-	61:  &zcall_chroot_2,
-	62:  &zcall_ustat_2,
-	63:  &zcall_dup2_2,
+	60:  &zcall_umask,
+	61:  &zcall_chroot,
+	62:  &zcall_ustat,
+	63:  &zcall_dup2,
 	64:  &zcall_getppid_2,
 	65:  &zcall_getpgrp_2,
 	66:  &zcall_setsid_2,
@@ -474,18 +474,18 @@ var zcallsI386 = [...]*call{
 	80:  &zcall_getgroups_2,
 	81:  &zcall_setgroups_2,
 	82:  &zcall_select_2,
-	83:  &zcall_symlink_2,
+	83:  &zcall_symlink,
 	84:  &zcall_oldlstat,
-	85:  &zcall_readlink_2,
-	86:  &zcall_uselib_2,
+	85:  &zcall_readlink,
+	86:  &zcall_uselib,
 	87:  &zcall_swapon_2,
 	88:  &zcall_reboot_2,
 	89:  &zcall_readdir,
 	90:  &zcall_mmap_2,
 	91:  &zcall_munmap_2,
-	92:  &zcall_truncate_2,
-	93:  &zcall_ftruncate_2,
-	94:  &zcall_fchmod_2,
+	92:  &zcall_truncate,
+	93:  &zcall_ftruncate,
+	94:  &zcall_fchmod,
 	95:  &zcall_fchown_2,
 	96:  &zcall_getpriority_2,
 	97:  &zcall_setpriority_2,
@@ -509,7 +509,7 @@ var zcallsI386 = [...]*call{
 	115: &zcall_swapoff_2,
 	116: &zcall_sysinfo_2,
 	117: &zcall_ipc,
-	118: &zcall_fsync_2,
+	118: &zcall_fsync,
 	119: &zcall_sigreturn,
 	120: &zcall_clone_2,
 	121: &zcall_setdomainname_2,
@@ -524,7 +524,7 @@ var zcallsI386 = [...]*call{
 	130: &zcall_get_kernel_syms_2,
 	131: &zcall_quotactl_2,
 	132: &zcall_getpgid_2,
-	133: &zcall_fchdir_2,
+	133: &zcall_fchdir,
 	134: &zcall_bdflush,
 	135: &zcall_sysfs_2,
 	136: &zcall_personality_2,
@@ -532,14 +532,14 @@ var zcallsI386 = [...]*call{
 	138: &zcall_setfsuid_2,
 	139: &zcall_setfsgid_2,
 	140: &zcall__llseek,
-	141: &zcall_getdents_2,
+	141: &zcall_getdents,
 	142: &zcall__newselect,
-	143: &zcall_flock_2,
+	143: &zcall_flock,
 	144: &zcall_msync_2,
-	145: &zcall_readv_2,
-	146: &zcall_writev_2,
+	145: &zcall_readv,
+	146: &zcall_writev,
 	147: &zcall_getsid_2,
-	148: &zcall_fdatasync_2,
+	148: &zcall_fdatasync,
 	149: &zcall__sysctl_2,
 	150: &zcall_mlock_2,
 	151: &zcall_munlock_2,
@@ -571,14 +571,14 @@ var zcallsI386 = [...]*call{
 	177: &zcall_rt_sigtimedwait_2,
 	178: &zcall_rt_sigqueueinfo_2,
 	179: &zcall_rt_sigsuspend_2,
-	180: &zcall_pread64_2,
-	181: &zcall_pwrite64_2,
+	180: &zcall_pread64,
+	181: &zcall_pwrite64,
 	182: &zcall_chown_2,
-	183: &zcall_getcwd_2,
+	183: &zcall_getcwd,
 	184: &zcall_capget_2,
 	185: &zcall_capset_2,
 	186: &zcall_sigaltstack_2,
-	187: &zcall_sendfile_2,
+	187: &zcall_sendfile,
 	188: &zcall_getpmsg_2,
 	189: &zcall_putpmsg_2,
 	190: &zcall_vfork_2,
@@ -611,10 +611,10 @@ var zcallsI386 = [...]*call{
 	217: &zcall_pivot_root_2,
 	218: &zcall_mincore_2,
 	219: &zcall_madvise_2,
-	220: &zcall_getdents64_2,
+	220: &zcall_getdents64,
 	221: &zcall_fcntl64,
 	224: &zcall_gettid_2,
-	225: &zcall_readahead_2,
+	225: &zcall_readahead,
 	226: &zcall_setxattr_2,
 	227: &zcall_lsetxattr_2,
 	228: &zcall_fsetxattr_2,
@@ -639,7 +639,7 @@ var zcallsI386 = [...]*call{
 	247: &zcall_io_getevents_2,
 	248: &zcall_io_submit_2,
 	249: &zcall_io_cancel_2,
-	250: &zcall_fadvise64_2,
+	250: &zcall_fadvise64,
 	252: &zcall_exit_group_2,
 	253: &zcall_lookup_dcookie_2,
 	254: &zcall_epoll_create_2,
@@ -659,7 +659,7 @@ var zcallsI386 = [...]*call{
 	268: &zcall_statfs64,
 	269: &zcall_fstatfs64,
 	270: &zcall_tgkill_2,
-	271: &zcall_utimes_2,
+	271: &zcall_utimes,
 	272: &zcall_fadvise64_64,
 	273: &zcall_vserver_2,
 	274: &zcall_mbind_2,
@@ -683,45 +683,45 @@ var zcallsI386 = [...]*call{
 	293: &zcall_inotify_rm_watch_2,
 	294: &zcall_migrate_pages_2,
 	295: &zcall_openat,
-	296: &zcall_mkdirat_2,
-	297: &zcall_mknodat_2,
-	298: &zcall_fchownat_2,
-	299: &zcall_futimesat_2,
+	296: &zcall_mkdirat,
+	297: &zcall_mknodat,
+	298: &zcall_fchownat,
+	299: &zcall_futimesat,
 	300: &zcall_fstatat64,
-	301: &zcall_unlinkat_2,
-	302: &zcall_renameat_2,
-	303: &zcall_linkat_2,
-	304: &zcall_symlinkat_2,
-	305: &zcall_readlinkat_2,
-	306: &zcall_fchmodat_2,
-	307: &zcall_faccessat_2,
+	301: &zcall_unlinkat,
+	302: &zcall_renameat,
+	303: &zcall_linkat,
+	304: &zcall_symlinkat,
+	305: &zcall_readlinkat,
+	306: &zcall_fchmodat,
+	307: &zcall_faccessat,
 	308: &zcall_pselect6_2,
 	309: &zcall_ppoll_2,
 	310: &zcall_unshare_2,
 	311: &zcall_set_robust_list_2,
 	312: &zcall_get_robust_list_2,
-	313: &zcall_splice_2,
-	314: &zcall_sync_file_range_2,
-	315: &zcall_tee_2,
-	316: &zcall_vmsplice_2,
+	313: &zcall_splice,
+	314: &zcall_sync_file_range,
+	315: &zcall_tee,
+	316: &zcall_vmsplice,
 	317: &zcall_move_pages_2,
 	318: &zcall_getcpu_2,
 	319: &zcall_epoll_pwait_2,
-	320: &zcall_utimensat_2,
+	320: &zcall_utimensat,
 	321: &zcall_signalfd_2,
 	322: &zcall_timerfd_create_2,
 	323: &zcall_eventfd_2,
-	324: &zcall_fallocate_2,
+	324: &zcall_fallocate,
 	325: &zcall_timerfd_settime_2,
 	326: &zcall_timerfd_gettime_2,
 	327: &zcall_signalfd4_2,
 	328: &zcall_eventfd2_2,
 	329: &zcall_epoll_create1_2,
-	330: &zcall_dup3_2,
-	331: &zcall_pipe2_2,
+	330: &zcall_dup3,
+	331: &zcall_pipe2,
 	332: &zcall_inotify_init1_2,
-	333: &zcall_preadv_2,
-	334: &zcall_pwritev_2,
+	333: &zcall_preadv,
+	334: &zcall_pwritev,
 	335: &zcall_rt_tgsigqueueinfo_2,
 	336: &zcall_perf_event_open_2,
 	337: &zcall_recvmmsg_2,
@@ -731,7 +731,7 @@ var zcallsI386 = [...]*call{
 	341: &zcall_name_to_handle_at_2,
 	342: &zcall_open_by_handle_at_2,
 	343: &zcall_clock_adjtime_2,
-	344: &zcall_syncfs_2,
+	344: &zcall_syncfs,
 	345: &zcall_sendmmsg_2,
 	346: &zcall_setns_2,
 	347: &zcall_process_vm_readv_2,
@@ -740,10 +740,10 @@ var zcallsI386 = [...]*call{
 	350: &zcall_finit_module_2,
 	351: &zcall_sched_setattr_2,
 	352: &zcall_sched_getattr_2,
-	353: &zcall_renameat2_2,
+	353: &zcall_renameat2,
 	354: &zcall_seccomp_2,
 	355: &zcall_getrandom_2,
-	356: &zcall_memfd_create_2,
+	356: &zcall_memfd_create,
 	357: &zcall_bpf_2,
 	358: &zcall_execveat_2,
 	359: &zcall_socket_2,
@@ -764,13 +764,13 @@ var zcallsI386 = [...]*call{
 	374: &zcall_userfaultfd_2,
 	375: &zcall_membarrier_2,
 	376: &zcall_mlock2_2,
-	377: &zcall_copy_file_range_2,
-	378: &zcall_preadv2_2,
-	379: &zcall_pwritev2_2,
+	377: &zcall_copy_file_range,
+	378: &zcall_preadv2,
+	379: &zcall_pwritev2,
 	380: &zcall_pkey_mprotect_2,
 	381: &zcall_pkey_alloc_2,
 	382: &zcall_pkey_free_2,
-	383: &zcall_statx_2,
+	383: &zcall_statx,
 	384: &zcall_arch_prctl_2,
 	385: &zcall_io_pgetevents_2,
 	386: &zcall_rseq_2,
@@ -816,10 +816,10 @@ var zcallsI386 = [...]*call{
 	433: &zcall_fspick_2,
 	434: &zcall_pidfd_open_2,
 	435: &zcall_clone3_2,
-	436: &zcall_close_range_2,
-	437: &zcall_openat2_2,
+	436: &zcall_close_range,
+	437: &zcall_openat2,
 	438: &zcall_pidfd_getfd_2,
-	439: &zcall_faccessat2_2,
+	439: &zcall_faccessat2,
 	440: &zcall_process_madvise_2,
 	441: &zcall_epoll_pwait2_2,
 	442: &zcall_mount_setattr_2,
@@ -827,12 +827,12 @@ var zcallsI386 = [...]*call{
 	444: &zcall_landlock_create_ruleset_2,
 	445: &zcall_landlock_add_rule_2,
 	446: &zcall_landlock_restrict_self_2,
-	447: &zcall_memfd_secret_2,
+	447: &zcall_memfd_secret,
 	448: &zcall_process_mrelease_2,
 	449: &zcall_futex_waitv_2,
 	450: &zcall_set_mempolicy_home_node_2,
 	451: &zcall_cachestat_2,
-	452: &zcall_fchmodat2_2,
+	452: &zcall_fchmodat2,
 	453: &zcall_map_shadow_stack_2,
 	454: &zcall_futex_wake_2,
 	455: &zcall_futex_wait_2,
@@ -859,20 +859,20 @@ var zcallsX32 = [...]*call{
 	1:   &zcall_write,
 	2:   &zcall_open,
 	3:   &zcall_close,
-	4:   &zcall_stat_3,
-	5:   &zcall_fstat_3,
-	6:   &zcall_lstat_3,
+	4:   &zcall_stat,
+	5:   &zcall_fstat,
+	6:   &zcall_lstat,
 	7:   &zcall_poll_3,
-	8:   &zcall_lseek_3,
+	8:   &zcall_lseek,
 	9:   &zcall_mmap_3,
 	10:  &zcall_mprotect_3,
 	11:  &zcall_munmap_3,
 	12:  &zcall_brk_3,
 	14:  &zcall_rt_sigprocmask_3,
-	17:  &zcall_pread64_3,
-	18:  &zcall_pwrite64_3,
-	21:  &zcall_access_3,
-	22:  &zcall_pipe_3,
+	17:  &zcall_pread64,
+	18:  &zcall_pwrite64,
+	21:  &zcall_access,
+	22:  &zcall_pipe,
 	23:  &zcall_select_3,
 	24:  &zcall_sched_yield_3,
 	25:  &zcall_mremap_3,
@@ -882,15 +882,15 @@ var zcallsX32 = [...]*call{
 	29:  &zcall_shmget_3,
 	30:  &zcall_shmat_3,
 	31:  &zcall_shmctl_3,
-	32:  &zcall_dup_3,
-	33:  &zcall_dup2_3,
+	32:  &zcall_dup,
+	33:  &zcall_dup2,
 	34:  &zcall_pause_3,
 	35:  &zcall_nanosleep_3,
 	36:  &zcall_getitimer_3,
 	37:  &zcall_alarm_3,
 	38:  &zcall_setitimer_3,
 	39:  &zcall_getpid_3,
-	40:  &zcall_sendfile_3,
+	40:  &zcall_sendfile_2,
 	41:  &zcall_socket_3,
 	42:  &zcall_connect_3,
 	43:  &zcall_accept_2,
@@ -917,29 +917,29 @@ var zcallsX32 = [...]*call{
 	70:  &zcall_msgrcv_3,
 	71:  &zcall_msgctl_3,
 	72:  &zcall_fcntl_3,
-	73:  &zcall_flock_3,
-	74:  &zcall_fsync_3,
-	75:  &zcall_fdatasync_3,
-	76:  &zcall_truncate_3,
-	77:  &zcall_ftruncate_3,
-	78:  &zcall_getdents_3,
-	79:  &zcall_getcwd_3,
-	80:  &zcall_chdir_3,
-	81:  &zcall_fchdir_3,
-	82:  &zcall_rename_3,
-	83:  &zcall_mkdir_3,
-	84:  &zcall_rmdir_3,
-	85:  &zcall_creat_3,
-	86:  &zcall_link_3,
-	87:  &zcall_unlink_3,
-	88:  &zcall_symlink_3,
-	89:  &zcall_readlink_3,
-	90:  &zcall_chmod_3,
-	91:  &zcall_fchmod_3,
-	92:  &zcall_chown_3,
-	93:  &zcall_fchown_3,
-	94:  &zcall_lchown_3,
-	95:  &zcall_umask_3,
+	73:  &zcall_flock,
+	74:  &zcall_fsync,
+	75:  &zcall_fdatasync,
+	76:  &zcall_truncate,
+	77:  &zcall_ftruncate,
+	78:  &zcall_getdents,
+	79:  &zcall_getcwd,
+	80:  &zcall_chdir,
+	81:  &zcall_fchdir,
+	82:  &zcall_rename,
+	83:  &zcall_mkdir,
+	84:  &zcall_rmdir,
+	85:  &zcall_creat,
+	86:  &zcall_link,
+	87:  &zcall_unlink,
+	88:  &zcall_symlink,
+	89:  &zcall_readlink,
+	90:  &zcall_chmod,
+	91:  &zcall_fchmod,
+	92:  &zcall_chown,
+	93:  &zcall_fchown,
+	94:  &zcall_lchown,
+	95:  &zcall_umask,
 	96:  &zcall_gettimeofday_3,
 	97:  &zcall_getrlimit_3,
 	98:  &zcall_getrusage_3,
@@ -971,12 +971,12 @@ var zcallsX32 = [...]*call{
 	125: &zcall_capget_3,
 	126: &zcall_capset_3,
 	130: &zcall_rt_sigsuspend_3,
-	132: &zcall_utime_3,
-	133: &zcall_mknod_3,
+	132: &zcall_utime,
+	133: &zcall_mknod,
 	135: &zcall_personality_3,
-	136: &zcall_ustat_3,
-	137: &zcall_statfs_3,
-	138: &zcall_fstatfs_3,
+	136: &zcall_ustat,
+	137: &zcall_statfs,
+	138: &zcall_fstatfs,
 	139: &zcall_sysfs_3,
 	140: &zcall_getpriority_3,
 	141: &zcall_setpriority_3,
@@ -998,9 +998,9 @@ var zcallsX32 = [...]*call{
 	158: &zcall_arch_prctl_3,
 	159: &zcall_adjtimex_3,
 	160: &zcall_setrlimit_3,
-	161: &zcall_chroot_3,
-	162: &zcall_sync_3,
-	163: &zcall_acct_3,
+	161: &zcall_chroot,
+	162: &zcall_sync,
+	163: &zcall_acct,
 	164: &zcall_settimeofday_3,
 	165: &zcall_mount_3,
 	166: &zcall_umount2_3,
@@ -1020,7 +1020,7 @@ var zcallsX32 = [...]*call{
 	184: &zcall_tuxcall_2,
 	185: &zcall_security_2,
 	186: &zcall_gettid_3,
-	187: &zcall_readahead_3,
+	187: &zcall_readahead,
 	188: &zcall_setxattr_3,
 	189: &zcall_lsetxattr_3,
 	190: &zcall_fsetxattr_3,
@@ -1044,11 +1044,11 @@ var zcallsX32 = [...]*call{
 	212: &zcall_lookup_dcookie_3,
 	213: &zcall_epoll_create_3,
 	216: &zcall_remap_file_pages_3,
-	217: &zcall_getdents64_3,
+	217: &zcall_getdents64,
 	218: &zcall_set_tid_address_3,
 	219: &zcall_restart_syscall_3,
 	220: &zcall_semtimedop_2,
-	221: &zcall_fadvise64_3,
+	221: &zcall_fadvise64,
 	223: &zcall_timer_settime_3,
 	224: &zcall_timer_gettime_3,
 	225: &zcall_timer_getoverrun_3,
@@ -1061,7 +1061,7 @@ var zcallsX32 = [...]*call{
 	232: &zcall_epoll_wait_3,
 	233: &zcall_epoll_ctl_3,
 	234: &zcall_tgkill_3,
-	235: &zcall_utimes_3,
+	235: &zcall_utimes,
 	237: &zcall_mbind_3,
 	238: &zcall_set_mempolicy_3,
 	239: &zcall_get_mempolicy_3,
@@ -1080,38 +1080,38 @@ var zcallsX32 = [...]*call{
 	255: &zcall_inotify_rm_watch_3,
 	256: &zcall_migrate_pages_3,
 	257: &zcall_openat,
-	258: &zcall_mkdirat_3,
-	259: &zcall_mknodat_3,
-	260: &zcall_fchownat_3,
-	261: &zcall_futimesat_3,
-	262: &zcall_newfstatat_2,
-	263: &zcall_unlinkat_3,
-	264: &zcall_renameat_3,
-	265: &zcall_linkat_3,
-	266: &zcall_symlinkat_3,
-	267: &zcall_readlinkat_3,
-	268: &zcall_fchmodat_3,
-	269: &zcall_faccessat_3,
+	258: &zcall_mkdirat,
+	259: &zcall_mknodat,
+	260: &zcall_fchownat,
+	261: &zcall_futimesat,
+	262: &zcall_newfstatat,
+	263: &zcall_unlinkat,
+	264: &zcall_renameat,
+	265: &zcall_linkat,
+	266: &zcall_symlinkat,
+	267: &zcall_readlinkat,
+	268: &zcall_fchmodat,
+	269: &zcall_faccessat,
 	270: &zcall_pselect6_3,
 	271: &zcall_ppoll_3,
 	272: &zcall_unshare_3,
-	275: &zcall_splice_3,
-	276: &zcall_tee_3,
-	277: &zcall_sync_file_range_3,
-	280: &zcall_utimensat_3,
+	275: &zcall_splice,
+	276: &zcall_tee,
+	277: &zcall_sync_file_range,
+	280: &zcall_utimensat,
 	281: &zcall_epoll_pwait_3,
 	282: &zcall_signalfd_3,
 	283: &zcall_timerfd_create_3,
 	284: &zcall_eventfd_3,
-	285: &zcall_fallocate_3,
+	285: &zcall_fallocate,
 	286: &zcall_timerfd_settime_3,
 	287: &zcall_timerfd_gettime_3,
 	288: &zcall_accept4_3,
 	289: &zcall_signalfd4_3,
 	290: &zcall_eventfd2_3,
 	291: &zcall_epoll_create1_3,
-	292: &zcall_dup3_3,
-	293: &zcall_pipe2_3,
+	292: &zcall_dup3,
+	293: &zcall_pipe2,
 	294: &zcall_inotify_init1_3,
 	298: &zcall_perf_event_open_3,
 	300: &zcall_fanotify_init_3,
@@ -1120,27 +1120,27 @@ var zcallsX32 = [...]*call{
 	303: &zcall_name_to_handle_at_3,
 	304: &zcall_open_by_handle_at_3,
 	305: &zcall_clock_adjtime_3,
-	306: &zcall_syncfs_3,
+	306: &zcall_syncfs,
 	308: &zcall_setns_3,
 	309: &zcall_getcpu_3,
 	312: &zcall_kcmp_3,
 	313: &zcall_finit_module_3,
 	314: &zcall_sched_setattr_3,
 	315: &zcall_sched_getattr_3,
-	316: &zcall_renameat2_3,
+	316: &zcall_renameat2,
 	317: &zcall_seccomp_3,
 	318: &zcall_getrandom_3,
-	319: &zcall_memfd_create_3,
+	319: &zcall_memfd_create,
 	320: &zcall_kexec_file_load_2,
 	321: &zcall_bpf_3,
 	323: &zcall_userfaultfd_3,
 	324: &zcall_membarrier_3,
 	325: &zcall_mlock2_3,
-	326: &zcall_copy_file_range_3,
+	326: &zcall_copy_file_range,
 	329: &zcall_pkey_mprotect_3,
 	330: &zcall_pkey_alloc_3,
 	331: &zcall_pkey_free_3,
-	332: &zcall_statx_3,
+	332: &zcall_statx,
 	333: &zcall_io_pgetevents_3,
 	334: &zcall_rseq_3,
 	424: &zcall_pidfd_send_signal_3,
@@ -1155,10 +1155,10 @@ var zcallsX32 = [...]*call{
 	433: &zcall_fspick_3,
 	434: &zcall_pidfd_open_3,
 	435: &zcall_clone3_3,
-	436: &zcall_close_range_3,
-	437: &zcall_openat2_3,
+	436: &zcall_close_range,
+	437: &zcall_openat2,
 	438: &zcall_pidfd_getfd_3,
-	439: &zcall_faccessat2_3,
+	439: &zcall_faccessat2,
 	440: &zcall_process_madvise_3,
 	441: &zcall_epoll_pwait2_3,
 	442: &zcall_mount_setattr_3,
@@ -1166,12 +1166,12 @@ var zcallsX32 = [...]*call{
 	444: &zcall_landlock_create_ruleset_3,
 	445: &zcall_landlock_add_rule_3,
 	446: &zcall_landlock_restrict_self_3,
-	447: &zcall_memfd_secret_3,
+	447: &zcall_memfd_secret,
 	448: &zcall_process_mrelease_3,
 	449: &zcall_futex_waitv_3,
 	450: &zcall_set_mempolicy_home_node_3,
 	451: &zcall_cachestat_3,
-	452: &zcall_fchmodat2_3,
+	452: &zcall_fchmodat2,
 	454: &zcall_futex_wake_3,
 	455: &zcall_futex_wait_3,
 	456: &zcall_futex_requeue_3,
@@ -1193,8 +1193,8 @@ var zcallsX32 = [...]*call{
 	512: &zcall_rt_sigaction_3,
 	513: &zcall_rt_sigreturn_3,
 	514: &zcall_ioctl_3,
-	515: &zcall_readv_3,
-	516: &zcall_writev_3,
+	515: &zcall_readv,
+	516: &zcall_writev,
 	517: &zcall_recvfrom_3,
 	518: &zcall_sendmsg_3,
 	519: &zcall_recvmsg_3,
@@ -1210,10 +1210,10 @@ var zcallsX32 = [...]*call{
 	529: &zcall_waitid_3,
 	530: &zcall_set_robust_list_3,
 	531: &zcall_get_robust_list_3,
-	532: &zcall_vmsplice_3,
+	532: &zcall_vmsplice,
 	533: &zcall_move_pages_3,
-	534: &zcall_preadv_3,
-	535: &zcall_pwritev_3,
+	534: &zcall_preadv,
+	535: &zcall_pwritev,
 	536: &zcall_rt_tgsigqueueinfo_3,
 	537: &zcall_recvmmsg_3,
 	538: &zcall_sendmmsg_3,
@@ -1224,8 +1224,8 @@ var zcallsX32 = [...]*call{
 	543: &zcall_io_setup_3,
 	544: &zcall_io_submit_3,
 	545: &zcall_execveat_3,
-	546: &zcall_preadv2_3,
-	547: &zcall_pwritev2_3,
+	546: &zcall_preadv2,
+	547: &zcall_pwritev2,
 }
 
 var zcallsARM64 = [...]*call{
@@ -1246,14 +1246,14 @@ var zcallsARM64 = [...]*call{
 	14:  &zcall_removexattr_4,
 	15:  &zcall_lremovexattr_4,
 	16:  &zcall_fremovexattr_4,
-	17:  &zcall_getcwd_4,
+	17:  &zcall_getcwd,
 	18:  &zcall_lookup_dcookie_4,
 	19:  &zcall_eventfd2_4,
 	20:  &zcall_epoll_create1_4,
 	21:  &zcall_epoll_ctl_4,
 	22:  &zcall_epoll_pwait_4,
-	23:  &zcall_dup_4,
-	24:  &zcall_dup3_4,
+	23:  &zcall_dup,
+	24:  &zcall_dup3,
 	25:  &zcall_fcntl_4,
 	26:  &zcall_inotify_init1_4,
 	27:  &zcall_inotify_add_watch_4,
@@ -1261,64 +1261,64 @@ var zcallsARM64 = [...]*call{
 	29:  &zcall_ioctl_4,
 	30:  &zcall_ioprio_set_4,
 	31:  &zcall_ioprio_get_4,
-	32:  &zcall_flock_4,
-	33:  &zcall_mknodat_4,
-	34:  &zcall_mkdirat_4,
-	35:  &zcall_unlinkat_4,
-	36:  &zcall_symlinkat_4,
-	37:  &zcall_linkat_4,
-	38:  &zcall_renameat_4,
+	32:  &zcall_flock,
+	33:  &zcall_mknodat,
+	34:  &zcall_mkdirat,
+	35:  &zcall_unlinkat,
+	36:  &zcall_symlinkat,
+	37:  &zcall_linkat,
+	38:  &zcall_renameat,
 	39:  &zcall_umount2_4,
 	40:  &zcall_mount_4,
 	41:  &zcall_pivot_root_4,
 	42:  &zcall_nfsservctl_3,
-	43:  &zcall_statfs_4,
-	44:  &zcall_fstatfs_4,
-	45:  &zcall_truncate_4,
-	46:  &zcall_ftruncate_4,
-	47:  &zcall_fallocate_4,
-	48:  &zcall_faccessat_4,
-	49:  &zcall_chdir_4,
-	50:  &zcall_fchdir_4,
-	51:  &zcall_chroot_4,
-	52:  &zcall_fchmod_4,
-	53:  &zcall_fchmodat_4,
-	54:  &zcall_fchownat_4,
-	55:  &zcall_fchown_4,
+	43:  &zcall_statfs,
+	44:  &zcall_fstatfs,
+	45:  &zcall_truncate,
+	46:  &zcall_ftruncate,
+	47:  &zcall_fallocate,
+	48:  &zcall_faccessat,
+	49:  &zcall_chdir,
+	50:  &zcall_fchdir,
+	51:  &zcall_chroot,
+	52:  &zcall_fchmod,
+	53:  &zcall_fchmodat,
+	54:  &zcall_fchownat,
+	55:  &zcall_fchown,
 	56:  &zcall_openat,
 	57:  &zcall_close,
 	58:  &zcall_vhangup_4,
-	59:  &zcall_pipe2_4,
+	59:  &zcall_pipe2,
 	60:  &zcall_quotactl_4,
-	61:  &zcall_getdents64_4,
-	62:  &zcall_lseek_4,
+	61:  &zcall_getdents64,
+	62:  &zcall_lseek,
 	63:  &zcall_read,
 	64:  &zcall_write,
-	65:  &zcall_readv_4,
-	66:  &zcall_writev_4,
-	67:  &zcall_pread64_4,
-	68:  &zcall_pwrite64_4,
-	69:  &zcall_preadv_4,
-	70:  &zcall_pwritev_4,
-	71:  &zcall_sendfile_4,
+	65:  &zcall_readv,
+	66:  &zcall_writev,
+	67:  &zcall_pread64,
+	68:  &zcall_pwrite64,
+	69:  &zcall_preadv,
+	70:  &zcall_pwritev,
+	71:  &zcall_sendfile,
 	72:  &zcall_pselect6_4,
 	73:  &zcall_ppoll_4,
 	74:  &zcall_signalfd4_4,
-	75:  &zcall_vmsplice_4,
-	76:  &zcall_splice_4,
-	77:  &zcall_tee_4,
-	78:  &zcall_readlinkat_4,
-	79:  &zcall_newfstatat_3,
-	80:  &zcall_fstat_4,
-	81:  &zcall_sync_4,
-	82:  &zcall_fsync_4,
-	83:  &zcall_fdatasync_4,
-	84:  &zcall_sync_file_range_4,
+	75:  &zcall_vmsplice,
+	76:  &zcall_splice,
+	77:  &zcall_tee,
+	78:  &zcall_readlinkat,
+	79:  &zcall_newfstatat_2,
+	80:  &zcall_fstat_3,
+	81:  &zcall_sync,
+	82:  &zcall_fsync,
+	83:  &zcall_fdatasync,
+	84:  &zcall_sync_file_range,
 	85:  &zcall_timerfd_create_4,
 	86:  &zcall_timerfd_settime_4,
 	87:  &zcall_timerfd_gettime_4,
-	88:  &zcall_utimensat_4,
-	89:  &zcall_acct_4,
+	88:  &zcall_utimensat,
+	89:  &zcall_acct,
 	90:  &zcall_capget_4,
 	91:  &zcall_capset_4,
 	92:  &zcall_personality_4,
@@ -1395,7 +1395,7 @@ var zcallsARM64 = [...]*call{
 	163: &zcall_getrlimit_4,
 	164: &zcall_setrlimit_4,
 	165: &zcall_getrusage_4,
-	166: &zcall_umask_4,
+	166: &zcall_umask,
 	167: &zcall_prctl_4,
 	168: &zcall_getcpu_4,
 	169: &zcall_gettimeofday_4,
@@ -1442,7 +1442,7 @@ var zcallsARM64 = [...]*call{
 	210: &zcall_shutdown_4,
 	211: &zcall_sendmsg_4,
 	212: &zcall_recvmsg_4,
-	213: &zcall_readahead_4,
+	213: &zcall_readahead,
 	214: &zcall_brk_4,
 	215: &zcall_munmap_4,
 	216: &zcall_mremap_4,
@@ -1452,7 +1452,7 @@ var zcallsARM64 = [...]*call{
 	220: &zcall_clone_4,
 	221: &zcall_execve_4,
 	222: &zcall_mmap_4,
-	223: &zcall_fadvise64_4,
+	223: &zcall_fadvise64,
 	224: &zcall_swapon_4,
 	225: &zcall_swapoff_4,
 	226: &zcall_mprotect_4,
@@ -1480,7 +1480,7 @@ var zcallsARM64 = [...]*call{
 	264: &zcall_name_to_handle_at_4,
 	265: &zcall_open_by_handle_at_4,
 	266: &zcall_clock_adjtime_4,
-	267: &zcall_syncfs_4,
+	267: &zcall_syncfs,
 	268: &zcall_setns_4,
 	269: &zcall_sendmmsg_4,
 	270: &zcall_process_vm_readv_4,
@@ -1489,22 +1489,22 @@ var zcallsARM64 = [...]*call{
 	273: &zcall_finit_module_4,
 	274: &zcall_sched_setattr_4,
 	275: &zcall_sched_getattr_4,
-	276: &zcall_renameat2_4,
+	276: &zcall_renameat2,
 	277: &zcall_seccomp_4,
 	278: &zcall_getrandom_4,
-	279: &zcall_memfd_create_4,
+	279: &zcall_memfd_create,
 	280: &zcall_bpf_4,
 	281: &zcall_execveat_4,
 	282: &zcall_userfaultfd_4,
 	283: &zcall_membarrier_4,
 	284: &zcall_mlock2_4,
-	285: &zcall_copy_file_range_4,
-	286: &zcall_preadv2_4,
-	287: &zcall_pwritev2_4,
+	285: &zcall_copy_file_range,
+	286: &zcall_preadv2,
+	287: &zcall_pwritev2,
 	288: &zcall_pkey_mprotect_4,
 	289: &zcall_pkey_alloc_4,
 	290: &zcall_pkey_free_4,
-	291: &zcall_statx_4,
+	291: &zcall_statx,
 	292: &zcall_io_pgetevents_4,
 	293: &zcall_rseq_4,
 	294: &zcall_kexec_file_load_3,
@@ -1520,10 +1520,10 @@ var zcallsARM64 = [...]*call{
 	433: &zcall_fspick_4,
 	434: &zcall_pidfd_open_4,
 	435: &zcall_clone3_4,
-	436: &zcall_close_range_4,
-	437: &zcall_openat2_4,
+	436: &zcall_close_range,
+	437: &zcall_openat2,
 	438: &zcall_pidfd_getfd_4,
-	439: &zcall_faccessat2_4,
+	439: &zcall_faccessat2,
 	440: &zcall_process_madvise_4,
 	441: &zcall_epoll_pwait2_4,
 	442: &zcall_mount_setattr_4,
@@ -1531,12 +1531,12 @@ var zcallsARM64 = [...]*call{
 	444: &zcall_landlock_create_ruleset_4,
 	445: &zcall_landlock_add_rule_4,
 	446: &zcall_landlock_restrict_self_4,
-	447: &zcall_memfd_secret_4,
+	447: &zcall_memfd_secret,
 	448: &zcall_process_mrelease_4,
 	449: &zcall_futex_waitv_4,
 	450: &zcall_set_mempolicy_home_node_4,
 	451: &zcall_cachestat_4,
-	452: &zcall_fchmodat2_4,
+	452: &zcall_fchmodat2,
 	453: &zcall_map_shadow_stack_3,
 	454: &zcall_futex_wake_4,
 	455: &zcall_futex_wait_4,
@@ -1563,37 +1563,168 @@ var (
 	zsets = [...]named[set]{
 		{"access_mode", &zset_access_mode},
 		{"at_flags", &zset_at_flags},
+		{"close_range_flags", &zset_close_range_flags},
+		{"dirent_types", &zset_dirent_types},
+		{"faccessat_flags", &zset_faccessat_flags},
+		{"fadvise", &zset_fadvise},
+		{"falloc_flags", &zset_falloc_flags},
+		{"flock_ops", &zset_flock_ops},
+		{"fs_magic", &zset_fs_magic},
+		{"mfd_flags", &zset_mfd_flags},
 		{"open_flags", &zset_open_flags},
+		{"open_mode_flags", &zset_open_mode_flags},
+		{"rename_flags", &zset_rename_flags},
+		{"resolve_flags", &zset_resolve_flags},
+		{"rwf_flags", &zset_rwf_flags},
+		{"secretmem_flags", &zset_secretmem_flags},
+		{"splice_flags", &zset_splice_flags},
+		{"statfs_flags", &zset_statfs_flags},
+		{"statx_attrs", &zset_statx_attrs},
+		{"statx_flags", &zset_statx_flags},
+		{"statx_mask", &zset_statx_mask},
+		{"sync_file_range_flags", &zset_sync_file_range_flags},
 		{"whence", &zset_whence},
 	}
 	zstructs = [...]named[structure]{
+		{"fsid", &zstruct_fsid},
 		{"iovec_in", &zstruct_iovec_in},
 		{"iovec_out", &zstruct_iovec_out},
+		{"linux_dirent", &zstruct_linux_dirent},
+		{"linux_dirent64", &zstruct_linux_dirent64},
+		{"open_how", &zstruct_open_how},
+		{"stat", &zstruct_stat},
+		{"stat64_i386", &zstruct_stat64_i386},
+		{"stat_arm64", &zstruct_stat_arm64},
+		{"stat_i386", &zstruct_stat_i386},
+		{"statfs", &zstruct_statfs},
+		{"statfs64_i386", &zstruct_statfs64_i386},
+		{"statfs_i386", &zstruct_statfs_i386},
+		{"statx", &zstruct_statx},
+		{"statx_timestamp", &zstruct_statx_timestamp},
 		{"timespec", &zstruct_timespec},
+		{"timespec64_date", &zstruct_timespec64_date},
+		{"timespec_date", &zstruct_timespec_date},
 		{"timeval", &zstruct_timeval},
+		{"timeval_date", &zstruct_timeval_date},
+		{"ustat", &zstruct_ustat},
+		{"utimbuf", &zstruct_utimbuf},
 	}
 	zunions = [...]named[union]{}
 	ztypes  = [...]named[typ]{}
 )
 
 var (
-	zt0  = typ{Kind: 5, Width: 4}
-	zt1  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt2  = typ{Kind: 1, Width: 255}
-	zt3  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
-	zt4  = typ{Kind: 23, Dir: 1}
-	zt5  = typ{Kind: 19, Width: 4, Set: &zset_open_flags}
-	zt6  = typ{Kind: 10, Width: 2}
-	zt7  = typ{Kind: 0, Width: 4}
-	zt8  = typ{Kind: 4, Width: 255}
-	zt9  = typ{Kind: 0, Width: 254}
-	zt10 = typ{Kind: 2, Width: 4}
-	zt11 = typ{Kind: 2, Width: 254}
-	zt12 = typ{Kind: 6, Width: 4}
-	zt13 = typ{Kind: 7, Width: 4}
-	zt14 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt15 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
-	zt16 = typ{Kind: 1, Width: 254}
+	zt0   = typ{Kind: 5, Width: 4}
+	zt1   = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt2   = typ{Kind: 1, Width: 255}
+	zt3   = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
+	zt4   = typ{Kind: 23, Dir: 1}
+	zt5   = typ{Kind: 19, Width: 4, Set: &zset_open_flags}
+	zt6   = typ{Kind: 10, Width: 2}
+	zt7   = typ{Kind: 0, Width: 4}
+	zt8   = typ{Kind: 12, Width: 8}
+	zt9   = typ{Kind: 1, Width: 8}
+	zt10  = typ{Kind: 11, Width: 4}
+	zt11  = typ{Kind: 1, Width: 4}
+	zt12  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x4}}
+	zt13  = typ{Kind: 0, Width: 8}
+	zt14  = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xc}}
+	zt15  = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xe}}
+	zt16  = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x10}}
+	zt17  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x18}}
+	zt18  = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat}
+	zt19  = typ{Kind: 4, Width: 255}
+	zt20  = typ{Kind: 2, Width: 4}
+	zt21  = typ{Kind: 0, Width: 254}
+	zt22  = typ{Kind: 20, Width: 4, Set: &zset_whence}
+	zt23  = typ{Kind: 2, Width: 254}
+	zt24  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
+	zt25  = typ{Kind: 27, Struct: &zstruct_iovec_out}
+	zt26  = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x2}}
+	zt27  = typ{Kind: 1, Width: 254}
+	zt28  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt29  = typ{Kind: 27, Struct: &zstruct_iovec_in}
+	zt30  = typ{Kind: 26, Dir: 1, Elem: &zt29, Len: &expr{Op: 1, Num: 0x2}}
+	zt31  = typ{Kind: 19, Width: 4, Set: &zset_access_mode}
+	zt32  = typ{Kind: 26, Dir: 2, Elem: &zt0, Len: &expr{Op: 0, Num: 0x2}}
+	zt33  = typ{Kind: 1, Dir: 3, Width: 254}
+	zt34  = typ{Kind: 7, Width: 4}
+	zt35  = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
+	zt36  = typ{Kind: 1, Width: 2}
+	zt37  = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
+	zt38  = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
+	zt39  = typ{Kind: 27, Struct: &zstruct_linux_dirent}
+	zt40  = typ{Kind: 34, Dir: 2, Elem: &zt39, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt41  = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
+	zt42  = typ{Kind: 8, Width: 4}
+	zt43  = typ{Kind: 3, Width: 4}
+	zt44  = typ{Kind: 33, Width: 254}
+	zt45  = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
+	zt46  = typ{Kind: 11, Width: 2}
+	zt47  = typ{Kind: 12, Width: 4}
+	zt48  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
+	zt49  = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
+	zt50  = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
+	zt51  = typ{Kind: 26, Elem: &zt20, Len: &expr{Op: 0, Num: 0x2}}
+	zt52  = typ{Kind: 27, Struct: &zstruct_fsid}
+	zt53  = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
+	zt54  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
+	zt55  = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
+	zt56  = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
+	zt57  = typ{Kind: 34, Dir: 2, Elem: &zt56, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt58  = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
+	zt59  = typ{Kind: 27, Struct: &zstruct_timeval_date}
+	zt60  = typ{Kind: 26, Dir: 1, Elem: &zt59, Len: &expr{Op: 0, Num: 0x2}}
+	zt61  = typ{Kind: 6, Width: 4}
+	zt62  = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
+	zt63  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
+	zt64  = typ{Kind: 0, Dir: 1, Width: 8}
+	zt65  = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
+	zt66  = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
+	zt67  = typ{Kind: 27, Format: 1, Struct: &zstruct_timespec_date}
+	zt68  = typ{Kind: 26, Dir: 1, Elem: &zt67, Len: &expr{Op: 0, Num: 0x2}}
+	zt69  = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
+	zt70  = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
+	zt71  = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
+	zt72  = typ{Kind: 22, Dir: 1}
+	zt73  = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
+	zt74  = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
+	zt75  = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
+	zt76  = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
+	zt77  = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
+	zt78  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2}}
+	zt79  = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
+	zt80  = typ{Kind: 2, Width: 8}
+	zt81  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
+	zt82  = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
+	zt83  = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
+	zt84  = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
+	zt85  = typ{Kind: 10, Width: 8}
+	zt86  = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
+	zt87  = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
+	zt88  = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
+	zt89  = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
+	zt90  = typ{Kind: 8, Width: 2}
+	zt91  = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt92  = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt93  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt94  = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt95  = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt96  = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt97  = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt98  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x8}}
+	zt99  = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt100 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt101 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt102 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt103 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt104 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt105 = typ{Kind: 27, Format: 1, Struct: &zstruct_timespec64_date}
+	zt106 = typ{Kind: 26, Dir: 1, Elem: &zt105, Len: &expr{Op: 0, Num: 0x2}}
+	zt107 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt108 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt109 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt110 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -1664,8847 +1795,47 @@ var zcall_close = call{Name: "close", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
+var zstruct_stat = structure{Name: "stat", Size: [3]uint16{144, 144, 144}, Show: []uint8{0, 1, 3, 2, 4, 5, 9, 10, 8, 7, 11, 12, 13, 14, 15, 16}, Fields: []field{
+	{Name: "st_dev", Type: &zt8, Attr: 1, Off: [3]uint16{0, 0, 0}},
+	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{8, 8, 8}},
+	{Name: "st_nlink", Type: &zt9, Attr: 1, Off: [3]uint16{16, 16, 16}},
+	{Name: "st_mode", Type: &zt10, Off: [3]uint16{24, 24, 24}},
+	{Name: "st_uid", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
+	{Name: "st_gid", Type: &zt11, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "pad0", Type: &zt12, Off: [3]uint16{36, 36, 36}},
+	{Name: "st_rdev", Type: &zt8, Off: [3]uint16{40, 40, 40}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_size", Type: &zt13, Off: [3]uint16{48, 48, 48}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_blksize", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt14, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_mtime", Type: &zt15, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
+	{Name: "st_ctime", Type: &zt16, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
+	{Name: "unused", Type: &zt17, Off: [3]uint16{120, 120, 120}},
+}}
+
 var zcall_stat = call{Name: "stat", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1201, Defer: 2, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "statbuf", Type: &zt18, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_fstat = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1802, Defer: 2, Derived: true}
+	{Name: "statbuf", Type: &zt18, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lstat = call{Name: "lstat", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1401, Defer: 2, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "statbuf", Type: &zt18, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_poll = call{Name: "poll", Args: []field{
-	{Name: "ufds", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt10, Reg: 1, Reg32: 1},
+	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "timeout_msecs", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_lseek = call{Name: "lseek", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "whence", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_mmap = call{Name: "mmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "fd", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "off", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x6, Defer: 6, Derived: true}
-
-var zcall_mprotect = call{Name: "mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_munmap = call{Name: "munmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_brk = call{Name: "brk", Args: []field{
-	{Name: "brk", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_rt_sigaction = call{Name: "rt_sigaction", Args: []field{
-	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigprocmask = call{Name: "rt_sigprocmask", Args: []field{
-	{Name: "how", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigreturn = call{Name: "rt_sigreturn", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
-
-var zcall_ioctl = call{Name: "ioctl", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_pread64 = call{Name: "pread64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "pos", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_pwrite64 = call{Name: "pwrite64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "pos", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_readv = call{Name: "readv", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_writev = call{Name: "writev", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_access = call{Name: "access", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_pipe = call{Name: "pipe", Args: []field{
-	{Name: "fildes", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_select = call{Name: "select", Args: []field{
-	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tvp", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_sched_yield = call{Name: "sched_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_mremap = call{Name: "mremap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "old_len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "new_len", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "new_addr", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_msync = call{Name: "msync", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_mincore = call{Name: "mincore", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "vec", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_madvise = call{Name: "madvise", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len_in", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "behavior", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_shmget = call{Name: "shmget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_shmat = call{Name: "shmat", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "shmaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x24, Defer: 3, Derived: true}
-
-var zcall_shmctl = call{Name: "shmctl", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_dup = call{Name: "dup", Args: []field{
-	{Name: "fildes", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_dup2 = call{Name: "dup2", Args: []field{
-	{Name: "oldfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_pause = call{Name: "pause", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
-
-var zcall_nanosleep = call{Name: "nanosleep", Args: []field{
-	{Name: "rqtp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rmtp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getitimer = call{Name: "getitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_alarm = call{Name: "alarm", Args: []field{
-	{Name: "seconds", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_setitimer = call{Name: "setitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ovalue", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getpid = call{Name: "getpid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_sendfile = call{Name: "sendfile", Args: []field{
-	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x42, Defer: 4, Derived: true}
-
-var zcall_socket = call{Name: "socket", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_connect = call{Name: "connect", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uservaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_accept = call{Name: "accept", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_sendto = call{Name: "sendto", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buff", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
-
-var zcall_recvfrom = call{Name: "recvfrom", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
-
-var zcall_sendmsg = call{Name: "sendmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_recvmsg = call{Name: "recvmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_shutdown = call{Name: "shutdown", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "how", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
-
-var zcall_bind = call{Name: "bind", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "umyaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_listen = call{Name: "listen", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "backlog", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
-
-var zcall_getsockname = call{Name: "getsockname", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_getpeername = call{Name: "getpeername", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_socketpair = call{Name: "socketpair", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "usockvec", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
-var zcall_setsockopt = call{Name: "setsockopt", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_getsockopt = call{Name: "getsockopt", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_clone = call{Name: "clone", Args: []field{
-	{Name: "clone_flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "newsp", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "parent_tidptr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "child_tidptr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tls", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
-
-var zcall_fork = call{Name: "fork", Args: []field{}, Ret: &zt9, Class: 0x8, Defer: 0, Derived: true}
-
-var zcall_vfork = call{Name: "vfork", Args: []field{}, Ret: &zt9, Class: 0x8, Defer: 0, Derived: true}
-
-var zcall_execve = call{Name: "execve", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x9, Defer: 3, Derived: true}
-
-var zcall_exit = call{Name: "exit", Args: []field{
-	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
-
-var zcall_wait4 = call{Name: "wait4", Args: []field{
-	{Name: "upid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x8, Defer: 4, Derived: true}
-
-var zcall_kill = call{Name: "kill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
-
-var zcall_uname = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_semget = call{Name: "semget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "semflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_semop = call{Name: "semop", Args: []field{
-	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_semctl = call{Name: "semctl", Args: []field{
-	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
-
-var zcall_shmdt = call{Name: "shmdt", Args: []field{
-	{Name: "shmaddr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x24, Defer: 1, Derived: true}
-
-var zcall_msgget = call{Name: "msgget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgflg", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x20, Defer: 2, Derived: true}
-
-var zcall_msgsnd = call{Name: "msgsnd", Args: []field{
-	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgflg", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
-
-var zcall_msgrcv = call{Name: "msgrcv", Args: []field{
-	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgtyp", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "msgflg", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x20, Defer: 5, Derived: true}
-
-var zcall_msgctl = call{Name: "msgctl", Args: []field{
-	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_fcntl = call{Name: "fcntl", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_flock = call{Name: "flock", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fsync = call{Name: "fsync", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_fdatasync = call{Name: "fdatasync", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_truncate = call{Name: "truncate", Args: []field{
-	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "length", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_ftruncate = call{Name: "ftruncate", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "length", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_getdents = call{Name: "getdents", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_getcwd = call{Name: "getcwd", Args: []field{
-	{Name: "buf", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_chdir = call{Name: "chdir", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_fchdir = call{Name: "fchdir", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_rename = call{Name: "rename", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newname", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_mkdir = call{Name: "mkdir", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_rmdir = call{Name: "rmdir", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_creat = call{Name: "creat", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x3, Defer: 2, Derived: true}
-
-var zcall_link = call{Name: "link", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newname", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_unlink = call{Name: "unlink", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_symlink = call{Name: "symlink", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newname", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_readlink = call{Name: "readlink", Args: []field{
-	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "bufsiz", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_chmod = call{Name: "chmod", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_fchmod = call{Name: "fchmod", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_chown = call{Name: "chown", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_fchown = call{Name: "fchown", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_lchown = call{Name: "lchown", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_umask = call{Name: "umask", Args: []field{
-	{Name: "mask", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_gettimeofday = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_getrlimit = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getrusage = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_times = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_ptrace = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_syslog = call{Name: "syslog", Args: []field{
-	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_setuid = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_setgid = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_setpgid = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt13, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getppid = call{Name: "getppid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_getpgrp = call{Name: "getpgrp", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_setsid = call{Name: "setsid", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_setreuid = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setregid = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_getgroups = call{Name: "getgroups", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setgroups = call{Name: "setgroups", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setresuid = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getresuid = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_setresgid = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getresgid = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getpgid = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_setfsuid = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_setfsgid = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_getsid = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_capget = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_capset = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_rt_sigpending = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
-	{Name: "uthese", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigqueueinfo = call{Name: "rt_sigqueueinfo", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
-
-var zcall_rt_sigsuspend = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_sigaltstack = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_utime = call{Name: "utime", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "times", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_mknod = call{Name: "mknod", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "dev", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_uselib = call{Name: "uselib", Args: []field{
-	{Name: "library", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_personality = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_ustat = call{Name: "ustat", Args: []field{
-	{Name: "dev", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x8000, Defer: 2, Derived: true}
-
-var zcall_statfs = call{Name: "statfs", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0xa001, Defer: 2, Derived: true}
-
-var zcall_fstatfs = call{Name: "fstatfs", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0xc002, Defer: 2, Derived: true}
-
-var zcall_sysfs = call{Name: "sysfs", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg1", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg2", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getpriority = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_setpriority = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_setparam = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sched_getparam = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sched_setscheduler = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "param", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getscheduler = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_get_priority_max = call{Name: "sched_get_priority_max", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_get_priority_min = call{Name: "sched_get_priority_min", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_rr_get_interval = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_mlock = call{Name: "mlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_munlock = call{Name: "munlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_mlockall = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt9, Class: 0x4, Defer: 0, Derived: true}
-
-var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_modify_ldt = call{Name: "modify_ldt", Args: []field{
-	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "bytecount", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_pivot_root = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall__sysctl = call{Name: "_sysctl", Args: []field{
-	{Name: "args", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_prctl = call{Name: "prctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x80, Defer: 5, Derived: true}
-
-var zcall_arch_prctl = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_adjtimex = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x100, Defer: 1, Derived: true}
-
-var zcall_setrlimit = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_chroot = call{Name: "chroot", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_sync = call{Name: "sync", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_acct = call{Name: "acct", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_mount = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_umount2 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_swapon = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_swapoff = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_reboot = call{Name: "reboot", Args: []field{
-	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_sethostname = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_setdomainname = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_iopl = call{Name: "iopl", Args: []field{
-	{Name: "level", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_ioperm = call{Name: "ioperm", Args: []field{
-	{Name: "from", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "num", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "turn_on", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_create_module = call{Name: "create_module", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_init_module = call{Name: "init_module", Args: []field{
-	{Name: "umod", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_delete_module = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_get_kernel_syms = call{Name: "get_kernel_syms", Args: []field{
-	{Name: "table", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_query_module = call{Name: "query_module", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "which", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "bufsize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ret", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_quotactl = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_nfsservctl = call{Name: "nfsservctl", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "argp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "resp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getpmsg = call{Name: "getpmsg", Args: []field{}, Ret: &zt9, Class: 0x40, Defer: 0, Derived: true}
-
-var zcall_putpmsg = call{Name: "putpmsg", Args: []field{}, Ret: &zt9, Class: 0x40, Defer: 0, Derived: true}
-
-var zcall_afs_syscall = call{Name: "afs_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_tuxcall = call{Name: "tuxcall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_security = call{Name: "security", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_gettid = call{Name: "gettid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_readahead = call{Name: "readahead", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_setxattr = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_lsetxattr = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_fsetxattr = call{Name: "fsetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_getxattr = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_lgetxattr = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_fgetxattr = call{Name: "fgetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_listxattr = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_llistxattr = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_flistxattr = call{Name: "flistxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_removexattr = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_lremovexattr = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_fremovexattr = call{Name: "fremovexattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_tkill = call{Name: "tkill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
-
-var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x100, Defer: 1, Derived: true}
-
-var zcall_futex = call{Name: "futex", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "val", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "utime", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "val3", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_io_setup = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_io_destroy = call{Name: "io_destroy", Args: []field{
-	{Name: "ctx", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_io_getevents = call{Name: "io_getevents", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_io_submit = call{Name: "io_submit", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_epoll_create = call{Name: "epoll_create", Args: []field{
-	{Name: "size", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_epoll_ctl_old = call{Name: "epoll_ctl_old", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_epoll_wait_old = call{Name: "epoll_wait_old", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_remap_file_pages = call{Name: "remap_file_pages", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pgoff", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_getdents64 = call{Name: "getdents64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_set_tid_address = call{Name: "set_tid_address", Args: []field{
-	{Name: "tidptr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_restart_syscall = call{Name: "restart_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_semtimedop = call{Name: "semtimedop", Args: []field{
-	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
-
-var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "advice", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "created_timer_id", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_exit_group = call{Name: "exit_group", Args: []field{
-	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
-
-var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_epoll_ctl = call{Name: "epoll_ctl", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_tgkill = call{Name: "tgkill", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
-
-var zcall_utimes = call{Name: "utimes", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_mbind = call{Name: "mbind", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "maxnode", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
-
-var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_mq_open = call{Name: "mq_open", Args: []field{
-	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "oflag", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "u_attr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_mq_unlink = call{Name: "mq_unlink", Args: []field{
-	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_mq_timedsend = call{Name: "mq_timedsend", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msg_prio", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_mq_timedreceive = call{Name: "mq_timedreceive", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "u_msg_prio", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_mq_notify = call{Name: "mq_notify", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_mq_getsetattr = call{Name: "mq_getsetattr", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_kexec_load = call{Name: "kexec_load", Args: []field{
-	{Name: "entry", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "nr_segments", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
-
-var zcall_add_key = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_request_key = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_keyctl = call{Name: "keyctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_ioprio_set = call{Name: "ioprio_set", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_ioprio_get = call{Name: "ioprio_get", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_inotify_init = call{Name: "inotify_init", Args: []field{}, Ret: &zt9, Class: 0x2, Defer: 0, Derived: true}
-
-var zcall_inotify_add_watch = call{Name: "inotify_add_watch", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "wd", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "maxnode", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
-var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
-	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
-}, Ret: &zt0, Class: 0x3, Defer: 4}
-
-var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dev", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "user", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "group", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1803, Defer: 4, Derived: true}
-
-var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt12, Reg: 1, Reg32: 1},
-	{Name: "newname", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "bufsiz", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_pselect6 = call{Name: "pselect6", Args: []field{
-	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_ppoll = call{Name: "ppoll", Args: []field{
-	{Name: "ufds", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
-	{Name: "head", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
-	{Name: "pid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_splice = call{Name: "splice", Args: []field{
-	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "fd_out", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_tee = call{Name: "tee", Args: []field{
-	{Name: "fdin", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "fdout", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nbytes", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uiov", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nr_segs", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_move_pages = call{Name: "move_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "nr_pages", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
-
-var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_signalfd = call{Name: "signalfd", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x12, Defer: 3, Derived: true}
-
-var zcall_timerfd_create = call{Name: "timerfd_create", Args: []field{
-	{Name: "clockid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_eventfd = call{Name: "eventfd", Args: []field{
-	{Name: "count", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_fallocate = call{Name: "fallocate", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "len", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_timerfd_settime = call{Name: "timerfd_settime", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_timerfd_gettime = call{Name: "timerfd_gettime", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_accept4 = call{Name: "accept4", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
-var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x12, Defer: 4, Derived: true}
-
-var zcall_eventfd2 = call{Name: "eventfd2", Args: []field{
-	{Name: "count", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_epoll_create1 = call{Name: "epoll_create1", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_dup3 = call{Name: "dup3", Args: []field{
-	{Name: "oldfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_pipe2 = call{Name: "pipe2", Args: []field{
-	{Name: "fildes", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_preadv = call{Name: "preadv", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_pwritev = call{Name: "pwritev", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_rt_tgsigqueueinfo = call{Name: "rt_tgsigqueueinfo", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x18, Defer: 4, Derived: true}
-
-var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_fanotify_init = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "event_f_flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
-	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt12, Reg: 3, Reg32: 3},
-	{Name: "pathname", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_syncfs = call{Name: "syncfs", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
-var zcall_setns = call{Name: "setns", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_getcpu = call{Name: "getcpu", Args: []field{
-	{Name: "cpup", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nodep", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "unused", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_kcmp = call{Name: "kcmp", Args: []field{
-	{Name: "pid1", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid2", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "idx2", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_finit_module = call{Name: "finit_module", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_sched_setattr = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getattr = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usize", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_seccomp = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
-	{Name: "uname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
-	{Name: "kernel_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "cmdline_len", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "cmdline_ptr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_bpf = call{Name: "bpf", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0xb, Defer: 5, Derived: true}
-
-var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_mlock2 = call{Name: "mlock2", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
-	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "fd_out", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_preadv2 = call{Name: "preadv2", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pkey", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
-var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
-	{Name: "flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
-	{Name: "pkey", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1803, Defer: 5, Derived: true}
-
-var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_rseq = call{Name: "rseq", Args: []field{
-	{Name: "rseq", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rseq_len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "sig", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_uretprobe = call{Name: "uretprobe", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_uprobe = call{Name: "uprobe", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_pidfd_send_signal = call{Name: "pidfd_send_signal", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1a, Defer: 4, Derived: true}
-
-var zcall_io_uring_setup = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_io_uring_enter = call{Name: "io_uring_enter", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x12, Defer: 6, Derived: true}
-
-var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x6, Defer: 4, Derived: true}
-
-var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsopen = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fsconfig = call{Name: "fsconfig", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsmount = call{Name: "fsmount", Args: []field{
-	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x8, Defer: 2, Derived: true}
-
-var zcall_close_range = call{Name: "close_range", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "max_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_pidfd_getfd = call{Name: "pidfd_getfd", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "behavior", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_quotactl_fd = call{Name: "quotactl_fd", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_landlock_create_ruleset = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_landlock_add_rule = call{Name: "landlock_add_rule", Args: []field{
-	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_landlock_restrict_self = call{Name: "landlock_restrict_self", Args: []field{
-	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nr_futexes", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "home_node", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
-var zcall_cachestat = call{Name: "cachestat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mask", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "val", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_statmount = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_listmount = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_get_self_attr = call{Name: "lsm_get_self_attr", Args: []field{
-	{Name: "attr", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_set_self_attr = call{Name: "lsm_set_self_attr", Args: []field{
-	{Name: "attr", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_list_modules = call{Name: "lsm_list_modules", Args: []field{
-	{Name: "ids", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_mseal = call{Name: "mseal", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_listns = call{Name: "listns", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "ns_ids", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_rseq_slice_yield = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_restart_syscall_2 = call{Name: "restart_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_exit_2 = call{Name: "exit", Args: []field{
-	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
-
-var zcall_fork_2 = call{Name: "fork", Args: []field{}, Ret: &zt9, Class: 0x8, Defer: 0, Derived: true}
-
-var zcall_waitpid = call{Name: "waitpid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x8, Defer: 3, Derived: true}
-
-var zcall_creat_2 = call{Name: "creat", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x3, Defer: 2, Derived: true}
-
-var zcall_link_2 = call{Name: "link", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newname", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_unlink_2 = call{Name: "unlink", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_execve_2 = call{Name: "execve", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x9, Defer: 3, Derived: true}
-
-var zcall_chdir_2 = call{Name: "chdir", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_time_2 = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x100, Defer: 1, Derived: true}
-
-var zcall_mknod_2 = call{Name: "mknod", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "dev", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_chmod_2 = call{Name: "chmod", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_lchown_2 = call{Name: "lchown", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt9, Class: 0x4, Defer: 0, Derived: true}
-
-var zcall_oldstat = call{Name: "oldstat", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1201, Defer: 2, Derived: true}
-
-var zcall_lseek_2 = call{Name: "lseek", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "whence", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_getpid_2 = call{Name: "getpid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_mount_2 = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_umount = call{Name: "umount", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_getuid_2 = call{Name: "getuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_ptrace_2 = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_alarm_2 = call{Name: "alarm", Args: []field{
-	{Name: "seconds", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_oldfstat = call{Name: "oldfstat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1802, Defer: 2, Derived: true}
-
-var zcall_pause_2 = call{Name: "pause", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
-
-var zcall_utime_2 = call{Name: "utime", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "times", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_stty = call{Name: "stty", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_gtty = call{Name: "gtty", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_access_2 = call{Name: "access", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_nice = call{Name: "nice", Args: []field{
-	{Name: "increment", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_sync_2 = call{Name: "sync", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_kill_2 = call{Name: "kill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
-
-var zcall_rename_2 = call{Name: "rename", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newname", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_mkdir_2 = call{Name: "mkdir", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_rmdir_2 = call{Name: "rmdir", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_dup_2 = call{Name: "dup", Args: []field{
-	{Name: "fildes", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_pipe_2 = call{Name: "pipe", Args: []field{
-	{Name: "fildes", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_times_2 = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_brk_2 = call{Name: "brk", Args: []field{
-	{Name: "brk", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_getgid_2 = call{Name: "getgid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_signal = call{Name: "signal", Args: []field{
-	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handler", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_geteuid_2 = call{Name: "geteuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_getegid_2 = call{Name: "getegid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_acct_2 = call{Name: "acct", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_umount2_2 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_lock = call{Name: "lock", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_ioctl_2 = call{Name: "ioctl", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_fcntl_2 = call{Name: "fcntl", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_mpx = call{Name: "mpx", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_setpgid_2 = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt13, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_ulimit = call{Name: "ulimit", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_umask_2 = call{Name: "umask", Args: []field{
-	{Name: "mask", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_chroot_2 = call{Name: "chroot", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_ustat_2 = call{Name: "ustat", Args: []field{
-	{Name: "dev", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x8000, Defer: 2, Derived: true}
-
-var zcall_dup2_2 = call{Name: "dup2", Args: []field{
-	{Name: "oldfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_getppid_2 = call{Name: "getppid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_getpgrp_2 = call{Name: "getpgrp", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_setsid_2 = call{Name: "setsid", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_sigaction = call{Name: "sigaction", Args: []field{
-	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x10, Defer: 3, Derived: true}
-
-var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
-
-var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x10, Defer: 1, Derived: true}
-
-var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
-	{Name: "unused1", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "unused2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x10, Defer: 3, Derived: true}
-
-var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x10, Defer: 1, Derived: true}
-
-var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_setrlimit_2 = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getrlimit_2 = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getrusage_2 = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_gettimeofday_2 = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_settimeofday_2 = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_select_2 = call{Name: "select", Args: []field{
-	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tvp", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_symlink_2 = call{Name: "symlink", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newname", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_oldlstat = call{Name: "oldlstat", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1401, Defer: 2, Derived: true}
-
-var zcall_readlink_2 = call{Name: "readlink", Args: []field{
-	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "bufsiz", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_uselib_2 = call{Name: "uselib", Args: []field{
-	{Name: "library", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_swapon_2 = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_reboot_2 = call{Name: "reboot", Args: []field{
-	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_readdir = call{Name: "readdir", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "fd", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "off", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x6, Defer: 6, Derived: true}
-
-var zcall_munmap_2 = call{Name: "munmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_truncate_2 = call{Name: "truncate", Args: []field{
-	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "length", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_ftruncate_2 = call{Name: "ftruncate", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "length", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fchmod_2 = call{Name: "fchmod", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fchown_2 = call{Name: "fchown", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_getpriority_2 = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_setpriority_2 = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_statfs_2 = call{Name: "statfs", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0xa001, Defer: 2, Derived: true}
-
-var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0xc002, Defer: 2, Derived: true}
-
-var zcall_ioperm_2 = call{Name: "ioperm", Args: []field{
-	{Name: "from", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "num", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "turn_on", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_socketcall = call{Name: "socketcall", Args: []field{
-	{Name: "call", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "args", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_syslog_2 = call{Name: "syslog", Args: []field{
-	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_setitimer_2 = call{Name: "setitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ovalue", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getitimer_2 = call{Name: "getitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_stat_2 = call{Name: "stat", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1201, Defer: 2, Derived: true}
-
-var zcall_lstat_2 = call{Name: "lstat", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1401, Defer: 2, Derived: true}
-
-var zcall_fstat_2 = call{Name: "fstat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1802, Defer: 2, Derived: true}
-
-var zcall_olduname = call{Name: "olduname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_iopl_2 = call{Name: "iopl", Args: []field{
-	{Name: "level", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_vhangup_2 = call{Name: "vhangup", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_idle = call{Name: "idle", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_vm86old = call{Name: "vm86old", Args: []field{
-	{Name: "user_vm86", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_wait4_2 = call{Name: "wait4", Args: []field{
-	{Name: "upid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x8, Defer: 4, Derived: true}
-
-var zcall_swapoff_2 = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_sysinfo_2 = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_ipc = call{Name: "ipc", Args: []field{
-	{Name: "call", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "first", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "second", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "third", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "ptr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "fifth", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x20, Defer: 6, Derived: true}
-
-var zcall_fsync_2 = call{Name: "fsync", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_sigreturn = call{Name: "sigreturn", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
-
-var zcall_clone_2 = call{Name: "clone", Args: []field{
-	{Name: "clone_flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "newsp", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "parent_tidptr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "child_tidptr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tls", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
-
-var zcall_setdomainname_2 = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_uname_2 = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_modify_ldt_2 = call{Name: "modify_ldt", Args: []field{
-	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "bytecount", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_adjtimex_2 = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x100, Defer: 1, Derived: true}
-
-var zcall_mprotect_2 = call{Name: "mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
-	{Name: "how", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x10, Defer: 3, Derived: true}
-
-var zcall_create_module_2 = call{Name: "create_module", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_init_module_2 = call{Name: "init_module", Args: []field{
-	{Name: "umod", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_delete_module_2 = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_get_kernel_syms_2 = call{Name: "get_kernel_syms", Args: []field{
-	{Name: "table", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_quotactl_2 = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_getpgid_2 = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_fchdir_2 = call{Name: "fchdir", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_bdflush = call{Name: "bdflush", Args: []field{
-	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sysfs_2 = call{Name: "sysfs", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg1", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg2", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_personality_2 = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall__llseek = call{Name: "_llseek", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset_high", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "offset_low", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "whence", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_getdents_2 = call{Name: "getdents", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall__newselect = call{Name: "_newselect", Args: []field{
-	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tvp", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_flock_2 = call{Name: "flock", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_msync_2 = call{Name: "msync", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_readv_2 = call{Name: "readv", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_writev_2 = call{Name: "writev", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_getsid_2 = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_fdatasync_2 = call{Name: "fdatasync", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall__sysctl_2 = call{Name: "_sysctl", Args: []field{
-	{Name: "args", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_mlock_2 = call{Name: "mlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_munlock_2 = call{Name: "munlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_mlockall_2 = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_munlockall_2 = call{Name: "munlockall", Args: []field{}, Ret: &zt9, Class: 0x4, Defer: 0, Derived: true}
-
-var zcall_sched_setparam_2 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sched_getparam_2 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sched_setscheduler_2 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "param", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getscheduler_2 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_yield_2 = call{Name: "sched_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_sched_get_priority_max_2 = call{Name: "sched_get_priority_max", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_get_priority_min_2 = call{Name: "sched_get_priority_min", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_rr_get_interval_2 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_nanosleep_2 = call{Name: "nanosleep", Args: []field{
-	{Name: "rqtp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rmtp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_mremap_2 = call{Name: "mremap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "old_len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "new_len", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "new_addr", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_vm86 = call{Name: "vm86", Args: []field{
-	{Name: "cmd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "arg", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_query_module_2 = call{Name: "query_module", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "which", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "bufsize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ret", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_poll_2 = call{Name: "poll", Args: []field{
-	{Name: "ufds", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "timeout_msecs", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_nfsservctl_2 = call{Name: "nfsservctl", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "argp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "resp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_prctl_2 = call{Name: "prctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x80, Defer: 5, Derived: true}
-
-var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
-
-var zcall_rt_sigaction_2 = call{Name: "rt_sigaction", Args: []field{
-	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigprocmask_2 = call{Name: "rt_sigprocmask", Args: []field{
-	{Name: "how", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigpending_2 = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_rt_sigtimedwait_2 = call{Name: "rt_sigtimedwait", Args: []field{
-	{Name: "uthese", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigqueueinfo_2 = call{Name: "rt_sigqueueinfo", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
-
-var zcall_rt_sigsuspend_2 = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_pread64_2 = call{Name: "pread64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "pos", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_pwrite64_2 = call{Name: "pwrite64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "pos", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_chown_2 = call{Name: "chown", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_getcwd_2 = call{Name: "getcwd", Args: []field{
-	{Name: "buf", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_capget_2 = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_capset_2 = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_sigaltstack_2 = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
-	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x42, Defer: 4, Derived: true}
-
-var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt9, Class: 0x40, Defer: 0, Derived: true}
-
-var zcall_putpmsg_2 = call{Name: "putpmsg", Args: []field{}, Ret: &zt9, Class: 0x40, Defer: 0, Derived: true}
-
-var zcall_vfork_2 = call{Name: "vfork", Args: []field{}, Ret: &zt9, Class: 0x8, Defer: 0, Derived: true}
-
-var zcall_ugetrlimit = call{Name: "ugetrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_mmap2 = call{Name: "mmap2", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "fd", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x6, Defer: 6, Derived: true}
-
-var zcall_truncate64 = call{Name: "truncate64", Args: []field{
-	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "offset_low", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "offset_high", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_ftruncate64 = call{Name: "ftruncate64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset_low", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "offset_high", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_stat64 = call{Name: "stat64", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1201, Defer: 2, Derived: true}
-
-var zcall_lstat64 = call{Name: "lstat64", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1401, Defer: 2, Derived: true}
-
-var zcall_fstat64 = call{Name: "fstat64", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1802, Defer: 2, Derived: true}
-
-var zcall_lchown32 = call{Name: "lchown32", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_getuid32 = call{Name: "getuid32", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_getgid32 = call{Name: "getgid32", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_geteuid32 = call{Name: "geteuid32", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_getegid32 = call{Name: "getegid32", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_setreuid32 = call{Name: "setreuid32", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setregid32 = call{Name: "setregid32", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_getgroups32 = call{Name: "getgroups32", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setgroups32 = call{Name: "setgroups32", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_fchown32 = call{Name: "fchown32", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_setresuid32 = call{Name: "setresuid32", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getresuid32 = call{Name: "getresuid32", Args: []field{
-	{Name: "ruidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getresgid32 = call{Name: "getresgid32", Args: []field{
-	{Name: "rgidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_chown32 = call{Name: "chown32", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_setuid32 = call{Name: "setuid32", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_setgid32 = call{Name: "setgid32", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_setfsuid32 = call{Name: "setfsuid32", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_setfsgid32 = call{Name: "setfsgid32", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_pivot_root_2 = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_mincore_2 = call{Name: "mincore", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "vec", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_madvise_2 = call{Name: "madvise", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len_in", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "behavior", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_getdents64_2 = call{Name: "getdents64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_gettid_2 = call{Name: "gettid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_readahead_2 = call{Name: "readahead", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_setxattr_2 = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_lsetxattr_2 = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_fsetxattr_2 = call{Name: "fsetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_getxattr_2 = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_lgetxattr_2 = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_fgetxattr_2 = call{Name: "fgetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_listxattr_2 = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_llistxattr_2 = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_flistxattr_2 = call{Name: "flistxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_removexattr_2 = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_lremovexattr_2 = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_fremovexattr_2 = call{Name: "fremovexattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_tkill_2 = call{Name: "tkill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
-
-var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
-	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x42, Defer: 4, Derived: true}
-
-var zcall_futex_2 = call{Name: "futex", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "val", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "utime", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "val3", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_sched_setaffinity_2 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getaffinity_2 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_set_thread_area_2 = call{Name: "set_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_get_thread_area_2 = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_io_setup_2 = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_io_destroy_2 = call{Name: "io_destroy", Args: []field{
-	{Name: "ctx", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_io_getevents_2 = call{Name: "io_getevents", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_io_submit_2 = call{Name: "io_submit", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_io_cancel_2 = call{Name: "io_cancel", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_fadvise64_2 = call{Name: "fadvise64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "advice", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_exit_group_2 = call{Name: "exit_group", Args: []field{
-	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
-
-var zcall_lookup_dcookie_2 = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_epoll_create_2 = call{Name: "epoll_create", Args: []field{
-	{Name: "size", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_epoll_ctl_2 = call{Name: "epoll_ctl", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_epoll_wait_2 = call{Name: "epoll_wait", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_remap_file_pages_2 = call{Name: "remap_file_pages", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pgoff", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_set_tid_address_2 = call{Name: "set_tid_address", Args: []field{
-	{Name: "tidptr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_timer_create_2 = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "created_timer_id", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_timer_settime_2 = call{Name: "timer_settime", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_timer_gettime_2 = call{Name: "timer_gettime", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_timer_getoverrun_2 = call{Name: "timer_getoverrun", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_timer_delete_2 = call{Name: "timer_delete", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_clock_settime_2 = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_gettime_2 = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_getres_2 = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_nanosleep_2 = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_statfs64 = call{Name: "statfs64", Args: []field{
-	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0xa001, Defer: 3, Derived: true}
-
-var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0xc002, Defer: 3, Derived: true}
-
-var zcall_tgkill_2 = call{Name: "tgkill", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
-
-var zcall_utimes_2 = call{Name: "utimes", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset_low", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "offset_high", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "len_low", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "len_high", Type: &zt10, Reg: 4, Reg32: 4},
-	{Name: "advice", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_mbind_2 = call{Name: "mbind", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "maxnode", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
-
-var zcall_get_mempolicy_2 = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_set_mempolicy_2 = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_mq_open_2 = call{Name: "mq_open", Args: []field{
-	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "oflag", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "u_attr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_mq_unlink_2 = call{Name: "mq_unlink", Args: []field{
-	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_mq_timedsend_2 = call{Name: "mq_timedsend", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msg_prio", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_mq_timedreceive_2 = call{Name: "mq_timedreceive", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "u_msg_prio", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_mq_notify_2 = call{Name: "mq_notify", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_mq_getsetattr_2 = call{Name: "mq_getsetattr", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_kexec_load_2 = call{Name: "kexec_load", Args: []field{
-	{Name: "entry", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "nr_segments", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_waitid_2 = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
-
-var zcall_add_key_2 = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_request_key_2 = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_keyctl_2 = call{Name: "keyctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_ioprio_set_2 = call{Name: "ioprio_set", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_ioprio_get_2 = call{Name: "ioprio_get", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_inotify_init_2 = call{Name: "inotify_init", Args: []field{}, Ret: &zt9, Class: 0x2, Defer: 0, Derived: true}
-
-var zcall_inotify_add_watch_2 = call{Name: "inotify_add_watch", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_inotify_rm_watch_2 = call{Name: "inotify_rm_watch", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "wd", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_migrate_pages_2 = call{Name: "migrate_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "maxnode", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
-var zcall_mkdirat_2 = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_mknodat_2 = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dev", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_fchownat_2 = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "user", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "group", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_futimesat_2 = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1803, Defer: 4, Derived: true}
-
-var zcall_unlinkat_2 = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_renameat_2 = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_linkat_2 = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_symlinkat_2 = call{Name: "symlinkat", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt12, Reg: 1, Reg32: 1},
-	{Name: "newname", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_readlinkat_2 = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "bufsiz", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_fchmodat_2 = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_faccessat_2 = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_pselect6_2 = call{Name: "pselect6", Args: []field{
-	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_ppoll_2 = call{Name: "ppoll", Args: []field{
-	{Name: "ufds", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_unshare_2 = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_set_robust_list_2 = call{Name: "set_robust_list", Args: []field{
-	{Name: "head", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_get_robust_list_2 = call{Name: "get_robust_list", Args: []field{
-	{Name: "pid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_splice_2 = call{Name: "splice", Args: []field{
-	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "fd_out", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_sync_file_range_2 = call{Name: "sync_file_range", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nbytes", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_tee_2 = call{Name: "tee", Args: []field{
-	{Name: "fdin", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "fdout", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_vmsplice_2 = call{Name: "vmsplice", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uiov", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nr_segs", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_move_pages_2 = call{Name: "move_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "nr_pages", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
-
-var zcall_getcpu_2 = call{Name: "getcpu", Args: []field{
-	{Name: "cpup", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nodep", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "unused", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_utimensat_2 = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_signalfd_2 = call{Name: "signalfd", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x12, Defer: 3, Derived: true}
-
-var zcall_timerfd_create_2 = call{Name: "timerfd_create", Args: []field{
-	{Name: "clockid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_eventfd_2 = call{Name: "eventfd", Args: []field{
-	{Name: "count", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_fallocate_2 = call{Name: "fallocate", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "len", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_timerfd_settime_2 = call{Name: "timerfd_settime", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_timerfd_gettime_2 = call{Name: "timerfd_gettime", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_signalfd4_2 = call{Name: "signalfd4", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x12, Defer: 4, Derived: true}
-
-var zcall_eventfd2_2 = call{Name: "eventfd2", Args: []field{
-	{Name: "count", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_epoll_create1_2 = call{Name: "epoll_create1", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_dup3_2 = call{Name: "dup3", Args: []field{
-	{Name: "oldfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_pipe2_2 = call{Name: "pipe2", Args: []field{
-	{Name: "fildes", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_inotify_init1_2 = call{Name: "inotify_init1", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_preadv_2 = call{Name: "preadv", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_pwritev_2 = call{Name: "pwritev", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_rt_tgsigqueueinfo_2 = call{Name: "rt_tgsigqueueinfo", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x18, Defer: 4, Derived: true}
-
-var zcall_perf_event_open_2 = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_recvmmsg_2 = call{Name: "recvmmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_fanotify_init_2 = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "event_f_flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fanotify_mark_2 = call{Name: "fanotify_mark", Args: []field{
-	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt12, Reg: 3, Reg32: 3},
-	{Name: "pathname", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_prlimit64_2 = call{Name: "prlimit64", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_name_to_handle_at_2 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_open_by_handle_at_2 = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_clock_adjtime_2 = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_syncfs_2 = call{Name: "syncfs", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_sendmmsg_2 = call{Name: "sendmmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
-var zcall_setns_2 = call{Name: "setns", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_process_vm_readv_2 = call{Name: "process_vm_readv", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_process_vm_writev_2 = call{Name: "process_vm_writev", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_kcmp_2 = call{Name: "kcmp", Args: []field{
-	{Name: "pid1", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid2", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "idx2", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_finit_module_2 = call{Name: "finit_module", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_sched_setattr_2 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getattr_2 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usize", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_renameat2_2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_seccomp_2 = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getrandom_2 = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_memfd_create_2 = call{Name: "memfd_create", Args: []field{
-	{Name: "uname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_bpf_2 = call{Name: "bpf", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_execveat_2 = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0xb, Defer: 5, Derived: true}
-
-var zcall_socket_2 = call{Name: "socket", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_socketpair_2 = call{Name: "socketpair", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "usockvec", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
-var zcall_bind_2 = call{Name: "bind", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "umyaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_connect_2 = call{Name: "connect", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uservaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_listen_2 = call{Name: "listen", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "backlog", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
-
-var zcall_accept4_2 = call{Name: "accept4", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
-var zcall_getsockopt_2 = call{Name: "getsockopt", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_setsockopt_2 = call{Name: "setsockopt", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_getsockname_2 = call{Name: "getsockname", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_getpeername_2 = call{Name: "getpeername", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_sendto_2 = call{Name: "sendto", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buff", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
-
-var zcall_sendmsg_2 = call{Name: "sendmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_recvfrom_2 = call{Name: "recvfrom", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
-
-var zcall_recvmsg_2 = call{Name: "recvmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_shutdown_2 = call{Name: "shutdown", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "how", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
-
-var zcall_userfaultfd_2 = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_membarrier_2 = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_mlock2_2 = call{Name: "mlock2", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_copy_file_range_2 = call{Name: "copy_file_range", Args: []field{
-	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "fd_out", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_preadv2_2 = call{Name: "preadv2", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_pwritev2_2 = call{Name: "pwritev2", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_pkey_mprotect_2 = call{Name: "pkey_mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pkey", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
-var zcall_pkey_alloc_2 = call{Name: "pkey_alloc", Args: []field{
-	{Name: "flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_pkey_free_2 = call{Name: "pkey_free", Args: []field{
-	{Name: "pkey", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_statx_2 = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1803, Defer: 5, Derived: true}
-
-var zcall_arch_prctl_2 = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_io_pgetevents_2 = call{Name: "io_pgetevents", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_rseq_2 = call{Name: "rseq", Args: []field{
-	{Name: "rseq", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rseq_len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "sig", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_semget_2 = call{Name: "semget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "semflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_semctl_2 = call{Name: "semctl", Args: []field{
-	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
-
-var zcall_shmget_2 = call{Name: "shmget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_shmctl_2 = call{Name: "shmctl", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_shmat_2 = call{Name: "shmat", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "shmaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x24, Defer: 3, Derived: true}
-
-var zcall_shmdt_2 = call{Name: "shmdt", Args: []field{
-	{Name: "shmaddr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x24, Defer: 1, Derived: true}
-
-var zcall_msgget_2 = call{Name: "msgget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgflg", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x20, Defer: 2, Derived: true}
-
-var zcall_msgsnd_2 = call{Name: "msgsnd", Args: []field{
-	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgflg", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
-
-var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
-	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgtyp", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "msgflg", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x20, Defer: 5, Derived: true}
-
-var zcall_msgctl_2 = call{Name: "msgctl", Args: []field{
-	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_timerfd_settime64 = call{Name: "timerfd_settime64", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
-	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_ppoll_time64 = call{Name: "ppoll_time64", Args: []field{
-	{Name: "ufds", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_io_pgetevents_time64 = call{Name: "io_pgetevents_time64", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_recvmmsg_time64 = call{Name: "recvmmsg_time64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_mq_timedsend_time64 = call{Name: "mq_timedsend_time64", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msg_prio", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_mq_timedreceive_time64 = call{Name: "mq_timedreceive_time64", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "u_msg_prio", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
-	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
-
-var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
-	{Name: "uthese", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "val", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "utime", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "val3", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_pidfd_send_signal_2 = call{Name: "pidfd_send_signal", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1a, Defer: 4, Derived: true}
-
-var zcall_io_uring_setup_2 = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_io_uring_enter_2 = call{Name: "io_uring_enter", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x12, Defer: 6, Derived: true}
-
-var zcall_io_uring_register_2 = call{Name: "io_uring_register", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x6, Defer: 4, Derived: true}
-
-var zcall_open_tree_2 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_move_mount_2 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsopen_2 = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fsconfig_2 = call{Name: "fsconfig", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsmount_2 = call{Name: "fsmount", Args: []field{
-	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_fspick_2 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_pidfd_open_2 = call{Name: "pidfd_open", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_clone3_2 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x8, Defer: 2, Derived: true}
-
-var zcall_close_range_2 = call{Name: "close_range", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "max_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_openat2_2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_pidfd_getfd_2 = call{Name: "pidfd_getfd", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_faccessat2_2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_process_madvise_2 = call{Name: "process_madvise", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "behavior", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_mount_setattr_2 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_quotactl_fd_2 = call{Name: "quotactl_fd", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_landlock_create_ruleset_2 = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_landlock_add_rule_2 = call{Name: "landlock_add_rule", Args: []field{
-	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_landlock_restrict_self_2 = call{Name: "landlock_restrict_self", Args: []field{
-	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_memfd_secret_2 = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_process_mrelease_2 = call{Name: "process_mrelease", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_futex_waitv_2 = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nr_futexes", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_set_mempolicy_home_node_2 = call{Name: "set_mempolicy_home_node", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "home_node", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
-var zcall_cachestat_2 = call{Name: "cachestat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_fchmodat2_2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_map_shadow_stack_2 = call{Name: "map_shadow_stack", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_futex_wake_2 = call{Name: "futex_wake", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mask", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_futex_wait_2 = call{Name: "futex_wait", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "val", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_futex_requeue_2 = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_statmount_2 = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_listmount_2 = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_get_self_attr_2 = call{Name: "lsm_get_self_attr", Args: []field{
-	{Name: "attr", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_set_self_attr_2 = call{Name: "lsm_set_self_attr", Args: []field{
-	{Name: "attr", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_list_modules_2 = call{Name: "lsm_list_modules", Args: []field{
-	{Name: "ids", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_mseal_2 = call{Name: "mseal", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_removexattrat_2 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_setattr_2 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_listns_2 = call{Name: "listns", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "ns_ids", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_rseq_slice_yield_2 = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_stat_3 = call{Name: "stat", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1201, Defer: 2, Derived: true}
-
-var zcall_fstat_3 = call{Name: "fstat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1802, Defer: 2, Derived: true}
-
-var zcall_lstat_3 = call{Name: "lstat", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1401, Defer: 2, Derived: true}
-
-var zcall_poll_3 = call{Name: "poll", Args: []field{
-	{Name: "ufds", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "timeout_msecs", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_lseek_3 = call{Name: "lseek", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "whence", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_mmap_3 = call{Name: "mmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "fd", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "off", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x6, Defer: 6, Derived: true}
-
-var zcall_mprotect_3 = call{Name: "mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_munmap_3 = call{Name: "munmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_brk_3 = call{Name: "brk", Args: []field{
-	{Name: "brk", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_rt_sigprocmask_3 = call{Name: "rt_sigprocmask", Args: []field{
-	{Name: "how", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_pread64_3 = call{Name: "pread64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "pos", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_pwrite64_3 = call{Name: "pwrite64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "pos", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_access_3 = call{Name: "access", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_pipe_3 = call{Name: "pipe", Args: []field{
-	{Name: "fildes", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_select_3 = call{Name: "select", Args: []field{
-	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tvp", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_sched_yield_3 = call{Name: "sched_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_mremap_3 = call{Name: "mremap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "old_len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "new_len", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "new_addr", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_msync_3 = call{Name: "msync", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_mincore_3 = call{Name: "mincore", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "vec", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_madvise_3 = call{Name: "madvise", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len_in", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "behavior", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_shmget_3 = call{Name: "shmget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_shmat_3 = call{Name: "shmat", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "shmaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x24, Defer: 3, Derived: true}
-
-var zcall_shmctl_3 = call{Name: "shmctl", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_dup_3 = call{Name: "dup", Args: []field{
-	{Name: "fildes", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_dup2_3 = call{Name: "dup2", Args: []field{
-	{Name: "oldfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_pause_3 = call{Name: "pause", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
-
-var zcall_nanosleep_3 = call{Name: "nanosleep", Args: []field{
-	{Name: "rqtp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rmtp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getitimer_3 = call{Name: "getitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_alarm_3 = call{Name: "alarm", Args: []field{
-	{Name: "seconds", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_setitimer_3 = call{Name: "setitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ovalue", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getpid_3 = call{Name: "getpid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_sendfile_3 = call{Name: "sendfile", Args: []field{
-	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x42, Defer: 4, Derived: true}
-
-var zcall_socket_3 = call{Name: "socket", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_connect_3 = call{Name: "connect", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uservaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_accept_2 = call{Name: "accept", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_sendto_3 = call{Name: "sendto", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buff", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
-
-var zcall_shutdown_3 = call{Name: "shutdown", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "how", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
-
-var zcall_bind_3 = call{Name: "bind", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "umyaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_listen_3 = call{Name: "listen", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "backlog", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
-
-var zcall_getsockname_3 = call{Name: "getsockname", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_getpeername_3 = call{Name: "getpeername", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_socketpair_3 = call{Name: "socketpair", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "usockvec", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
-var zcall_clone_3 = call{Name: "clone", Args: []field{
-	{Name: "clone_flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "newsp", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "parent_tidptr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "child_tidptr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tls", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
-
-var zcall_fork_3 = call{Name: "fork", Args: []field{}, Ret: &zt9, Class: 0x8, Defer: 0, Derived: true}
-
-var zcall_vfork_3 = call{Name: "vfork", Args: []field{}, Ret: &zt9, Class: 0x8, Defer: 0, Derived: true}
-
-var zcall_exit_3 = call{Name: "exit", Args: []field{
-	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
-
-var zcall_wait4_3 = call{Name: "wait4", Args: []field{
-	{Name: "upid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x8, Defer: 4, Derived: true}
-
-var zcall_kill_3 = call{Name: "kill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
-
-var zcall_uname_3 = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_semget_3 = call{Name: "semget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "semflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_semop_2 = call{Name: "semop", Args: []field{
-	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_semctl_3 = call{Name: "semctl", Args: []field{
-	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
-
-var zcall_shmdt_3 = call{Name: "shmdt", Args: []field{
-	{Name: "shmaddr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x24, Defer: 1, Derived: true}
-
-var zcall_msgget_3 = call{Name: "msgget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgflg", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x20, Defer: 2, Derived: true}
-
-var zcall_msgsnd_3 = call{Name: "msgsnd", Args: []field{
-	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgflg", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
-
-var zcall_msgrcv_3 = call{Name: "msgrcv", Args: []field{
-	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgtyp", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "msgflg", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x20, Defer: 5, Derived: true}
-
-var zcall_msgctl_3 = call{Name: "msgctl", Args: []field{
-	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_fcntl_3 = call{Name: "fcntl", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_flock_3 = call{Name: "flock", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fsync_3 = call{Name: "fsync", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_fdatasync_3 = call{Name: "fdatasync", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_truncate_3 = call{Name: "truncate", Args: []field{
-	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "length", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_ftruncate_3 = call{Name: "ftruncate", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "length", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_getdents_3 = call{Name: "getdents", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_getcwd_3 = call{Name: "getcwd", Args: []field{
-	{Name: "buf", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_chdir_3 = call{Name: "chdir", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_fchdir_3 = call{Name: "fchdir", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_rename_3 = call{Name: "rename", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newname", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_mkdir_3 = call{Name: "mkdir", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_rmdir_3 = call{Name: "rmdir", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_creat_3 = call{Name: "creat", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x3, Defer: 2, Derived: true}
-
-var zcall_link_3 = call{Name: "link", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newname", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_unlink_3 = call{Name: "unlink", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_symlink_3 = call{Name: "symlink", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newname", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_readlink_3 = call{Name: "readlink", Args: []field{
-	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "bufsiz", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_chmod_3 = call{Name: "chmod", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_fchmod_3 = call{Name: "fchmod", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_chown_3 = call{Name: "chown", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_fchown_3 = call{Name: "fchown", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_lchown_3 = call{Name: "lchown", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_umask_3 = call{Name: "umask", Args: []field{
-	{Name: "mask", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_gettimeofday_3 = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_getrlimit_3 = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getrusage_3 = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sysinfo_3 = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_times_3 = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_getuid_3 = call{Name: "getuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_syslog_3 = call{Name: "syslog", Args: []field{
-	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getgid_3 = call{Name: "getgid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_setuid_3 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_setgid_3 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_geteuid_3 = call{Name: "geteuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_getegid_3 = call{Name: "getegid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_setpgid_3 = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt13, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getppid_3 = call{Name: "getppid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_getpgrp_3 = call{Name: "getpgrp", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_setsid_3 = call{Name: "setsid", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_setreuid_3 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setregid_3 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_getgroups_3 = call{Name: "getgroups", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setgroups_3 = call{Name: "setgroups", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setresuid_3 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getresuid_3 = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_setresgid_3 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getresgid_3 = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getpgid_3 = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_setfsuid_3 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_setfsgid_3 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_getsid_3 = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_capget_3 = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_capset_3 = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_rt_sigsuspend_3 = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_utime_3 = call{Name: "utime", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "times", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_mknod_3 = call{Name: "mknod", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "dev", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_personality_3 = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_ustat_3 = call{Name: "ustat", Args: []field{
-	{Name: "dev", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x8000, Defer: 2, Derived: true}
-
-var zcall_statfs_3 = call{Name: "statfs", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0xa001, Defer: 2, Derived: true}
-
-var zcall_fstatfs_3 = call{Name: "fstatfs", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0xc002, Defer: 2, Derived: true}
-
-var zcall_sysfs_3 = call{Name: "sysfs", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg1", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg2", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getpriority_3 = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_setpriority_3 = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_setparam_3 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sched_getparam_3 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sched_setscheduler_3 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "param", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getscheduler_3 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_get_priority_max_3 = call{Name: "sched_get_priority_max", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_get_priority_min_3 = call{Name: "sched_get_priority_min", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_rr_get_interval_3 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_mlock_3 = call{Name: "mlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_munlock_3 = call{Name: "munlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_mlockall_3 = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_munlockall_3 = call{Name: "munlockall", Args: []field{}, Ret: &zt9, Class: 0x4, Defer: 0, Derived: true}
-
-var zcall_vhangup_3 = call{Name: "vhangup", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_modify_ldt_3 = call{Name: "modify_ldt", Args: []field{
-	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "bytecount", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_pivot_root_3 = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_prctl_3 = call{Name: "prctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x80, Defer: 5, Derived: true}
-
-var zcall_arch_prctl_3 = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_adjtimex_3 = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x100, Defer: 1, Derived: true}
-
-var zcall_setrlimit_3 = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_chroot_3 = call{Name: "chroot", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_sync_3 = call{Name: "sync", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_acct_3 = call{Name: "acct", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_settimeofday_3 = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_mount_3 = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_umount2_3 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_swapon_3 = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_swapoff_3 = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_reboot_3 = call{Name: "reboot", Args: []field{
-	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_sethostname_3 = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_setdomainname_3 = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_iopl_3 = call{Name: "iopl", Args: []field{
-	{Name: "level", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_ioperm_3 = call{Name: "ioperm", Args: []field{
-	{Name: "from", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "num", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "turn_on", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_init_module_3 = call{Name: "init_module", Args: []field{
-	{Name: "umod", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_delete_module_3 = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_quotactl_3 = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_getpmsg_3 = call{Name: "getpmsg", Args: []field{}, Ret: &zt9, Class: 0x40, Defer: 0, Derived: true}
-
-var zcall_putpmsg_3 = call{Name: "putpmsg", Args: []field{}, Ret: &zt9, Class: 0x40, Defer: 0, Derived: true}
-
-var zcall_afs_syscall_3 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_tuxcall_2 = call{Name: "tuxcall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_security_2 = call{Name: "security", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_gettid_3 = call{Name: "gettid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_readahead_3 = call{Name: "readahead", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_setxattr_3 = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_lsetxattr_3 = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_fsetxattr_3 = call{Name: "fsetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_getxattr_3 = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_lgetxattr_3 = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_fgetxattr_3 = call{Name: "fgetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_listxattr_3 = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_llistxattr_3 = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_flistxattr_3 = call{Name: "flistxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_removexattr_3 = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_lremovexattr_3 = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_fremovexattr_3 = call{Name: "fremovexattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_tkill_3 = call{Name: "tkill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
-
-var zcall_time_3 = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x100, Defer: 1, Derived: true}
-
-var zcall_futex_3 = call{Name: "futex", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "val", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "utime", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "val3", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_sched_setaffinity_3 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getaffinity_3 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_io_destroy_3 = call{Name: "io_destroy", Args: []field{
-	{Name: "ctx", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_io_getevents_3 = call{Name: "io_getevents", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_io_cancel_3 = call{Name: "io_cancel", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_lookup_dcookie_3 = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_epoll_create_3 = call{Name: "epoll_create", Args: []field{
-	{Name: "size", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_remap_file_pages_3 = call{Name: "remap_file_pages", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pgoff", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_getdents64_3 = call{Name: "getdents64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_set_tid_address_3 = call{Name: "set_tid_address", Args: []field{
-	{Name: "tidptr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_restart_syscall_3 = call{Name: "restart_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_semtimedop_2 = call{Name: "semtimedop", Args: []field{
-	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
-
-var zcall_fadvise64_3 = call{Name: "fadvise64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "advice", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_timer_settime_3 = call{Name: "timer_settime", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_timer_gettime_3 = call{Name: "timer_gettime", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_timer_getoverrun_3 = call{Name: "timer_getoverrun", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_timer_delete_3 = call{Name: "timer_delete", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_clock_settime_3 = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_gettime_3 = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_getres_3 = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_nanosleep_3 = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_exit_group_3 = call{Name: "exit_group", Args: []field{
-	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
-
-var zcall_epoll_wait_3 = call{Name: "epoll_wait", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_epoll_ctl_3 = call{Name: "epoll_ctl", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_tgkill_3 = call{Name: "tgkill", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
-
-var zcall_utimes_3 = call{Name: "utimes", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_mbind_3 = call{Name: "mbind", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "maxnode", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
-
-var zcall_set_mempolicy_3 = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_get_mempolicy_3 = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_mq_open_3 = call{Name: "mq_open", Args: []field{
-	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "oflag", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "u_attr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_mq_unlink_3 = call{Name: "mq_unlink", Args: []field{
-	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_mq_timedsend_3 = call{Name: "mq_timedsend", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msg_prio", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_mq_timedreceive_3 = call{Name: "mq_timedreceive", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "u_msg_prio", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_mq_getsetattr_3 = call{Name: "mq_getsetattr", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_add_key_3 = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_request_key_3 = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_keyctl_3 = call{Name: "keyctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_ioprio_set_3 = call{Name: "ioprio_set", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_ioprio_get_3 = call{Name: "ioprio_get", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_inotify_init_3 = call{Name: "inotify_init", Args: []field{}, Ret: &zt9, Class: 0x2, Defer: 0, Derived: true}
-
-var zcall_inotify_add_watch_3 = call{Name: "inotify_add_watch", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_inotify_rm_watch_3 = call{Name: "inotify_rm_watch", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "wd", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_migrate_pages_3 = call{Name: "migrate_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "maxnode", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
-var zcall_mkdirat_3 = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_mknodat_3 = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dev", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_fchownat_3 = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "user", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "group", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_futimesat_3 = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1803, Defer: 4, Derived: true}
-
-var zcall_unlinkat_3 = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_renameat_3 = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_linkat_3 = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_symlinkat_3 = call{Name: "symlinkat", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt12, Reg: 1, Reg32: 1},
-	{Name: "newname", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_readlinkat_3 = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "bufsiz", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_fchmodat_3 = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_faccessat_3 = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_pselect6_3 = call{Name: "pselect6", Args: []field{
-	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_ppoll_3 = call{Name: "ppoll", Args: []field{
-	{Name: "ufds", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_unshare_3 = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_splice_3 = call{Name: "splice", Args: []field{
-	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "fd_out", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_tee_3 = call{Name: "tee", Args: []field{
-	{Name: "fdin", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "fdout", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_sync_file_range_3 = call{Name: "sync_file_range", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nbytes", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_utimensat_3 = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_epoll_pwait_3 = call{Name: "epoll_pwait", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_signalfd_3 = call{Name: "signalfd", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x12, Defer: 3, Derived: true}
-
-var zcall_timerfd_create_3 = call{Name: "timerfd_create", Args: []field{
-	{Name: "clockid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_eventfd_3 = call{Name: "eventfd", Args: []field{
-	{Name: "count", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_fallocate_3 = call{Name: "fallocate", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "len", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_timerfd_settime_3 = call{Name: "timerfd_settime", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_timerfd_gettime_3 = call{Name: "timerfd_gettime", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_accept4_3 = call{Name: "accept4", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
-var zcall_signalfd4_3 = call{Name: "signalfd4", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x12, Defer: 4, Derived: true}
-
-var zcall_eventfd2_3 = call{Name: "eventfd2", Args: []field{
-	{Name: "count", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_epoll_create1_3 = call{Name: "epoll_create1", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_dup3_3 = call{Name: "dup3", Args: []field{
-	{Name: "oldfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_pipe2_3 = call{Name: "pipe2", Args: []field{
-	{Name: "fildes", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_inotify_init1_3 = call{Name: "inotify_init1", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_perf_event_open_3 = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_fanotify_init_3 = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "event_f_flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fanotify_mark_3 = call{Name: "fanotify_mark", Args: []field{
-	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt12, Reg: 3, Reg32: 3},
-	{Name: "pathname", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_prlimit64_3 = call{Name: "prlimit64", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_name_to_handle_at_3 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_open_by_handle_at_3 = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_clock_adjtime_3 = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_syncfs_3 = call{Name: "syncfs", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_setns_3 = call{Name: "setns", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_getcpu_3 = call{Name: "getcpu", Args: []field{
-	{Name: "cpup", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nodep", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "unused", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_kcmp_3 = call{Name: "kcmp", Args: []field{
-	{Name: "pid1", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid2", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "idx2", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_finit_module_3 = call{Name: "finit_module", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_sched_setattr_3 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getattr_3 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usize", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_renameat2_3 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_seccomp_3 = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getrandom_3 = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_memfd_create_3 = call{Name: "memfd_create", Args: []field{
-	{Name: "uname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_kexec_file_load_2 = call{Name: "kexec_file_load", Args: []field{
-	{Name: "kernel_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "cmdline_len", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "cmdline_ptr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_bpf_3 = call{Name: "bpf", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_userfaultfd_3 = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_membarrier_3 = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_mlock2_3 = call{Name: "mlock2", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_copy_file_range_3 = call{Name: "copy_file_range", Args: []field{
-	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "fd_out", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_pkey_mprotect_3 = call{Name: "pkey_mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pkey", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
-var zcall_pkey_alloc_3 = call{Name: "pkey_alloc", Args: []field{
-	{Name: "flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_pkey_free_3 = call{Name: "pkey_free", Args: []field{
-	{Name: "pkey", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_statx_3 = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1803, Defer: 5, Derived: true}
-
-var zcall_io_pgetevents_3 = call{Name: "io_pgetevents", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_rseq_3 = call{Name: "rseq", Args: []field{
-	{Name: "rseq", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rseq_len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "sig", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_pidfd_send_signal_3 = call{Name: "pidfd_send_signal", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1a, Defer: 4, Derived: true}
-
-var zcall_io_uring_setup_3 = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_io_uring_enter_3 = call{Name: "io_uring_enter", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x12, Defer: 6, Derived: true}
-
-var zcall_io_uring_register_3 = call{Name: "io_uring_register", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x6, Defer: 4, Derived: true}
-
-var zcall_open_tree_3 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_move_mount_3 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsopen_3 = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fsconfig_3 = call{Name: "fsconfig", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsmount_3 = call{Name: "fsmount", Args: []field{
-	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_fspick_3 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_pidfd_open_3 = call{Name: "pidfd_open", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_clone3_3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x8, Defer: 2, Derived: true}
-
-var zcall_close_range_3 = call{Name: "close_range", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "max_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_openat2_3 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_pidfd_getfd_3 = call{Name: "pidfd_getfd", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_faccessat2_3 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_process_madvise_3 = call{Name: "process_madvise", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "behavior", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_epoll_pwait2_3 = call{Name: "epoll_pwait2", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_mount_setattr_3 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_quotactl_fd_3 = call{Name: "quotactl_fd", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_landlock_create_ruleset_3 = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_landlock_add_rule_3 = call{Name: "landlock_add_rule", Args: []field{
-	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_landlock_restrict_self_3 = call{Name: "landlock_restrict_self", Args: []field{
-	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_memfd_secret_3 = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_process_mrelease_3 = call{Name: "process_mrelease", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_futex_waitv_3 = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nr_futexes", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_set_mempolicy_home_node_3 = call{Name: "set_mempolicy_home_node", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "home_node", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
-var zcall_cachestat_3 = call{Name: "cachestat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_fchmodat2_3 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_futex_wake_3 = call{Name: "futex_wake", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mask", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_futex_wait_3 = call{Name: "futex_wait", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "val", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_futex_requeue_3 = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_statmount_3 = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_listmount_3 = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_get_self_attr_3 = call{Name: "lsm_get_self_attr", Args: []field{
-	{Name: "attr", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_set_self_attr_3 = call{Name: "lsm_set_self_attr", Args: []field{
-	{Name: "attr", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_list_modules_3 = call{Name: "lsm_list_modules", Args: []field{
-	{Name: "ids", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_mseal_3 = call{Name: "mseal", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_removexattrat_3 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_setattr_3 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_listns_3 = call{Name: "listns", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "ns_ids", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_rseq_slice_yield_3 = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_rt_sigaction_3 = call{Name: "rt_sigaction", Args: []field{
-	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigreturn_3 = call{Name: "rt_sigreturn", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
-
-var zcall_ioctl_3 = call{Name: "ioctl", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_readv_3 = call{Name: "readv", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_writev_3 = call{Name: "writev", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_recvfrom_3 = call{Name: "recvfrom", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
-
-var zcall_sendmsg_3 = call{Name: "sendmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_recvmsg_3 = call{Name: "recvmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_execve_3 = call{Name: "execve", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x9, Defer: 3, Derived: true}
-
-var zcall_ptrace_3 = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_rt_sigpending_3 = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_rt_sigtimedwait_3 = call{Name: "rt_sigtimedwait", Args: []field{
-	{Name: "uthese", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigqueueinfo_3 = call{Name: "rt_sigqueueinfo", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
-
-var zcall_sigaltstack_3 = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_timer_create_3 = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "created_timer_id", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_mq_notify_3 = call{Name: "mq_notify", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_kexec_load_3 = call{Name: "kexec_load", Args: []field{
-	{Name: "entry", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "nr_segments", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_waitid_3 = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
-
-var zcall_set_robust_list_3 = call{Name: "set_robust_list", Args: []field{
-	{Name: "head", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_get_robust_list_3 = call{Name: "get_robust_list", Args: []field{
-	{Name: "pid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_vmsplice_3 = call{Name: "vmsplice", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uiov", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nr_segs", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_move_pages_3 = call{Name: "move_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "nr_pages", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
-
-var zcall_preadv_3 = call{Name: "preadv", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_pwritev_3 = call{Name: "pwritev", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_rt_tgsigqueueinfo_3 = call{Name: "rt_tgsigqueueinfo", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x18, Defer: 4, Derived: true}
-
-var zcall_recvmmsg_3 = call{Name: "recvmmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_sendmmsg_3 = call{Name: "sendmmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
-var zcall_process_vm_readv_3 = call{Name: "process_vm_readv", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_process_vm_writev_3 = call{Name: "process_vm_writev", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_setsockopt_3 = call{Name: "setsockopt", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_getsockopt_3 = call{Name: "getsockopt", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_io_setup_3 = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_io_submit_3 = call{Name: "io_submit", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_execveat_3 = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0xb, Defer: 5, Derived: true}
-
-var zcall_preadv2_3 = call{Name: "preadv2", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_pwritev2_3 = call{Name: "pwritev2", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_io_setup_4 = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_io_destroy_4 = call{Name: "io_destroy", Args: []field{
-	{Name: "ctx", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_io_submit_4 = call{Name: "io_submit", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_io_cancel_4 = call{Name: "io_cancel", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_io_getevents_4 = call{Name: "io_getevents", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_setxattr_4 = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_lsetxattr_4 = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_fsetxattr_4 = call{Name: "fsetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_getxattr_4 = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_lgetxattr_4 = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_fgetxattr_4 = call{Name: "fgetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_listxattr_4 = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_llistxattr_4 = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_flistxattr_4 = call{Name: "flistxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_removexattr_4 = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_lremovexattr_4 = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_fremovexattr_4 = call{Name: "fremovexattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_getcwd_4 = call{Name: "getcwd", Args: []field{
-	{Name: "buf", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_lookup_dcookie_4 = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_eventfd2_4 = call{Name: "eventfd2", Args: []field{
-	{Name: "count", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_epoll_create1_4 = call{Name: "epoll_create1", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_epoll_ctl_4 = call{Name: "epoll_ctl", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_epoll_pwait_4 = call{Name: "epoll_pwait", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_dup_4 = call{Name: "dup", Args: []field{
-	{Name: "fildes", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_dup3_4 = call{Name: "dup3", Args: []field{
-	{Name: "oldfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_fcntl_4 = call{Name: "fcntl", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_inotify_init1_4 = call{Name: "inotify_init1", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_inotify_add_watch_4 = call{Name: "inotify_add_watch", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_inotify_rm_watch_4 = call{Name: "inotify_rm_watch", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "wd", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_ioctl_4 = call{Name: "ioctl", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_ioprio_set_4 = call{Name: "ioprio_set", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_ioprio_get_4 = call{Name: "ioprio_get", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_flock_4 = call{Name: "flock", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_mknodat_4 = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dev", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_mkdirat_4 = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_unlinkat_4 = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_symlinkat_4 = call{Name: "symlinkat", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt12, Reg: 1, Reg32: 1},
-	{Name: "newname", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_linkat_4 = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_renameat_4 = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_umount2_4 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_mount_4 = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_pivot_root_4 = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_nfsservctl_3 = call{Name: "nfsservctl", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "argp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "resp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_statfs_4 = call{Name: "statfs", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0xa001, Defer: 2, Derived: true}
-
-var zcall_fstatfs_4 = call{Name: "fstatfs", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0xc002, Defer: 2, Derived: true}
-
-var zcall_truncate_4 = call{Name: "truncate", Args: []field{
-	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "length", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_ftruncate_4 = call{Name: "ftruncate", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "length", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fallocate_4 = call{Name: "fallocate", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "len", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_faccessat_4 = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_chdir_4 = call{Name: "chdir", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_fchdir_4 = call{Name: "fchdir", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_chroot_4 = call{Name: "chroot", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_fchmod_4 = call{Name: "fchmod", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fchmodat_4 = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_fchownat_4 = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "user", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "group", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fchown_4 = call{Name: "fchown", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_vhangup_4 = call{Name: "vhangup", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_pipe2_4 = call{Name: "pipe2", Args: []field{
-	{Name: "fildes", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_quotactl_4 = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_getdents64_4 = call{Name: "getdents64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_lseek_4 = call{Name: "lseek", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "whence", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_readv_4 = call{Name: "readv", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_writev_4 = call{Name: "writev", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_pread64_4 = call{Name: "pread64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "pos", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_pwrite64_4 = call{Name: "pwrite64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "pos", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_preadv_4 = call{Name: "preadv", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_pwritev_4 = call{Name: "pwritev", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_sendfile_4 = call{Name: "sendfile", Args: []field{
-	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x42, Defer: 4, Derived: true}
-
-var zcall_pselect6_4 = call{Name: "pselect6", Args: []field{
-	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_ppoll_4 = call{Name: "ppoll", Args: []field{
-	{Name: "ufds", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_signalfd4_4 = call{Name: "signalfd4", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x12, Defer: 4, Derived: true}
-
-var zcall_vmsplice_4 = call{Name: "vmsplice", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uiov", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nr_segs", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_splice_4 = call{Name: "splice", Args: []field{
-	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "fd_out", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_tee_4 = call{Name: "tee", Args: []field{
-	{Name: "fdin", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "fdout", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_readlinkat_4 = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "bufsiz", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_newfstatat_3 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1803, Defer: 4, Derived: true}
-
-var zcall_fstat_4 = call{Name: "fstat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1802, Defer: 2, Derived: true}
-
-var zcall_sync_4 = call{Name: "sync", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_fsync_4 = call{Name: "fsync", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_fdatasync_4 = call{Name: "fdatasync", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_sync_file_range_4 = call{Name: "sync_file_range", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nbytes", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_timerfd_create_4 = call{Name: "timerfd_create", Args: []field{
-	{Name: "clockid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_timerfd_settime_4 = call{Name: "timerfd_settime", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_timerfd_gettime_4 = call{Name: "timerfd_gettime", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_utimensat_4 = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_acct_4 = call{Name: "acct", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_capget_4 = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_capset_4 = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_personality_4 = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_exit_4 = call{Name: "exit", Args: []field{
-	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
-
-var zcall_exit_group_4 = call{Name: "exit_group", Args: []field{
-	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x8, Defer: 1, Derived: true}
-
-var zcall_waitid_4 = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
-
-var zcall_set_tid_address_4 = call{Name: "set_tid_address", Args: []field{
-	{Name: "tidptr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_unshare_4 = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_futex_4 = call{Name: "futex", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "val", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "utime", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "val3", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_set_robust_list_4 = call{Name: "set_robust_list", Args: []field{
-	{Name: "head", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_get_robust_list_4 = call{Name: "get_robust_list", Args: []field{
-	{Name: "pid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_nanosleep_4 = call{Name: "nanosleep", Args: []field{
-	{Name: "rqtp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rmtp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getitimer_4 = call{Name: "getitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_setitimer_4 = call{Name: "setitimer", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ovalue", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_kexec_load_4 = call{Name: "kexec_load", Args: []field{
-	{Name: "entry", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "nr_segments", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_init_module_4 = call{Name: "init_module", Args: []field{
-	{Name: "umod", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_delete_module_4 = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_timer_create_4 = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "created_timer_id", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_timer_gettime_4 = call{Name: "timer_gettime", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_timer_getoverrun_4 = call{Name: "timer_getoverrun", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_timer_settime_4 = call{Name: "timer_settime", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_timer_delete_4 = call{Name: "timer_delete", Args: []field{
-	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_clock_settime_4 = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_gettime_4 = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_getres_4 = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_clock_nanosleep_4 = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_syslog_4 = call{Name: "syslog", Args: []field{
-	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_ptrace_4 = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_sched_setparam_4 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sched_setscheduler_4 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "param", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getscheduler_4 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_getparam_4 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sched_setaffinity_4 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getaffinity_4 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_yield_4 = call{Name: "sched_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_sched_get_priority_max_4 = call{Name: "sched_get_priority_max", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_get_priority_min_4 = call{Name: "sched_get_priority_min", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_rr_get_interval_4 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_restart_syscall_4 = call{Name: "restart_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_kill_4 = call{Name: "kill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
-
-var zcall_tkill_4 = call{Name: "tkill", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x18, Defer: 2, Derived: true}
-
-var zcall_tgkill_4 = call{Name: "tgkill", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
-
-var zcall_sigaltstack_4 = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_rt_sigsuspend_4 = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_rt_sigaction_4 = call{Name: "rt_sigaction", Args: []field{
-	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigprocmask_4 = call{Name: "rt_sigprocmask", Args: []field{
-	{Name: "how", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigpending_4 = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x10, Defer: 2, Derived: true}
-
-var zcall_rt_sigtimedwait_4 = call{Name: "rt_sigtimedwait", Args: []field{
-	{Name: "uthese", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x10, Defer: 4, Derived: true}
-
-var zcall_rt_sigqueueinfo_4 = call{Name: "rt_sigqueueinfo", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x18, Defer: 3, Derived: true}
-
-var zcall_rt_sigreturn_4 = call{Name: "rt_sigreturn", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
-
-var zcall_setpriority_4 = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getpriority_4 = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_reboot_4 = call{Name: "reboot", Args: []field{
-	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_setregid_4 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setgid_4 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_setreuid_4 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setuid_4 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_setresuid_4 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getresuid_4 = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_setresgid_4 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_getresgid_4 = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x80, Defer: 3, Derived: true}
-
-var zcall_setfsuid_4 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_setfsgid_4 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x80, Defer: 1, Derived: true}
-
-var zcall_times_4 = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_setpgid_4 = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt13, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getpgid_4 = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_getsid_4 = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_setsid_4 = call{Name: "setsid", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_getgroups_4 = call{Name: "getgroups", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_setgroups_4 = call{Name: "setgroups", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_uname_4 = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sethostname_4 = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_setdomainname_4 = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getrlimit_4 = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_setrlimit_4 = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_getrusage_4 = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_umask_4 = call{Name: "umask", Args: []field{
-	{Name: "mask", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_prctl_4 = call{Name: "prctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x80, Defer: 5, Derived: true}
-
-var zcall_getcpu_4 = call{Name: "getcpu", Args: []field{
-	{Name: "cpup", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nodep", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "unused", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_gettimeofday_4 = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_settimeofday_4 = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_adjtimex_4 = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x100, Defer: 1, Derived: true}
-
-var zcall_getpid_4 = call{Name: "getpid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_getppid_4 = call{Name: "getppid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_getuid_4 = call{Name: "getuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_geteuid_4 = call{Name: "geteuid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_getgid_4 = call{Name: "getgid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_getegid_4 = call{Name: "getegid", Args: []field{}, Ret: &zt9, Class: 0x10080, Defer: 0, Derived: true}
-
-var zcall_gettid_4 = call{Name: "gettid", Args: []field{}, Ret: &zt9, Class: 0x10000, Defer: 0, Derived: true}
-
-var zcall_sysinfo_4 = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_mq_open_4 = call{Name: "mq_open", Args: []field{
-	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "oflag", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "u_attr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_mq_unlink_4 = call{Name: "mq_unlink", Args: []field{
-	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_mq_timedsend_4 = call{Name: "mq_timedsend", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msg_prio", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_mq_timedreceive_4 = call{Name: "mq_timedreceive", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "u_msg_prio", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_mq_notify_4 = call{Name: "mq_notify", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_mq_getsetattr_4 = call{Name: "mq_getsetattr", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_msgget_4 = call{Name: "msgget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgflg", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x20, Defer: 2, Derived: true}
-
-var zcall_msgctl_4 = call{Name: "msgctl", Args: []field{
-	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_msgrcv_4 = call{Name: "msgrcv", Args: []field{
-	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgtyp", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "msgflg", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x20, Defer: 5, Derived: true}
-
-var zcall_msgsnd_4 = call{Name: "msgsnd", Args: []field{
-	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgflg", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
-
-var zcall_semget_4 = call{Name: "semget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "semflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_semctl_4 = call{Name: "semctl", Args: []field{
-	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
-
-var zcall_semtimedop_3 = call{Name: "semtimedop", Args: []field{
-	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
-
-var zcall_semop_3 = call{Name: "semop", Args: []field{
-	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_shmget_4 = call{Name: "shmget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_shmctl_4 = call{Name: "shmctl", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_shmat_4 = call{Name: "shmat", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "shmaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x24, Defer: 3, Derived: true}
-
-var zcall_shmdt_4 = call{Name: "shmdt", Args: []field{
-	{Name: "shmaddr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x24, Defer: 1, Derived: true}
-
-var zcall_socket_4 = call{Name: "socket", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_socketpair_4 = call{Name: "socketpair", Args: []field{
-	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "usockvec", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
-var zcall_bind_4 = call{Name: "bind", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "umyaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_listen_4 = call{Name: "listen", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "backlog", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
-
-var zcall_accept_3 = call{Name: "accept", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_connect_4 = call{Name: "connect", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uservaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_getsockname_4 = call{Name: "getsockname", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_getpeername_4 = call{Name: "getpeername", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_sendto_4 = call{Name: "sendto", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buff", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
-
-var zcall_recvfrom_4 = call{Name: "recvfrom", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x40, Defer: 6, Derived: true}
-
-var zcall_setsockopt_4 = call{Name: "setsockopt", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_getsockopt_4 = call{Name: "getsockopt", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_shutdown_4 = call{Name: "shutdown", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "how", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x40, Defer: 2, Derived: true}
-
-var zcall_sendmsg_4 = call{Name: "sendmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_recvmsg_4 = call{Name: "recvmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x40, Defer: 3, Derived: true}
-
-var zcall_readahead_4 = call{Name: "readahead", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_brk_4 = call{Name: "brk", Args: []field{
-	{Name: "brk", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_munmap_4 = call{Name: "munmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_mremap_4 = call{Name: "mremap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "old_len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "new_len", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "new_addr", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_add_key_4 = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_request_key_4 = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_keyctl_4 = call{Name: "keyctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_clone_4 = call{Name: "clone", Args: []field{
-	{Name: "clone_flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "newsp", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "parent_tidptr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "child_tidptr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tls", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x8, Defer: 5, Derived: true}
-
-var zcall_execve_4 = call{Name: "execve", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x9, Defer: 3, Derived: true}
-
-var zcall_mmap_4 = call{Name: "mmap", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "fd", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "off", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x6, Defer: 6, Derived: true}
-
-var zcall_fadvise64_4 = call{Name: "fadvise64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "advice", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_swapon_4 = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_swapoff_4 = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_mprotect_4 = call{Name: "mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_msync_4 = call{Name: "msync", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_mlock_4 = call{Name: "mlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_munlock_4 = call{Name: "munlock", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_mlockall_4 = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_munlockall_4 = call{Name: "munlockall", Args: []field{}, Ret: &zt9, Class: 0x4, Defer: 0, Derived: true}
-
-var zcall_mincore_4 = call{Name: "mincore", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "vec", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_madvise_4 = call{Name: "madvise", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len_in", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "behavior", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_remap_file_pages_4 = call{Name: "remap_file_pages", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pgoff", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_mbind_4 = call{Name: "mbind", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "maxnode", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
-
-var zcall_get_mempolicy_4 = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x4, Defer: 5, Derived: true}
-
-var zcall_set_mempolicy_4 = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_migrate_pages_4 = call{Name: "migrate_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "maxnode", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
-var zcall_move_pages_4 = call{Name: "move_pages", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "nr_pages", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x4, Defer: 6, Derived: true}
-
-var zcall_rt_tgsigqueueinfo_4 = call{Name: "rt_tgsigqueueinfo", Args: []field{
-	{Name: "tgid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x18, Defer: 4, Derived: true}
-
-var zcall_perf_event_open_4 = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_accept4_4 = call{Name: "accept4", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
-var zcall_recvmmsg_4 = call{Name: "recvmmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_wait4_4 = call{Name: "wait4", Args: []field{
-	{Name: "upid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x8, Defer: 4, Derived: true}
-
-var zcall_prlimit64_4 = call{Name: "prlimit64", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_fanotify_init_4 = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "event_f_flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fanotify_mark_4 = call{Name: "fanotify_mark", Args: []field{
-	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt12, Reg: 3, Reg32: 3},
-	{Name: "pathname", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_name_to_handle_at_4 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_open_by_handle_at_4 = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_clock_adjtime_4 = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x100, Defer: 2, Derived: true}
-
-var zcall_syncfs_4 = call{Name: "syncfs", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_setns_4 = call{Name: "setns", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_sendmmsg_4 = call{Name: "sendmmsg", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x40, Defer: 4, Derived: true}
-
-var zcall_process_vm_readv_4 = call{Name: "process_vm_readv", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_process_vm_writev_4 = call{Name: "process_vm_writev", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_kcmp_4 = call{Name: "kcmp", Args: []field{
-	{Name: "pid1", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "pid2", Type: &zt13, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "idx2", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_finit_module_4 = call{Name: "finit_module", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_sched_setattr_4 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getattr_4 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usize", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_renameat2_4 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_seccomp_4 = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_getrandom_4 = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_memfd_create_4 = call{Name: "memfd_create", Args: []field{
-	{Name: "uname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_bpf_4 = call{Name: "bpf", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_execveat_4 = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0xb, Defer: 5, Derived: true}
-
-var zcall_userfaultfd_4 = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_membarrier_4 = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_mlock2_4 = call{Name: "mlock2", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_copy_file_range_4 = call{Name: "copy_file_range", Args: []field{
-	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "fd_out", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_preadv2_4 = call{Name: "preadv2", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_pwritev2_4 = call{Name: "pwritev2", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_pkey_mprotect_4 = call{Name: "pkey_mprotect", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pkey", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
-var zcall_pkey_alloc_4 = call{Name: "pkey_alloc", Args: []field{
-	{Name: "flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_pkey_free_4 = call{Name: "pkey_free", Args: []field{
-	{Name: "pkey", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_statx_4 = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1803, Defer: 5, Derived: true}
-
-var zcall_io_pgetevents_4 = call{Name: "io_pgetevents", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_rseq_4 = call{Name: "rseq", Args: []field{
-	{Name: "rseq", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rseq_len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "sig", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_kexec_file_load_3 = call{Name: "kexec_file_load", Args: []field{
-	{Name: "kernel_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "cmdline_len", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "cmdline_ptr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_pidfd_send_signal_4 = call{Name: "pidfd_send_signal", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1a, Defer: 4, Derived: true}
-
-var zcall_io_uring_setup_4 = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_io_uring_enter_4 = call{Name: "io_uring_enter", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x12, Defer: 6, Derived: true}
-
-var zcall_io_uring_register_4 = call{Name: "io_uring_register", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x6, Defer: 4, Derived: true}
-
-var zcall_open_tree_4 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_move_mount_4 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsopen_4 = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fsconfig_4 = call{Name: "fsconfig", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsmount_4 = call{Name: "fsmount", Args: []field{
-	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_fspick_4 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_pidfd_open_4 = call{Name: "pidfd_open", Args: []field{
-	{Name: "pid", Type: &zt13, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_clone3_4 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x8, Defer: 2, Derived: true}
-
-var zcall_close_range_4 = call{Name: "close_range", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "max_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_openat2_4 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_pidfd_getfd_4 = call{Name: "pidfd_getfd", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_faccessat2_4 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_process_madvise_4 = call{Name: "process_madvise", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "behavior", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_epoll_pwait2_4 = call{Name: "epoll_pwait2", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_mount_setattr_4 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_quotactl_fd_4 = call{Name: "quotactl_fd", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_landlock_create_ruleset_4 = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_landlock_add_rule_4 = call{Name: "landlock_add_rule", Args: []field{
-	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_landlock_restrict_self_4 = call{Name: "landlock_restrict_self", Args: []field{
-	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_memfd_secret_4 = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_process_mrelease_4 = call{Name: "process_mrelease", Args: []field{
-	{Name: "pidfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_futex_waitv_4 = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nr_futexes", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_set_mempolicy_home_node_4 = call{Name: "set_mempolicy_home_node", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "home_node", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x4, Defer: 4, Derived: true}
-
-var zcall_cachestat_4 = call{Name: "cachestat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_fchmodat2_4 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_map_shadow_stack_3 = call{Name: "map_shadow_stack", Args: []field{
-	{Name: "addr", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_futex_wake_4 = call{Name: "futex_wake", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mask", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_futex_wait_4 = call{Name: "futex_wait", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "val", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_futex_requeue_4 = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_statmount_4 = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_listmount_4 = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_get_self_attr_4 = call{Name: "lsm_get_self_attr", Args: []field{
-	{Name: "attr", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_set_self_attr_4 = call{Name: "lsm_set_self_attr", Args: []field{
-	{Name: "attr", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_lsm_list_modules_4 = call{Name: "lsm_list_modules", Args: []field{
-	{Name: "ids", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_mseal_4 = call{Name: "mseal", Args: []field{
-	{Name: "start", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x4, Defer: 3, Derived: true}
-
-var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_removexattrat_4 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_setattr_4 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt12, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_listns_4 = call{Name: "listns", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "ns_ids", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_rseq_slice_yield_4 = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zset_access_mode = set{Name: "access_mode", Unknown: "?_OK", Vals: []val{
-	{"F_OK", 0x0, 0x0},
-	{"R_OK", 0x4, 0x4},
-	{"W_OK", 0x2, 0x2},
-	{"X_OK", 0x1, 0x1},
-}}
-
-var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
-	{"AT_SYMLINK_NOFOLLOW", 0x100, 0x100},
-	{"AT_REMOVEDIR", 0x200, 0x200},
-	{"AT_SYMLINK_FOLLOW", 0x400, 0x400},
-	{"AT_NO_AUTOMOUNT", 0x800, 0x800},
-	{"AT_EMPTY_PATH", 0x1000, 0x1000},
-	{"AT_STATX_FORCE_SYNC", 0x2000, 0x2000},
-	{"AT_STATX_DONT_SYNC", 0x4000, 0x4000},
-	{"AT_RECURSIVE", 0x8000, 0x8000},
-}}
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zset_whence = set{Name: "whence", Unknown: "SEEK_???", Vals: []val{
 	{"SEEK_SET", 0x0, 0x0},
@@ -10514,22 +1845,8068 @@ var zset_whence = set{Name: "whence", Unknown: "SEEK_???", Vals: []val{
 	{"SEEK_HOLE", 0x4, 0x4},
 }}
 
-var zstruct_iovec_in = structure{Name: "iovec_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt14, Off: [3]uint16{0, 0, 0}},
-	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
-}}
+var zcall_lseek = call{Name: "lseek", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "offset", Type: &zt21, Reg: 1, Reg32: 1},
+	{Name: "whence", Type: &zt22, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3}
+
+var zcall_mmap = call{Name: "mmap", Args: []field{
+	{Name: "addr", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "fd", Type: &zt23, Reg: 4, Reg32: 4},
+	{Name: "off", Type: &zt23, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x6, Defer: 6, Derived: true}
+
+var zcall_mprotect = call{Name: "mprotect", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_munmap = call{Name: "munmap", Args: []field{
+	{Name: "addr", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
+
+var zcall_brk = call{Name: "brk", Args: []field{
+	{Name: "brk", Type: &zt23, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x4, Defer: 1, Derived: true}
+
+var zcall_rt_sigaction = call{Name: "rt_sigaction", Args: []field{
+	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "act", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x10, Defer: 4, Derived: true}
+
+var zcall_rt_sigprocmask = call{Name: "rt_sigprocmask", Args: []field{
+	{Name: "how", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "nset", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x10, Defer: 4, Derived: true}
+
+var zcall_rt_sigreturn = call{Name: "rt_sigreturn", Args: []field{}, Ret: &zt21, Class: 0x10, Defer: 0, Derived: true}
+
+var zcall_ioctl = call{Name: "ioctl", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_pread64 = call{Name: "pread64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
+	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "pos", Type: &zt13, Reg: 3, Reg32: 3},
+}, Ret: &zt2, Class: 0x2, Defer: 1}
+
+var zcall_pwrite64 = call{Name: "pwrite64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt3, Reg: 1, Reg32: 1},
+	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "pos", Type: &zt13, Reg: 3, Reg32: 3},
+}, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zstruct_iovec_out = structure{Name: "iovec_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt15, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt24, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
+var zcall_readv = call{Name: "readv", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "vec", Type: &zt26, Attr: 8, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt27, Reg: 2, Reg32: 2},
+}, Ret: &zt2, Class: 0x2, Defer: 1}
+
+var zstruct_iovec_in = structure{Name: "iovec_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "iov_base", Type: &zt28, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+}}
+
+var zcall_writev = call{Name: "writev", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "vec", Type: &zt30, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt27, Reg: 2, Reg32: 2},
+}, Ret: &zt2, Class: 0x2, Defer: 3}
+
+var zset_access_mode = set{Name: "access_mode", Unknown: "?_OK", Vals: []val{
+	{"F_OK", 0x0, 0x0},
+	{"R_OK", 0x4, 0x4},
+	{"W_OK", 0x2, 0x2},
+	{"X_OK", 0x1, 0x1},
+}}
+
+var zcall_access = call{Name: "access", Args: []field{
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "mode", Type: &zt31, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
+
+var zcall_pipe = call{Name: "pipe", Args: []field{
+	{Name: "fildes", Type: &zt32, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x2, Defer: 0}
+
+var zcall_select = call{Name: "select", Args: []field{
+	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tvp", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_sched_yield = call{Name: "sched_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_mremap = call{Name: "mremap", Args: []field{
+	{Name: "addr", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "old_len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "new_len", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "new_addr", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x4, Defer: 5, Derived: true}
+
+var zcall_msync = call{Name: "msync", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_mincore = call{Name: "mincore", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_madvise = call{Name: "madvise", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len_in", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "behavior", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_shmget = call{Name: "shmget", Args: []field{
+	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+
+var zcall_shmat = call{Name: "shmat", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "shmaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x24, Defer: 3, Derived: true}
+
+var zcall_shmctl = call{Name: "shmctl", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+
+var zcall_dup = call{Name: "dup", Args: []field{
+	{Name: "fildes", Type: &zt0, Reg: 0, Reg32: 0},
+}, Ret: &zt0, Class: 0x2, Defer: 1}
+
+var zcall_dup2 = call{Name: "dup2", Args: []field{
+	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
+}, Ret: &zt0, Class: 0x2, Defer: 2}
+
+var zcall_pause = call{Name: "pause", Args: []field{}, Ret: &zt21, Class: 0x10, Defer: 0, Derived: true}
+
+var zcall_nanosleep = call{Name: "nanosleep", Args: []field{
+	{Name: "rqtp", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "rmtp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_getitimer = call{Name: "getitimer", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_alarm = call{Name: "alarm", Args: []field{
+	{Name: "seconds", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_setitimer = call{Name: "setitimer", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ovalue", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_getpid = call{Name: "getpid", Args: []field{}, Ret: &zt21, Class: 0x10000, Defer: 0, Derived: true}
+
+var zcall_sendfile = call{Name: "sendfile", Args: []field{
+	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
+	{Name: "offset", Type: &zt33, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt2, Class: 0x42, Defer: 2}
+
+var zcall_socket = call{Name: "socket", Args: []field{
+	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_connect = call{Name: "connect", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "uservaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_accept = call{Name: "accept", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "upeer_sockaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_sendto = call{Name: "sendto", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "buff", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x40, Defer: 6, Derived: true}
+
+var zcall_recvfrom = call{Name: "recvfrom", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "addr_len", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x40, Defer: 6, Derived: true}
+
+var zcall_sendmsg = call{Name: "sendmsg", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "msg", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_recvmsg = call{Name: "recvmsg", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "msg", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_shutdown = call{Name: "shutdown", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "how", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x40, Defer: 2, Derived: true}
+
+var zcall_bind = call{Name: "bind", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "umyaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_listen = call{Name: "listen", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "backlog", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x40, Defer: 2, Derived: true}
+
+var zcall_getsockname = call{Name: "getsockname", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "usockaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_getpeername = call{Name: "getpeername", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "usockaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_socketpair = call{Name: "socketpair", Args: []field{
+	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "usockvec", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x40, Defer: 4, Derived: true}
+
+var zcall_setsockopt = call{Name: "setsockopt", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
+
+var zcall_getsockopt = call{Name: "getsockopt", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
+
+var zcall_clone = call{Name: "clone", Args: []field{
+	{Name: "clone_flags", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "newsp", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "parent_tidptr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "child_tidptr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tls", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x8, Defer: 5, Derived: true}
+
+var zcall_fork = call{Name: "fork", Args: []field{}, Ret: &zt21, Class: 0x8, Defer: 0, Derived: true}
+
+var zcall_vfork = call{Name: "vfork", Args: []field{}, Ret: &zt21, Class: 0x8, Defer: 0, Derived: true}
+
+var zcall_execve = call{Name: "execve", Args: []field{
+	{Name: "filename", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "argv", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "envp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x9, Defer: 3, Derived: true}
+
+var zcall_exit = call{Name: "exit", Args: []field{
+	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x8, Defer: 1, Derived: true}
+
+var zcall_wait4 = call{Name: "wait4", Args: []field{
+	{Name: "upid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "stat_addr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "ru", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x8, Defer: 4, Derived: true}
+
+var zcall_kill = call{Name: "kill", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x18, Defer: 2, Derived: true}
+
+var zcall_uname = call{Name: "uname", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_semget = call{Name: "semget", Args: []field{
+	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "semflg", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+
+var zcall_semop = call{Name: "semop", Args: []field{
+	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tsops", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nsops", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+
+var zcall_semctl = call{Name: "semctl", Args: []field{
+	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
+
+var zcall_shmdt = call{Name: "shmdt", Args: []field{
+	{Name: "shmaddr", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x24, Defer: 1, Derived: true}
+
+var zcall_msgget = call{Name: "msgget", Args: []field{
+	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "msgflg", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x20, Defer: 2, Derived: true}
+
+var zcall_msgsnd = call{Name: "msgsnd", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "msgflg", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
+
+var zcall_msgrcv = call{Name: "msgrcv", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "msgflg", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x20, Defer: 5, Derived: true}
+
+var zcall_msgctl = call{Name: "msgctl", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+
+var zcall_fcntl = call{Name: "fcntl", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zset_flock_ops = set{Name: "flock_ops", Unknown: "LOCK_???", Vals: []val{
+	{"LOCK_SH", 0x1, 0x1},
+	{"LOCK_EX", 0x2, 0x2},
+	{"LOCK_NB", 0x4, 0x4},
+	{"LOCK_UN", 0x8, 0x8},
+	{"LOCK_MAND", 0x20, 0x20},
+	{"LOCK_READ", 0x40, 0x40},
+	{"LOCK_WRITE", 0x80, 0x80},
+}}
+
+var zcall_flock = call{Name: "flock", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt35, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_fsync = call{Name: "fsync", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x2, Defer: 1}
+
+var zcall_fdatasync = call{Name: "fdatasync", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x2, Defer: 1}
+
+var zcall_truncate = call{Name: "truncate", Args: []field{
+	{Name: "path", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "length", Type: &zt27, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
+
+var zcall_ftruncate = call{Name: "ftruncate", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "length", Type: &zt27, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zset_dirent_types = set{Name: "dirent_types", Unknown: "DT_???", Vals: []val{
+	{"DT_UNKNOWN", 0x0, 0x0},
+	{"DT_FIFO", 0x1, 0x1},
+	{"DT_CHR", 0x2, 0x2},
+	{"DT_DIR", 0x4, 0x4},
+	{"DT_BLK", 0x6, 0x6},
+	{"DT_REG", 0x8, 0x8},
+	{"DT_LNK", 0xa, 0xa},
+	{"DT_SOCK", 0xc, 0xc},
+	{"DT_WHT", 0xe, 0xe},
+}}
+
+var zstruct_linux_dirent = structure{Name: "linux_dirent", Size: [3]uint16{24, 12, 24}, Fields: []field{
+	{Name: "d_ino", Type: &zt27, Off: [3]uint16{0, 0, 0}},
+	{Name: "d_off", Type: &zt27, Off: [3]uint16{8, 4, 8}},
+	{Name: "d_reclen", Type: &zt36, Off: [3]uint16{16, 8, 16}},
+	{Name: "d_name", Type: &zt37, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_type", Type: &zt38, Off: [3]uint16{18, 10, 18}},
+}}
+
+var zcall_getdents = call{Name: "getdents", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "dirent", Type: &zt40, Reg: 1, Reg32: 1},
+	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt2, Class: 0x2, Defer: 1}
+
+var zcall_getcwd = call{Name: "getcwd", Args: []field{
+	{Name: "buf", Type: &zt41, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt2, Class: 0x1, Defer: 0}
+
+var zcall_chdir = call{Name: "chdir", Args: []field{
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x1, Defer: 1}
+
+var zcall_fchdir = call{Name: "fchdir", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x2, Defer: 1}
+
+var zcall_rename = call{Name: "rename", Args: []field{
+	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "newname", Type: &zt4, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
+
+var zcall_mkdir = call{Name: "mkdir", Args: []field{
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "mode", Type: &zt6, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
+
+var zcall_rmdir = call{Name: "rmdir", Args: []field{
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x1, Defer: 1}
+
+var zcall_creat = call{Name: "creat", Args: []field{
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "mode", Type: &zt6, Reg: 1, Reg32: 1},
+}, Ret: &zt0, Class: 0x3, Defer: 2}
+
+var zcall_link = call{Name: "link", Args: []field{
+	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "newname", Type: &zt4, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
+
+var zcall_unlink = call{Name: "unlink", Args: []field{
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x1, Defer: 1}
+
+var zcall_symlink = call{Name: "symlink", Args: []field{
+	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "newname", Type: &zt4, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
+
+var zcall_readlink = call{Name: "readlink", Args: []field{
+	{Name: "path", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
+	{Name: "bufsiz", Type: &zt2, Reg: 2, Reg32: 2},
+}, Ret: &zt2, Class: 0x1, Defer: 1}
+
+var zcall_chmod = call{Name: "chmod", Args: []field{
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "mode", Type: &zt6, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
+
+var zcall_fchmod = call{Name: "fchmod", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "mode", Type: &zt6, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_chown = call{Name: "chown", Args: []field{
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "user", Type: &zt42, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt42, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x1, Defer: 3}
+
+var zcall_fchown = call{Name: "fchown", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "user", Type: &zt42, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt42, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_lchown = call{Name: "lchown", Args: []field{
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "user", Type: &zt42, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt42, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x1, Defer: 3}
+
+var zcall_umask = call{Name: "umask", Args: []field{
+	{Name: "mask", Type: &zt6, Reg: 0, Reg32: 0},
+}, Ret: &zt43, Class: 0x0, Defer: 1}
+
+var zcall_gettimeofday = call{Name: "gettimeofday", Args: []field{
+	{Name: "tv", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_getrlimit = call{Name: "getrlimit", Args: []field{
+	{Name: "resource", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_getrusage = call{Name: "getrusage", Args: []field{
+	{Name: "who", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "ru", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
+	{Name: "info", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_times = call{Name: "times", Args: []field{
+	{Name: "tbuf", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_ptrace = call{Name: "ptrace", Args: []field{
+	{Name: "request", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt21, Class: 0x10080, Defer: 0, Derived: true}
+
+var zcall_syslog = call{Name: "syslog", Args: []field{
+	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt21, Class: 0x10080, Defer: 0, Derived: true}
+
+var zcall_setuid = call{Name: "setuid", Args: []field{
+	{Name: "uid", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x80, Defer: 1, Derived: true}
+
+var zcall_setgid = call{Name: "setgid", Args: []field{
+	{Name: "gid", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x80, Defer: 1, Derived: true}
+
+var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt21, Class: 0x10080, Defer: 0, Derived: true}
+
+var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt21, Class: 0x10080, Defer: 0, Derived: true}
+
+var zcall_setpgid = call{Name: "setpgid", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "pgid", Type: &zt34, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_getppid = call{Name: "getppid", Args: []field{}, Ret: &zt21, Class: 0x10000, Defer: 0, Derived: true}
+
+var zcall_getpgrp = call{Name: "getpgrp", Args: []field{}, Ret: &zt21, Class: 0x10000, Defer: 0, Derived: true}
+
+var zcall_setsid = call{Name: "setsid", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_setreuid = call{Name: "setreuid", Args: []field{
+	{Name: "ruid", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_setregid = call{Name: "setregid", Args: []field{
+	{Name: "rgid", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_getgroups = call{Name: "getgroups", Args: []field{
+	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "grouplist", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_setgroups = call{Name: "setgroups", Args: []field{
+	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "grouplist", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_setresuid = call{Name: "setresuid", Args: []field{
+	{Name: "ruid", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x80, Defer: 3, Derived: true}
+
+var zcall_getresuid = call{Name: "getresuid", Args: []field{
+	{Name: "ruidp", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "euidp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "suidp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x80, Defer: 3, Derived: true}
+
+var zcall_setresgid = call{Name: "setresgid", Args: []field{
+	{Name: "rgid", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x80, Defer: 3, Derived: true}
+
+var zcall_getresgid = call{Name: "getresgid", Args: []field{
+	{Name: "rgidp", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "egidp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "sgidp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x80, Defer: 3, Derived: true}
+
+var zcall_getpgid = call{Name: "getpgid", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_setfsuid = call{Name: "setfsuid", Args: []field{
+	{Name: "uid", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x80, Defer: 1, Derived: true}
+
+var zcall_setfsgid = call{Name: "setfsgid", Args: []field{
+	{Name: "gid", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x80, Defer: 1, Derived: true}
+
+var zcall_getsid = call{Name: "getsid", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_capget = call{Name: "capget", Args: []field{
+	{Name: "header", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "dataptr", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_capset = call{Name: "capset", Args: []field{
+	{Name: "header", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "data", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_rt_sigpending = call{Name: "rt_sigpending", Args: []field{
+	{Name: "uset", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x10, Defer: 2, Derived: true}
+
+var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
+	{Name: "uthese", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "uinfo", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x10, Defer: 4, Derived: true}
+
+var zcall_rt_sigqueueinfo = call{Name: "rt_sigqueueinfo", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "uinfo", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x18, Defer: 3, Derived: true}
+
+var zcall_rt_sigsuspend = call{Name: "rt_sigsuspend", Args: []field{
+	{Name: "unewset", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x10, Defer: 2, Derived: true}
+
+var zcall_sigaltstack = call{Name: "sigaltstack", Args: []field{
+	{Name: "uss", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "uoss", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x10, Defer: 2, Derived: true}
+
+var zstruct_utimbuf = structure{Name: "utimbuf", Size: [3]uint16{16, 8, 16}, Fields: []field{
+	{Name: "actime", Type: &zt44, Off: [3]uint16{0, 0, 0}},
+	{Name: "modtime", Type: &zt44, Off: [3]uint16{8, 4, 8}},
+}}
+
+var zcall_utime = call{Name: "utime", Args: []field{
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "times", Type: &zt45, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
+
+var zcall_mknod = call{Name: "mknod", Args: []field{
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "mode", Type: &zt46, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt47, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+}, Ret: &zt7, Class: 0x1, Defer: 3}
+
+var zcall_uselib = call{Name: "uselib", Args: []field{
+	{Name: "library", Type: &zt4, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x1, Defer: 1}
+
+var zcall_personality = call{Name: "personality", Args: []field{
+	{Name: "personality", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zstruct_ustat = structure{Name: "ustat", Size: [3]uint16{32, 20, 32}, Fields: []field{
+	{Name: "f_tfree", Type: &zt7, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_tinode", Type: &zt27, Off: [3]uint16{8, 4, 8}},
+	{Name: "f_fname", Type: &zt48, Attr: 4, Off: [3]uint16{16, 8, 16}},
+	{Name: "f_fpack", Type: &zt48, Attr: 4, Off: [3]uint16{22, 14, 22}},
+}}
+
+var zcall_ustat = call{Name: "ustat", Args: []field{
+	{Name: "dev", Type: &zt47, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt49, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x8000, Defer: 1}
+
+var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
+	{"ADFS_SUPER_MAGIC", 0xadf5, 0xadf5},
+	{"AFFS_SUPER_MAGIC", 0xadff, 0xadff},
+	{"AFS_FS_MAGIC", 0x6b414653, 0x6b414653},
+	{"AFS_SUPER_MAGIC", 0x5346414f, 0x5346414f},
+	{"ANON_INODE_FS_MAGIC", 0x9041934, 0x9041934},
+	{"AUTOFS_SUPER_MAGIC", 0x187, 0x187},
+	{"BALLOON_KVM_MAGIC", 0x13661366, 0x13661366},
+	{"BDEVFS_MAGIC", 0x62646576, 0x62646576},
+	{"BINDERFS_SUPER_MAGIC", 0x6c6f6f70, 0x6c6f6f70},
+	{"BINFMTFS_MAGIC", 0x42494e4d, 0x42494e4d},
+	{"BPF_FS_MAGIC", 0xcafe4a11, 0xcafe4a11},
+	{"BTRFS_SUPER_MAGIC", 0x9123683e, 0x9123683e},
+	{"BTRFS_TEST_MAGIC", 0x73727279, 0x73727279},
+	{"CEPH_SUPER_MAGIC", 0xc36400, 0xc36400},
+	{"CGROUP_SUPER_MAGIC", 0x27e0eb, 0x27e0eb},
+	{"CGROUP2_SUPER_MAGIC", 0x63677270, 0x63677270},
+	{"CIFS_SUPER_MAGIC", 0xff534d42, 0xff534d42},
+	{"CODA_SUPER_MAGIC", 0x73757245, 0x73757245},
+	{"CRAMFS_MAGIC", 0x28cd3d45, 0x28cd3d45},
+	{"CRAMFS_MAGIC_WEND", 0x453dcd28, 0x453dcd28},
+	{"DAXFS_MAGIC", 0x64646178, 0x64646178},
+	{"DEBUGFS_MAGIC", 0x64626720, 0x64626720},
+	{"DEVMEM_MAGIC", 0x454d444d, 0x454d444d},
+	{"DEVPTS_SUPER_MAGIC", 0x1cd1, 0x1cd1},
+	{"DMA_BUF_MAGIC", 0x444d4142, 0x444d4142},
+	{"ECRYPTFS_SUPER_MAGIC", 0xf15f, 0xf15f},
+	{"EFIVARFS_MAGIC", 0xde5e81e4, 0xde5e81e4},
+	{"EFS_SUPER_MAGIC", 0x414a53, 0x414a53},
+	{"EROFS_SUPER_MAGIC_V1", 0xe0f5e1e2, 0xe0f5e1e2},
+	{"EXT2_SUPER_MAGIC", 0xef53, 0xef53},
+	{"EXFAT_SUPER_MAGIC", 0x2011bab0, 0x2011bab0},
+	{"F2FS_SUPER_MAGIC", 0xf2f52010, 0xf2f52010},
+	{"FUSE_SUPER_MAGIC", 0x65735546, 0x65735546},
+	{"FUTEXFS_SUPER_MAGIC", 0xbad1dea, 0xbad1dea},
+	{"GFS2_MAGIC", 0x1161970, 0x1161970},
+	{"HOSTFS_SUPER_MAGIC", 0xc0ffee, 0xc0ffee},
+	{"HPFS_SUPER_MAGIC", 0xf995e849, 0xf995e849},
+	{"HUGETLBFS_MAGIC", 0x958458f6, 0x958458f6},
+	{"ISOFS_SUPER_MAGIC", 0x9660, 0x9660},
+	{"JFFS2_SUPER_MAGIC", 0x72b6, 0x72b6},
+	{"JFS_SUPER_MAGIC", 0x3153464a, 0x3153464a},
+	{"MINIX2_SUPER_MAGIC", 0x2468, 0x2468},
+	{"MINIX2_SUPER_MAGIC2", 0x2478, 0x2478},
+	{"MINIX3_SUPER_MAGIC", 0x4d5a, 0x4d5a},
+	{"MINIX_SUPER_MAGIC", 0x137f, 0x137f},
+	{"MINIX_SUPER_MAGIC2", 0x138f, 0x138f},
+	{"MSDOS_SUPER_MAGIC", 0x4d44, 0x4d44},
+	{"MTD_INODE_FS_MAGIC", 0x11307854, 0x11307854},
+	{"NCP_SUPER_MAGIC", 0x564c, 0x564c},
+	{"NFS_SUPER_MAGIC", 0x6969, 0x6969},
+	{"NILFS_SUPER_MAGIC", 0x3434, 0x3434},
+	{"NSFS_MAGIC", 0x6e736673, 0x6e736673},
+	{"OCFS2_SUPER_MAGIC", 0x7461636f, 0x7461636f},
+	{"OPENPROM_SUPER_MAGIC", 0x9fa1, 0x9fa1},
+	{"OVERLAYFS_SUPER_MAGIC", 0x794c7630, 0x794c7630},
+	{"PIPEFS_MAGIC", 0x50495045, 0x50495045},
+	{"PPC_CMM_MAGIC", 0xc7571590, 0xc7571590},
+	{"PROC_SUPER_MAGIC", 0x9fa0, 0x9fa0},
+	{"PSTOREFS_MAGIC", 0x6165676c, 0x6165676c},
+	{"QNX4_SUPER_MAGIC", 0x2f, 0x2f},
+	{"QNX6_SUPER_MAGIC", 0x68191122, 0x68191122},
+	{"RAMFS_MAGIC", 0x858458f6, 0x858458f6},
+	{"RDTGROUP_SUPER_MAGIC", 0x7655821, 0x7655821},
+	{"REISERFS_SUPER_MAGIC", 0x52654973, 0x52654973},
+	{"SDCARDFS_SUPER_MAGIC", 0x5dca2df5, 0x5dca2df5},
+	{"SECRETMEM_MAGIC", 0x5345434d, 0x5345434d},
+	{"SECURITYFS_MAGIC", 0x73636673, 0x73636673},
+	{"SELINUX_MAGIC", 0xf97cff8c, 0xf97cff8c},
+	{"SMACK_MAGIC", 0x43415d53, 0x43415d53},
+	{"SMB2_SUPER_MAGIC", 0xfe534d42, 0xfe534d42},
+	{"SMB_SUPER_MAGIC", 0x517b, 0x517b},
+	{"SOCKFS_MAGIC", 0x534f434b, 0x534f434b},
+	{"SQUASHFS_MAGIC", 0x73717368, 0x73717368},
+	{"STACK_END_MAGIC", 0x57ac6e9d, 0x57ac6e9d},
+	{"SYSFS_MAGIC", 0x62656572, 0x62656572},
+	{"TMPFS_MAGIC", 0x1021994, 0x1021994},
+	{"TRACEFS_MAGIC", 0x74726163, 0x74726163},
+	{"UDF_SUPER_MAGIC", 0x15013346, 0x15013346},
+	{"USBDEVICE_SUPER_MAGIC", 0x9fa2, 0x9fa2},
+	{"V9FS_MAGIC", 0x1021997, 0x1021997},
+	{"VXFS_SUPER_MAGIC", 0xa501fcf5, 0xa501fcf5},
+	{"XENFS_SUPER_MAGIC", 0xabba1974, 0xabba1974},
+	{"XFS_SUPER_MAGIC", 0x58465342, 0x58465342},
+	{"ZONEFS_MAGIC", 0x5a4f4653, 0x5a4f4653},
+}, Sorted: []uint16{59, 5, 44, 45, 23, 41, 42, 50, 46, 43, 70, 48, 49, 39, 38, 57, 53, 78, 0, 1, 29, 25, 14, 27, 35, 13, 75, 79, 34, 62, 4, 33, 47, 6, 77, 30, 18, 40, 9, 68, 24, 19, 22, 55, 63, 65, 3, 71, 73, 82, 83, 64, 58, 7, 74, 15, 21, 20, 32, 60, 2, 8, 51, 66, 72, 12, 17, 52, 76, 54, 61, 11, 37, 80, 81, 56, 10, 26, 28, 31, 67, 36, 69, 16}}
+
+var zstruct_fsid = structure{Name: "fsid", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "val", Type: &zt51, Off: [3]uint16{0, 0, 0}},
+}}
+
+var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val{
+	{"ST_VALID", 0x20, 0x20},
+	{"ST_MANDLOCK", 0x40, 0x40},
+	{"ST_RDONLY", 0x1, 0x1},
+	{"ST_NOSUID", 0x2, 0x2},
+	{"ST_NODEV", 0x4, 0x4},
+	{"ST_NOEXEC", 0x8, 0x8},
+	{"ST_SYNCHRONOUS", 0x10, 0x10},
+	{"ST_WRITE", 0x80, 0x80},
+	{"ST_APPEND", 0x100, 0x100},
+	{"ST_IMMUTABLE", 0x200, 0x200},
+	{"ST_NOATIME", 0x400, 0x400},
+	{"ST_NODIRATIME", 0x800, 0x800},
+	{"ST_RELATIME", 0x1000, 0x1000},
+	{"ST_NOSYMFOLLOW", 0x2000, 0x2000},
+}}
+
+var zstruct_statfs = structure{Name: "statfs", Size: [3]uint16{120, 80, 120}, Fields: []field{
+	{Name: "f_type", Type: &zt50, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_bsize", Type: &zt27, Off: [3]uint16{8, 4, 8}},
+	{Name: "f_blocks", Type: &zt27, Off: [3]uint16{16, 8, 16}},
+	{Name: "f_bfree", Type: &zt27, Off: [3]uint16{24, 12, 24}},
+	{Name: "f_bavail", Type: &zt27, Off: [3]uint16{32, 16, 32}},
+	{Name: "f_files", Type: &zt27, Off: [3]uint16{40, 20, 40}},
+	{Name: "f_ffree", Type: &zt27, Off: [3]uint16{48, 24, 48}},
+	{Name: "f_fsid", Type: &zt52, Off: [3]uint16{56, 28, 56}},
+	{Name: "f_namelen", Type: &zt27, Off: [3]uint16{64, 36, 64}},
+	{Name: "f_frsize", Type: &zt27, Off: [3]uint16{72, 40, 72}},
+	{Name: "f_flags", Type: &zt53, Off: [3]uint16{80, 44, 80}},
+	{Name: "spare", Type: &zt54, Off: [3]uint16{88, 48, 88}},
+}}
+
+var zcall_statfs = call{Name: "statfs", Args: []field{
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt55, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0xa001, Defer: 1}
+
+var zcall_fstatfs = call{Name: "fstatfs", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt55, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0xc002, Defer: 1}
+
+var zcall_sysfs = call{Name: "sysfs", Args: []field{
+	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "arg1", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "arg2", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_getpriority = call{Name: "getpriority", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_setpriority = call{Name: "setpriority", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_sched_setparam = call{Name: "sched_setparam", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_sched_getparam = call{Name: "sched_getparam", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_sched_setscheduler = call{Name: "sched_setscheduler", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_sched_getscheduler = call{Name: "sched_getscheduler", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_sched_get_priority_max = call{Name: "sched_get_priority_max", Args: []field{
+	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_sched_get_priority_min = call{Name: "sched_get_priority_min", Args: []field{
+	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_sched_rr_get_interval = call{Name: "sched_rr_get_interval", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_mlock = call{Name: "mlock", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
+
+var zcall_munlock = call{Name: "munlock", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
+
+var zcall_mlockall = call{Name: "mlockall", Args: []field{
+	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x4, Defer: 1, Derived: true}
+
+var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt21, Class: 0x4, Defer: 0, Derived: true}
+
+var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_modify_ldt = call{Name: "modify_ldt", Args: []field{
+	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "ptr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "bytecount", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_pivot_root = call{Name: "pivot_root", Args: []field{
+	{Name: "new_root", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "put_old", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+
+var zcall__sysctl = call{Name: "_sysctl", Args: []field{
+	{Name: "args", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_prctl = call{Name: "prctl", Args: []field{
+	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
+
+var zcall_arch_prctl = call{Name: "arch_prctl", Args: []field{
+	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_adjtimex = call{Name: "adjtimex", Args: []field{
+	{Name: "txc_p", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x100, Defer: 1, Derived: true}
+
+var zcall_setrlimit = call{Name: "setrlimit", Args: []field{
+	{Name: "resource", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_chroot = call{Name: "chroot", Args: []field{
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x1, Defer: 1}
+
+var zcall_sync = call{Name: "sync", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
+
+var zcall_acct = call{Name: "acct", Args: []field{
+	{Name: "name", Type: &zt4, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x1, Defer: 1}
+
+var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
+	{Name: "tv", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_mount = call{Name: "mount", Args: []field{
+	{Name: "dev_name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "dir_name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+
+var zcall_umount2 = call{Name: "umount2", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+
+var zcall_swapon = call{Name: "swapon", Args: []field{
+	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+
+var zcall_swapoff = call{Name: "swapoff", Args: []field{
+	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
+
+var zcall_reboot = call{Name: "reboot", Args: []field{
+	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_sethostname = call{Name: "sethostname", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_setdomainname = call{Name: "setdomainname", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_iopl = call{Name: "iopl", Args: []field{
+	{Name: "level", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_ioperm = call{Name: "ioperm", Args: []field{
+	{Name: "from", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "num", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "turn_on", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_create_module = call{Name: "create_module", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_init_module = call{Name: "init_module", Args: []field{
+	{Name: "umod", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_delete_module = call{Name: "delete_module", Args: []field{
+	{Name: "name_user", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_get_kernel_syms = call{Name: "get_kernel_syms", Args: []field{
+	{Name: "table", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_query_module = call{Name: "query_module", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "bufsize", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "ret", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_quotactl = call{Name: "quotactl", Args: []field{
+	{Name: "cmd", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "special", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+
+var zcall_nfsservctl = call{Name: "nfsservctl", Args: []field{
+	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "argp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "resp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_getpmsg = call{Name: "getpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
+
+var zcall_putpmsg = call{Name: "putpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
+
+var zcall_afs_syscall = call{Name: "afs_syscall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_tuxcall = call{Name: "tuxcall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_security = call{Name: "security", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_gettid = call{Name: "gettid", Args: []field{}, Ret: &zt21, Class: 0x10000, Defer: 0, Derived: true}
+
+var zcall_readahead = call{Name: "readahead", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "count", Type: &zt2, Reg: 2, Reg32: 3},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_setxattr = call{Name: "setxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+
+var zcall_lsetxattr = call{Name: "lsetxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+
+var zcall_fsetxattr = call{Name: "fsetxattr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_getxattr = call{Name: "getxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+
+var zcall_lgetxattr = call{Name: "lgetxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+
+var zcall_fgetxattr = call{Name: "fgetxattr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_listxattr = call{Name: "listxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
+
+var zcall_llistxattr = call{Name: "llistxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
+
+var zcall_flistxattr = call{Name: "flistxattr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_removexattr = call{Name: "removexattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+
+var zcall_lremovexattr = call{Name: "lremovexattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+
+var zcall_fremovexattr = call{Name: "fremovexattr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_tkill = call{Name: "tkill", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x18, Defer: 2, Derived: true}
+
+var zcall_time = call{Name: "time", Args: []field{
+	{Name: "tloc", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x100, Defer: 1, Derived: true}
+
+var zcall_futex = call{Name: "futex", Args: []field{
+	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "val", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "utime", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "val3", Type: &zt20, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
+	{Name: "u_info", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_io_setup = call{Name: "io_setup", Args: []field{
+	{Name: "nr_events", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "ctxp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
+
+var zcall_io_destroy = call{Name: "io_destroy", Args: []field{
+	{Name: "ctx", Type: &zt23, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x4, Defer: 1, Derived: true}
+
+var zcall_io_getevents = call{Name: "io_getevents", Args: []field{
+	{Name: "ctx_id", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_io_submit = call{Name: "io_submit", Args: []field{
+	{Name: "ctx_id", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "iocbpp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
+	{Name: "ctx_id", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "iocb", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "result", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
+	{Name: "u_info", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
+	{Name: "cookie64", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_epoll_create = call{Name: "epoll_create", Args: []field{
+	{Name: "size", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+
+var zcall_epoll_ctl_old = call{Name: "epoll_ctl_old", Args: []field{
+	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
+	{Name: "event", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_epoll_wait_old = call{Name: "epoll_wait_old", Args: []field{
+	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_remap_file_pages = call{Name: "remap_file_pages", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "pgoff", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x4, Defer: 5, Derived: true}
+
+var zstruct_linux_dirent64 = structure{Name: "linux_dirent64", Size: [3]uint16{24, 20, 24}, Fields: []field{
+	{Name: "d_ino", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "d_off", Type: &zt13, Off: [3]uint16{8, 8, 8}},
+	{Name: "d_reclen", Type: &zt36, Off: [3]uint16{16, 16, 16}},
+	{Name: "d_type", Type: &zt38, Off: [3]uint16{18, 18, 18}},
+	{Name: "d_name", Type: &zt37, Off: [3]uint16{19, 19, 19}},
+}}
+
+var zcall_getdents64 = call{Name: "getdents64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "dirent", Type: &zt57, Reg: 1, Reg32: 1},
+	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt2, Class: 0x2, Defer: 1}
+
+var zcall_set_tid_address = call{Name: "set_tid_address", Args: []field{
+	{Name: "tidptr", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_restart_syscall = call{Name: "restart_syscall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_semtimedop = call{Name: "semtimedop", Args: []field{
+	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tsops", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nsops", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
+
+var zset_fadvise = set{Name: "fadvise", Unknown: "POSIX_FADV_???", Vals: []val{
+	{"POSIX_FADV_NORMAL", 0x0, 0x0},
+	{"POSIX_FADV_RANDOM", 0x1, 0x1},
+	{"POSIX_FADV_SEQUENTIAL", 0x2, 0x2},
+	{"POSIX_FADV_WILLNEED", 0x3, 0x3},
+	{"POSIX_FADV_DONTNEED", 0x4, 0x4},
+	{"POSIX_FADV_NOREUSE", 0x5, 0x5},
+}}
+
+var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
+	{Name: "advice", Type: &zt58, Reg: 3, Reg32: 4},
+}, Ret: &zt7, Class: 0x2, Defer: 4}
+
+var zcall_timer_create = call{Name: "timer_create", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "created_timer_id", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
+	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
+	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "setting", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
+	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
+	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_exit_group = call{Name: "exit_group", Args: []field{
+	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x8, Defer: 1, Derived: true}
+
+var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
+	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_epoll_ctl = call{Name: "epoll_ctl", Args: []field{
+	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
+	{Name: "event", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_tgkill = call{Name: "tgkill", Args: []field{
+	{Name: "tgid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x18, Defer: 3, Derived: true}
+
+var zstruct_timeval_date = structure{Name: "timeval_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
+	{Name: "tv_sec", Type: &zt21, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_usec", Type: &zt27, Off: [3]uint16{8, 4, 8}},
+}}
+
+var zcall_utimes = call{Name: "utimes", Args: []field{
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "utimes", Type: &zt60, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
+
+var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_mbind = call{Name: "mbind", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "maxnode", Type: &zt23, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt20, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x4, Defer: 6, Derived: true}
+
+var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
+	{Name: "mode", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
+	{Name: "policy", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x4, Defer: 5, Derived: true}
+
+var zcall_mq_open = call{Name: "mq_open", Args: []field{
+	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "oflag", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "u_attr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_mq_unlink = call{Name: "mq_unlink", Args: []field{
+	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_mq_timedsend = call{Name: "mq_timedsend", Args: []field{
+	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "msg_prio", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_mq_timedreceive = call{Name: "mq_timedreceive", Args: []field{
+	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "u_msg_prio", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_mq_notify = call{Name: "mq_notify", Args: []field{
+	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "u_notification", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_mq_getsetattr = call{Name: "mq_getsetattr", Args: []field{
+	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "u_mqstat", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "u_omqstat", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_kexec_load = call{Name: "kexec_load", Args: []field{
+	{Name: "entry", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "nr_segments", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "segments", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_waitid = call{Name: "waitid", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "infop", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "options", Type: &zt7, Reg: 3, Reg32: 3},
+	{Name: "ru", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x8, Defer: 5, Derived: true}
+
+var zcall_add_key = call{Name: "add_key", Args: []field{
+	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "_payload", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "ringid", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_request_key = call{Name: "request_key", Args: []field{
+	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "_callout_info", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "destringid", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_keyctl = call{Name: "keyctl", Args: []field{
+	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_ioprio_set = call{Name: "ioprio_set", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_ioprio_get = call{Name: "ioprio_get", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_inotify_init = call{Name: "inotify_init", Args: []field{}, Ret: &zt21, Class: 0x2, Defer: 0, Derived: true}
+
+var zcall_inotify_add_watch = call{Name: "inotify_add_watch", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
+
+var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "wd", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "maxnode", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "old_nodes", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x4, Defer: 4, Derived: true}
+
+var zcall_openat = call{Name: "openat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
+	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
+}, Ret: &zt0, Class: 0x3, Defer: 4}
+
+var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x3, Defer: 3}
+
+var zcall_mknodat = call{Name: "mknodat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt46, Reg: 2, Reg32: 2},
+	{Name: "dev", Type: &zt47, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+}, Ret: &zt7, Class: 0x3, Defer: 4}
+
+var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
+	{"AT_SYMLINK_NOFOLLOW", 0x100, 0x100},
+	{"AT_REMOVEDIR", 0x200, 0x200},
+	{"AT_SYMLINK_FOLLOW", 0x400, 0x400},
+	{"AT_NO_AUTOMOUNT", 0x800, 0x800},
+	{"AT_EMPTY_PATH", 0x1000, 0x1000},
+	{"AT_RECURSIVE", 0x8000, 0x8000},
+}}
+
+var zcall_fchownat = call{Name: "fchownat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "user", Type: &zt42, Reg: 2, Reg32: 2},
+	{Name: "group", Type: &zt42, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt62, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
+
+var zcall_futimesat = call{Name: "futimesat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt60, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x3, Defer: 3}
+
+var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt18, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt62, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x1803, Defer: 2}
+
+var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "flag", Type: &zt62, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x3, Defer: 3}
+
+var zcall_renameat = call{Name: "renameat", Args: []field{
+	{Name: "olddfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt61, Reg: 2, Reg32: 2},
+	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x3, Defer: 4}
+
+var zcall_linkat = call{Name: "linkat", Args: []field{
+	{Name: "olddfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt61, Reg: 2, Reg32: 2},
+	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt62, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
+
+var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
+	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "newdfd", Type: &zt61, Reg: 1, Reg32: 1},
+	{Name: "newname", Type: &zt4, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x3, Defer: 3}
+
+var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt63, Reg: 2, Reg32: 2},
+	{Name: "bufsiz", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt2, Class: 0x3, Defer: 2}
+
+var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x3, Defer: 3}
+
+var zcall_faccessat = call{Name: "faccessat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt31, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x3, Defer: 3}
+
+var zcall_pselect6 = call{Name: "pselect6", Args: []field{
+	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tsp", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
+
+var zcall_ppoll = call{Name: "ppoll", Args: []field{
+	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "tsp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_unshare = call{Name: "unshare", Args: []field{
+	{Name: "unshare_flags", Type: &zt23, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
+	{Name: "head", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
+	{Name: "pid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "head_ptr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals: []val{
+	{"SPLICE_F_MOVE", 0x1, 0x1},
+	{"SPLICE_F_NONBLOCK", 0x2, 0x2},
+	{"SPLICE_F_MORE", 0x4, 0x4},
+	{"SPLICE_F_GIFT", 0x8, 0x8},
+}}
+
+var zcall_splice = call{Name: "splice", Args: []field{
+	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "off_in", Type: &zt64, Reg: 1, Reg32: 1},
+	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
+	{Name: "off_out", Type: &zt64, Reg: 3, Reg32: 3},
+	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt65, Reg: 5, Reg32: 5},
+}, Ret: &zt2, Class: 0x2, Defer: 6}
+
+var zcall_tee = call{Name: "tee", Args: []field{
+	{Name: "fdin", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "fdout", Type: &zt0, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt65, Reg: 3, Reg32: 3},
+}, Ret: &zt2, Class: 0x2, Defer: 4}
+
+var zset_sync_file_range_flags = set{Name: "sync_file_range_flags", Unknown: "SYNC_FILE_RANGE_???", Vals: []val{
+	{"SYNC_FILE_RANGE_WAIT_BEFORE", 0x1, 0x1},
+	{"SYNC_FILE_RANGE_WRITE", 0x2, 0x2},
+	{"SYNC_FILE_RANGE_WAIT_AFTER", 0x4, 0x4},
+}}
+
+var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "nbytes", Type: &zt13, Reg: 2, Reg32: 3},
+	{Name: "flags", Type: &zt66, Reg: 3, Reg32: 5},
+}, Ret: &zt7, Class: 0x2, Defer: 4}
+
+var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "iov", Type: &zt30, Reg: 1, Reg32: 1},
+	{Name: "nr_segs", Type: &zt27, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt65, Reg: 3, Reg32: 3},
+}, Ret: &zt2, Class: 0x2, Defer: 4}
+
+var zcall_move_pages = call{Name: "move_pages", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "nr_pages", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "pages", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt7, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x4, Defer: 6, Derived: true}
+
+var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
+	{Name: "tv_sec", Type: &zt21, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_nsec", Type: &zt27, Off: [3]uint16{8, 4, 8}},
+}}
+
+var zcall_utimensat = call{Name: "utimensat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt68, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt62, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x3, Defer: 4}
+
+var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
+	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
+	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
+
+var zcall_signalfd = call{Name: "signalfd", Args: []field{
+	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "user_mask", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x12, Defer: 3, Derived: true}
+
+var zcall_timerfd_create = call{Name: "timerfd_create", Args: []field{
+	{Name: "clockid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_eventfd = call{Name: "eventfd", Args: []field{
+	{Name: "count", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+
+var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals: []val{
+	{"FALLOC_FL_KEEP_SIZE", 0x1, 0x1},
+	{"FALLOC_FL_PUNCH_HOLE", 0x2, 0x2},
+	{"FALLOC_FL_NO_HIDE_STALE", 0x4, 0x4},
+	{"FALLOC_FL_COLLAPSE_RANGE", 0x8, 0x8},
+	{"FALLOC_FL_ZERO_RANGE", 0x10, 0x10},
+	{"FALLOC_FL_INSERT_RANGE", 0x20, 0x20},
+	{"FALLOC_FL_UNSHARE_RANGE", 0x40, 0x40},
+	{"FALLOC_FL_WRITE_ZEROES", 0x80, 0x80},
+}}
+
+var zcall_fallocate = call{Name: "fallocate", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "mode", Type: &zt69, Reg: 1, Reg32: 1},
+	{Name: "offset", Type: &zt13, Reg: 2, Reg32: 2},
+	{Name: "len", Type: &zt13, Reg: 3, Reg32: 4},
+}, Ret: &zt7, Class: 0x2, Defer: 4}
+
+var zcall_timerfd_settime = call{Name: "timerfd_settime", Args: []field{
+	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_timerfd_gettime = call{Name: "timerfd_gettime", Args: []field{
+	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "otmr", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_accept4 = call{Name: "accept4", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "upeer_sockaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x40, Defer: 4, Derived: true}
+
+var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
+	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "user_mask", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x12, Defer: 4, Derived: true}
+
+var zcall_eventfd2 = call{Name: "eventfd2", Args: []field{
+	{Name: "count", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_epoll_create1 = call{Name: "epoll_create1", Args: []field{
+	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+
+var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: []val{
+	{"O_CREAT", 0x40, 0x40},
+	{"O_EXCL", 0x80, 0x80},
+	{"O_NOCTTY", 0x100, 0x100},
+	{"O_TRUNC", 0x200, 0x200},
+	{"O_APPEND", 0x400, 0x400},
+	{"O_NONBLOCK", 0x800, 0x800},
+	{"O_SYNC", 0x101000, 0x101000},
+	{"O_DSYNC", 0x1000, 0x1000},
+	{"O_DIRECT", 0x4000, 0x4000},
+	{"O_LARGEFILE", 0x8000, 0x8000},
+	{"O_NOFOLLOW", 0x20000, 0x20000},
+	{"O_NOATIME", 0x40000, 0x40000},
+	{"O_CLOEXEC", 0x80000, 0x80000},
+	{"O_PATH", 0x200000, 0x200000},
+	{"O_TMPFILE", 0x410000, 0x410000},
+	{"O_DIRECTORY", 0x10000, 0x10000},
+	{"FASYNC", 0x2000, 0x2000},
+}, ARM64: []val{
+	{"O_CREAT", 0x40, 0x40},
+	{"O_EXCL", 0x80, 0x80},
+	{"O_NOCTTY", 0x100, 0x100},
+	{"O_TRUNC", 0x200, 0x200},
+	{"O_APPEND", 0x400, 0x400},
+	{"O_NONBLOCK", 0x800, 0x800},
+	{"O_SYNC", 0x101000, 0x101000},
+	{"O_DSYNC", 0x1000, 0x1000},
+	{"O_DIRECT", 0x10000, 0x10000},
+	{"O_LARGEFILE", 0x8000, 0x8000},
+	{"O_NOFOLLOW", 0x8000, 0x8000},
+	{"O_NOATIME", 0x40000, 0x40000},
+	{"O_CLOEXEC", 0x80000, 0x80000},
+	{"O_PATH", 0x200000, 0x200000},
+	{"O_TMPFILE", 0x404000, 0x410000},
+	{"O_DIRECTORY", 0x4000, 0x4000},
+	{"FASYNC", 0x2000, 0x2000},
+}}
+
+var zcall_dup3 = call{Name: "dup3", Args: []field{
+	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt70, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_pipe2 = call{Name: "pipe2", Args: []field{
+	{Name: "fildes", Type: &zt32, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt70, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 0}
+
+var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
+	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+
+var zcall_preadv = call{Name: "preadv", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "vec", Type: &zt26, Attr: 8, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt27, Reg: 2, Reg32: 2},
+	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
+	{Name: "pos_h", Type: &zt23, Attr: 4, Reg: 4, Reg32: 5},
+}, Ret: &zt2, Class: 0x2, Defer: 1}
+
+var zcall_pwritev = call{Name: "pwritev", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "vec", Type: &zt30, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt27, Reg: 2, Reg32: 2},
+	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
+	{Name: "pos_h", Type: &zt23, Attr: 4, Reg: 4, Reg32: 5},
+}, Ret: &zt2, Class: 0x2, Defer: 5}
+
+var zcall_rt_tgsigqueueinfo = call{Name: "rt_tgsigqueueinfo", Args: []field{
+	{Name: "tgid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x18, Defer: 4, Derived: true}
+
+var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
+	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "mmsg", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
+
+var zcall_fanotify_init = call{Name: "fanotify_init", Args: []field{
+	{Name: "flags", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "event_f_flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
+	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt61, Reg: 3, Reg32: 3},
+	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "resource", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "new_rlim", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
+	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "handle", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_syncfs = call{Name: "syncfs", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x2, Defer: 1}
+
+var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "mmsg", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x40, Defer: 4, Derived: true}
+
+var zcall_setns = call{Name: "setns", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_getcpu = call{Name: "getcpu", Args: []field{
+	{Name: "cpup", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nodep", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "unused", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "lvec", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "rvec", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "lvec", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "rvec", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_kcmp = call{Name: "kcmp", Args: []field{
+	{Name: "pid1", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "pid2", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "idx2", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_finit_module = call{Name: "finit_module", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "uargs", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_sched_setattr = call{Name: "sched_setattr", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_sched_getattr = call{Name: "sched_getattr", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []val{
+	{"RENAME_NOREPLACE", 0x1, 0x1},
+	{"RENAME_EXCHANGE", 0x2, 0x2},
+	{"RENAME_WHITEOUT", 0x4, 0x4},
+}}
+
+var zcall_renameat2 = call{Name: "renameat2", Args: []field{
+	{Name: "olddfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt61, Reg: 2, Reg32: 2},
+	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt71, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
+
+var zcall_seccomp = call{Name: "seccomp", Args: []field{
+	{Name: "op", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_getrandom = call{Name: "getrandom", Args: []field{
+	{Name: "ubuf", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
+	{"MFD_CLOEXEC", 0x1, 0x1},
+	{"MFD_ALLOW_SEALING", 0x2, 0x2},
+	{"MFD_HUGETLB", 0x4, 0x4},
+	{"MFD_HUGE_SHIFT", 0x1a, 0xfc000000},
+	{"MFD_NOEXEC_SEAL", 0x8, 0x8},
+	{"MFD_EXEC", 0x10, 0x10},
+}}
+
+var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
+	{Name: "uname_ptr", Type: &zt72, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt73, Reg: 1, Reg32: 1},
+}, Ret: &zt0, Class: 0x2, Defer: 2}
+
+var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
+	{Name: "kernel_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
+	{Name: "cmdline_len", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "cmdline_ptr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_bpf = call{Name: "bpf", Args: []field{
+	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_execveat = call{Name: "execveat", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "argv", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "envp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0xb, Defer: 5, Derived: true}
+
+var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
+	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+
+var zcall_membarrier = call{Name: "membarrier", Args: []field{
+	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_mlock2 = call{Name: "mlock2", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
+	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "off_in", Type: &zt64, Reg: 1, Reg32: 1},
+	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
+	{Name: "off_out", Type: &zt64, Reg: 3, Reg32: 3},
+	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt20, Reg: 5, Reg32: 5},
+}, Ret: &zt2, Class: 0x2, Defer: 6}
+
+var zset_rwf_flags = set{Name: "rwf_flags", Unknown: "RWF_???", Vals: []val{
+	{"RWF_HIPRI", 0x1, 0x1},
+	{"RWF_DSYNC", 0x2, 0x2},
+	{"RWF_SYNC", 0x4, 0x4},
+	{"RWF_NOWAIT", 0x8, 0x8},
+	{"RWF_APPEND", 0x10, 0x10},
+	{"RWF_NOAPPEND", 0x20, 0x20},
+	{"RWF_ATOMIC", 0x40, 0x40},
+	{"RWF_DONTCACHE", 0x80, 0x80},
+}}
+
+var zcall_preadv2 = call{Name: "preadv2", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "vec", Type: &zt26, Attr: 8, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt27, Reg: 2, Reg32: 2},
+	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
+	{Name: "pos_h", Type: &zt23, Attr: 4, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt74, Reg: 5, Reg32: 5},
+}, Ret: &zt2, Class: 0x2, Defer: 1}
+
+var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "vec", Type: &zt30, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt27, Reg: 2, Reg32: 2},
+	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
+	{Name: "pos_h", Type: &zt23, Attr: 4, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt74, Reg: 5, Reg32: 5},
+}, Ret: &zt2, Class: 0x2, Defer: 6}
+
+var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "pkey", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x4, Defer: 4, Derived: true}
+
+var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
+	{Name: "flags", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "init_val", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
+	{Name: "pkey", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zset_statx_flags = set{Name: "statx_flags", Unknown: "AT_???", Vals: []val{
+	{"AT_STATX_SYNC_AS_STAT", 0x0, 0x6000},
+	{"AT_STATX_FORCE_SYNC", 0x2000, 0x2000},
+	{"AT_STATX_DONT_SYNC", 0x4000, 0x4000},
+	{"AT_SYMLINK_NOFOLLOW", 0x100, 0x100},
+	{"AT_REMOVEDIR", 0x200, 0x200},
+	{"AT_SYMLINK_FOLLOW", 0x400, 0x400},
+	{"AT_NO_AUTOMOUNT", 0x800, 0x800},
+	{"AT_EMPTY_PATH", 0x1000, 0x1000},
+	{"AT_RECURSIVE", 0x8000, 0x8000},
+}}
+
+var zset_statx_mask = set{Name: "statx_mask", Unknown: "STATX_???", Vals: []val{
+	{"STATX_ALL", 0xfff, 0xfff},
+	{"STATX_BASIC_STATS", 0x7ff, 0x7ff},
+	{"STATX_TYPE", 0x1, 0x1},
+	{"STATX_MODE", 0x2, 0x2},
+	{"STATX_NLINK", 0x4, 0x4},
+	{"STATX_UID", 0x8, 0x8},
+	{"STATX_GID", 0x10, 0x10},
+	{"STATX_ATIME", 0x20, 0x20},
+	{"STATX_MTIME", 0x40, 0x40},
+	{"STATX_CTIME", 0x80, 0x80},
+	{"STATX_INO", 0x100, 0x100},
+	{"STATX_SIZE", 0x200, 0x200},
+	{"STATX_BLOCKS", 0x400, 0x400},
+	{"STATX_BTIME", 0x800, 0x800},
+	{"STATX_MNT_ID", 0x1000, 0x1000},
+	{"STATX_DIOALIGN", 0x2000, 0x2000},
+	{"STATX_MNT_ID_UNIQUE", 0x4000, 0x4000},
+	{"STATX_SUBVOL", 0x8000, 0x8000},
+	{"STATX_WRITE_ATOMIC", 0x10000, 0x10000},
+	{"STATX_DIO_READ_ALIGN", 0x20000, 0x20000},
+}}
+
+var zset_statx_attrs = set{Name: "statx_attrs", Unknown: "STATX_ATTR_???", Vals: []val{
+	{"STATX_ATTR_COMPRESSED", 0x4, 0x4},
+	{"STATX_ATTR_IMMUTABLE", 0x10, 0x10},
+	{"STATX_ATTR_APPEND", 0x20, 0x20},
+	{"STATX_ATTR_NODUMP", 0x40, 0x40},
+	{"STATX_ATTR_ENCRYPTED", 0x800, 0x800},
+	{"STATX_ATTR_AUTOMOUNT", 0x1000, 0x1000},
+	{"STATX_ATTR_MOUNT_ROOT", 0x2000, 0x2000},
+	{"STATX_ATTR_VERITY", 0x100000, 0x100000},
+	{"STATX_ATTR_DAX", 0x200000, 0x200000},
+	{"STATX_ATTR_WRITE_ATOMIC", 0x400000, 0x400000},
+}}
+
+var zstruct_statx_timestamp = structure{Name: "statx_timestamp", Size: [3]uint16{16, 16, 16}, Dated: true, Fields: []field{
+	{Name: "tv_sec", Type: &zt13, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_nsec", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "reserved", Type: &zt12, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fields: []field{
+	{Name: "stx_mask", Type: &zt76, Off: [3]uint16{0, 0, 0}},
+	{Name: "stx_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
+	{Name: "stx_attributes", Type: &zt77, Off: [3]uint16{8, 8, 8}},
+	{Name: "stx_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{16, 16, 16}},
+	{Name: "stx_uid", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
+	{Name: "stx_gid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
+	{Name: "stx_mode", Type: &zt46, Off: [3]uint16{28, 28, 28}},
+	{Name: "spare0", Type: &zt78, Off: [3]uint16{30, 30, 30}},
+	{Name: "stx_ino", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "stx_size", Type: &zt9, Off: [3]uint16{40, 40, 40}},
+	{Name: "stx_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "stx_attributes_mask", Type: &zt77, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "stx_atime", Type: &zt79, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "stx_btime", Type: &zt79, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
+	{Name: "stx_ctime", Type: &zt79, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
+	{Name: "stx_mtime", Type: &zt79, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "stx_rdev_major", Type: &zt11, Attr: 1, Off: [3]uint16{128, 128, 128}},
+	{Name: "stx_rdev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{132, 132, 132}},
+	{Name: "stx_dev_major", Type: &zt11, Attr: 1, Off: [3]uint16{136, 136, 136}},
+	{Name: "stx_dev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{140, 140, 140}},
+	{Name: "stx_mnt_id", Type: &zt80, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "stx_dio_mem_align", Type: &zt11, Attr: 1, Off: [3]uint16{152, 152, 152}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
+	{Name: "stx_dio_offset_align", Type: &zt11, Attr: 1, Off: [3]uint16{156, 156, 156}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
+	{Name: "spare3", Type: &zt81, Off: [3]uint16{160, 160, 160}},
+}}
+
+var zcall_statx = call{Name: "statx", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt75, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt76, Reg: 3, Reg32: 3},
+	{Name: "buffer", Type: &zt82, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x1803, Defer: 4}
+
+var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
+	{Name: "ctx_id", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_rseq = call{Name: "rseq", Args: []field{
+	{Name: "rseq", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "rseq_len", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "sig", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_uretprobe = call{Name: "uretprobe", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_uprobe = call{Name: "uprobe", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_pidfd_send_signal = call{Name: "pidfd_send_signal", Args: []field{
+	{Name: "pidfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "info", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x1a, Defer: 4, Derived: true}
+
+var zcall_io_uring_setup = call{Name: "io_uring_setup", Args: []field{
+	{Name: "entries", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "params", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_io_uring_enter = call{Name: "io_uring_enter", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "to_submit", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "min_complete", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "argp", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x12, Defer: 6, Derived: true}
+
+var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "opcode", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
+
+var zcall_open_tree = call{Name: "open_tree", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
+
+var zcall_move_mount = call{Name: "move_mount", Args: []field{
+	{Name: "from_dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "to_dfd", Type: &zt61, Reg: 2, Reg32: 2},
+	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_fsopen = call{Name: "fsopen", Args: []field{
+	{Name: "_fs_name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_fsconfig = call{Name: "fsconfig", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_fsmount = call{Name: "fsmount", Args: []field{
+	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "attr_flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_fspick = call{Name: "fspick", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
+
+var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_clone3 = call{Name: "clone3", Args: []field{
+	{Name: "uargs", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x8, Defer: 2, Derived: true}
+
+var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANGE_???", Vals: []val{
+	{"CLOSE_RANGE_UNSHARE", 0x2, 0x2},
+	{"CLOSE_RANGE_CLOEXEC", 0x4, 0x4},
+}}
+
+var zcall_close_range = call{Name: "close_range", Args: []field{
+	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "max_fd", Type: &zt11, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt83, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals: []val{
+	{"RESOLVE_NO_XDEV", 0x1, 0x1},
+	{"RESOLVE_NO_MAGICLINKS", 0x2, 0x2},
+	{"RESOLVE_NO_SYMLINKS", 0x4, 0x4},
+	{"RESOLVE_BENEATH", 0x8, 0x8},
+	{"RESOLVE_IN_ROOT", 0x10, 0x10},
+	{"RESOLVE_CACHED", 0x20, 0x20},
+}}
+
+var zstruct_open_how = structure{Name: "open_how", Size: [3]uint16{24, 24, 24}, Fields: []field{
+	{Name: "flags", Type: &zt84, Off: [3]uint16{0, 0, 0}},
+	{Name: "mode", Type: &zt85, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "resolve", Type: &zt86, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zcall_openat2 = call{Name: "openat2", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "how", Type: &zt87, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
+	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt0, Class: 0x3, Defer: 4}
+
+var zcall_pidfd_getfd = call{Name: "pidfd_getfd", Args: []field{
+	{Name: "pidfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt0, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals: []val{
+	{"AT_SYMLINK_NOFOLLOW", 0x100, 0x100},
+	{"AT_EACCESS", 0x200, 0x200},
+	{"AT_EMPTY_PATH", 0x1000, 0x1000},
+}}
+
+var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt31, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt88, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x3, Defer: 4}
+
+var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
+	{Name: "pidfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "vec", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "behavior", Type: &zt7, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
+	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
+
+var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_quotactl_fd = call{Name: "quotactl_fd", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_landlock_create_ruleset = call{Name: "landlock_create_ruleset", Args: []field{
+	{Name: "attr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_landlock_add_rule = call{Name: "landlock_add_rule", Args: []field{
+	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "rule_type", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "rule_attr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_landlock_restrict_self = call{Name: "landlock_restrict_self", Args: []field{
+	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
+	{"O_CLOEXEC", 0x80000, 0x80000},
+}}
+
+var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
+	{Name: "flags", Type: &zt89, Reg: 0, Reg32: 0},
+}, Ret: &zt0, Class: 0x2, Defer: 1}
+
+var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
+	{Name: "pidfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
+	{Name: "waiters", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nr_futexes", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "home_node", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x4, Defer: 4, Derived: true}
+
+var zcall_cachestat = call{Name: "cachestat", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cstat_range", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "cstat", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt62, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x3, Defer: 4}
+
+var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
+	{Name: "addr", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
+	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "mask", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
+	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "val", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt7, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
+	{Name: "waiters", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_statmount = call{Name: "statmount", Args: []field{
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_listmount = call{Name: "listmount", Args: []field{
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "mnt_ids", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_lsm_get_self_attr = call{Name: "lsm_get_self_attr", Args: []field{
+	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_lsm_set_self_attr = call{Name: "lsm_set_self_attr", Args: []field{
+	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_lsm_list_modules = call{Name: "lsm_list_modules", Args: []field{
+	{Name: "ids", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_mseal = call{Name: "mseal", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
+
+var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
+
+var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
+
+var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_listns = call{Name: "listns", Args: []field{
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "ns_ids", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_rseq_slice_yield = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_restart_syscall_2 = call{Name: "restart_syscall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_exit_2 = call{Name: "exit", Args: []field{
+	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x8, Defer: 1, Derived: true}
+
+var zcall_fork_2 = call{Name: "fork", Args: []field{}, Ret: &zt21, Class: 0x8, Defer: 0, Derived: true}
+
+var zcall_waitpid = call{Name: "waitpid", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "stat_addr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x8, Defer: 3, Derived: true}
+
+var zcall_execve_2 = call{Name: "execve", Args: []field{
+	{Name: "filename", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "argv", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "envp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x9, Defer: 3, Derived: true}
+
+var zcall_time_2 = call{Name: "time", Args: []field{
+	{Name: "tloc", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x100, Defer: 1, Derived: true}
+
+var zcall_lchown_2 = call{Name: "lchown", Args: []field{
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "user", Type: &zt90, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt90, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x1, Defer: 3}
+
+var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt21, Class: 0x4, Defer: 0, Derived: true}
+
+var zcall_oldstat = call{Name: "oldstat", Args: []field{
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "statbuf", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1201, Defer: 2}
+
+var zcall_getpid_2 = call{Name: "getpid", Args: []field{}, Ret: &zt21, Class: 0x10000, Defer: 0, Derived: true}
+
+var zcall_mount_2 = call{Name: "mount", Args: []field{
+	{Name: "dev_name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "dir_name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+
+var zcall_umount = call{Name: "umount", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
+
+var zcall_setuid_2 = call{Name: "setuid", Args: []field{
+	{Name: "uid", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x80, Defer: 1, Derived: true}
+
+var zcall_getuid_2 = call{Name: "getuid", Args: []field{}, Ret: &zt21, Class: 0x10080, Defer: 0, Derived: true}
+
+var zcall_stime = call{Name: "stime", Args: []field{
+	{Name: "tptr", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_ptrace_2 = call{Name: "ptrace", Args: []field{
+	{Name: "request", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_alarm_2 = call{Name: "alarm", Args: []field{
+	{Name: "seconds", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_oldfstat = call{Name: "oldfstat", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "statbuf", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1802, Defer: 2}
+
+var zcall_pause_2 = call{Name: "pause", Args: []field{}, Ret: &zt21, Class: 0x10, Defer: 0, Derived: true}
+
+var zcall_stty = call{Name: "stty", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_gtty = call{Name: "gtty", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_nice = call{Name: "nice", Args: []field{
+	{Name: "increment", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_kill_2 = call{Name: "kill", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x18, Defer: 2, Derived: true}
+
+var zcall_times_2 = call{Name: "times", Args: []field{
+	{Name: "tbuf", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_brk_2 = call{Name: "brk", Args: []field{
+	{Name: "brk", Type: &zt23, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x4, Defer: 1, Derived: true}
+
+var zcall_setgid_2 = call{Name: "setgid", Args: []field{
+	{Name: "gid", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x80, Defer: 1, Derived: true}
+
+var zcall_getgid_2 = call{Name: "getgid", Args: []field{}, Ret: &zt21, Class: 0x10080, Defer: 0, Derived: true}
+
+var zcall_signal = call{Name: "signal", Args: []field{
+	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "handler", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x10, Defer: 2, Derived: true}
+
+var zcall_geteuid_2 = call{Name: "geteuid", Args: []field{}, Ret: &zt21, Class: 0x10080, Defer: 0, Derived: true}
+
+var zcall_getegid_2 = call{Name: "getegid", Args: []field{}, Ret: &zt21, Class: 0x10080, Defer: 0, Derived: true}
+
+var zcall_umount2_2 = call{Name: "umount2", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+
+var zcall_lock = call{Name: "lock", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_ioctl_2 = call{Name: "ioctl", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_fcntl_2 = call{Name: "fcntl", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_mpx = call{Name: "mpx", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_setpgid_2 = call{Name: "setpgid", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "pgid", Type: &zt34, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_ulimit = call{Name: "ulimit", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_getppid_2 = call{Name: "getppid", Args: []field{}, Ret: &zt21, Class: 0x10000, Defer: 0, Derived: true}
+
+var zcall_getpgrp_2 = call{Name: "getpgrp", Args: []field{}, Ret: &zt21, Class: 0x10000, Defer: 0, Derived: true}
+
+var zcall_setsid_2 = call{Name: "setsid", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_sigaction = call{Name: "sigaction", Args: []field{
+	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "act", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x10, Defer: 3, Derived: true}
+
+var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt21, Class: 0x10, Defer: 0, Derived: true}
+
+var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
+	{Name: "newmask", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x10, Defer: 1, Derived: true}
+
+var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
+	{Name: "ruid", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_setregid_2 = call{Name: "setregid", Args: []field{
+	{Name: "rgid", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
+	{Name: "unused1", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "unused2", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x10, Defer: 3, Derived: true}
+
+var zcall_sigpending = call{Name: "sigpending", Args: []field{
+	{Name: "uset", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x10, Defer: 1, Derived: true}
+
+var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_setrlimit_2 = call{Name: "setrlimit", Args: []field{
+	{Name: "resource", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_getrlimit_2 = call{Name: "getrlimit", Args: []field{
+	{Name: "resource", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_getrusage_2 = call{Name: "getrusage", Args: []field{
+	{Name: "who", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "ru", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_gettimeofday_2 = call{Name: "gettimeofday", Args: []field{
+	{Name: "tv", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_settimeofday_2 = call{Name: "settimeofday", Args: []field{
+	{Name: "tv", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
+	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "grouplist", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
+	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "grouplist", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_select_2 = call{Name: "select", Args: []field{
+	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tvp", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_oldlstat = call{Name: "oldlstat", Args: []field{
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "statbuf", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1401, Defer: 2}
+
+var zcall_swapon_2 = call{Name: "swapon", Args: []field{
+	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+
+var zcall_reboot_2 = call{Name: "reboot", Args: []field{
+	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_readdir = call{Name: "readdir", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "dirent", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "count", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_mmap_2 = call{Name: "mmap", Args: []field{
+	{Name: "addr", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "fd", Type: &zt23, Reg: 4, Reg32: 4},
+	{Name: "off", Type: &zt23, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x6, Defer: 6, Derived: true}
+
+var zcall_munmap_2 = call{Name: "munmap", Args: []field{
+	{Name: "addr", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
+
+var zcall_fchown_2 = call{Name: "fchown", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "user", Type: &zt90, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt90, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_getpriority_2 = call{Name: "getpriority", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_setpriority_2 = call{Name: "setpriority", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
+	{Name: "f_type", Type: &zt91, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "f_bavail", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "f_files", Type: &zt11, Off: [3]uint16{20, 20, 20}},
+	{Name: "f_ffree", Type: &zt11, Off: [3]uint16{24, 24, 24}},
+	{Name: "f_fsid", Type: &zt52, Off: [3]uint16{28, 28, 28}},
+	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
+	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
+	{Name: "f_flags", Type: &zt92, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt93, Off: [3]uint16{48, 48, 48}},
+}}
+
+var zcall_statfs_2 = call{Name: "statfs", Args: []field{
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt94, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0xa001, Defer: 1}
+
+var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt94, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0xc002, Defer: 1}
+
+var zcall_ioperm_2 = call{Name: "ioperm", Args: []field{
+	{Name: "from", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "num", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "turn_on", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_socketcall = call{Name: "socketcall", Args: []field{
+	{Name: "call", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "args", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_syslog_2 = call{Name: "syslog", Args: []field{
+	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_setitimer_2 = call{Name: "setitimer", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ovalue", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_getitimer_2 = call{Name: "getitimer", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}, Show: []uint8{0, 1, 2, 3, 4, 5, 8, 9, 7, 6, 10, 11, 12, 13, 14, 15}, Fields: []field{
+	{Name: "st_dev", Type: &zt47, Attr: 1, Off: [3]uint16{0, 0, 0}},
+	{Name: "st_ino", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
+	{Name: "st_mode", Type: &zt46, Off: [3]uint16{8, 8, 8}},
+	{Name: "st_nlink", Type: &zt36, Attr: 1, Off: [3]uint16{10, 10, 10}},
+	{Name: "st_uid", Type: &zt36, Attr: 1, Off: [3]uint16{12, 12, 12}},
+	{Name: "st_gid", Type: &zt36, Attr: 1, Off: [3]uint16{14, 14, 14}},
+	{Name: "st_rdev", Type: &zt47, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
+	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
+	{Name: "st_atime", Type: &zt95, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
+	{Name: "st_mtime", Type: &zt96, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
+	{Name: "st_ctime", Type: &zt97, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
+	{Name: "unused", Type: &zt98, Off: [3]uint16{56, 56, 56}},
+}}
+
+var zcall_stat_2 = call{Name: "stat", Args: []field{
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "statbuf", Type: &zt99, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1201, Defer: 1}
+
+var zcall_lstat_2 = call{Name: "lstat", Args: []field{
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "statbuf", Type: &zt99, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1401, Defer: 1}
+
+var zcall_fstat_2 = call{Name: "fstat", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "statbuf", Type: &zt99, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1802, Defer: 1}
+
+var zcall_olduname = call{Name: "olduname", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_iopl_2 = call{Name: "iopl", Args: []field{
+	{Name: "level", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_vhangup_2 = call{Name: "vhangup", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_idle = call{Name: "idle", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_vm86old = call{Name: "vm86old", Args: []field{
+	{Name: "user_vm86", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_wait4_2 = call{Name: "wait4", Args: []field{
+	{Name: "upid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "stat_addr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "ru", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x8, Defer: 4, Derived: true}
+
+var zcall_swapoff_2 = call{Name: "swapoff", Args: []field{
+	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
+
+var zcall_sysinfo_2 = call{Name: "sysinfo", Args: []field{
+	{Name: "info", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_ipc = call{Name: "ipc", Args: []field{
+	{Name: "call", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "first", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "second", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "third", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "ptr", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "fifth", Type: &zt23, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x20, Defer: 6, Derived: true}
+
+var zcall_sigreturn = call{Name: "sigreturn", Args: []field{}, Ret: &zt21, Class: 0x10, Defer: 0, Derived: true}
+
+var zcall_clone_2 = call{Name: "clone", Args: []field{
+	{Name: "clone_flags", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "newsp", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "parent_tidptr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "child_tidptr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tls", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x8, Defer: 5, Derived: true}
+
+var zcall_setdomainname_2 = call{Name: "setdomainname", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_uname_2 = call{Name: "uname", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_modify_ldt_2 = call{Name: "modify_ldt", Args: []field{
+	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "ptr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "bytecount", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_adjtimex_2 = call{Name: "adjtimex", Args: []field{
+	{Name: "txc_p", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x100, Defer: 1, Derived: true}
+
+var zcall_mprotect_2 = call{Name: "mprotect", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
+	{Name: "how", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "nset", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x10, Defer: 3, Derived: true}
+
+var zcall_create_module_2 = call{Name: "create_module", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_init_module_2 = call{Name: "init_module", Args: []field{
+	{Name: "umod", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_delete_module_2 = call{Name: "delete_module", Args: []field{
+	{Name: "name_user", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_get_kernel_syms_2 = call{Name: "get_kernel_syms", Args: []field{
+	{Name: "table", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_quotactl_2 = call{Name: "quotactl", Args: []field{
+	{Name: "cmd", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "special", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+
+var zcall_getpgid_2 = call{Name: "getpgid", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_bdflush = call{Name: "bdflush", Args: []field{
+	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "data", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_sysfs_2 = call{Name: "sysfs", Args: []field{
+	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "arg1", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "arg2", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_personality_2 = call{Name: "personality", Args: []field{
+	{Name: "personality", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
+	{Name: "uid", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x80, Defer: 1, Derived: true}
+
+var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
+	{Name: "gid", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x80, Defer: 1, Derived: true}
+
+var zcall__llseek = call{Name: "_llseek", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "offset_high", Type: &zt27, Attr: 4, Reg: 1, Reg32: 1},
+	{Name: "offset_low", Type: &zt27, Attr: 4, Reg: 2, Reg32: 2},
+	{Name: "result", Type: &zt100, Reg: 3, Reg32: 3},
+	{Name: "whence", Type: &zt22, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall__newselect = call{Name: "_newselect", Args: []field{
+	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tvp", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_msync_2 = call{Name: "msync", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_getsid_2 = call{Name: "getsid", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall__sysctl_2 = call{Name: "_sysctl", Args: []field{
+	{Name: "args", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_mlock_2 = call{Name: "mlock", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
+
+var zcall_munlock_2 = call{Name: "munlock", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
+
+var zcall_mlockall_2 = call{Name: "mlockall", Args: []field{
+	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x4, Defer: 1, Derived: true}
+
+var zcall_munlockall_2 = call{Name: "munlockall", Args: []field{}, Ret: &zt21, Class: 0x4, Defer: 0, Derived: true}
+
+var zcall_sched_setparam_2 = call{Name: "sched_setparam", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_sched_getparam_2 = call{Name: "sched_getparam", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_sched_setscheduler_2 = call{Name: "sched_setscheduler", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_sched_getscheduler_2 = call{Name: "sched_getscheduler", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_sched_yield_2 = call{Name: "sched_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_sched_get_priority_max_2 = call{Name: "sched_get_priority_max", Args: []field{
+	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_sched_get_priority_min_2 = call{Name: "sched_get_priority_min", Args: []field{
+	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_sched_rr_get_interval_2 = call{Name: "sched_rr_get_interval", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_nanosleep_2 = call{Name: "nanosleep", Args: []field{
+	{Name: "rqtp", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "rmtp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_mremap_2 = call{Name: "mremap", Args: []field{
+	{Name: "addr", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "old_len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "new_len", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "new_addr", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x4, Defer: 5, Derived: true}
+
+var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
+	{Name: "ruid", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x80, Defer: 3, Derived: true}
+
+var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
+	{Name: "ruidp", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "euidp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "suidp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x80, Defer: 3, Derived: true}
+
+var zcall_vm86 = call{Name: "vm86", Args: []field{
+	{Name: "cmd", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_query_module_2 = call{Name: "query_module", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "bufsize", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "ret", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_poll_2 = call{Name: "poll", Args: []field{
+	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "timeout_msecs", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_nfsservctl_2 = call{Name: "nfsservctl", Args: []field{
+	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "argp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "resp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
+	{Name: "rgid", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x80, Defer: 3, Derived: true}
+
+var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
+	{Name: "rgidp", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "egidp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "sgidp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x80, Defer: 3, Derived: true}
+
+var zcall_prctl_2 = call{Name: "prctl", Args: []field{
+	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
+
+var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{}, Ret: &zt21, Class: 0x10, Defer: 0, Derived: true}
+
+var zcall_rt_sigaction_2 = call{Name: "rt_sigaction", Args: []field{
+	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "act", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x10, Defer: 4, Derived: true}
+
+var zcall_rt_sigprocmask_2 = call{Name: "rt_sigprocmask", Args: []field{
+	{Name: "how", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "nset", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x10, Defer: 4, Derived: true}
+
+var zcall_rt_sigpending_2 = call{Name: "rt_sigpending", Args: []field{
+	{Name: "uset", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x10, Defer: 2, Derived: true}
+
+var zcall_rt_sigtimedwait_2 = call{Name: "rt_sigtimedwait", Args: []field{
+	{Name: "uthese", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "uinfo", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x10, Defer: 4, Derived: true}
+
+var zcall_rt_sigqueueinfo_2 = call{Name: "rt_sigqueueinfo", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "uinfo", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x18, Defer: 3, Derived: true}
+
+var zcall_rt_sigsuspend_2 = call{Name: "rt_sigsuspend", Args: []field{
+	{Name: "unewset", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x10, Defer: 2, Derived: true}
+
+var zcall_chown_2 = call{Name: "chown", Args: []field{
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "user", Type: &zt90, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt90, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x1, Defer: 3}
+
+var zcall_capget_2 = call{Name: "capget", Args: []field{
+	{Name: "header", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "dataptr", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_capset_2 = call{Name: "capset", Args: []field{
+	{Name: "header", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "data", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_sigaltstack_2 = call{Name: "sigaltstack", Args: []field{
+	{Name: "uss", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "uoss", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x10, Defer: 2, Derived: true}
+
+var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
+
+var zcall_putpmsg_2 = call{Name: "putpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
+
+var zcall_vfork_2 = call{Name: "vfork", Args: []field{}, Ret: &zt21, Class: 0x8, Defer: 0, Derived: true}
+
+var zcall_ugetrlimit = call{Name: "ugetrlimit", Args: []field{
+	{Name: "resource", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_mmap2 = call{Name: "mmap2", Args: []field{
+	{Name: "addr", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "fd", Type: &zt23, Reg: 4, Reg32: 4},
+	{Name: "pgoff", Type: &zt23, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x6, Defer: 6, Derived: true}
+
+var zcall_truncate64 = call{Name: "truncate64", Args: []field{
+	{Name: "path", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "length", Type: &zt13, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
+
+var zcall_ftruncate64 = call{Name: "ftruncate64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "length", Type: &zt9, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96, 96}, Packed: true, Show: []uint8{0, 18, 3, 4, 5, 6, 10, 11, 9, 7, 12, 13, 14, 15, 16, 17}, Fields: []field{
+	{Name: "st_dev", Type: &zt8, Attr: 1, Off: [3]uint16{0, 0, 0}},
+	{Name: "pad0", Type: &zt12, Off: [3]uint16{8, 8, 8}},
+	{Name: "short_ino", Type: &zt11, Attr: 4, Off: [3]uint16{12, 12, 12}},
+	{Name: "st_mode", Type: &zt10, Off: [3]uint16{16, 16, 16}},
+	{Name: "st_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
+	{Name: "st_uid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
+	{Name: "st_gid", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
+	{Name: "st_rdev", Type: &zt8, Off: [3]uint16{32, 32, 32}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "pad3", Type: &zt12, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
+	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "st_atime", Type: &zt96, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
+	{Name: "st_mtime", Type: &zt97, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
+	{Name: "st_ctime", Type: &zt101, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
+	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
+}}
+
+var zcall_stat64 = call{Name: "stat64", Args: []field{
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "statbuf", Type: &zt102, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1201, Defer: 1}
+
+var zcall_lstat64 = call{Name: "lstat64", Args: []field{
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "statbuf", Type: &zt102, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1401, Defer: 1}
+
+var zcall_fstat64 = call{Name: "fstat64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "statbuf", Type: &zt102, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1802, Defer: 1}
+
+var zcall_lchown32 = call{Name: "lchown32", Args: []field{
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "user", Type: &zt42, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt42, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x1, Defer: 3}
+
+var zcall_getuid32 = call{Name: "getuid32", Args: []field{}, Ret: &zt21, Class: 0x10080, Defer: 0, Derived: true}
+
+var zcall_getgid32 = call{Name: "getgid32", Args: []field{}, Ret: &zt21, Class: 0x10080, Defer: 0, Derived: true}
+
+var zcall_geteuid32 = call{Name: "geteuid32", Args: []field{}, Ret: &zt21, Class: 0x10080, Defer: 0, Derived: true}
+
+var zcall_getegid32 = call{Name: "getegid32", Args: []field{}, Ret: &zt21, Class: 0x10080, Defer: 0, Derived: true}
+
+var zcall_setreuid32 = call{Name: "setreuid32", Args: []field{
+	{Name: "ruid", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_setregid32 = call{Name: "setregid32", Args: []field{
+	{Name: "rgid", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_getgroups32 = call{Name: "getgroups32", Args: []field{
+	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "grouplist", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_setgroups32 = call{Name: "setgroups32", Args: []field{
+	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "grouplist", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_fchown32 = call{Name: "fchown32", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "user", Type: &zt42, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt42, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_setresuid32 = call{Name: "setresuid32", Args: []field{
+	{Name: "ruid", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x80, Defer: 3, Derived: true}
+
+var zcall_getresuid32 = call{Name: "getresuid32", Args: []field{
+	{Name: "ruidp", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "euidp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "suidp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x80, Defer: 3, Derived: true}
+
+var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
+	{Name: "rgid", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x80, Defer: 3, Derived: true}
+
+var zcall_getresgid32 = call{Name: "getresgid32", Args: []field{
+	{Name: "rgidp", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "egidp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "sgidp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x80, Defer: 3, Derived: true}
+
+var zcall_chown32 = call{Name: "chown32", Args: []field{
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "user", Type: &zt42, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt42, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x1, Defer: 3}
+
+var zcall_setuid32 = call{Name: "setuid32", Args: []field{
+	{Name: "uid", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x80, Defer: 1, Derived: true}
+
+var zcall_setgid32 = call{Name: "setgid32", Args: []field{
+	{Name: "gid", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x80, Defer: 1, Derived: true}
+
+var zcall_setfsuid32 = call{Name: "setfsuid32", Args: []field{
+	{Name: "uid", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x80, Defer: 1, Derived: true}
+
+var zcall_setfsgid32 = call{Name: "setfsgid32", Args: []field{
+	{Name: "gid", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x80, Defer: 1, Derived: true}
+
+var zcall_pivot_root_2 = call{Name: "pivot_root", Args: []field{
+	{Name: "new_root", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "put_old", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+
+var zcall_mincore_2 = call{Name: "mincore", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_madvise_2 = call{Name: "madvise", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len_in", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "behavior", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_gettid_2 = call{Name: "gettid", Args: []field{}, Ret: &zt21, Class: 0x10000, Defer: 0, Derived: true}
+
+var zcall_setxattr_2 = call{Name: "setxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+
+var zcall_lsetxattr_2 = call{Name: "lsetxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+
+var zcall_fsetxattr_2 = call{Name: "fsetxattr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_getxattr_2 = call{Name: "getxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+
+var zcall_lgetxattr_2 = call{Name: "lgetxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+
+var zcall_fgetxattr_2 = call{Name: "fgetxattr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_listxattr_2 = call{Name: "listxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
+
+var zcall_llistxattr_2 = call{Name: "llistxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
+
+var zcall_flistxattr_2 = call{Name: "flistxattr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_removexattr_2 = call{Name: "removexattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+
+var zcall_lremovexattr_2 = call{Name: "lremovexattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+
+var zcall_fremovexattr_2 = call{Name: "fremovexattr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_tkill_2 = call{Name: "tkill", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x18, Defer: 2, Derived: true}
+
+var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
+	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
+	{Name: "offset", Type: &zt103, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt2, Class: 0x42, Defer: 2}
+
+var zcall_futex_2 = call{Name: "futex", Args: []field{
+	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "val", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "utime", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "val3", Type: &zt20, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_sched_setaffinity_2 = call{Name: "sched_setaffinity", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_sched_getaffinity_2 = call{Name: "sched_getaffinity", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_set_thread_area_2 = call{Name: "set_thread_area", Args: []field{
+	{Name: "u_info", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_get_thread_area_2 = call{Name: "get_thread_area", Args: []field{
+	{Name: "u_info", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_io_setup_2 = call{Name: "io_setup", Args: []field{
+	{Name: "nr_events", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "ctxp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
+
+var zcall_io_destroy_2 = call{Name: "io_destroy", Args: []field{
+	{Name: "ctx", Type: &zt23, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x4, Defer: 1, Derived: true}
+
+var zcall_io_getevents_2 = call{Name: "io_getevents", Args: []field{
+	{Name: "ctx_id", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_io_submit_2 = call{Name: "io_submit", Args: []field{
+	{Name: "ctx_id", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "iocbpp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_io_cancel_2 = call{Name: "io_cancel", Args: []field{
+	{Name: "ctx_id", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "iocb", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "result", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_exit_group_2 = call{Name: "exit_group", Args: []field{
+	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x8, Defer: 1, Derived: true}
+
+var zcall_lookup_dcookie_2 = call{Name: "lookup_dcookie", Args: []field{
+	{Name: "cookie64", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_epoll_create_2 = call{Name: "epoll_create", Args: []field{
+	{Name: "size", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+
+var zcall_epoll_ctl_2 = call{Name: "epoll_ctl", Args: []field{
+	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
+	{Name: "event", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_epoll_wait_2 = call{Name: "epoll_wait", Args: []field{
+	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_remap_file_pages_2 = call{Name: "remap_file_pages", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "pgoff", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x4, Defer: 5, Derived: true}
+
+var zcall_set_tid_address_2 = call{Name: "set_tid_address", Args: []field{
+	{Name: "tidptr", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_timer_create_2 = call{Name: "timer_create", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "created_timer_id", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_timer_settime_2 = call{Name: "timer_settime", Args: []field{
+	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_timer_gettime_2 = call{Name: "timer_gettime", Args: []field{
+	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "setting", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_timer_getoverrun_2 = call{Name: "timer_getoverrun", Args: []field{
+	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_timer_delete_2 = call{Name: "timer_delete", Args: []field{
+	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_clock_settime_2 = call{Name: "clock_settime", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_clock_gettime_2 = call{Name: "clock_gettime", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_clock_getres_2 = call{Name: "clock_getres", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_clock_nanosleep_2 = call{Name: "clock_nanosleep", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
+	{Name: "f_type", Type: &zt91, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
+	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
+	{Name: "f_bavail", Type: &zt9, Off: [3]uint16{24, 24, 24}},
+	{Name: "f_files", Type: &zt9, Off: [3]uint16{32, 32, 32}},
+	{Name: "f_ffree", Type: &zt9, Off: [3]uint16{40, 40, 40}},
+	{Name: "f_fsid", Type: &zt52, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
+	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
+	{Name: "f_flags", Type: &zt92, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt93, Off: [3]uint16{68, 68, 68}},
+}}
+
+var zcall_statfs64 = call{Name: "statfs64", Args: []field{
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt104, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0xa001, Defer: 2}
+
+var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt104, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0xc002, Defer: 2}
+
+var zcall_tgkill_2 = call{Name: "tgkill", Args: []field{
+	{Name: "tgid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x18, Defer: 3, Derived: true}
+
+var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt13, Reg: 2, Reg32: 3},
+	{Name: "advice", Type: &zt58, Reg: 3, Reg32: 5},
+}, Ret: &zt7, Class: 0x2, Defer: 4}
+
+var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_mbind_2 = call{Name: "mbind", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "maxnode", Type: &zt23, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt20, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x4, Defer: 6, Derived: true}
+
+var zcall_get_mempolicy_2 = call{Name: "get_mempolicy", Args: []field{
+	{Name: "policy", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x4, Defer: 5, Derived: true}
+
+var zcall_set_mempolicy_2 = call{Name: "set_mempolicy", Args: []field{
+	{Name: "mode", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_mq_open_2 = call{Name: "mq_open", Args: []field{
+	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "oflag", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "u_attr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_mq_unlink_2 = call{Name: "mq_unlink", Args: []field{
+	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_mq_timedsend_2 = call{Name: "mq_timedsend", Args: []field{
+	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "msg_prio", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_mq_timedreceive_2 = call{Name: "mq_timedreceive", Args: []field{
+	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "u_msg_prio", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_mq_notify_2 = call{Name: "mq_notify", Args: []field{
+	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "u_notification", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_mq_getsetattr_2 = call{Name: "mq_getsetattr", Args: []field{
+	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "u_mqstat", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "u_omqstat", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_kexec_load_2 = call{Name: "kexec_load", Args: []field{
+	{Name: "entry", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "nr_segments", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "segments", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_waitid_2 = call{Name: "waitid", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "infop", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "options", Type: &zt7, Reg: 3, Reg32: 3},
+	{Name: "ru", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x8, Defer: 5, Derived: true}
+
+var zcall_add_key_2 = call{Name: "add_key", Args: []field{
+	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "_payload", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "ringid", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_request_key_2 = call{Name: "request_key", Args: []field{
+	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "_callout_info", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "destringid", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_keyctl_2 = call{Name: "keyctl", Args: []field{
+	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_ioprio_set_2 = call{Name: "ioprio_set", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_ioprio_get_2 = call{Name: "ioprio_get", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_inotify_init_2 = call{Name: "inotify_init", Args: []field{}, Ret: &zt21, Class: 0x2, Defer: 0, Derived: true}
+
+var zcall_inotify_add_watch_2 = call{Name: "inotify_add_watch", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
+
+var zcall_inotify_rm_watch_2 = call{Name: "inotify_rm_watch", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "wd", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_migrate_pages_2 = call{Name: "migrate_pages", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "maxnode", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "old_nodes", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x4, Defer: 4, Derived: true}
+
+var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt102, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt62, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x1803, Defer: 2}
+
+var zcall_pselect6_2 = call{Name: "pselect6", Args: []field{
+	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tsp", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
+
+var zcall_ppoll_2 = call{Name: "ppoll", Args: []field{
+	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "tsp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_unshare_2 = call{Name: "unshare", Args: []field{
+	{Name: "unshare_flags", Type: &zt23, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_set_robust_list_2 = call{Name: "set_robust_list", Args: []field{
+	{Name: "head", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_get_robust_list_2 = call{Name: "get_robust_list", Args: []field{
+	{Name: "pid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "head_ptr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_move_pages_2 = call{Name: "move_pages", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "nr_pages", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "pages", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt7, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x4, Defer: 6, Derived: true}
+
+var zcall_getcpu_2 = call{Name: "getcpu", Args: []field{
+	{Name: "cpup", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nodep", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "unused", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
+	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
+	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
+
+var zcall_signalfd_2 = call{Name: "signalfd", Args: []field{
+	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "user_mask", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x12, Defer: 3, Derived: true}
+
+var zcall_timerfd_create_2 = call{Name: "timerfd_create", Args: []field{
+	{Name: "clockid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_eventfd_2 = call{Name: "eventfd", Args: []field{
+	{Name: "count", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+
+var zcall_timerfd_settime_2 = call{Name: "timerfd_settime", Args: []field{
+	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_timerfd_gettime_2 = call{Name: "timerfd_gettime", Args: []field{
+	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "otmr", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_signalfd4_2 = call{Name: "signalfd4", Args: []field{
+	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "user_mask", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x12, Defer: 4, Derived: true}
+
+var zcall_eventfd2_2 = call{Name: "eventfd2", Args: []field{
+	{Name: "count", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_epoll_create1_2 = call{Name: "epoll_create1", Args: []field{
+	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+
+var zcall_inotify_init1_2 = call{Name: "inotify_init1", Args: []field{
+	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+
+var zcall_rt_tgsigqueueinfo_2 = call{Name: "rt_tgsigqueueinfo", Args: []field{
+	{Name: "tgid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x18, Defer: 4, Derived: true}
+
+var zcall_perf_event_open_2 = call{Name: "perf_event_open", Args: []field{
+	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_recvmmsg_2 = call{Name: "recvmmsg", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "mmsg", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
+
+var zcall_fanotify_init_2 = call{Name: "fanotify_init", Args: []field{
+	{Name: "flags", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "event_f_flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_fanotify_mark_2 = call{Name: "fanotify_mark", Args: []field{
+	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt61, Reg: 3, Reg32: 3},
+	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_prlimit64_2 = call{Name: "prlimit64", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "resource", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "new_rlim", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_name_to_handle_at_2 = call{Name: "name_to_handle_at", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_open_by_handle_at_2 = call{Name: "open_by_handle_at", Args: []field{
+	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "handle", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_clock_adjtime_2 = call{Name: "clock_adjtime", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_sendmmsg_2 = call{Name: "sendmmsg", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "mmsg", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x40, Defer: 4, Derived: true}
+
+var zcall_setns_2 = call{Name: "setns", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_process_vm_readv_2 = call{Name: "process_vm_readv", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "lvec", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "rvec", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_process_vm_writev_2 = call{Name: "process_vm_writev", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "lvec", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "rvec", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_kcmp_2 = call{Name: "kcmp", Args: []field{
+	{Name: "pid1", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "pid2", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "idx2", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_finit_module_2 = call{Name: "finit_module", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "uargs", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_sched_setattr_2 = call{Name: "sched_setattr", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_sched_getattr_2 = call{Name: "sched_getattr", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_seccomp_2 = call{Name: "seccomp", Args: []field{
+	{Name: "op", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_getrandom_2 = call{Name: "getrandom", Args: []field{
+	{Name: "ubuf", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_bpf_2 = call{Name: "bpf", Args: []field{
+	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_execveat_2 = call{Name: "execveat", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "argv", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "envp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0xb, Defer: 5, Derived: true}
+
+var zcall_socket_2 = call{Name: "socket", Args: []field{
+	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_socketpair_2 = call{Name: "socketpair", Args: []field{
+	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "usockvec", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x40, Defer: 4, Derived: true}
+
+var zcall_bind_2 = call{Name: "bind", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "umyaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_connect_2 = call{Name: "connect", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "uservaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_listen_2 = call{Name: "listen", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "backlog", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x40, Defer: 2, Derived: true}
+
+var zcall_accept4_2 = call{Name: "accept4", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "upeer_sockaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x40, Defer: 4, Derived: true}
+
+var zcall_getsockopt_2 = call{Name: "getsockopt", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
+
+var zcall_setsockopt_2 = call{Name: "setsockopt", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
+
+var zcall_getsockname_2 = call{Name: "getsockname", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "usockaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_getpeername_2 = call{Name: "getpeername", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "usockaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_sendto_2 = call{Name: "sendto", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "buff", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x40, Defer: 6, Derived: true}
+
+var zcall_sendmsg_2 = call{Name: "sendmsg", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "msg", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_recvfrom_2 = call{Name: "recvfrom", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "addr_len", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x40, Defer: 6, Derived: true}
+
+var zcall_recvmsg_2 = call{Name: "recvmsg", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "msg", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_shutdown_2 = call{Name: "shutdown", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "how", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x40, Defer: 2, Derived: true}
+
+var zcall_userfaultfd_2 = call{Name: "userfaultfd", Args: []field{
+	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+
+var zcall_membarrier_2 = call{Name: "membarrier", Args: []field{
+	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_mlock2_2 = call{Name: "mlock2", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_pkey_mprotect_2 = call{Name: "pkey_mprotect", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "pkey", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x4, Defer: 4, Derived: true}
+
+var zcall_pkey_alloc_2 = call{Name: "pkey_alloc", Args: []field{
+	{Name: "flags", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "init_val", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_pkey_free_2 = call{Name: "pkey_free", Args: []field{
+	{Name: "pkey", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_arch_prctl_2 = call{Name: "arch_prctl", Args: []field{
+	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_io_pgetevents_2 = call{Name: "io_pgetevents", Args: []field{
+	{Name: "ctx_id", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_rseq_2 = call{Name: "rseq", Args: []field{
+	{Name: "rseq", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "rseq_len", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "sig", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_semget_2 = call{Name: "semget", Args: []field{
+	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "semflg", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+
+var zcall_semctl_2 = call{Name: "semctl", Args: []field{
+	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
+
+var zcall_shmget_2 = call{Name: "shmget", Args: []field{
+	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+
+var zcall_shmctl_2 = call{Name: "shmctl", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+
+var zcall_shmat_2 = call{Name: "shmat", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "shmaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x24, Defer: 3, Derived: true}
+
+var zcall_shmdt_2 = call{Name: "shmdt", Args: []field{
+	{Name: "shmaddr", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x24, Defer: 1, Derived: true}
+
+var zcall_msgget_2 = call{Name: "msgget", Args: []field{
+	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "msgflg", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x20, Defer: 2, Derived: true}
+
+var zcall_msgsnd_2 = call{Name: "msgsnd", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "msgflg", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
+
+var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "msgflg", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x20, Defer: 5, Derived: true}
+
+var zcall_msgctl_2 = call{Name: "msgctl", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+
+var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
+	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "setting", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
+	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
+	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "otmr", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_timerfd_settime64 = call{Name: "timerfd_settime64", Args: []field{
+	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16{16, 16, 16}, Dated: true, Fields: []field{
+	{Name: "tv_sec", Type: &zt13, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_nsec", Type: &zt9, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt106, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt62, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x3, Defer: 4}
+
+var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
+	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tsp", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
+
+var zcall_ppoll_time64 = call{Name: "ppoll_time64", Args: []field{
+	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "tsp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_io_pgetevents_time64 = call{Name: "io_pgetevents_time64", Args: []field{
+	{Name: "ctx_id", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_recvmmsg_time64 = call{Name: "recvmmsg_time64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "mmsg", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
+
+var zcall_mq_timedsend_time64 = call{Name: "mq_timedsend_time64", Args: []field{
+	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "msg_prio", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_mq_timedreceive_time64 = call{Name: "mq_timedreceive_time64", Args: []field{
+	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "u_msg_prio", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
+	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tsops", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nsops", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
+
+var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
+	{Name: "uthese", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "uinfo", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x10, Defer: 4, Derived: true}
+
+var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
+	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "val", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "utime", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "val3", Type: &zt20, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_pidfd_send_signal_2 = call{Name: "pidfd_send_signal", Args: []field{
+	{Name: "pidfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "info", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x1a, Defer: 4, Derived: true}
+
+var zcall_io_uring_setup_2 = call{Name: "io_uring_setup", Args: []field{
+	{Name: "entries", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "params", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_io_uring_enter_2 = call{Name: "io_uring_enter", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "to_submit", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "min_complete", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "argp", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x12, Defer: 6, Derived: true}
+
+var zcall_io_uring_register_2 = call{Name: "io_uring_register", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "opcode", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
+
+var zcall_open_tree_2 = call{Name: "open_tree", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
+
+var zcall_move_mount_2 = call{Name: "move_mount", Args: []field{
+	{Name: "from_dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "to_dfd", Type: &zt61, Reg: 2, Reg32: 2},
+	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_fsopen_2 = call{Name: "fsopen", Args: []field{
+	{Name: "_fs_name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_fsconfig_2 = call{Name: "fsconfig", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_fsmount_2 = call{Name: "fsmount", Args: []field{
+	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "attr_flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_fspick_2 = call{Name: "fspick", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
+
+var zcall_pidfd_open_2 = call{Name: "pidfd_open", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_clone3_2 = call{Name: "clone3", Args: []field{
+	{Name: "uargs", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x8, Defer: 2, Derived: true}
+
+var zcall_pidfd_getfd_2 = call{Name: "pidfd_getfd", Args: []field{
+	{Name: "pidfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt0, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_process_madvise_2 = call{Name: "process_madvise", Args: []field{
+	{Name: "pidfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "vec", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "behavior", Type: &zt7, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
+	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
+
+var zcall_mount_setattr_2 = call{Name: "mount_setattr", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_quotactl_fd_2 = call{Name: "quotactl_fd", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_landlock_create_ruleset_2 = call{Name: "landlock_create_ruleset", Args: []field{
+	{Name: "attr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_landlock_add_rule_2 = call{Name: "landlock_add_rule", Args: []field{
+	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "rule_type", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "rule_attr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_landlock_restrict_self_2 = call{Name: "landlock_restrict_self", Args: []field{
+	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_process_mrelease_2 = call{Name: "process_mrelease", Args: []field{
+	{Name: "pidfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_futex_waitv_2 = call{Name: "futex_waitv", Args: []field{
+	{Name: "waiters", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nr_futexes", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_set_mempolicy_home_node_2 = call{Name: "set_mempolicy_home_node", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "home_node", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x4, Defer: 4, Derived: true}
+
+var zcall_cachestat_2 = call{Name: "cachestat", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cstat_range", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "cstat", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_map_shadow_stack_2 = call{Name: "map_shadow_stack", Args: []field{
+	{Name: "addr", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_futex_wake_2 = call{Name: "futex_wake", Args: []field{
+	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "mask", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_futex_wait_2 = call{Name: "futex_wait", Args: []field{
+	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "val", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt7, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_futex_requeue_2 = call{Name: "futex_requeue", Args: []field{
+	{Name: "waiters", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_statmount_2 = call{Name: "statmount", Args: []field{
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_listmount_2 = call{Name: "listmount", Args: []field{
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "mnt_ids", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_lsm_get_self_attr_2 = call{Name: "lsm_get_self_attr", Args: []field{
+	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_lsm_set_self_attr_2 = call{Name: "lsm_set_self_attr", Args: []field{
+	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_lsm_list_modules_2 = call{Name: "lsm_list_modules", Args: []field{
+	{Name: "ids", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_mseal_2 = call{Name: "mseal", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
+
+var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
+
+var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_removexattrat_2 = call{Name: "removexattrat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
+
+var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_file_setattr_2 = call{Name: "file_setattr", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_listns_2 = call{Name: "listns", Args: []field{
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "ns_ids", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_rseq_slice_yield_2 = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_poll_3 = call{Name: "poll", Args: []field{
+	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "timeout_msecs", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_mmap_3 = call{Name: "mmap", Args: []field{
+	{Name: "addr", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "fd", Type: &zt23, Reg: 4, Reg32: 4},
+	{Name: "off", Type: &zt23, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x6, Defer: 6, Derived: true}
+
+var zcall_mprotect_3 = call{Name: "mprotect", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_munmap_3 = call{Name: "munmap", Args: []field{
+	{Name: "addr", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
+
+var zcall_brk_3 = call{Name: "brk", Args: []field{
+	{Name: "brk", Type: &zt23, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x4, Defer: 1, Derived: true}
+
+var zcall_rt_sigprocmask_3 = call{Name: "rt_sigprocmask", Args: []field{
+	{Name: "how", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "nset", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x10, Defer: 4, Derived: true}
+
+var zcall_select_3 = call{Name: "select", Args: []field{
+	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tvp", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_sched_yield_3 = call{Name: "sched_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_mremap_3 = call{Name: "mremap", Args: []field{
+	{Name: "addr", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "old_len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "new_len", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "new_addr", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x4, Defer: 5, Derived: true}
+
+var zcall_msync_3 = call{Name: "msync", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_mincore_3 = call{Name: "mincore", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_madvise_3 = call{Name: "madvise", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len_in", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "behavior", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_shmget_3 = call{Name: "shmget", Args: []field{
+	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+
+var zcall_shmat_3 = call{Name: "shmat", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "shmaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x24, Defer: 3, Derived: true}
+
+var zcall_shmctl_3 = call{Name: "shmctl", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+
+var zcall_pause_3 = call{Name: "pause", Args: []field{}, Ret: &zt21, Class: 0x10, Defer: 0, Derived: true}
+
+var zcall_nanosleep_3 = call{Name: "nanosleep", Args: []field{
+	{Name: "rqtp", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "rmtp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_getitimer_3 = call{Name: "getitimer", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_alarm_3 = call{Name: "alarm", Args: []field{
+	{Name: "seconds", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_setitimer_3 = call{Name: "setitimer", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ovalue", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_getpid_3 = call{Name: "getpid", Args: []field{}, Ret: &zt21, Class: 0x10000, Defer: 0, Derived: true}
+
+var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
+	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
+	{Name: "offset", Type: &zt103, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt2, Class: 0x42, Defer: 2}
+
+var zcall_socket_3 = call{Name: "socket", Args: []field{
+	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_connect_3 = call{Name: "connect", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "uservaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_accept_2 = call{Name: "accept", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "upeer_sockaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_sendto_3 = call{Name: "sendto", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "buff", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x40, Defer: 6, Derived: true}
+
+var zcall_shutdown_3 = call{Name: "shutdown", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "how", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x40, Defer: 2, Derived: true}
+
+var zcall_bind_3 = call{Name: "bind", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "umyaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_listen_3 = call{Name: "listen", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "backlog", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x40, Defer: 2, Derived: true}
+
+var zcall_getsockname_3 = call{Name: "getsockname", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "usockaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_getpeername_3 = call{Name: "getpeername", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "usockaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_socketpair_3 = call{Name: "socketpair", Args: []field{
+	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "usockvec", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x40, Defer: 4, Derived: true}
+
+var zcall_clone_3 = call{Name: "clone", Args: []field{
+	{Name: "clone_flags", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "newsp", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "parent_tidptr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "child_tidptr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tls", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x8, Defer: 5, Derived: true}
+
+var zcall_fork_3 = call{Name: "fork", Args: []field{}, Ret: &zt21, Class: 0x8, Defer: 0, Derived: true}
+
+var zcall_vfork_3 = call{Name: "vfork", Args: []field{}, Ret: &zt21, Class: 0x8, Defer: 0, Derived: true}
+
+var zcall_exit_3 = call{Name: "exit", Args: []field{
+	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x8, Defer: 1, Derived: true}
+
+var zcall_wait4_3 = call{Name: "wait4", Args: []field{
+	{Name: "upid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "stat_addr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "ru", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x8, Defer: 4, Derived: true}
+
+var zcall_kill_3 = call{Name: "kill", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x18, Defer: 2, Derived: true}
+
+var zcall_uname_3 = call{Name: "uname", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_semget_3 = call{Name: "semget", Args: []field{
+	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "semflg", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+
+var zcall_semop_2 = call{Name: "semop", Args: []field{
+	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tsops", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nsops", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+
+var zcall_semctl_3 = call{Name: "semctl", Args: []field{
+	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
+
+var zcall_shmdt_3 = call{Name: "shmdt", Args: []field{
+	{Name: "shmaddr", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x24, Defer: 1, Derived: true}
+
+var zcall_msgget_3 = call{Name: "msgget", Args: []field{
+	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "msgflg", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x20, Defer: 2, Derived: true}
+
+var zcall_msgsnd_3 = call{Name: "msgsnd", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "msgflg", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
+
+var zcall_msgrcv_3 = call{Name: "msgrcv", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "msgflg", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x20, Defer: 5, Derived: true}
+
+var zcall_msgctl_3 = call{Name: "msgctl", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+
+var zcall_fcntl_3 = call{Name: "fcntl", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_gettimeofday_3 = call{Name: "gettimeofday", Args: []field{
+	{Name: "tv", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_getrlimit_3 = call{Name: "getrlimit", Args: []field{
+	{Name: "resource", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_getrusage_3 = call{Name: "getrusage", Args: []field{
+	{Name: "who", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "ru", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_sysinfo_3 = call{Name: "sysinfo", Args: []field{
+	{Name: "info", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_times_3 = call{Name: "times", Args: []field{
+	{Name: "tbuf", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_getuid_3 = call{Name: "getuid", Args: []field{}, Ret: &zt21, Class: 0x10080, Defer: 0, Derived: true}
+
+var zcall_syslog_3 = call{Name: "syslog", Args: []field{
+	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_getgid_3 = call{Name: "getgid", Args: []field{}, Ret: &zt21, Class: 0x10080, Defer: 0, Derived: true}
+
+var zcall_setuid_3 = call{Name: "setuid", Args: []field{
+	{Name: "uid", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x80, Defer: 1, Derived: true}
+
+var zcall_setgid_3 = call{Name: "setgid", Args: []field{
+	{Name: "gid", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x80, Defer: 1, Derived: true}
+
+var zcall_geteuid_3 = call{Name: "geteuid", Args: []field{}, Ret: &zt21, Class: 0x10080, Defer: 0, Derived: true}
+
+var zcall_getegid_3 = call{Name: "getegid", Args: []field{}, Ret: &zt21, Class: 0x10080, Defer: 0, Derived: true}
+
+var zcall_setpgid_3 = call{Name: "setpgid", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "pgid", Type: &zt34, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_getppid_3 = call{Name: "getppid", Args: []field{}, Ret: &zt21, Class: 0x10000, Defer: 0, Derived: true}
+
+var zcall_getpgrp_3 = call{Name: "getpgrp", Args: []field{}, Ret: &zt21, Class: 0x10000, Defer: 0, Derived: true}
+
+var zcall_setsid_3 = call{Name: "setsid", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_setreuid_3 = call{Name: "setreuid", Args: []field{
+	{Name: "ruid", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_setregid_3 = call{Name: "setregid", Args: []field{
+	{Name: "rgid", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_getgroups_3 = call{Name: "getgroups", Args: []field{
+	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "grouplist", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_setgroups_3 = call{Name: "setgroups", Args: []field{
+	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "grouplist", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_setresuid_3 = call{Name: "setresuid", Args: []field{
+	{Name: "ruid", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x80, Defer: 3, Derived: true}
+
+var zcall_getresuid_3 = call{Name: "getresuid", Args: []field{
+	{Name: "ruidp", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "euidp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "suidp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x80, Defer: 3, Derived: true}
+
+var zcall_setresgid_3 = call{Name: "setresgid", Args: []field{
+	{Name: "rgid", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x80, Defer: 3, Derived: true}
+
+var zcall_getresgid_3 = call{Name: "getresgid", Args: []field{
+	{Name: "rgidp", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "egidp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "sgidp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x80, Defer: 3, Derived: true}
+
+var zcall_getpgid_3 = call{Name: "getpgid", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_setfsuid_3 = call{Name: "setfsuid", Args: []field{
+	{Name: "uid", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x80, Defer: 1, Derived: true}
+
+var zcall_setfsgid_3 = call{Name: "setfsgid", Args: []field{
+	{Name: "gid", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x80, Defer: 1, Derived: true}
+
+var zcall_getsid_3 = call{Name: "getsid", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_capget_3 = call{Name: "capget", Args: []field{
+	{Name: "header", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "dataptr", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_capset_3 = call{Name: "capset", Args: []field{
+	{Name: "header", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "data", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_rt_sigsuspend_3 = call{Name: "rt_sigsuspend", Args: []field{
+	{Name: "unewset", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x10, Defer: 2, Derived: true}
+
+var zcall_personality_3 = call{Name: "personality", Args: []field{
+	{Name: "personality", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_sysfs_3 = call{Name: "sysfs", Args: []field{
+	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "arg1", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "arg2", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_getpriority_3 = call{Name: "getpriority", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_setpriority_3 = call{Name: "setpriority", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_sched_setparam_3 = call{Name: "sched_setparam", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_sched_getparam_3 = call{Name: "sched_getparam", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_sched_setscheduler_3 = call{Name: "sched_setscheduler", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_sched_getscheduler_3 = call{Name: "sched_getscheduler", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_sched_get_priority_max_3 = call{Name: "sched_get_priority_max", Args: []field{
+	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_sched_get_priority_min_3 = call{Name: "sched_get_priority_min", Args: []field{
+	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_sched_rr_get_interval_3 = call{Name: "sched_rr_get_interval", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_mlock_3 = call{Name: "mlock", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
+
+var zcall_munlock_3 = call{Name: "munlock", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
+
+var zcall_mlockall_3 = call{Name: "mlockall", Args: []field{
+	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x4, Defer: 1, Derived: true}
+
+var zcall_munlockall_3 = call{Name: "munlockall", Args: []field{}, Ret: &zt21, Class: 0x4, Defer: 0, Derived: true}
+
+var zcall_vhangup_3 = call{Name: "vhangup", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_modify_ldt_3 = call{Name: "modify_ldt", Args: []field{
+	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "ptr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "bytecount", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_pivot_root_3 = call{Name: "pivot_root", Args: []field{
+	{Name: "new_root", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "put_old", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+
+var zcall_prctl_3 = call{Name: "prctl", Args: []field{
+	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
+
+var zcall_arch_prctl_3 = call{Name: "arch_prctl", Args: []field{
+	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_adjtimex_3 = call{Name: "adjtimex", Args: []field{
+	{Name: "txc_p", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x100, Defer: 1, Derived: true}
+
+var zcall_setrlimit_3 = call{Name: "setrlimit", Args: []field{
+	{Name: "resource", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_settimeofday_3 = call{Name: "settimeofday", Args: []field{
+	{Name: "tv", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_mount_3 = call{Name: "mount", Args: []field{
+	{Name: "dev_name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "dir_name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+
+var zcall_umount2_3 = call{Name: "umount2", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+
+var zcall_swapon_3 = call{Name: "swapon", Args: []field{
+	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+
+var zcall_swapoff_3 = call{Name: "swapoff", Args: []field{
+	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
+
+var zcall_reboot_3 = call{Name: "reboot", Args: []field{
+	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_sethostname_3 = call{Name: "sethostname", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_setdomainname_3 = call{Name: "setdomainname", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_iopl_3 = call{Name: "iopl", Args: []field{
+	{Name: "level", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_ioperm_3 = call{Name: "ioperm", Args: []field{
+	{Name: "from", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "num", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "turn_on", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_init_module_3 = call{Name: "init_module", Args: []field{
+	{Name: "umod", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_delete_module_3 = call{Name: "delete_module", Args: []field{
+	{Name: "name_user", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_quotactl_3 = call{Name: "quotactl", Args: []field{
+	{Name: "cmd", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "special", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+
+var zcall_getpmsg_3 = call{Name: "getpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
+
+var zcall_putpmsg_3 = call{Name: "putpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
+
+var zcall_afs_syscall_3 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_tuxcall_2 = call{Name: "tuxcall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_security_2 = call{Name: "security", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_gettid_3 = call{Name: "gettid", Args: []field{}, Ret: &zt21, Class: 0x10000, Defer: 0, Derived: true}
+
+var zcall_setxattr_3 = call{Name: "setxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+
+var zcall_lsetxattr_3 = call{Name: "lsetxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+
+var zcall_fsetxattr_3 = call{Name: "fsetxattr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_getxattr_3 = call{Name: "getxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+
+var zcall_lgetxattr_3 = call{Name: "lgetxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+
+var zcall_fgetxattr_3 = call{Name: "fgetxattr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_listxattr_3 = call{Name: "listxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
+
+var zcall_llistxattr_3 = call{Name: "llistxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
+
+var zcall_flistxattr_3 = call{Name: "flistxattr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_removexattr_3 = call{Name: "removexattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+
+var zcall_lremovexattr_3 = call{Name: "lremovexattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+
+var zcall_fremovexattr_3 = call{Name: "fremovexattr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_tkill_3 = call{Name: "tkill", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x18, Defer: 2, Derived: true}
+
+var zcall_time_3 = call{Name: "time", Args: []field{
+	{Name: "tloc", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x100, Defer: 1, Derived: true}
+
+var zcall_futex_3 = call{Name: "futex", Args: []field{
+	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "val", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "utime", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "val3", Type: &zt20, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_sched_setaffinity_3 = call{Name: "sched_setaffinity", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_sched_getaffinity_3 = call{Name: "sched_getaffinity", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_io_destroy_3 = call{Name: "io_destroy", Args: []field{
+	{Name: "ctx", Type: &zt23, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x4, Defer: 1, Derived: true}
+
+var zcall_io_getevents_3 = call{Name: "io_getevents", Args: []field{
+	{Name: "ctx_id", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_io_cancel_3 = call{Name: "io_cancel", Args: []field{
+	{Name: "ctx_id", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "iocb", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "result", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_lookup_dcookie_3 = call{Name: "lookup_dcookie", Args: []field{
+	{Name: "cookie64", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_epoll_create_3 = call{Name: "epoll_create", Args: []field{
+	{Name: "size", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+
+var zcall_remap_file_pages_3 = call{Name: "remap_file_pages", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "pgoff", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x4, Defer: 5, Derived: true}
+
+var zcall_set_tid_address_3 = call{Name: "set_tid_address", Args: []field{
+	{Name: "tidptr", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_restart_syscall_3 = call{Name: "restart_syscall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_semtimedop_2 = call{Name: "semtimedop", Args: []field{
+	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tsops", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nsops", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
+
+var zcall_timer_settime_3 = call{Name: "timer_settime", Args: []field{
+	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_timer_gettime_3 = call{Name: "timer_gettime", Args: []field{
+	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "setting", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_timer_getoverrun_3 = call{Name: "timer_getoverrun", Args: []field{
+	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_timer_delete_3 = call{Name: "timer_delete", Args: []field{
+	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_clock_settime_3 = call{Name: "clock_settime", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_clock_gettime_3 = call{Name: "clock_gettime", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_clock_getres_3 = call{Name: "clock_getres", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_clock_nanosleep_3 = call{Name: "clock_nanosleep", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_exit_group_3 = call{Name: "exit_group", Args: []field{
+	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x8, Defer: 1, Derived: true}
+
+var zcall_epoll_wait_3 = call{Name: "epoll_wait", Args: []field{
+	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_epoll_ctl_3 = call{Name: "epoll_ctl", Args: []field{
+	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
+	{Name: "event", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_tgkill_3 = call{Name: "tgkill", Args: []field{
+	{Name: "tgid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x18, Defer: 3, Derived: true}
+
+var zcall_mbind_3 = call{Name: "mbind", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "maxnode", Type: &zt23, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt20, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x4, Defer: 6, Derived: true}
+
+var zcall_set_mempolicy_3 = call{Name: "set_mempolicy", Args: []field{
+	{Name: "mode", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_get_mempolicy_3 = call{Name: "get_mempolicy", Args: []field{
+	{Name: "policy", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x4, Defer: 5, Derived: true}
+
+var zcall_mq_open_3 = call{Name: "mq_open", Args: []field{
+	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "oflag", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "u_attr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_mq_unlink_3 = call{Name: "mq_unlink", Args: []field{
+	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_mq_timedsend_3 = call{Name: "mq_timedsend", Args: []field{
+	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "msg_prio", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_mq_timedreceive_3 = call{Name: "mq_timedreceive", Args: []field{
+	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "u_msg_prio", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_mq_getsetattr_3 = call{Name: "mq_getsetattr", Args: []field{
+	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "u_mqstat", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "u_omqstat", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_add_key_3 = call{Name: "add_key", Args: []field{
+	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "_payload", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "ringid", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_request_key_3 = call{Name: "request_key", Args: []field{
+	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "_callout_info", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "destringid", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_keyctl_3 = call{Name: "keyctl", Args: []field{
+	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_ioprio_set_3 = call{Name: "ioprio_set", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_ioprio_get_3 = call{Name: "ioprio_get", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_inotify_init_3 = call{Name: "inotify_init", Args: []field{}, Ret: &zt21, Class: 0x2, Defer: 0, Derived: true}
+
+var zcall_inotify_add_watch_3 = call{Name: "inotify_add_watch", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
+
+var zcall_inotify_rm_watch_3 = call{Name: "inotify_rm_watch", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "wd", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_migrate_pages_3 = call{Name: "migrate_pages", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "maxnode", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "old_nodes", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x4, Defer: 4, Derived: true}
+
+var zcall_pselect6_3 = call{Name: "pselect6", Args: []field{
+	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tsp", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
+
+var zcall_ppoll_3 = call{Name: "ppoll", Args: []field{
+	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "tsp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_unshare_3 = call{Name: "unshare", Args: []field{
+	{Name: "unshare_flags", Type: &zt23, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_epoll_pwait_3 = call{Name: "epoll_pwait", Args: []field{
+	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
+	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
+
+var zcall_signalfd_3 = call{Name: "signalfd", Args: []field{
+	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "user_mask", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x12, Defer: 3, Derived: true}
+
+var zcall_timerfd_create_3 = call{Name: "timerfd_create", Args: []field{
+	{Name: "clockid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_eventfd_3 = call{Name: "eventfd", Args: []field{
+	{Name: "count", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+
+var zcall_timerfd_settime_3 = call{Name: "timerfd_settime", Args: []field{
+	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_timerfd_gettime_3 = call{Name: "timerfd_gettime", Args: []field{
+	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "otmr", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_accept4_3 = call{Name: "accept4", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "upeer_sockaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x40, Defer: 4, Derived: true}
+
+var zcall_signalfd4_3 = call{Name: "signalfd4", Args: []field{
+	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "user_mask", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x12, Defer: 4, Derived: true}
+
+var zcall_eventfd2_3 = call{Name: "eventfd2", Args: []field{
+	{Name: "count", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_epoll_create1_3 = call{Name: "epoll_create1", Args: []field{
+	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+
+var zcall_inotify_init1_3 = call{Name: "inotify_init1", Args: []field{
+	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+
+var zcall_perf_event_open_3 = call{Name: "perf_event_open", Args: []field{
+	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_fanotify_init_3 = call{Name: "fanotify_init", Args: []field{
+	{Name: "flags", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "event_f_flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_fanotify_mark_3 = call{Name: "fanotify_mark", Args: []field{
+	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt61, Reg: 3, Reg32: 3},
+	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_prlimit64_3 = call{Name: "prlimit64", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "resource", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "new_rlim", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_name_to_handle_at_3 = call{Name: "name_to_handle_at", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_open_by_handle_at_3 = call{Name: "open_by_handle_at", Args: []field{
+	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "handle", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_clock_adjtime_3 = call{Name: "clock_adjtime", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_setns_3 = call{Name: "setns", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_getcpu_3 = call{Name: "getcpu", Args: []field{
+	{Name: "cpup", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nodep", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "unused", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_kcmp_3 = call{Name: "kcmp", Args: []field{
+	{Name: "pid1", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "pid2", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "idx2", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_finit_module_3 = call{Name: "finit_module", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "uargs", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_sched_setattr_3 = call{Name: "sched_setattr", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_sched_getattr_3 = call{Name: "sched_getattr", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_seccomp_3 = call{Name: "seccomp", Args: []field{
+	{Name: "op", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_getrandom_3 = call{Name: "getrandom", Args: []field{
+	{Name: "ubuf", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_kexec_file_load_2 = call{Name: "kexec_file_load", Args: []field{
+	{Name: "kernel_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
+	{Name: "cmdline_len", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "cmdline_ptr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_bpf_3 = call{Name: "bpf", Args: []field{
+	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_userfaultfd_3 = call{Name: "userfaultfd", Args: []field{
+	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+
+var zcall_membarrier_3 = call{Name: "membarrier", Args: []field{
+	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_mlock2_3 = call{Name: "mlock2", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_pkey_mprotect_3 = call{Name: "pkey_mprotect", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "pkey", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x4, Defer: 4, Derived: true}
+
+var zcall_pkey_alloc_3 = call{Name: "pkey_alloc", Args: []field{
+	{Name: "flags", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "init_val", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_pkey_free_3 = call{Name: "pkey_free", Args: []field{
+	{Name: "pkey", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_io_pgetevents_3 = call{Name: "io_pgetevents", Args: []field{
+	{Name: "ctx_id", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_rseq_3 = call{Name: "rseq", Args: []field{
+	{Name: "rseq", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "rseq_len", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "sig", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_pidfd_send_signal_3 = call{Name: "pidfd_send_signal", Args: []field{
+	{Name: "pidfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "info", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x1a, Defer: 4, Derived: true}
+
+var zcall_io_uring_setup_3 = call{Name: "io_uring_setup", Args: []field{
+	{Name: "entries", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "params", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_io_uring_enter_3 = call{Name: "io_uring_enter", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "to_submit", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "min_complete", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "argp", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x12, Defer: 6, Derived: true}
+
+var zcall_io_uring_register_3 = call{Name: "io_uring_register", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "opcode", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
+
+var zcall_open_tree_3 = call{Name: "open_tree", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
+
+var zcall_move_mount_3 = call{Name: "move_mount", Args: []field{
+	{Name: "from_dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "to_dfd", Type: &zt61, Reg: 2, Reg32: 2},
+	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_fsopen_3 = call{Name: "fsopen", Args: []field{
+	{Name: "_fs_name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_fsconfig_3 = call{Name: "fsconfig", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_fsmount_3 = call{Name: "fsmount", Args: []field{
+	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "attr_flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_fspick_3 = call{Name: "fspick", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
+
+var zcall_pidfd_open_3 = call{Name: "pidfd_open", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_clone3_3 = call{Name: "clone3", Args: []field{
+	{Name: "uargs", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x8, Defer: 2, Derived: true}
+
+var zcall_pidfd_getfd_3 = call{Name: "pidfd_getfd", Args: []field{
+	{Name: "pidfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt0, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_process_madvise_3 = call{Name: "process_madvise", Args: []field{
+	{Name: "pidfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "vec", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "behavior", Type: &zt7, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_epoll_pwait2_3 = call{Name: "epoll_pwait2", Args: []field{
+	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
+
+var zcall_mount_setattr_3 = call{Name: "mount_setattr", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_quotactl_fd_3 = call{Name: "quotactl_fd", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_landlock_create_ruleset_3 = call{Name: "landlock_create_ruleset", Args: []field{
+	{Name: "attr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_landlock_add_rule_3 = call{Name: "landlock_add_rule", Args: []field{
+	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "rule_type", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "rule_attr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_landlock_restrict_self_3 = call{Name: "landlock_restrict_self", Args: []field{
+	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_process_mrelease_3 = call{Name: "process_mrelease", Args: []field{
+	{Name: "pidfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_futex_waitv_3 = call{Name: "futex_waitv", Args: []field{
+	{Name: "waiters", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nr_futexes", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_set_mempolicy_home_node_3 = call{Name: "set_mempolicy_home_node", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "home_node", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x4, Defer: 4, Derived: true}
+
+var zcall_cachestat_3 = call{Name: "cachestat", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cstat_range", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "cstat", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_futex_wake_3 = call{Name: "futex_wake", Args: []field{
+	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "mask", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_futex_wait_3 = call{Name: "futex_wait", Args: []field{
+	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "val", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt7, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_futex_requeue_3 = call{Name: "futex_requeue", Args: []field{
+	{Name: "waiters", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_statmount_3 = call{Name: "statmount", Args: []field{
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_listmount_3 = call{Name: "listmount", Args: []field{
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "mnt_ids", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_lsm_get_self_attr_3 = call{Name: "lsm_get_self_attr", Args: []field{
+	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_lsm_set_self_attr_3 = call{Name: "lsm_set_self_attr", Args: []field{
+	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_lsm_list_modules_3 = call{Name: "lsm_list_modules", Args: []field{
+	{Name: "ids", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_mseal_3 = call{Name: "mseal", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
+
+var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
+
+var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_removexattrat_3 = call{Name: "removexattrat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
+
+var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_file_setattr_3 = call{Name: "file_setattr", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_listns_3 = call{Name: "listns", Args: []field{
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "ns_ids", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_rseq_slice_yield_3 = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_rt_sigaction_3 = call{Name: "rt_sigaction", Args: []field{
+	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "act", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x10, Defer: 4, Derived: true}
+
+var zcall_rt_sigreturn_3 = call{Name: "rt_sigreturn", Args: []field{}, Ret: &zt21, Class: 0x10, Defer: 0, Derived: true}
+
+var zcall_ioctl_3 = call{Name: "ioctl", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_recvfrom_3 = call{Name: "recvfrom", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "addr_len", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x40, Defer: 6, Derived: true}
+
+var zcall_sendmsg_3 = call{Name: "sendmsg", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "msg", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_recvmsg_3 = call{Name: "recvmsg", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "msg", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_execve_3 = call{Name: "execve", Args: []field{
+	{Name: "filename", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "argv", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "envp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x9, Defer: 3, Derived: true}
+
+var zcall_ptrace_3 = call{Name: "ptrace", Args: []field{
+	{Name: "request", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_rt_sigpending_3 = call{Name: "rt_sigpending", Args: []field{
+	{Name: "uset", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x10, Defer: 2, Derived: true}
+
+var zcall_rt_sigtimedwait_3 = call{Name: "rt_sigtimedwait", Args: []field{
+	{Name: "uthese", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "uinfo", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x10, Defer: 4, Derived: true}
+
+var zcall_rt_sigqueueinfo_3 = call{Name: "rt_sigqueueinfo", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "uinfo", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x18, Defer: 3, Derived: true}
+
+var zcall_sigaltstack_3 = call{Name: "sigaltstack", Args: []field{
+	{Name: "uss", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "uoss", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x10, Defer: 2, Derived: true}
+
+var zcall_timer_create_3 = call{Name: "timer_create", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "created_timer_id", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_mq_notify_3 = call{Name: "mq_notify", Args: []field{
+	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "u_notification", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_kexec_load_3 = call{Name: "kexec_load", Args: []field{
+	{Name: "entry", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "nr_segments", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "segments", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_waitid_3 = call{Name: "waitid", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "infop", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "options", Type: &zt7, Reg: 3, Reg32: 3},
+	{Name: "ru", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x8, Defer: 5, Derived: true}
+
+var zcall_set_robust_list_3 = call{Name: "set_robust_list", Args: []field{
+	{Name: "head", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_get_robust_list_3 = call{Name: "get_robust_list", Args: []field{
+	{Name: "pid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "head_ptr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_move_pages_3 = call{Name: "move_pages", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "nr_pages", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "pages", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt7, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x4, Defer: 6, Derived: true}
+
+var zcall_rt_tgsigqueueinfo_3 = call{Name: "rt_tgsigqueueinfo", Args: []field{
+	{Name: "tgid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x18, Defer: 4, Derived: true}
+
+var zcall_recvmmsg_3 = call{Name: "recvmmsg", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "mmsg", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
+
+var zcall_sendmmsg_3 = call{Name: "sendmmsg", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "mmsg", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x40, Defer: 4, Derived: true}
+
+var zcall_process_vm_readv_3 = call{Name: "process_vm_readv", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "lvec", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "rvec", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_process_vm_writev_3 = call{Name: "process_vm_writev", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "lvec", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "rvec", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_setsockopt_3 = call{Name: "setsockopt", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
+
+var zcall_getsockopt_3 = call{Name: "getsockopt", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
+
+var zcall_io_setup_3 = call{Name: "io_setup", Args: []field{
+	{Name: "nr_events", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "ctxp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
+
+var zcall_io_submit_3 = call{Name: "io_submit", Args: []field{
+	{Name: "ctx_id", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "iocbpp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_execveat_3 = call{Name: "execveat", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "argv", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "envp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0xb, Defer: 5, Derived: true}
+
+var zcall_io_setup_4 = call{Name: "io_setup", Args: []field{
+	{Name: "nr_events", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "ctxp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
+
+var zcall_io_destroy_4 = call{Name: "io_destroy", Args: []field{
+	{Name: "ctx", Type: &zt23, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x4, Defer: 1, Derived: true}
+
+var zcall_io_submit_4 = call{Name: "io_submit", Args: []field{
+	{Name: "ctx_id", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "iocbpp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_io_cancel_4 = call{Name: "io_cancel", Args: []field{
+	{Name: "ctx_id", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "iocb", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "result", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_io_getevents_4 = call{Name: "io_getevents", Args: []field{
+	{Name: "ctx_id", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_setxattr_4 = call{Name: "setxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+
+var zcall_lsetxattr_4 = call{Name: "lsetxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+
+var zcall_fsetxattr_4 = call{Name: "fsetxattr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_getxattr_4 = call{Name: "getxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+
+var zcall_lgetxattr_4 = call{Name: "lgetxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+
+var zcall_fgetxattr_4 = call{Name: "fgetxattr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_listxattr_4 = call{Name: "listxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
+
+var zcall_llistxattr_4 = call{Name: "llistxattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
+
+var zcall_flistxattr_4 = call{Name: "flistxattr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_removexattr_4 = call{Name: "removexattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+
+var zcall_lremovexattr_4 = call{Name: "lremovexattr", Args: []field{
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+
+var zcall_fremovexattr_4 = call{Name: "fremovexattr", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_lookup_dcookie_4 = call{Name: "lookup_dcookie", Args: []field{
+	{Name: "cookie64", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_eventfd2_4 = call{Name: "eventfd2", Args: []field{
+	{Name: "count", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_epoll_create1_4 = call{Name: "epoll_create1", Args: []field{
+	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+
+var zcall_epoll_ctl_4 = call{Name: "epoll_ctl", Args: []field{
+	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
+	{Name: "event", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_epoll_pwait_4 = call{Name: "epoll_pwait", Args: []field{
+	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
+	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
+
+var zcall_fcntl_4 = call{Name: "fcntl", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_inotify_init1_4 = call{Name: "inotify_init1", Args: []field{
+	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+
+var zcall_inotify_add_watch_4 = call{Name: "inotify_add_watch", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
+
+var zcall_inotify_rm_watch_4 = call{Name: "inotify_rm_watch", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "wd", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_ioctl_4 = call{Name: "ioctl", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_ioprio_set_4 = call{Name: "ioprio_set", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_ioprio_get_4 = call{Name: "ioprio_get", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_umount2_4 = call{Name: "umount2", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+
+var zcall_mount_4 = call{Name: "mount", Args: []field{
+	{Name: "dev_name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "dir_name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+
+var zcall_pivot_root_4 = call{Name: "pivot_root", Args: []field{
+	{Name: "new_root", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "put_old", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+
+var zcall_nfsservctl_3 = call{Name: "nfsservctl", Args: []field{
+	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "argp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "resp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_vhangup_4 = call{Name: "vhangup", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_quotactl_4 = call{Name: "quotactl", Args: []field{
+	{Name: "cmd", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "special", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+
+var zcall_pselect6_4 = call{Name: "pselect6", Args: []field{
+	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tsp", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
+
+var zcall_ppoll_4 = call{Name: "ppoll", Args: []field{
+	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "tsp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_signalfd4_4 = call{Name: "signalfd4", Args: []field{
+	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "user_mask", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x12, Defer: 4, Derived: true}
+
+var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128, 128}, Show: []uint8{0, 1, 2, 3, 4, 5, 9, 11, 8, 6, 12, 13, 14, 15, 16, 17}, Fields: []field{
+	{Name: "st_dev", Type: &zt8, Attr: 1, Off: [3]uint16{0, 0, 0}},
+	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{8, 8, 8}},
+	{Name: "st_mode", Type: &zt10, Off: [3]uint16{16, 16, 16}},
+	{Name: "st_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
+	{Name: "st_uid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
+	{Name: "st_gid", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
+	{Name: "st_rdev", Type: &zt8, Off: [3]uint16{32, 32, 32}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "pad1", Type: &zt98, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_size", Type: &zt13, Off: [3]uint16{48, 48, 48}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
+	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt107, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_mtime", Type: &zt108, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
+	{Name: "st_ctime", Type: &zt109, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
+	{Name: "unused", Type: &zt98, Off: [3]uint16{120, 120, 120}},
+}}
+
+var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt110, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt62, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x1803, Defer: 2}
+
+var zcall_fstat_3 = call{Name: "fstat", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "statbuf", Type: &zt110, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1802, Defer: 1}
+
+var zcall_timerfd_create_4 = call{Name: "timerfd_create", Args: []field{
+	{Name: "clockid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_timerfd_settime_4 = call{Name: "timerfd_settime", Args: []field{
+	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_timerfd_gettime_4 = call{Name: "timerfd_gettime", Args: []field{
+	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "otmr", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_capget_4 = call{Name: "capget", Args: []field{
+	{Name: "header", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "dataptr", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_capset_4 = call{Name: "capset", Args: []field{
+	{Name: "header", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "data", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_personality_4 = call{Name: "personality", Args: []field{
+	{Name: "personality", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_exit_4 = call{Name: "exit", Args: []field{
+	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x8, Defer: 1, Derived: true}
+
+var zcall_exit_group_4 = call{Name: "exit_group", Args: []field{
+	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x8, Defer: 1, Derived: true}
+
+var zcall_waitid_4 = call{Name: "waitid", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "infop", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "options", Type: &zt7, Reg: 3, Reg32: 3},
+	{Name: "ru", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x8, Defer: 5, Derived: true}
+
+var zcall_set_tid_address_4 = call{Name: "set_tid_address", Args: []field{
+	{Name: "tidptr", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_unshare_4 = call{Name: "unshare", Args: []field{
+	{Name: "unshare_flags", Type: &zt23, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_futex_4 = call{Name: "futex", Args: []field{
+	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "val", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "utime", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "val3", Type: &zt20, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_set_robust_list_4 = call{Name: "set_robust_list", Args: []field{
+	{Name: "head", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_get_robust_list_4 = call{Name: "get_robust_list", Args: []field{
+	{Name: "pid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "head_ptr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_nanosleep_4 = call{Name: "nanosleep", Args: []field{
+	{Name: "rqtp", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "rmtp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_getitimer_4 = call{Name: "getitimer", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_setitimer_4 = call{Name: "setitimer", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ovalue", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_kexec_load_4 = call{Name: "kexec_load", Args: []field{
+	{Name: "entry", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "nr_segments", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "segments", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_init_module_4 = call{Name: "init_module", Args: []field{
+	{Name: "umod", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_delete_module_4 = call{Name: "delete_module", Args: []field{
+	{Name: "name_user", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_timer_create_4 = call{Name: "timer_create", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "created_timer_id", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_timer_gettime_4 = call{Name: "timer_gettime", Args: []field{
+	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "setting", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_timer_getoverrun_4 = call{Name: "timer_getoverrun", Args: []field{
+	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_timer_settime_4 = call{Name: "timer_settime", Args: []field{
+	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_timer_delete_4 = call{Name: "timer_delete", Args: []field{
+	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_clock_settime_4 = call{Name: "clock_settime", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_clock_gettime_4 = call{Name: "clock_gettime", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_clock_getres_4 = call{Name: "clock_getres", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_clock_nanosleep_4 = call{Name: "clock_nanosleep", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_syslog_4 = call{Name: "syslog", Args: []field{
+	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_ptrace_4 = call{Name: "ptrace", Args: []field{
+	{Name: "request", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_sched_setparam_4 = call{Name: "sched_setparam", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_sched_setscheduler_4 = call{Name: "sched_setscheduler", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_sched_getscheduler_4 = call{Name: "sched_getscheduler", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_sched_getparam_4 = call{Name: "sched_getparam", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_sched_setaffinity_4 = call{Name: "sched_setaffinity", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_sched_getaffinity_4 = call{Name: "sched_getaffinity", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_sched_yield_4 = call{Name: "sched_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_sched_get_priority_max_4 = call{Name: "sched_get_priority_max", Args: []field{
+	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_sched_get_priority_min_4 = call{Name: "sched_get_priority_min", Args: []field{
+	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_sched_rr_get_interval_4 = call{Name: "sched_rr_get_interval", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_restart_syscall_4 = call{Name: "restart_syscall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_kill_4 = call{Name: "kill", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x18, Defer: 2, Derived: true}
+
+var zcall_tkill_4 = call{Name: "tkill", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x18, Defer: 2, Derived: true}
+
+var zcall_tgkill_4 = call{Name: "tgkill", Args: []field{
+	{Name: "tgid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x18, Defer: 3, Derived: true}
+
+var zcall_sigaltstack_4 = call{Name: "sigaltstack", Args: []field{
+	{Name: "uss", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "uoss", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x10, Defer: 2, Derived: true}
+
+var zcall_rt_sigsuspend_4 = call{Name: "rt_sigsuspend", Args: []field{
+	{Name: "unewset", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x10, Defer: 2, Derived: true}
+
+var zcall_rt_sigaction_4 = call{Name: "rt_sigaction", Args: []field{
+	{Name: "sig", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "act", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x10, Defer: 4, Derived: true}
+
+var zcall_rt_sigprocmask_4 = call{Name: "rt_sigprocmask", Args: []field{
+	{Name: "how", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "nset", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x10, Defer: 4, Derived: true}
+
+var zcall_rt_sigpending_4 = call{Name: "rt_sigpending", Args: []field{
+	{Name: "uset", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x10, Defer: 2, Derived: true}
+
+var zcall_rt_sigtimedwait_4 = call{Name: "rt_sigtimedwait", Args: []field{
+	{Name: "uthese", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "uinfo", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x10, Defer: 4, Derived: true}
+
+var zcall_rt_sigqueueinfo_4 = call{Name: "rt_sigqueueinfo", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "uinfo", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x18, Defer: 3, Derived: true}
+
+var zcall_rt_sigreturn_4 = call{Name: "rt_sigreturn", Args: []field{}, Ret: &zt21, Class: 0x10, Defer: 0, Derived: true}
+
+var zcall_setpriority_4 = call{Name: "setpriority", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_getpriority_4 = call{Name: "getpriority", Args: []field{
+	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_reboot_4 = call{Name: "reboot", Args: []field{
+	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_setregid_4 = call{Name: "setregid", Args: []field{
+	{Name: "rgid", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_setgid_4 = call{Name: "setgid", Args: []field{
+	{Name: "gid", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x80, Defer: 1, Derived: true}
+
+var zcall_setreuid_4 = call{Name: "setreuid", Args: []field{
+	{Name: "ruid", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_setuid_4 = call{Name: "setuid", Args: []field{
+	{Name: "uid", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x80, Defer: 1, Derived: true}
+
+var zcall_setresuid_4 = call{Name: "setresuid", Args: []field{
+	{Name: "ruid", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x80, Defer: 3, Derived: true}
+
+var zcall_getresuid_4 = call{Name: "getresuid", Args: []field{
+	{Name: "ruidp", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "euidp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "suidp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x80, Defer: 3, Derived: true}
+
+var zcall_setresgid_4 = call{Name: "setresgid", Args: []field{
+	{Name: "rgid", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x80, Defer: 3, Derived: true}
+
+var zcall_getresgid_4 = call{Name: "getresgid", Args: []field{
+	{Name: "rgidp", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "egidp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "sgidp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x80, Defer: 3, Derived: true}
+
+var zcall_setfsuid_4 = call{Name: "setfsuid", Args: []field{
+	{Name: "uid", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x80, Defer: 1, Derived: true}
+
+var zcall_setfsgid_4 = call{Name: "setfsgid", Args: []field{
+	{Name: "gid", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x80, Defer: 1, Derived: true}
+
+var zcall_times_4 = call{Name: "times", Args: []field{
+	{Name: "tbuf", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_setpgid_4 = call{Name: "setpgid", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "pgid", Type: &zt34, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_getpgid_4 = call{Name: "getpgid", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_getsid_4 = call{Name: "getsid", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_setsid_4 = call{Name: "setsid", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zcall_getgroups_4 = call{Name: "getgroups", Args: []field{
+	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "grouplist", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_setgroups_4 = call{Name: "setgroups", Args: []field{
+	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "grouplist", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+
+var zcall_uname_4 = call{Name: "uname", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_sethostname_4 = call{Name: "sethostname", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_setdomainname_4 = call{Name: "setdomainname", Args: []field{
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_getrlimit_4 = call{Name: "getrlimit", Args: []field{
+	{Name: "resource", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_setrlimit_4 = call{Name: "setrlimit", Args: []field{
+	{Name: "resource", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_getrusage_4 = call{Name: "getrusage", Args: []field{
+	{Name: "who", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "ru", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_prctl_4 = call{Name: "prctl", Args: []field{
+	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
+
+var zcall_getcpu_4 = call{Name: "getcpu", Args: []field{
+	{Name: "cpup", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nodep", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "unused", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_gettimeofday_4 = call{Name: "gettimeofday", Args: []field{
+	{Name: "tv", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_settimeofday_4 = call{Name: "settimeofday", Args: []field{
+	{Name: "tv", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_adjtimex_4 = call{Name: "adjtimex", Args: []field{
+	{Name: "txc_p", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x100, Defer: 1, Derived: true}
+
+var zcall_getpid_4 = call{Name: "getpid", Args: []field{}, Ret: &zt21, Class: 0x10000, Defer: 0, Derived: true}
+
+var zcall_getppid_4 = call{Name: "getppid", Args: []field{}, Ret: &zt21, Class: 0x10000, Defer: 0, Derived: true}
+
+var zcall_getuid_4 = call{Name: "getuid", Args: []field{}, Ret: &zt21, Class: 0x10080, Defer: 0, Derived: true}
+
+var zcall_geteuid_4 = call{Name: "geteuid", Args: []field{}, Ret: &zt21, Class: 0x10080, Defer: 0, Derived: true}
+
+var zcall_getgid_4 = call{Name: "getgid", Args: []field{}, Ret: &zt21, Class: 0x10080, Defer: 0, Derived: true}
+
+var zcall_getegid_4 = call{Name: "getegid", Args: []field{}, Ret: &zt21, Class: 0x10080, Defer: 0, Derived: true}
+
+var zcall_gettid_4 = call{Name: "gettid", Args: []field{}, Ret: &zt21, Class: 0x10000, Defer: 0, Derived: true}
+
+var zcall_sysinfo_4 = call{Name: "sysinfo", Args: []field{
+	{Name: "info", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_mq_open_4 = call{Name: "mq_open", Args: []field{
+	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "oflag", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "u_attr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_mq_unlink_4 = call{Name: "mq_unlink", Args: []field{
+	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_mq_timedsend_4 = call{Name: "mq_timedsend", Args: []field{
+	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "msg_prio", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_mq_timedreceive_4 = call{Name: "mq_timedreceive", Args: []field{
+	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "u_msg_prio", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_mq_notify_4 = call{Name: "mq_notify", Args: []field{
+	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "u_notification", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_mq_getsetattr_4 = call{Name: "mq_getsetattr", Args: []field{
+	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "u_mqstat", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "u_omqstat", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_msgget_4 = call{Name: "msgget", Args: []field{
+	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "msgflg", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x20, Defer: 2, Derived: true}
+
+var zcall_msgctl_4 = call{Name: "msgctl", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+
+var zcall_msgrcv_4 = call{Name: "msgrcv", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "msgflg", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x20, Defer: 5, Derived: true}
+
+var zcall_msgsnd_4 = call{Name: "msgsnd", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "msgflg", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
+
+var zcall_semget_4 = call{Name: "semget", Args: []field{
+	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "semflg", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+
+var zcall_semctl_4 = call{Name: "semctl", Args: []field{
+	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
+
+var zcall_semtimedop_3 = call{Name: "semtimedop", Args: []field{
+	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tsops", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nsops", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
+
+var zcall_semop_3 = call{Name: "semop", Args: []field{
+	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "tsops", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nsops", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+
+var zcall_shmget_4 = call{Name: "shmget", Args: []field{
+	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+
+var zcall_shmctl_4 = call{Name: "shmctl", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+
+var zcall_shmat_4 = call{Name: "shmat", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "shmaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x24, Defer: 3, Derived: true}
+
+var zcall_shmdt_4 = call{Name: "shmdt", Args: []field{
+	{Name: "shmaddr", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x24, Defer: 1, Derived: true}
+
+var zcall_socket_4 = call{Name: "socket", Args: []field{
+	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_socketpair_4 = call{Name: "socketpair", Args: []field{
+	{Name: "family", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "protocol", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "usockvec", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x40, Defer: 4, Derived: true}
+
+var zcall_bind_4 = call{Name: "bind", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "umyaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_listen_4 = call{Name: "listen", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "backlog", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x40, Defer: 2, Derived: true}
+
+var zcall_accept_3 = call{Name: "accept", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "upeer_sockaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_connect_4 = call{Name: "connect", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "uservaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_getsockname_4 = call{Name: "getsockname", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "usockaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_getpeername_4 = call{Name: "getpeername", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "usockaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_sendto_4 = call{Name: "sendto", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "buff", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x40, Defer: 6, Derived: true}
+
+var zcall_recvfrom_4 = call{Name: "recvfrom", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "addr_len", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x40, Defer: 6, Derived: true}
+
+var zcall_setsockopt_4 = call{Name: "setsockopt", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
+
+var zcall_getsockopt_4 = call{Name: "getsockopt", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
+
+var zcall_shutdown_4 = call{Name: "shutdown", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "how", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x40, Defer: 2, Derived: true}
+
+var zcall_sendmsg_4 = call{Name: "sendmsg", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "msg", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_recvmsg_4 = call{Name: "recvmsg", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "msg", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x40, Defer: 3, Derived: true}
+
+var zcall_brk_4 = call{Name: "brk", Args: []field{
+	{Name: "brk", Type: &zt23, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x4, Defer: 1, Derived: true}
+
+var zcall_munmap_4 = call{Name: "munmap", Args: []field{
+	{Name: "addr", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
+
+var zcall_mremap_4 = call{Name: "mremap", Args: []field{
+	{Name: "addr", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "old_len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "new_len", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "new_addr", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x4, Defer: 5, Derived: true}
+
+var zcall_add_key_4 = call{Name: "add_key", Args: []field{
+	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "_payload", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "ringid", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_request_key_4 = call{Name: "request_key", Args: []field{
+	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "_callout_info", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "destringid", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_keyctl_4 = call{Name: "keyctl", Args: []field{
+	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_clone_4 = call{Name: "clone", Args: []field{
+	{Name: "clone_flags", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "newsp", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "parent_tidptr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "child_tidptr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tls", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x8, Defer: 5, Derived: true}
+
+var zcall_execve_4 = call{Name: "execve", Args: []field{
+	{Name: "filename", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "argv", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "envp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x9, Defer: 3, Derived: true}
+
+var zcall_mmap_4 = call{Name: "mmap", Args: []field{
+	{Name: "addr", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "fd", Type: &zt23, Reg: 4, Reg32: 4},
+	{Name: "off", Type: &zt23, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x6, Defer: 6, Derived: true}
+
+var zcall_swapon_4 = call{Name: "swapon", Args: []field{
+	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+
+var zcall_swapoff_4 = call{Name: "swapoff", Args: []field{
+	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
+
+var zcall_mprotect_4 = call{Name: "mprotect", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_msync_4 = call{Name: "msync", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_mlock_4 = call{Name: "mlock", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
+
+var zcall_munlock_4 = call{Name: "munlock", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
+
+var zcall_mlockall_4 = call{Name: "mlockall", Args: []field{
+	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x4, Defer: 1, Derived: true}
+
+var zcall_munlockall_4 = call{Name: "munlockall", Args: []field{}, Ret: &zt21, Class: 0x4, Defer: 0, Derived: true}
+
+var zcall_mincore_4 = call{Name: "mincore", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_madvise_4 = call{Name: "madvise", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len_in", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "behavior", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_remap_file_pages_4 = call{Name: "remap_file_pages", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "pgoff", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x4, Defer: 5, Derived: true}
+
+var zcall_mbind_4 = call{Name: "mbind", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "maxnode", Type: &zt23, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt20, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x4, Defer: 6, Derived: true}
+
+var zcall_get_mempolicy_4 = call{Name: "get_mempolicy", Args: []field{
+	{Name: "policy", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x4, Defer: 5, Derived: true}
+
+var zcall_set_mempolicy_4 = call{Name: "set_mempolicy", Args: []field{
+	{Name: "mode", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_migrate_pages_4 = call{Name: "migrate_pages", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "maxnode", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "old_nodes", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x4, Defer: 4, Derived: true}
+
+var zcall_move_pages_4 = call{Name: "move_pages", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "nr_pages", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "pages", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt7, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x4, Defer: 6, Derived: true}
+
+var zcall_rt_tgsigqueueinfo_4 = call{Name: "rt_tgsigqueueinfo", Args: []field{
+	{Name: "tgid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "sig", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x18, Defer: 4, Derived: true}
+
+var zcall_perf_event_open_4 = call{Name: "perf_event_open", Args: []field{
+	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_accept4_4 = call{Name: "accept4", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "upeer_sockaddr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x40, Defer: 4, Derived: true}
+
+var zcall_recvmmsg_4 = call{Name: "recvmmsg", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "mmsg", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
+
+var zcall_wait4_4 = call{Name: "wait4", Args: []field{
+	{Name: "upid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "stat_addr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "options", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "ru", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x8, Defer: 4, Derived: true}
+
+var zcall_prlimit64_4 = call{Name: "prlimit64", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "resource", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "new_rlim", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_fanotify_init_4 = call{Name: "fanotify_init", Args: []field{
+	{Name: "flags", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "event_f_flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_fanotify_mark_4 = call{Name: "fanotify_mark", Args: []field{
+	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt61, Reg: 3, Reg32: 3},
+	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_name_to_handle_at_4 = call{Name: "name_to_handle_at", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_open_by_handle_at_4 = call{Name: "open_by_handle_at", Args: []field{
+	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "handle", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_clock_adjtime_4 = call{Name: "clock_adjtime", Args: []field{
+	{Name: "which_clock", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x100, Defer: 2, Derived: true}
+
+var zcall_setns_4 = call{Name: "setns", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_sendmmsg_4 = call{Name: "sendmmsg", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "mmsg", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x40, Defer: 4, Derived: true}
+
+var zcall_process_vm_readv_4 = call{Name: "process_vm_readv", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "lvec", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "rvec", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_process_vm_writev_4 = call{Name: "process_vm_writev", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "lvec", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "rvec", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_kcmp_4 = call{Name: "kcmp", Args: []field{
+	{Name: "pid1", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "pid2", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "idx2", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_finit_module_4 = call{Name: "finit_module", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "uargs", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_sched_setattr_4 = call{Name: "sched_setattr", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_sched_getattr_4 = call{Name: "sched_getattr", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_seccomp_4 = call{Name: "seccomp", Args: []field{
+	{Name: "op", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_getrandom_4 = call{Name: "getrandom", Args: []field{
+	{Name: "ubuf", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_bpf_4 = call{Name: "bpf", Args: []field{
+	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_execveat_4 = call{Name: "execveat", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "argv", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "envp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0xb, Defer: 5, Derived: true}
+
+var zcall_userfaultfd_4 = call{Name: "userfaultfd", Args: []field{
+	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+
+var zcall_membarrier_4 = call{Name: "membarrier", Args: []field{
+	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_mlock2_4 = call{Name: "mlock2", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_pkey_mprotect_4 = call{Name: "pkey_mprotect", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "pkey", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x4, Defer: 4, Derived: true}
+
+var zcall_pkey_alloc_4 = call{Name: "pkey_alloc", Args: []field{
+	{Name: "flags", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "init_val", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+
+var zcall_pkey_free_4 = call{Name: "pkey_free", Args: []field{
+	{Name: "pkey", Type: &zt7, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zcall_io_pgetevents_4 = call{Name: "io_pgetevents", Args: []field{
+	{Name: "ctx_id", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_rseq_4 = call{Name: "rseq", Args: []field{
+	{Name: "rseq", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "rseq_len", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "sig", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_kexec_file_load_3 = call{Name: "kexec_file_load", Args: []field{
+	{Name: "kernel_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
+	{Name: "cmdline_len", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "cmdline_ptr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt23, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_pidfd_send_signal_4 = call{Name: "pidfd_send_signal", Args: []field{
+	{Name: "pidfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "info", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x1a, Defer: 4, Derived: true}
+
+var zcall_io_uring_setup_4 = call{Name: "io_uring_setup", Args: []field{
+	{Name: "entries", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "params", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_io_uring_enter_4 = call{Name: "io_uring_enter", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "to_submit", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "min_complete", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "argp", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x12, Defer: 6, Derived: true}
+
+var zcall_io_uring_register_4 = call{Name: "io_uring_register", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "opcode", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
+
+var zcall_open_tree_4 = call{Name: "open_tree", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
+
+var zcall_move_mount_4 = call{Name: "move_mount", Args: []field{
+	{Name: "from_dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "to_dfd", Type: &zt61, Reg: 2, Reg32: 2},
+	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_fsopen_4 = call{Name: "fsopen", Args: []field{
+	{Name: "_fs_name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_fsconfig_4 = call{Name: "fsconfig", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_fsmount_4 = call{Name: "fsmount", Args: []field{
+	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "attr_flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_fspick_4 = call{Name: "fspick", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
+
+var zcall_pidfd_open_4 = call{Name: "pidfd_open", Args: []field{
+	{Name: "pid", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_clone3_4 = call{Name: "clone3", Args: []field{
+	{Name: "uargs", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x8, Defer: 2, Derived: true}
+
+var zcall_pidfd_getfd_4 = call{Name: "pidfd_getfd", Args: []field{
+	{Name: "pidfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt0, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_process_madvise_4 = call{Name: "process_madvise", Args: []field{
+	{Name: "pidfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "vec", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "behavior", Type: &zt7, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+
+var zcall_epoll_pwait2_4 = call{Name: "epoll_pwait2", Args: []field{
+	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
+
+var zcall_mount_setattr_4 = call{Name: "mount_setattr", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_quotactl_fd_4 = call{Name: "quotactl_fd", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_landlock_create_ruleset_4 = call{Name: "landlock_create_ruleset", Args: []field{
+	{Name: "attr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zcall_landlock_add_rule_4 = call{Name: "landlock_add_rule", Args: []field{
+	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "rule_type", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "rule_attr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_landlock_restrict_self_4 = call{Name: "landlock_restrict_self", Args: []field{
+	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_process_mrelease_4 = call{Name: "process_mrelease", Args: []field{
+	{Name: "pidfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zcall_futex_waitv_4 = call{Name: "futex_waitv", Args: []field{
+	{Name: "waiters", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nr_futexes", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+
+var zcall_set_mempolicy_home_node_4 = call{Name: "set_mempolicy_home_node", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "home_node", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt23, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x4, Defer: 4, Derived: true}
+
+var zcall_cachestat_4 = call{Name: "cachestat", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cstat_range", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "cstat", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zcall_map_shadow_stack_3 = call{Name: "map_shadow_stack", Args: []field{
+	{Name: "addr", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_futex_wake_4 = call{Name: "futex_wake", Args: []field{
+	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "mask", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_futex_wait_4 = call{Name: "futex_wait", Args: []field{
+	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "val", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt7, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+
+var zcall_futex_requeue_4 = call{Name: "futex_requeue", Args: []field{
+	{Name: "waiters", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
+	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_statmount_4 = call{Name: "statmount", Args: []field{
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_listmount_4 = call{Name: "listmount", Args: []field{
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "mnt_ids", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_lsm_get_self_attr_4 = call{Name: "lsm_get_self_attr", Args: []field{
+	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_lsm_set_self_attr_4 = call{Name: "lsm_set_self_attr", Args: []field{
+	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_lsm_list_modules_4 = call{Name: "lsm_list_modules", Args: []field{
+	{Name: "ids", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zcall_mseal_4 = call{Name: "mseal", Args: []field{
+	{Name: "start", Type: &zt23, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x4, Defer: 3, Derived: true}
+
+var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
+
+var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
+
+var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_removexattrat_4 = call{Name: "removexattrat", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
+
+var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_file_setattr_4 = call{Name: "file_setattr", Args: []field{
+	{Name: "dfd", Type: &zt61, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+
+var zcall_listns_4 = call{Name: "listns", Args: []field{
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "ns_ids", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zcall_rseq_slice_yield_4 = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
 var zstruct_timespec = structure{Name: "timespec", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "tv_sec", Type: &zt9, Off: [3]uint16{0, 0, 0}},
-	{Name: "tv_nsec", Type: &zt16, Off: [3]uint16{8, 4, 8}},
+	{Name: "tv_sec", Type: &zt21, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_nsec", Type: &zt27, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zstruct_timeval = structure{Name: "timeval", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "tv_sec", Type: &zt9, Off: [3]uint16{0, 0, 0}},
-	{Name: "tv_usec", Type: &zt16, Off: [3]uint16{8, 4, 8}},
+	{Name: "tv_sec", Type: &zt21, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_usec", Type: &zt27, Off: [3]uint16{8, 4, 8}},
 }}
