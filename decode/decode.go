@@ -15,6 +15,15 @@ type Options struct {
 	Verbose     bool // whole structures and arrays
 	Shallow     bool // structures and arrays by address only
 	Resolve     Resolver
+	Net         Network
+}
+
+// A Network finds out what numbers that stand for parts of the network refer to.
+type Network interface {
+	// Netlink is the protocol family of a netlink socket, -1 if the descriptor is none.
+	Netlink(fd int32) int
+	// Interface appends the name of a network interface, nothing if there is none.
+	Interface(dst []byte, index uint32) []byte
 }
 
 // A Resolver finds out what a number of the program refers to. The result is kept by the
@@ -27,10 +36,11 @@ type Resolver interface {
 }
 
 const (
-	maxPath   = 4096 // PATH_MAX, linux/limits.h
-	maxDepth  = 8    // of structures within structures
-	maxElems  = 1 << 16
-	maxBuffer = 1 << 24
+	maxPath    = 4096 // PATH_MAX, linux/limits.h
+	maxDepth   = 8    // of structures within structures
+	maxElems   = 1 << 16
+	maxSunPath = 108 // linux/un.h
+	maxBuffer  = 1 << 24
 )
 
 // A Call is one system call of a thread: first what it asked, then what came of it. The
@@ -41,6 +51,7 @@ type Call struct {
 	Number uint64
 	ABI    syscalls.ABI
 	Regs   [6]uint64
+	SP     uint64  // the stack pointer, to be set before Enter; few calls look at it
 	Args   []Value // the first Ready of them are decoded
 	Ready  int
 	Done   bool // the result is known
@@ -61,6 +72,9 @@ type Call struct {
 	ranges [8]Range
 	frames [maxDepth + 1]frame
 	depth  int
+	was    *Value // what stood before the call in the place that is being decoded
+	before bool   // expressions see what the program passed, not what the kernel made of it
+	budget int    // bytes left for the buffers of an array with a total, -1: no total
 	visit  func(Region)
 }
 
@@ -71,6 +85,7 @@ type frame struct {
 	buf    []byte
 	params []*syscalls.Expr
 	up     *frame
+	was    *Value // the structure before the call, nil if it was not read then
 }
 
 func (f *frame) Arg(i int) uint64 { return f.call.arg(i) }
@@ -85,7 +100,7 @@ func (f *frame) Err() uint64 {
 
 func (f *frame) Deref(i int) uint64 {
 	c := f.call
-	if i < len(c.pre) && c.pre[i] != nil && !c.Done {
+	if i < len(c.pre) && c.pre[i] != nil && (!c.Done || c.before) {
 		return c.pre[i].Num
 	}
 	a := c.Desc.Args[i]
@@ -110,10 +125,23 @@ func (f *frame) Field(i int) uint64 {
 	if off+n > len(f.buf) {
 		return 0
 	}
+	if f.call.before && f.was != nil {
+		if w := Member(f.was.Sub, m.Name); w != nil {
+			return w.Num
+		}
+	}
+	n = min(n, 8) // of a longer member the first bytes
 	if m.Type.Kind == syscalls.KindInt || m.Type.Kind == syscalls.KindFD {
 		return uint64(signExtend(load(f.buf[off:], n), m.Type, f.call.layout))
 	}
 	return load(f.buf[off:], n)
+}
+
+func (f *frame) Netlink(fd int32) uint64 {
+	if n := f.call.opts.Net; n != nil {
+		return uint64(n.Netlink(fd) + 1)
+	}
+	return 0
 }
 
 func (f *frame) Param(i int) uint64 {
@@ -141,6 +169,9 @@ func load(b []byte, width int) uint64 {
 func (c *Call) arg(i int) uint64 {
 	f := &c.Desc.Args[i]
 	r := f.Register(c.ABI)
+	if r == syscalls.RegSP {
+		return c.SP
+	}
 	if r >= len(c.Regs) {
 		return 0
 	}
@@ -157,7 +188,7 @@ func (c *Call) arg(i int) uint64 {
 		return n
 	}
 	switch f.Type.Kind {
-	case syscalls.KindInt, syscalls.KindFD, syscalls.KindDirFD, syscalls.KindPID, syscalls.KindSignal:
+	case syscalls.KindInt, syscalls.KindFD, syscalls.KindDirFD, syscalls.KindPID, syscalls.KindSignal, syscalls.KindErrno:
 		return uint64(signExtend(n, f.Type, c.layout))
 	}
 	return truncate(n, w)
@@ -247,8 +278,13 @@ func (c *Call) Exit(ret int64, failed bool) {
 		switch a := &c.Desc.Args[i]; {
 		case c.pre[i] != nil && (failed || a.Type.Dir == syscalls.In && a.Attr&syscalls.AttrExit == 0):
 			*v = *c.pre[i]
+			if failed && a.Type.Dir == syscalls.InOut && len(v.Sub) > 0 && !visible(v) {
+				v.State = Address
+			}
 		case a.Type.Dir == syscalls.InOut:
+			c.was = c.pre[i]
 			c.argument(v, i)
+			c.was = nil
 			v.Pre = c.pre[i]
 		default:
 			c.argument(v, i)
@@ -274,7 +310,7 @@ func (c *Call) Exit(ret int64, failed bool) {
 }
 
 func (c *Call) beginStage() {
-	c.cached, c.depth = 0, 0
+	c.cached, c.depth, c.budget, c.before = 0, 0, -1, false
 	c.frames[0] = frame{call: c}
 }
 
@@ -342,6 +378,19 @@ func (c *Call) contents(v *Value, n uint64, inline []byte) {
 		c.union(v, n, inline)
 	case syscalls.KindArray:
 		c.array(v, inline)
+	case syscalls.KindList:
+		c.list(v, inline)
+	case syscalls.KindIfindex:
+		if c.opts.Net != nil && uint32(n) != 0 {
+			c.found(v, c.opts.Net.Interface(c.bytes[len(c.bytes):], uint32(n)))
+		}
+	case syscalls.KindSunPath:
+		v.Size, v.Bytes = len(inline), inline[:min(len(inline), maxSunPath)]
+		if len(inline) > 0 && inline[0] != 0 {
+			if i := indexNUL(inline, len(inline)); i >= 0 {
+				v.Bytes = inline[:i]
+			}
+		}
 	case syscalls.KindChars:
 		v.Bytes = inline
 		if i := indexNUL(inline, len(inline)); i >= 0 {
@@ -349,9 +398,12 @@ func (c *Call) contents(v *Value, n uint64, inline []byte) {
 		}
 	case syscalls.KindBytes:
 		v.Size = len(inline)
-		v.Bytes = inline[:min(len(inline), c.limit())]
+		v.Bytes = inline
+		if t.Width != syscalls.WholeBytes {
+			v.Bytes = inline[:min(len(inline), c.limit())]
+		}
 		v.More = v.Size > len(v.Bytes)
-	case syscalls.KindSigset, syscalls.KindIPv6, syscalls.KindIPv4:
+	case syscalls.KindSigset, syscalls.KindIPv6, syscalls.KindIPv4, syscalls.KindBitset:
 		v.Bytes = inline
 	case syscalls.KindFD, syscalls.KindDirFD, syscalls.KindPID:
 		c.resolve(v)
@@ -375,13 +427,18 @@ func (c *Call) resolve(v *Value) {
 	if r == nil {
 		return
 	}
-	start := len(c.bytes)
-	b := c.bytes[start:]
+	b := c.bytes[len(c.bytes):]
 	if v.Type.Kind == syscalls.KindPID {
 		b = r.PID(b, int32(v.Num))
 	} else {
 		b = r.FD(b, int32(v.Num))
 	}
+	c.found(v, b)
+}
+
+// found keeps what was appended to the free end of c.bytes as what is known about v.
+func (c *Call) found(v *Value, b []byte) {
+	start := len(c.bytes)
 	if len(b) > 0 {
 		if start+len(b) <= cap(c.bytes) {
 			c.bytes = c.bytes[:start+len(b)]
@@ -418,9 +475,16 @@ func (c *Call) pointee(v *Value) {
 		c.region(t, addr, len(s)+1)
 	case syscalls.KindBytes:
 		n := c.length(t, maxBuffer)
+		if c.budget >= 0 {
+			n = min(n, c.budget)
+			c.budget -= n
+		}
 		c.region(t, addr, n)
 		v.Size = n
-		show := min(n, c.limit())
+		show := n
+		if t.Width != syscalls.WholeBytes {
+			show = min(n, c.limit())
+		}
 		v.Bytes = c.read(addr, show)
 		v.More = n > show
 		if len(v.Bytes) < show {
@@ -437,6 +501,12 @@ func (c *Call) pointee(v *Value) {
 		if len(v.Bytes) < n {
 			v.State = Address
 		}
+	case syscalls.KindBitset:
+		n := c.length(t, pageSize)
+		c.region(t, addr, n)
+		if v.Bytes = c.read(addr, n); len(v.Bytes) < n {
+			v.State = Address
+		}
 	case syscalls.KindStrings, syscalls.KindEnv:
 		c.strings(v)
 	case syscalls.KindArray:
@@ -447,6 +517,12 @@ func (c *Call) pointee(v *Value) {
 		c.array(v, nil)
 	case syscalls.KindRecords:
 		c.records(v)
+	case syscalls.KindList:
+		if c.opts.Shallow {
+			v.State = Address
+			return
+		}
+		c.list(v, nil)
 	case syscalls.KindStruct:
 		if c.opts.Shallow {
 			v.State = Address
@@ -459,7 +535,7 @@ func (c *Call) pointee(v *Value) {
 		}
 		c.region(t, addr, n)
 		b := c.read(addr, n)
-		if len(b) < n || n == 0 {
+		if len(b) < n || n == 0 || n < t.Struct.Fields[0].Type.Size(c.layout) {
 			v.State = Address
 			return
 		}
@@ -496,7 +572,9 @@ func (c *Call) length(t *syscalls.Type, limit int) int {
 	f := &c.frames[c.depth]
 	n := uint64(limit)
 	if t.Len != nil {
+		c.before = t.RetLen != nil
 		n = t.Len.Eval(f)
+		c.before = false
 	}
 	if t.RetLen != nil && c.Done {
 		n = min(n, t.RetLen.Eval(f))
@@ -513,7 +591,8 @@ func (c *Call) structure(v *Value, b []byte) {
 	}
 	up := &c.frames[c.depth]
 	c.depth++
-	c.frames[c.depth] = frame{call: c, st: st, buf: b, params: v.Type.Params, up: up}
+	c.frames[c.depth] = frame{call: c, st: st, buf: b, params: v.Type.Params, up: up, was: c.was}
+	c.was = nil
 	defer func() { c.depth-- }()
 	f := &c.frames[c.depth]
 	v.Sub = c.values(len(st.Fields))
@@ -533,6 +612,17 @@ func (c *Call) structure(v *Value, b []byte) {
 		off, size := int(m.Off[c.layout]), m.Type.Size(c.layout)
 		if size == 0 && m.Type.Dir == 0 { // of variable length, at the end
 			size = max(0, min(c.inlineLen(m.Type), len(b)-off))
+			if size == 0 && m.Type.Kind != syscalls.KindArray {
+				continue
+			}
+		} else if i == len(st.Fields)-1 && m.Type.Kind == syscalls.KindUnion && m.Type.Dir == 0 {
+			size = min(size, len(b)-off) // whether that is enough depends on the alternative
+			if size <= 0 {
+				continue
+			}
+			if open(m.Type) {
+				size = len(b) - off
+			}
 		}
 		if off+size > len(b) || m.Cond != nil && m.Cond.Eval(f) == 0 {
 			continue
@@ -556,10 +646,17 @@ func (c *Call) structure(v *Value, b []byte) {
 		if m.When != nil && c.guarded(s, m.When, num) {
 			continue
 		}
+		if f.was != nil {
+			c.was = Member(f.was.Sub, m.Name)
+		}
 		c.value(s, num, b[off:off+size:off+size])
+		c.was = nil
+		if m.Attr&syscalls.AttrWas != 0 && f.was != nil {
+			s.Pre = Member(f.was.Sub, m.Name)
+		}
 	}
 	v.Sub = v.Sub[:n]
-	if v.Type.Dir != 0 && len(b) > int(st.Size[c.layout]) && v.Type.Len != nil {
+	if v.Type.Dir != 0 && len(b) > int(st.Size[c.layout]) && v.Type.Len != nil && !open(st.Fields[len(st.Fields)-1].Type) {
 		v.Bytes = b[st.Size[c.layout]:] // newer than the description
 	}
 }
@@ -587,7 +684,17 @@ func allZero(b []byte) bool {
 // union decodes the alternative that the selector chooses in place of v.
 func (c *Call) union(v *Value, n uint64, inline []byte) {
 	t := v.Type
-	alt := t.Union.Pick(t.Sel.Eval(&c.frames[c.depth]))
+	have := len(inline)
+	if t.Dir != 0 {
+		have = c.length(t, maxBuffer)
+	} else if inline == nil {
+		have = 8
+	}
+	alt := t.Union.Pick(t.Sel.Eval(&c.frames[c.depth]), have)
+	if alt != nil && t.Dir == 0 && alt.Size(c.layout) > have && have < alt.Extent(c.layout) && !fits(t.Union, alt, have) {
+		v.State = Absent
+		return
+	}
 	if alt == nil {
 		v.State = Address
 		if t.Dir == 0 {
@@ -598,7 +705,7 @@ func (c *Call) union(v *Value, n uint64, inline []byte) {
 	if t.Dir == 0 {
 		v.Type = alt
 		size := alt.Size(c.layout)
-		if inline != nil && size > 0 && size <= len(inline) {
+		if inline != nil && size > 0 && size <= len(inline) && !open(alt) {
 			inline = inline[:size:size]
 			if size <= 8 {
 				n = load(inline, size)
@@ -617,7 +724,7 @@ func (c *Call) union(v *Value, n uint64, inline []byte) {
 		through.Dir = t.Dir
 	}
 	if through.Len == nil {
-		through.Len = t.Len
+		through.Len, through.RetLen = t.Len, t.RetLen
 	}
 	v.Type = &through
 	c.pointee(v)
@@ -631,15 +738,15 @@ func (c *Call) array(v *Value, inline []byte) {
 		v.State = Address
 		return
 	}
-	f := &c.frames[c.depth]
-	n := uint64(maxElems)
-	if t.Len != nil {
-		n = t.Len.Eval(f)
+	n := uint64(c.length(t, maxElems))
+	if t.Len == nil {
+		n = uint64(len(inline) / es)
 	}
-	if t.RetLen != nil && c.Done {
-		n = min(n, t.RetLen.Eval(f))
+	if len(t.Params) > 0 && c.Done {
+		c.budget = int(min(t.Params[0].Eval(&c.frames[c.depth]), maxBuffer))
+		defer func() { c.budget = -1 }()
 	}
-	v.Size = int(min(n, maxElems))
+	v.Size = int(n)
 	show, more := c.elems(n)
 	b := inline
 	if inline == nil || t.Dir != 0 {
@@ -657,9 +764,14 @@ func (c *Call) array(v *Value, inline []byte) {
 	}
 	v.More = more
 	v.Sub = c.values(show)
+	was := c.was
+	defer func() { c.was = nil }()
 	for i := range v.Sub {
 		s := &v.Sub[i]
 		s.Type = t.Elem
+		if c.was = nil; was != nil && i < len(was.Sub) {
+			c.was = &was.Sub[i]
+		}
 		e := b[i*es : (i+1)*es : (i+1)*es]
 		var num uint64
 		if es <= 8 {
@@ -785,6 +897,8 @@ func (c *Call) ahead(t *syscalls.Type, addr uint64) int {
 	switch t.Kind {
 	case syscalls.KindBytes:
 		return min(c.length(t, maxBuffer), c.limit())
+	case syscalls.KindBitset:
+		return min(c.length(t, pageSize), 128)
 	case syscalls.KindSigset:
 		return min(c.length(t, 128), 8)
 	case syscalls.KindArray:

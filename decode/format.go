@@ -4,9 +4,15 @@ import "farcall/syscalls"
 
 // formatters refine the values of types that name them; see syscalls.Format.
 var formatters = [...]func(*Call, *Value){
-	syscalls.FormatNone:   nil,
-	syscalls.FormatUtime:  nil,
-	syscalls.FormatPolled: nil,
+	syscalls.FormatNone:    nil,
+	syscalls.FormatClone:   formatClone,
+	syscalls.FormatClock:   formatClock,
+	syscalls.FormatPages:   func(_ *Call, v *Value) { v.Num <<= 12 },
+	syscalls.FormatWakeOp:  formatWakeOp,
+	syscalls.FormatIoprio:  formatIoprio,
+	syscalls.FormatSyscall: formatSyscall,
+	syscalls.FormatUtime:   nil,
+	syscalls.FormatPolled:  nil,
 }
 
 func (c *Call) format(v *Value) {

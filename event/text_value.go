@@ -1,8 +1,9 @@
 package event
 
 import (
-	"encoding/binary"
+	"math/bits"
 	"strconv"
+	"strings"
 	"time"
 
 	"farcall/decode"
@@ -73,11 +74,15 @@ func (s *Style) appendBare(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
 	}
 	t := v.Type
 	if t.Dir == 0 {
+		if p := v.Pre; p != nil && p.State == decode.Known && p.Num != v.Num {
+			b = s.appendContents(b, p, abi)
+			b = append(b, " => "...)
+		}
 		return s.appendContents(b, v, abi)
 	}
 	switch t.Kind {
 	case syscalls.KindString, syscalls.KindPath, syscalls.KindBytes, syscalls.KindChars, syscalls.KindArray, syscalls.KindStruct,
-		syscalls.KindStrings, syscalls.KindRecords, syscalls.KindSigset:
+		syscalls.KindStrings, syscalls.KindSigset, syscalls.KindBitset, syscalls.KindList, syscalls.KindRecords:
 		return s.appendContents(b, v, abi)
 	case syscalls.KindEnv:
 		if s.Verbose {
@@ -107,6 +112,9 @@ func (s *Style) appendBare(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
 // appendContents writes what stands behind a pointer, or in a register.
 func (s *Style) appendContents(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
 	t := v.Type
+	if len(v.Sym) > 0 {
+		return s.appendSym(b, v, abi)
+	}
 	switch t.Kind {
 	case syscalls.KindInt:
 		return strconv.AppendInt(b, intOf(v, abi), 10)
@@ -146,28 +154,74 @@ func (s *Style) appendContents(b []byte, v *decode.Value, abi syscalls.ABI) []by
 	case syscalls.KindDev:
 		return s.appendDev(b, v.Num)
 	case syscalls.KindRlim:
-		return s.appendRlim(b, v.Num)
+		return s.appendRlim(b, v.Num, t.Extent(abi.Layout()))
 	case syscalls.KindPort:
-		n := v.Num>>8&0xff | v.Num&0xff<<8
-		b = append(b, "htons("...)
-		return append(strconv.AppendUint(b, n, 10), ')')
+		return s.appendNet(b, v, abi)
+	case syscalls.KindHex8:
+		n := len(b)
+		b = appendHex(b, v.Num)
+		if v.Num == 0 {
+			return append(b, "0000000"...)
+		}
+		for len(b) < n+8 {
+			b = append(b, 0)
+			copy(b[n+3:], b[n+2:])
+			b[n+2] = '0'
+		}
+		return b
+	case syscalls.KindIfindex:
+		if len(v.Bytes) == 0 || s.Consts == Raw {
+			return strconv.AppendInt(b, int64(int32(v.Num)), 10)
+		}
+		if s.Consts == Verbose {
+			b = append(strconv.AppendInt(b, int64(int32(v.Num)), 10), " /* "...)
+		}
+		b = append(s.AppendQuoted(append(b, "if_nametoindex("...), v.Bytes), ')')
+		if s.Consts == Verbose {
+			b = append(b, " */"...)
+		}
+		return b
+	case syscalls.KindSunPath:
+		if len(v.Bytes) > 0 && v.Bytes[0] == 0 { // abstract
+			return s.AppendQuoted(append(b, '@'), v.Bytes[1:])
+		}
+		return s.AppendQuoted(b, v.Bytes)
 	case syscalls.KindIPv4:
 		return appendIPv4(append(b, "inet_addr(\""...), v.Bytes, "\")")
 	case syscalls.KindIPv6:
 		return appendIPv6(b, v.Bytes)
 	case syscalls.KindFlags:
+		if len(v.Sub) > 0 {
+			return s.appendParts(b, v, abi)
+		}
 		return s.AppendFlags(b, t.Set, v.Num, abi)
 	case syscalls.KindEnum, syscalls.KindConst:
 		return s.AppendEnum(b, t.Set, v.Num, abi)
 	case syscalls.KindString, syscalls.KindPath, syscalls.KindBytes, syscalls.KindChars:
-		b = s.AppendQuoted(b, v.Bytes)
+		if t.Kind == syscalls.KindBytes && t.Width == syscalls.HexBytes {
+			hex := *s
+			hex.Hex = HexAll
+			b = hex.AppendQuoted(b, v.Bytes)
+		} else {
+			b = s.AppendQuoted(b, v.Bytes)
+		}
 		if v.More {
 			b = append(b, "..."...)
 		}
 		return b
 	case syscalls.KindSigset:
-		return appendSigset(b, v.Bytes)
-	case syscalls.KindArray, syscalls.KindRecords, syscalls.KindStrings, syscalls.KindEnv:
+		return s.appendSigset(b, v.Bytes)
+	case syscalls.KindHex0:
+		return appendHex0(b, v.Num, t.Extent(abi.Layout()))
+	case syscalls.KindStatus:
+		return s.appendStatus(b, uint32(v.Num))
+	case syscalls.KindErrno:
+		return s.appendErrno(b, int(int32(v.Num)))
+	case syscalls.KindTicks:
+		return appendTicks(b, intOf(v, abi))
+	case syscalls.KindBitset:
+		return appendBitset(b, v.Bytes)
+	case syscalls.KindArray, syscalls.KindStrings, syscalls.KindEnv, syscalls.KindList, syscalls.KindRecords:
 		return s.appendArray(b, v, abi)
 	case syscalls.KindStruct:
 		return s.appendStruct(b, v, abi)
@@ -230,7 +284,7 @@ func appendPerm(b []byte, n uint64) []byte {
 
 func (s *Style) appendSignal(b []byte, n int) []byte {
 	if name := syscalls.SignalName(n); name != "" {
-		return s.appendNamed(b, name, uint64(n), false, syscalls.AMD64)
+		return s.appendNamed(b, name, uint64(n), true, syscalls.AMD64)
 	}
 	return strconv.AppendInt(b, int64(n), 10)
 }
@@ -256,6 +310,9 @@ func (s *Style) appendNamed(b []byte, name string, n uint64, signed bool, _ sysc
 
 // AppendFlags writes the bits of n by their names in the set.
 func (s *Style) AppendFlags(b []byte, set *syscalls.Set, n uint64, abi syscalls.ABI) []byte {
+	if len(set.Unknown) > 0 && set.Unknown[0] == '|' && s.Consts != Abbrev {
+		return s.appendMixed(b, set, n, abi)
+	}
 	if s.Consts == Raw {
 		return appendHex(b, n)
 	}
@@ -268,6 +325,9 @@ func (s *Style) AppendFlags(b []byte, set *syscalls.Set, n uint64, abi syscalls.
 		}
 	}
 	out, known := set.AppendFlags(b, abi, n, '|')
+	if known && len(set.Unknown) > 0 && set.Unknown[0] == '|' && set.Rest(abi, n) != 0 {
+		out = append(append(append(out, " /* "...), set.Unknown[1:]...), " */"...)
+	}
 	if known {
 		if s.Consts == Verbose {
 			out = append(out, " */"...)
@@ -277,8 +337,32 @@ func (s *Style) AppendFlags(b []byte, set *syscalls.Set, n uint64, abi syscalls.
 	b = appendHex(b[:start], n)
 	if n != 0 && set.Unknown != "" {
 		b = append(b, " /* "...)
-		b = append(b, set.Unknown...)
+		b = append(b, strings.TrimPrefix(set.Unknown, "|")...)
 		b = append(b, " */"...)
+	}
+	return b
+}
+
+// appendMixed writes a value of several bits and the flags beside it each in its own right.
+func (s *Style) appendMixed(b []byte, set *syscalls.Set, n uint64, abi syscalls.ABI) []byte {
+	mask := set.For(abi)[0].Mask
+	for i, part := range [...]uint64{n & mask, n &^ mask} {
+		if i > 0 && part == 0 {
+			break
+		}
+		if i > 0 {
+			b = append(b, '|')
+		}
+		b = appendHex(b, part)
+		if s.Consts == Raw {
+			continue
+		}
+		b = append(b, " /* "...)
+		out, known := set.AppendFlags(b, abi, part, '|')
+		if !known {
+			out = append(b, set.Unknown[1:]...)
+		}
+		b = append(out, " */"...)
 	}
 	return b
 }
@@ -299,6 +383,9 @@ func (s *Style) AppendEnum(b []byte, set *syscalls.Set, n uint64, abi syscalls.A
 }
 
 func (s *Style) appendArray(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
+	if t := v.Type.Elem; v.Type.Kind == syscalls.KindList && len(v.Sub) == 1 && !v.More && t.Struct.Tuple {
+		return s.appendValue(b, &v.Sub[0], abi)
+	}
 	b = append(b, '[')
 	for i := range v.Sub {
 		if i > 0 {
@@ -319,6 +406,9 @@ func (s *Style) appendStruct(b []byte, v *decode.Value, abi syscalls.ABI) []byte
 	special := utimeName(v)
 	if special != "" && s.Consts == Abbrev {
 		return append(b, special...)
+	}
+	if v.Type.Struct.Tuple {
+		return s.appendTuple(b, v.Sub, abi)
 	}
 	b = append(b, '{')
 	b, _, abbreviated := s.appendMembers(b, v.Sub, abi, false)
@@ -377,6 +467,12 @@ func (s *Style) appendMembers(b []byte, vs []decode.Value, abi syscalls.ABI, som
 			b = append(b, ", "...)
 		}
 		some = true
+		if m.Type.Kind == syscalls.KindIPv6 && m.Attr&syscalls.AttrPlain == 0 { // the name is inside
+			b = appendIPv6(b, m.Bytes)
+			b = append(append(b[:len(b)-1], ", &"...), m.Name...)
+			b = append(b, ')')
+			continue
+		}
 		if m.Attr&syscalls.AttrPlain == 0 {
 			b = append(b, m.Name...)
 			b = append(b, '=')
@@ -384,6 +480,51 @@ func (s *Style) appendMembers(b []byte, vs []decode.Value, abi syscalls.ABI, som
 		b = s.appendValue(b, m, abi)
 	}
 	return b, some, abbreviated
+}
+
+// appendTuple writes members without their names: one alone as it is, several in brackets.
+func (s *Style) appendTuple(b []byte, vs []decode.Value, abi syscalls.ABI) []byte {
+	n := 0
+	for i := range vs {
+		if vs[i].State != decode.Absent && vs[i].Attr&syscalls.AttrHidden == 0 {
+			n++
+		}
+	}
+	if n > 1 {
+		b = append(b, '[')
+	}
+	first := true
+	for i := range vs {
+		if vs[i].State == decode.Absent || vs[i].Attr&syscalls.AttrHidden != 0 {
+			continue
+		}
+		if !first {
+			b = append(b, ", "...)
+		}
+		first = false
+		b = s.appendValue(b, &vs[i], abi)
+	}
+	if n > 1 {
+		b = append(b, ']')
+	}
+	return b
+}
+
+// appendNet writes a number in network byte order.
+func (s *Style) appendNet(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
+	n := uint64(bits.ReverseBytes32(uint32(v.Num)))
+	if v.Type.Width == 4 {
+		b = append(b, "htonl("...)
+	} else {
+		n >>= 16
+		b = append(b, "htons("...)
+	}
+	if v.Type.Set != nil {
+		b = s.AppendEnum(b, v.Type.Set, n, abi)
+	} else {
+		b = strconv.AppendUint(b, n, 10)
+	}
+	return append(b, ')')
 }
 
 func (s *Style) appendMode(b []byte, n uint64) []byte {
@@ -439,16 +580,6 @@ func (s *Style) appendDev(b []byte, n uint64) []byte {
 	return b
 }
 
-func (s *Style) appendRlim(b []byte, n uint64) []byte {
-	switch {
-	case n == ^uint64(0):
-		return s.appendNamed(b, "RLIM64_INFINITY", n, false, syscalls.AMD64)
-	case n > 1024 && n%1024 == 0:
-		return append(strconv.AppendUint(b, n/1024, 10), "*1024"...)
-	}
-	return strconv.AppendUint(b, n, 10)
-}
-
 func (s *Style) appendTime(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
 	n := intOf(v, abi)
 	b = strconv.AppendInt(b, n, 10)
@@ -500,39 +631,4 @@ func appendIPv4(b, ip []byte, tail string) []byte {
 		b = strconv.AppendUint(b, uint64(x), 10)
 	}
 	return append(b, tail...)
-}
-
-// appendSigset writes the signals of a kernel signal set, or those missing from a nearly full one.
-func appendSigset(b, set []byte) []byte {
-	var word [8]byte
-	copy(word[:], set)
-	bits := binary.LittleEndian.Uint64(word[:])
-	n, count := 8*min(len(set), 8), 0
-	for i := range n {
-		count += int(bits >> i & 1)
-	}
-	if count >= n*2/3 && n > 0 {
-		b = append(b, '~')
-		bits = ^bits
-	}
-	b = append(b, '[')
-	first := true
-	for i := range n {
-		if bits>>i&1 == 0 {
-			continue
-		}
-		if !first {
-			b = append(b, ' ')
-		}
-		first = false
-		name := syscalls.SignalName(i + 1)
-		if len(name) > 3 && name[:3] == "SIG" {
-			name = name[3:]
-		}
-		if name == "" {
-			b = strconv.AppendInt(b, int64(i+1), 10)
-		}
-		b = append(b, name...)
-	}
-	return append(b, ']')
 }

@@ -25,7 +25,9 @@ const (
 	OpLand
 	OpLor
 	OpNot
-	OpErr // the error number of a call that failed, else 0
+	OpErr     // the error number of a call that failed, else 0
+	OpNetlink // 1 more than the family of the netlink socket with descriptor L, 0 if it is none
+	OpMin     // the smaller of two signed numbers, 0 if it is negative
 )
 
 // An Expr computes a length, a selector or a condition from numbers that are known when a
@@ -44,6 +46,7 @@ type Scope interface {
 	Ret() uint64
 	Err() uint64
 	Deref(i int) uint64
+	Netlink(fd int32) uint64
 }
 
 // Eval computes the expression. Division by zero gives 0.
@@ -63,6 +66,8 @@ func (e *Expr) Eval(s Scope) uint64 {
 		return s.Err()
 	case OpDeref:
 		return s.Deref(int(e.Num))
+	case OpNetlink:
+		return s.Netlink(int32(e.L.Eval(s)))
 	case OpNot:
 		return truth(e.L.Eval(s) == 0)
 	case OpLand:
@@ -72,6 +77,8 @@ func (e *Expr) Eval(s Scope) uint64 {
 	}
 	l, r := e.L.Eval(s), e.R.Eval(s)
 	switch e.Op {
+	case OpMin:
+		return uint64(max(0, min(int64(l), int64(r))))
 	case OpAdd:
 		return l + r
 	case OpSub:

@@ -6,16 +6,28 @@ type Format uint8
 
 // The formats.
 const (
-	FormatNone   Format = iota
-	FormatUtime         // a time of utimensat(2): the text names UTIME_NOW and UTIME_OMIT
-	FormatPolled        // the descriptors that poll(2) and select(2) report
+	FormatNone    Format = iota
+	FormatClone          // flags of clone(2) with a signal in the low byte
+	FormatClock          // clock ids of processes, threads and descriptors
+	FormatPages          // a number of pages of 4096 bytes, shown in bytes
+	FormatWakeOp         // futex(2) FUTEX_WAKE_OP
+	FormatIoprio         // ioprio_set(2)
+	FormatSyscall        // the number of a call, for the architecture beside it
+	FormatUtime          // a time of utimensat(2): the text names UTIME_NOW and UTIME_OMIT
+	FormatPolled         // the descriptors that poll(2) and select(2) report
 	numFormats
 )
 
 var formatNames = [...]string{
-	FormatNone:   "",
-	FormatUtime:  "utime",
-	FormatPolled: "polled",
+	FormatNone:    "",
+	FormatClone:   "clone",
+	FormatClock:   "clock",
+	FormatPages:   "pages",
+	FormatWakeOp:  "wakeop",
+	FormatIoprio:  "ioprio",
+	FormatSyscall: "syscall",
+	FormatUtime:   "utime",
+	FormatPolled:  "polled",
 }
 
 func (f Format) String() string { return formatNames[f] }

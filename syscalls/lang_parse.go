@@ -63,6 +63,7 @@ type parser struct {
 	isArgs   bool    // fields are arguments
 	variants []variant
 	nesting  int
+	inUnion  bool
 	specific [NumABI]map[string]bool // calls that an @abi line defined
 }
 
@@ -350,6 +351,9 @@ func (p *parser) structDef() error {
 	if s.Dated, err = p.accept("dated"); err != nil {
 		return err
 	}
+	if s.Tuple, err = p.accept("tuple"); err != nil {
+		return err
+	}
 	if err := p.expect("{"); err != nil {
 		return err
 	}
@@ -369,8 +373,10 @@ func (p *parser) structDef() error {
 			return err
 		}
 		s.Fields = append(s.Fields, f)
-		if _, err := p.accept(";"); err != nil {
+		if more, err := p.accept(";"); err != nil {
 			return err
+		} else if t, err := p.peek(); !more && (err != nil || t.text != "}") {
+			return p.fail(t, "want \";\" or \"}\" behind member %s, have %v", f.Name, t)
 		}
 	}
 	if err := p.show(s); err != nil {
@@ -433,6 +439,8 @@ func (p *parser) unionDef() error {
 		return err
 	}
 	u := &Union{Name: name.text}
+	p.inUnion = true
+	defer func() { p.inUnion = false }()
 	if err := p.expect("{"); err != nil {
 		return err
 	}
@@ -456,6 +464,15 @@ func (p *parser) unionDef() error {
 			if more, err = p.accept("|"); err != nil {
 				return err
 			}
+		}
+		if slash, err := p.accept("/"); err != nil {
+			return err
+		} else if slash {
+			n, err := p.number(AMD64)
+			if err != nil {
+				return err
+			}
+			alt.Min = uint16(n)
 		}
 		if err := p.expect(":"); err != nil {
 			return err
@@ -641,7 +658,7 @@ func (p *parser) args(c *Call) error {
 		if f.Type.Dir == 0 && f.Type.Width == 8 { // two registers on i386
 			reg32++
 		}
-		if reg > 6 {
+		if reg > 6 && f.Reg != RegSP {
 			return p.fail(p.tok, "call %s has more than six arguments", c.Name)
 		}
 		c.Args = append(c.Args, f)

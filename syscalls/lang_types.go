@@ -22,20 +22,25 @@ var baseTypes = map[string]Type{
 	"mode": {Kind: KindMode, Width: 4}, "dev": {Kind: KindDev, Width: 8},
 	"time": {Kind: KindTime, Width: WidthLong}, "nsec": {Kind: KindNsec, Width: WidthLong},
 	"port": {Kind: KindPort, Width: 2}, "ipv4": {Kind: KindIPv4, Width: 4}, "ipv6": {Kind: KindIPv6, Width: 16},
+	"net32": {Kind: KindPort, Width: 4}, "ifindex": {Kind: KindIfindex, Width: 4}, "hex8": {Kind: KindHex8, Width: 4},
 	"rlim": {Kind: KindRlim, Width: 8}, "date": {Kind: KindDate, Width: WidthLong},
 	"str": {Kind: KindString}, "path": {Kind: KindPath},
 	"strings": {Kind: KindStrings}, "env": {Kind: KindEnv},
 	"none": {Kind: KindPad},
+	"hex0": {Kind: KindHex0, Width: WidthLong}, "status": {Kind: KindStatus, Width: 4},
+	"errno": {Kind: KindErrno, Width: 4}, "ticks": {Kind: KindTicks, Width: WidthLong},
 	// with parameters
 	"flags": {Kind: KindFlags, Width: 4}, "enum": {Kind: KindEnum, Width: 4},
 	"const": {Kind: KindConst, Width: WidthLong},
 	"bytes": {Kind: KindBytes}, "cstr": {Kind: KindChars}, "pad": {Kind: KindPad},
-	"array": {Kind: KindArray}, "sigset": {Kind: KindSigset}, "records": {Kind: KindRecords},
+	"whole": {Kind: KindBytes, Width: WholeBytes}, "hexes": {Kind: KindBytes, Width: HexBytes}, "sunpath": {Kind: KindSunPath}, "list": {Kind: KindList},
+	"array": {Kind: KindArray}, "sigset": {Kind: KindSigset},
+	"bitset": {Kind: KindBitset}, "records": {Kind: KindRecords},
 }
 
 var attrNames = map[string]Attr{
 	"v": AttrVerbose, "nz": AttrNonzero, "hide": AttrHidden, "exit": AttrExit,
-	"entry": AttrEntry, "name": AttrNamed, "plain": AttrPlain, "flat": AttrFlat, "apart": AttrApart,
+	"entry": AttrEntry, "name": AttrNamed, "plain": AttrPlain, "flat": AttrFlat, "was": AttrWas, "over": AttrOver, "ok": AttrOK, "apart": AttrApart,
 }
 
 // field parses: NAME TYPE [@ATTR | @if(EXPR) | @when(EXPR) | @reg(N) | @bits(LOWEST, COUNT)]...
@@ -73,6 +78,10 @@ func (p *parser) field() (Field, error) {
 			if err := p.expect(")"); err != nil {
 				return f, err
 			}
+			continue
+		}
+		if t.text == "sp" {
+			f.Reg, f.Attr = RegSP, f.Attr|attrReg
 			continue
 		}
 		if t.text == "reg" || t.text == "bits" {
@@ -200,6 +209,9 @@ func (p *parser) named(name token) (*Type, error) {
 			if t.Len, err = p.expr(0); err != nil {
 				return nil, err
 			}
+			if err := p.retLen(t); err != nil {
+				return nil, err
+			}
 		}
 		return t, p.expect("]")
 	}
@@ -223,7 +235,7 @@ func (p *parser) named(name token) (*Type, error) {
 			return nil, err
 		}
 		switch {
-		case t.RetLen == nil && len(t.Params) == 0 && e.usesRet():
+		case t.RetLen == nil && len(t.Params) == 0 && (e.usesRet() || t.Len != nil):
 			t.RetLen = e
 		default:
 			t.Params = append(t.Params, e)
@@ -263,8 +275,10 @@ func (p *parser) findSet(name string) *Set {
 func (p *parser) baseParams(name token, t *Type) error {
 	var need bool
 	switch t.Kind {
-	case KindFlags, KindEnum, KindConst, KindBytes, KindChars, KindArray, KindRecords, KindSigset:
+	case KindFlags, KindEnum, KindConst, KindChars, KindArray, KindSigset, KindList, KindRecords, KindBitset:
 		need = true
+	case KindBytes, KindSunPath:
+		need = !p.inUnion // there the union says how many bytes there are
 	case KindPad:
 		need = name.text == "pad"
 	}
@@ -317,25 +331,52 @@ func (p *parser) baseParams(name token, t *Type) error {
 			}
 		}
 		t.Set.Name = t.Set.Vals[0].Name
-	case KindBytes, KindChars, KindPad, KindSigset:
+	case KindBytes, KindChars, KindPad, KindSigset, KindSunPath, KindBitset:
+		if rest, err := p.accept("*"); err != nil {
+			return err
+		} else if rest { // all that is there
+			break
+		}
 		if t.Len, err = p.expr(0); err != nil {
 			return err
 		}
 		if err := p.retLen(t); err != nil {
 			return err
 		}
-	case KindArray, KindRecords:
+	case KindPort: // named values in network byte order
+		n, err := p.ident("the name of a set")
+		if err != nil {
+			return err
+		}
+		if t.Set = p.findSet(n.text); t.Set == nil {
+			return p.fail(n, "unknown set %q", n.text)
+		}
+	case KindArray, KindList, KindRecords:
 		if t.Elem, err = p.typ(); err != nil {
 			return err
 		}
 		if err := p.expect(","); err != nil {
 			return err
 		}
+		if rest, err := p.accept("*"); err != nil {
+			return err
+		} else if rest { // as many as there are
+			break
+		}
 		if t.Len, err = p.expr(0); err != nil {
 			return err
 		}
 		if err := p.retLen(t); err != nil {
 			return err
+		}
+		if comma, err := p.accept(","); err != nil {
+			return err
+		} else if comma { // what all elements' buffers hold together, or a list's alignment
+			e, err := p.expr(0)
+			if err != nil {
+				return err
+			}
+			t.Params = append(t.Params, e)
 		}
 	case KindString, KindPath: // the capacity of an output buffer
 		if t.Len, err = p.expr(0); err != nil {
@@ -477,6 +518,19 @@ func (p *parser) fieldIndex(name string) int {
 
 // ref resolves a name: an argument or member, the result, or a constant.
 func (p *parser) ref(t token) (*Expr, error) {
+	if t.text == "netlink" {
+		if err := p.expect("("); err != nil {
+			return nil, err
+		}
+		e, err := p.expr(0)
+		if err != nil {
+			return nil, err
+		}
+		return &Expr{Op: OpNetlink, L: e}, p.expect(")")
+	}
+	if t.text == "min" {
+		return p.min()
+	}
 	if i := p.fieldIndex(t.text); i >= 0 {
 		if p.isArgs {
 			return &Expr{Op: OpArg, Num: uint64(i)}, nil
@@ -493,4 +547,23 @@ func (p *parser) ref(t token) (*Expr, error) {
 		return &Expr{Op: OpNum, Num: v}, nil
 	}
 	return nil, p.fail(t, "%q is neither an argument, a member nor a constant", t.text)
+}
+
+// min parses what follows the word: (EXPR, EXPR).
+func (p *parser) min() (*Expr, error) {
+	if err := p.expect("("); err != nil {
+		return nil, err
+	}
+	l, err := p.expr(0)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.expect(","); err != nil {
+		return nil, err
+	}
+	r, err := p.expr(0)
+	if err != nil {
+		return nil, err
+	}
+	return &Expr{Op: OpMin, L: l, R: r}, p.expect(")")
 }

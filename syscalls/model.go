@@ -54,6 +54,15 @@ const (
 	KindPad                 // bytes never shown
 	KindDate                // seconds since the Epoch, shown as a date too; Len gives the nanoseconds
 	KindRecords             // as KindArray, with Len in bytes and elements that say how long they are
+	KindHex0                // hexadecimal, padded with zeros to the digits of its width
+	KindStatus              // status of a child as wait(2) gives it
+	KindErrno               // 0, a number, or a negated error number
+	KindTicks               // clock ticks of 1/100 s
+	KindBitset              // numbers of the bits set in Len bytes, RetLen of them valid after the call
+	KindIfindex             // index of a network interface
+	KindList                // elements of varying size: each begins with its own length
+	KindSunPath             // path of a UNIX socket; a leading NUL makes it abstract
+	KindHex8                // hexadecimal, at least eight characters
 	numKinds
 )
 
@@ -61,6 +70,12 @@ const (
 const (
 	WidthLong uint8 = 254 // __kernel_long_t: 4 on i386, 8 elsewhere
 	WidthWord uint8 = 255 // size_t and pointers: 4 on i386 and x32, 8 elsewhere
+)
+
+// Widths of KindBytes.
+const (
+	WholeBytes uint8 = 1 // shown whole, whatever the limit on strings
+	HexBytes   uint8 = 2 // shown in hexadecimal
 )
 
 // A Type describes a value in a register or in memory. With a direction it is a pointer
@@ -94,6 +109,9 @@ const (
 	AttrPlain                    // @plain: shown without its name in a structure
 	AttrApart                    // @apart: a number before and after the call is shown as [1] => [2], not [1 => 2]
 	AttrFlat                     // @flat: the fields of this structure or union belong to its parent
+	AttrOver                     // @over: lies over the member before it, as in a union
+	AttrWas                      // @was: a member shown with its value before the call too, when that differs
+	AttrOK                       // @ok: a member shown only if the call succeeded
 )
 
 // attrReg marks an argument whose register was given while its line is parsed.
@@ -111,6 +129,10 @@ type Field struct {
 	When  *Expr     // the memory behind the pointer is looked at only when non-zero, and then in any case
 	Bits  [2]uint8  // members: the lowest bit and the number of bits of a bit field
 }
+
+// RegSP stands for the stack pointer where the index of an argument's register is wanted: the
+// frame that rt_sigreturn(2) finds there.
+const RegSP = 6
 
 // The layouts of structures in memory.
 const (
@@ -138,6 +160,7 @@ type Struct struct {
 	Packed bool
 	Dated  bool    // seconds and a fraction, shown as a date too
 	Show   []uint8 // the order in which members are shown, nil for that of memory
+	Tuple  bool    // its members are shown without names in brackets
 }
 
 // A Union is a choice of types by the value of a selector.
@@ -151,13 +174,18 @@ type Union struct {
 type Alt struct {
 	Vals []uint64
 	Type *Type
+	Min  uint16 // bytes that must be there, or else Union.Else applies
 }
 
-// Pick returns the alternative for a selector's value, nil if there is none.
-func (u *Union) Pick(sel uint64) *Type {
+// Pick returns the alternative for a selector's value and have bytes of memory, nil if there is
+// none.
+func (u *Union) Pick(sel uint64, have int) *Type {
 	for i := range u.Alts {
 		for _, v := range u.Alts[i].Vals {
 			if v == sel {
+				if have < int(u.Alts[i].Min) {
+					return u.Else
+				}
 				return u.Alts[i].Type
 			}
 		}
@@ -229,7 +257,8 @@ func (f *Field) reg(i386 bool) uint8 {
 	return f.Reg
 }
 
-// Register is the index of the register (0 to 5) that holds the argument, or its low half.
+// Register is the index of the register (0 to 5) that holds the argument, or its low half; RegSP is none of
+// the six.
 func (f *Field) Register(a ABI) int { return int(f.reg(a == I386)) }
 
 // Size is the number of bytes that a value of the type occupies in memory: the pointer's
@@ -256,7 +285,7 @@ func (t *Type) Extent(layout int) int {
 			n = max(n, t.Union.Else.Size(layout))
 		}
 		return n
-	case KindBytes, KindChars, KindPad, KindSigset:
+	case KindBytes, KindChars, KindPad, KindSigset, KindBitset, KindSunPath:
 		if t.Len != nil && t.Len.Op == OpNum {
 			return int(t.Len.Num)
 		}
@@ -271,7 +300,7 @@ func (t *Type) Extent(layout int) int {
 	case KindIPv6:
 		return 16
 	case KindPort:
-		return 2
+		return max(2, int(t.Width))
 	}
 	return t.width(layout)
 }
@@ -318,14 +347,14 @@ func (t *Type) align(layout int) int {
 		}
 	case t.Kind == KindArray:
 		n = t.Elem.align(layout)
-	case t.Kind == KindBytes, t.Kind == KindChars, t.Kind == KindPad, t.Kind == KindIPv6:
+	case t.Kind == KindBytes, t.Kind == KindChars, t.Kind == KindPad, t.Kind == KindIPv6, t.Kind == KindList, t.Kind == KindSunPath:
 		n = 1
-	case t.Kind == KindSigset:
+	case t.Kind == KindSigset, t.Kind == KindBitset:
 		n = wordSize(layout)
 	case t.Kind == KindIPv4:
 		n = 4
 	case t.Kind == KindPort:
-		n = 2
+		n = max(2, int(t.Width))
 	default:
 		n = max(1, t.width(layout))
 	}
@@ -346,7 +375,7 @@ func (s *Struct) place() {
 				a = 1
 			}
 			align = max(align, a)
-			if f.Bits[0] > 0 && i > 0 { // shares the previous member's storage
+			if (f.Bits[0] > 0 || f.Attr&AttrOver != 0) && i > 0 { // shares the previous member's storage
 				f.Off[l] = s.Fields[i-1].Off[l]
 				continue
 			}

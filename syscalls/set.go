@@ -5,7 +5,7 @@ import "strconv"
 // A Set names the values of a flags or enum type.
 type Set struct {
 	Name    string
-	Unknown string // what stands in the comment behind an unknown value, such as "O_???"
+	Unknown string // what stands in the comment behind an unknown value, such as "O_???"; a leading | puts it behind unknown bits beside known ones too
 	Vals    []Val
 	ARM64   []Val    // the same where numbers differ on arm64, nil if none does
 	Sorted  []uint16 // indices into Vals by value, for large enums
@@ -110,4 +110,16 @@ func (s *Set) AppendFlags(dst []byte, a ABI, v uint64, sep byte) (out []byte, kn
 		dst = strconv.AppendUint(dst, rest, 16)
 	}
 	return dst, known
+}
+
+// Rest returns the bits of v that no name covers.
+func (s *Set) Rest(a ABI, v uint64) uint64 {
+	rest := v
+	vals := s.For(a)
+	for i := range vals {
+		if f := &vals[i]; rest&f.Mask == f.Value {
+			rest &^= f.Mask
+		}
+	}
+	return rest
 }

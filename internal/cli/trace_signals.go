@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"os/signal"
+	"runtime"
 	"sync"
 	"unsafe"
 
@@ -83,10 +84,8 @@ func dieOf(sig unix.Signal) {
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 	signal.Reset(sig)
 	setDefault(sig)
-	_ = unix.Kill(unix.Getpid(), sig)
-	if sig == unix.SIGKILL {
-		select {} // it comes
-	}
+	runtime.LockOSThread() // so that the signal is delivered before tgkill returns
+	_ = unix.Tgkill(unix.Getpid(), unix.Gettid(), sig)
 }
 
 // setDefault gives a signal its default action in spite of the Go runtime, which keeps handlers of its own.

@@ -43,10 +43,6 @@ var (
 	gap        = regexp.MustCompile(`\) += `)
 )
 
-// stride is how many mutants are passed over for each that is tried: all of them take a minute. It is a prime, so that all
-// kinds of places get their turn.
-const stride = 7
-
 // TestMutationsAreFound changes a real trace in every place in every one of several ways. Each change must be reported,
 // except those to what Rules take out on purpose.
 func TestMutationsAreFound(t *testing.T) {
@@ -95,7 +91,7 @@ func TestMutationsAreFound(t *testing.T) {
 			tried, spared, turn := 0, 0, 0
 			for i, line := range lines {
 				for _, mutant := range m.mutate(line) {
-					if turn++; mutant == line || turn%stride != 0 {
+					if turn++; mutant == line || turn%stride != 1 {
 						continue
 					}
 					tried++
@@ -128,7 +124,7 @@ func TestLostAndSwappedLinesAreFound(t *testing.T) {
 		}
 	}
 	swaps := 0
-	for i := range len(lines) - 1 {
+	for i := 0; i < len(lines)-1; i += stride / 7 {
 		a, b := lines[i], lines[i+1]
 		if linePID.FindString(a) != linePID.FindString(b) || a == b || strings.Contains(a+b, "---") {
 			continue // the order of different threads, and the place of a signal from elsewhere, are chance

@@ -165,6 +165,7 @@ func (e *Engine) resume(t *Thread, sig unix.Signal) {
 	if t.wantsSyscallStop() {
 		err = ptrace.Syscall(t.TID, sig)
 	} else {
+		t.passing = t.inCall
 		err = ptrace.Cont(t.TID, sig)
 	}
 	t.stopped = false

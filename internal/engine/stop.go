@@ -38,7 +38,7 @@ func (e *Engine) seccompStop(t *Thread) {
 		return
 	}
 	if e.info.Op == ptrace.OpSeccomp {
-		if !t.inCall { // otherwise the entry has been seen at its syscall-stop
+		if !t.inCall || t.passing { // otherwise the entry has been seen at its syscall-stop
 			e.entry(t)
 			e.show(t)
 		}
@@ -64,7 +64,7 @@ func (e *Engine) entry(t *Thread) {
 	c.ABI, c.Number, c.Args = abi, e.info.Number(), *e.info.Args()
 	c.IP, c.SP = e.info.IP, e.info.SP
 	c.Entered, c.Ret, c.IsError, c.Resumes = true, 0, false, nil
-	t.inCall, t.shown, t.skipExit, t.force, t.mustExit = true, false, false, false, false
+	t.inCall, t.passing, t.shown, t.skipExit, t.force, t.mustExit = true, false, false, false, false, false
 	n := &numbers[abi]
 	switch c.Number {
 	case n.restart:
@@ -74,7 +74,7 @@ func (e *Engine) entry(t *Thread) {
 			e.keepTraced(t)
 		}
 	case n.seccomp, n.prctl:
-		t.mustExit = t.filtered && !t.full && e.installsFilter(c)
+		t.mustExit = t.filtered && !t.full && t.launch == nil && e.installsFilter(c)
 	}
 	e.pin.entry(e, t, n)
 }

@@ -68,6 +68,7 @@ type Thread struct {
 
 	attached   bool // its first stop has been handled
 	inCall     bool
+	passing    bool // inCall, but it goes on without a stop at the exit: the call may be over
 	shown      bool // Enter was called for Call
 	skipExit   bool
 	force      bool // Call was answered by the sink, with forced
@@ -90,7 +91,7 @@ type Thread struct {
 func (t *Thread) PID() int { return t.Proc.PID }
 
 // InCall tells whether t is between the entry and the exit of t.Call. In Exited it means that the call will not finish.
-func (t *Thread) InCall() bool { return t.inCall && t.shown }
+func (t *Thread) InCall() bool { return t.inCall && t.shown && !t.passing }
 
 // Engine is the engine that traces t.
 func (t *Thread) Engine() *Engine { return t.e }

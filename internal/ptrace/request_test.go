@@ -183,25 +183,41 @@ func TestSigmask(t *testing.T) {
 func TestPeekSiginfo(t *testing.T) {
 	tr := start(t, "queue")
 	tr.seize(0)
-	infos := make([]Siginfo, 4)
-	n, err := PeekSiginfo(tr.pid, 0, true, infos)
-	must(t, err)
-	if n != 2 || infos[0].Signo != 35 || infos[0].Value() != 11 || infos[1].Value() != 22 || infos[0].Layout() != LayoutQueue {
-		t.Errorf("%d shared signals: %+v", n, infos[:n])
+	// queue reads everything from position off, at most max signals at a time.
+	queue := func(off uint64, shared bool, max int) (all []Siginfo) {
+		t.Helper()
+		for range 20 {
+			infos := make([]Siginfo, max)
+			n, err := PeekSiginfo(tr.pid, off, shared, infos)
+			must(t, err)
+			if n == 0 {
+				return all
+			}
+			all = append(all, infos[:n]...)
+			off += uint64(n)
+		}
+		t.Fatal("the queue has no end")
+		return nil
 	}
-	n, err = PeekSiginfo(tr.pid, 1, true, infos[:1])
-	must(t, err)
-	if n != 1 || infos[0].Value() != 22 {
-		t.Errorf("%d shared signals from 1: %+v", n, infos[:n])
+	for _, max := range []int{1, 2, 4} {
+		infos := queue(0, true, max)
+		if len(infos) != 2 || infos[0].Signo != 35 || infos[0].Value() != 11 || infos[1].Value() != 22 ||
+			infos[0].Layout() != LayoutQueue {
+			t.Errorf("shared signals: %+v", infos)
+		}
 	}
-	n, err = PeekSiginfo(tr.pid, 0, false, infos)
-	must(t, err)
-	if n != 1 || infos[0].Signal() != unix.SIGUSR1 || infos[0].PID() != tr.pid {
-		t.Errorf("%d private signals: %+v", n, infos[:n])
+	if infos := queue(1, true, 4); len(infos) != 1 || infos[0].Value() != 22 {
+		t.Errorf("shared signals from 1: %+v", infos)
 	}
-	n, err = PeekSiginfo(tr.pid, 9, true, infos)
+	if infos := queue(0, false, 4); len(infos) != 1 || infos[0].Signal() != unix.SIGUSR1 || infos[0].PID() != tr.pid {
+		t.Errorf("private signals: %+v", infos)
+	}
+	if infos := queue(9, true, 4); len(infos) != 0 {
+		t.Errorf("behind the end: %+v", infos)
+	}
+	n, err := PeekSiginfo(tr.pid, 0, true, nil)
 	if n != 0 || err != nil {
-		t.Errorf("behind the end: %d, %v", n, err)
+		t.Errorf("no room: %d, %v", n, err)
 	}
 }
 

@@ -26,8 +26,9 @@ func SetSiginfo(tid int, info *Siginfo) error {
 }
 
 // PeekSiginfo copies queued signals without taking them from the queue: of the thread group if shared,
-// otherwise of the thread, starting at position off. It returns how many; fewer than len(infos) at the end
-// of the queue.
+// otherwise of the thread, starting at position off. It returns how many. Only 0 means the end of the
+// queue: the kernel also stops early when a signal is pending for the tracer's thread itself, which the Go
+// runtime's SIGURG often is.
 //
 // Errors: EINVAL if len(infos) is above 2^31-1; ESRCH as usual.
 func PeekSiginfo(tid int, off uint64, shared bool, infos []Siginfo) (int, error) {

@@ -40,7 +40,7 @@ type Ioctl struct {
 var Arches = []string{"amd64", "386", "arm64"}
 
 // Load reads the constants of arch: those of golang.org/x/sys/unix in the version of the module,
-// and those in syscalls/linux/macros-*.txt and ioctls-*.txt. It runs the go command to find both.
+// and those in syscalls/linux/macros-*.txt and ioctls-ARCH.txt. It runs the go command to find both.
 func Load(arch string) (*Set, error) {
 	root, err := moduleDir("farcall")
 	if err != nil {
@@ -55,6 +55,9 @@ func Load(arch string) (*Set, error) {
 		return nil, fmt.Errorf("constants: x/sys for %s: %w", arch, err)
 	}
 	dir := filepath.Join(root, "syscalls", "linux")
+	if err := s.readHeaders(filepath.Join(dir, "macros-extra.txt")); err != nil {
+		return nil, fmt.Errorf("constants: %w", err)
+	}
 	files := []string{"amd64"}
 	if arch != "amd64" {
 		files = append(files, arch) // what differs

@@ -1,6 +1,7 @@
 package constants
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -25,6 +26,7 @@ func TestValueByArch(t *testing.T) {
 			"FS_IOC_GETFLAGS": 0x80086601, "KVM_RUN": 0xae80, "SNDRV_PCM_IOCTL_PVERSION": 0x80044100,
 			"PTRACE_GET_SYSCALL_INFO": 0x420e, "RLIM_INFINITY": 1<<64 - 1, "SCSI_IOCTL_SEND_COMMAND": 1, "SG_IO": 0x2285,
 			"MSG_STAT": 11, "SEM_UNDO": 0x1000, "SHM_RND": 0o20000, "IORING_OP_READV": 1, "BPF_PROG_TYPE_XDP": 6,
+			"SIG_IGN": 1, "SWAP_FLAG_PREFER": 0x8000, "AT_SYSINFO_EHDR": 33, "AT_PAGESZ": 6,
 		},
 		"arm64": {
 			"O_DIRECTORY": 0o40000, "O_NOFOLLOW": 0o100000, "O_DIRECT": 0o200000, "O_LARGEFILE": 0o400000,
@@ -53,6 +55,30 @@ func TestValueUnknown(t *testing.T) {
 	}
 	if _, err := Load("pdp11"); err == nil {
 		t.Error("Load(pdp11) succeeded")
+	}
+}
+
+// Values by hand are for what no other source knows.
+func TestExtraIsNeeded(t *testing.T) {
+	dir, err := moduleDir("farcall")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir = filepath.Join(dir, "syscalls", "linux")
+	extra := &Set{headers: map[string]uint64{}}
+	if err := extra.readHeaders(filepath.Join(dir, "macros-extra.txt")); err != nil {
+		t.Fatal(err)
+	}
+	observed := &Set{headers: map[string]uint64{}}
+	if err := observed.readHeaders(filepath.Join(dir, "macros-amd64.txt")); err != nil {
+		t.Fatal(err)
+	}
+	xsys := load(t, "amd64").xsys
+	for name := range extra.headers {
+		_, inHeaders := observed.headers[name]
+		if _, inXSys := xsys[name]; inHeaders || inXSys {
+			t.Errorf("%s need not stand in macros-extra.txt", name)
+		}
 	}
 }
 

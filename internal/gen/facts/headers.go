@@ -28,7 +28,7 @@ var macroHeaders = []string{
 	"linux/loop.h", "linux/blkpg.h", "linux/blkzoned.h", "linux/hdreg.h", "linux/cdrom.h", "linux/fd.h", "linux/dm-ioctl.h", "linux/nbd.h", "linux/rtc.h", "linux/watchdog.h", "linux/input-event-codes.h", "linux/input.h", "linux/uinput.h", "linux/hidraw.h",
 	"linux/kvm.h", "asm/kvm.h", "linux/vhost.h", "linux/vfio.h", "linux/fuse.h", "linux/btrfs.h", "linux/auto_fs.h", "linux/auto_dev-ioctl.h", "linux/msdos_fs.h", "linux/f2fs.h",
 	"linux/usbdevice_fs.h", "linux/mtio.h", "linux/i2c.h", "linux/i2c-dev.h", "linux/spi/spidev.h", "linux/gpio.h", "linux/dma-buf.h", "linux/udmabuf.h", "linux/sync_file.h", "linux/memfd.h", "linux/raid/md_u.h", "linux/raid/md_p.h",
-	"linux/limits.h", "linux/param.h", "linux/major.h", "linux/oom.h", "linux/sysctl.h", "linux/acct.h", "linux/nfs.h", "linux/uio.h", "linux/utime.h", "linux/mqueue.h", "linux/types.h", "linux/errno.h",
+	"linux/limits.h", "linux/auxvec.h", "asm/auxvec.h", "linux/param.h", "linux/major.h", "linux/oom.h", "linux/sysctl.h", "linux/acct.h", "linux/nfs.h", "linux/uio.h", "linux/utime.h", "linux/mqueue.h", "linux/types.h", "linux/errno.h",
 	"mtd/mtd-abi.h", "mtd/ubi-user.h", "scsi/sg.h", "scsi/scsi_ioctl.h", "rdma/rdma_netlink.h",
 }
 

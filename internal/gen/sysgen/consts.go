@@ -1,37 +1,23 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
+	"fmt"
 
+	"farcall/internal/gen/constants"
 	"farcall/syscalls"
 )
 
-type consts [2]map[string]uint64
+// consts are the kernel's constants by architecture: amd64 and arm64.
+type consts [2]*constants.Set
 
 func loadConsts() (consts, error) {
 	var c consts
 	for i, arch := range []string{"amd64", "arm64"} {
-		c[i] = map[string]uint64{}
-		for _, f := range []string{"macros", "ioctls"} {
-			text, err := os.ReadFile(filepath.Join(os.Args[1], f+"-"+arch+".txt"))
-			if err != nil {
-				return c, err
-			}
-			for _, l := range strings.Split(string(text), "\n") {
-				w := strings.Fields(l)
-				if len(w) < 2 || w[0] == "#" {
-					continue
-				}
-				if n, err := strconv.ParseUint(w[1], 0, 64); err == nil {
-					c[i][w[0]] = n
-				} else if n, err := strconv.ParseInt(w[1], 0, 64); err == nil {
-					c[i][w[0]] = uint64(n)
-				}
-			}
+		s, err := constants.Load(arch)
+		if err != nil {
+			return c, fmt.Errorf("load constants of %s: %w", arch, err)
 		}
+		c[i] = s
 	}
 	return c, nil
 }
@@ -39,10 +25,7 @@ func loadConsts() (consts, error) {
 // Value implements syscalls.Consts.
 func (c consts) Value(a syscalls.ABI, name string) (uint64, bool) {
 	if a == syscalls.ARM64 {
-		if v, ok := c[1][name]; ok {
-			return v, true
-		}
+		return c[1].Value(name)
 	}
-	v, ok := c[0][name]
-	return v, ok
+	return c[0].Value(name)
 }

@@ -23,11 +23,16 @@ func check(t *syscalls.Table, protos map[string][]tracefs.Arg) error {
 		}
 		c := calls[name]
 		for _, v := range append([]*syscalls.Call{c}, c.Variants...) {
-			if len(v.Args) > len(proto) || v == c && len(v.Args) < len(proto) {
-				errs = append(errs, fmt.Errorf("%s$%s has %d arguments, the kernel's prototype %d", name, v.Variant, len(v.Args), len(proto)))
+			n := len(v.Args)
+			for n > 0 && v.Args[n-1].Reg >= syscalls.RegSP {
+				n--
+			}
+			if n > len(proto) || v == c && n < len(proto) {
+				errs = append(errs, fmt.Errorf("%s$%s has %d arguments, the kernel's prototype %d", name, v.Variant, n, len(proto)))
 				continue
 			}
-			for i, a := range v.Args {
+			for _, a := range v.Args[:n] {
+				i := a.Reg
 				pointer := a.Type.Dir != 0 || a.Type.Kind == syscalls.KindPtr
 				if !pointer && strings.Contains(proto[i].Type, "*") && a.Type.Kind != syscalls.KindUnion && a.Type.Width != syscalls.WidthWord {
 					errs = append(errs, fmt.Errorf("%s: argument %s is a %s in the kernel's prototype, not a pointer here", name, a.Name, proto[i].Type))

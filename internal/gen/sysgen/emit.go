@@ -76,7 +76,7 @@ func (e *emitter) set(s *syscalls.Set) string {
 func (e *emitter) vals(field string, vals []syscalls.Val) {
 	fmt.Fprintf(&e.decls, ", %s: []val{\n", field)
 	for _, v := range vals {
-		fmt.Fprintf(&e.decls, "\t{%q, %#x, %#x},\n", v.Name, v.Value, v.Mask)
+		fmt.Fprintf(&e.decls, "\t{Name: %q, Value: %#x, Mask: %#x},\n", v.Name, v.Value, v.Mask)
 	}
 	e.decls.WriteString("}")
 }
@@ -111,7 +111,7 @@ func (e *emitter) typ(t *syscalls.Type) string {
 	switch {
 	case t.Set != nil && t.Kind == syscalls.KindConst: // one constant: stands with its type
 		v := t.Set.Vals[0]
-		fmt.Fprintf(&b, ", Set: &set{Name: %q, Vals: []val{{%q, %#x, %#x}}}", t.Set.Name, v.Name, v.Value, v.Mask)
+		fmt.Fprintf(&b, ", Set: &set{Name: %q, Vals: []val{{Name: %q, Value: %#x, Mask: %#x}}}", t.Set.Name, v.Name, v.Value, v.Mask)
 	case t.Set != nil:
 		fmt.Fprintf(&b, ", Set: &%s", e.set(t.Set))
 	}
@@ -196,6 +196,9 @@ func (e *emitter) structure(s *syscalls.Struct) string {
 		}
 		b.WriteString("}")
 	}
+	if s.Tuple {
+		b.WriteString(", Tuple: true")
+	}
 	b.WriteString(", Fields: []field{\n")
 	for i := range s.Fields {
 		fmt.Fprintf(&b, "\t%s,\n", e.field(&s.Fields[i], true))
@@ -218,7 +221,11 @@ func (e *emitter) union(u *syscalls.Union) string {
 		for _, x := range a.Vals {
 			fmt.Fprintf(&b, "%#x, ", x)
 		}
-		fmt.Fprintf(&b, "}, Type: &%s},\n", e.typ(a.Type))
+		fmt.Fprintf(&b, "}, Type: &%s", e.typ(a.Type))
+		if a.Min != 0 {
+			fmt.Fprintf(&b, ", Min: %d", a.Min)
+		}
+		b.WriteString("},\n")
 	}
 	b.WriteString("}")
 	if u.Else != nil {
@@ -292,7 +299,7 @@ func (e *emitter) table(t *syscalls.Table) []byte {
 	write := func(what, typ string, names []string, ref func(string) string) {
 		fmt.Fprintf(&named, "\t%s = [...]%s{\n", what, typ)
 		for _, n := range names {
-			fmt.Fprintf(&named, "\t\t{%q, &%s},\n", n, ref(n))
+			fmt.Fprintf(&named, "\t\t{name: %q, it: &%s},\n", n, ref(n))
 		}
 		named.WriteString("\t}\n")
 	}
