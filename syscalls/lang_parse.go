@@ -334,7 +334,7 @@ func (p *parser) show(s *Struct) error {
 	}
 }
 
-// structDef parses: struct NAME [packed] { FIELD; ... } [show { MEMBER, ... }]
+// structDef parses: struct NAME [packed] [dated] { FIELD; ... } [show { MEMBER, ... }]
 func (p *parser) structDef() error {
 	p.take()
 	name, err := p.ident("the name of a structure")
@@ -346,6 +346,9 @@ func (p *parser) structDef() error {
 	}
 	s := &Struct{Name: name.text}
 	if s.Packed, err = p.accept("packed"); err != nil {
+		return err
+	}
+	if s.Dated, err = p.accept("dated"); err != nil {
 		return err
 	}
 	if s.Tuple, err = p.accept("tuple"); err != nil {

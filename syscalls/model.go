@@ -52,6 +52,8 @@ const (
 	KindStrings             // NULL-terminated vector of pointers to strings (argv)
 	KindEnv                 // the same, shown by its count unless verbose
 	KindPad                 // bytes never shown
+	KindDate                // seconds since the Epoch, shown as a date too; Len gives the nanoseconds
+	KindRecords             // as KindArray, with Len in bytes and elements that say how long they are
 	KindHex0                // hexadecimal, padded with zeros to the digits of its width
 	KindStatus              // status of a child as wait(2) gives it
 	KindErrno               // 0, a number, or a negated error number
@@ -105,6 +107,7 @@ const (
 	AttrEntry                    // @entry: shown at entry although an earlier argument is written by the kernel
 	AttrNamed                    // @name: shown as name=value in an argument list
 	AttrPlain                    // @plain: shown without its name in a structure
+	AttrApart                    // @apart: a number before and after the call is shown as [1] => [2], not [1 => 2]
 	AttrFlat                     // @flat: the fields of this structure or union belong to its parent
 	AttrOver                     // @over: lies over the member before it, as in a union
 	AttrWas                      // @was: a member shown with its value before the call too, when that differs
@@ -155,6 +158,7 @@ type Struct struct {
 	Fields []Field
 	Size   [3]uint16
 	Packed bool
+	Dated  bool    // seconds and a fraction, shown as a date too
 	Show   []uint8 // the order in which members are shown, nil for that of memory
 	Tuple  bool    // its members are shown without names in brackets
 }
