@@ -276,7 +276,7 @@ func (c *Call) Exit(ret int64, failed bool) {
 	for i := c.Ready; i < len(c.Args); i++ {
 		v := &c.Args[i]
 		switch a := &c.Desc.Args[i]; {
-		case c.pre[i] != nil && (failed || a.Type.Dir == syscalls.In):
+		case c.pre[i] != nil && (failed || a.Type.Dir == syscalls.In && a.Attr&syscalls.AttrExit == 0):
 			*v = *c.pre[i]
 			if failed && a.Type.Dir == syscalls.InOut && len(v.Sub) > 0 && !visible(v) {
 				v.State = Address
@@ -407,6 +407,10 @@ func (c *Call) contents(v *Value, n uint64, inline []byte) {
 		v.Bytes = inline
 	case syscalls.KindFD, syscalls.KindDirFD, syscalls.KindPID:
 		c.resolve(v)
+	case syscalls.KindDate:
+		if t.Len != nil {
+			v.Size = int(t.Len.Eval(&c.frames[c.depth]))
+		}
 	case syscalls.KindPtr:
 		v.Addr = n
 		if n == 0 {
@@ -518,6 +522,8 @@ func (c *Call) pointee(v *Value) {
 			return
 		}
 		c.array(v, nil)
+	case syscalls.KindRecords:
+		c.records(v)
 	case syscalls.KindList:
 		if c.opts.Shallow {
 			v.State = Address

@@ -11,10 +11,12 @@ var formatters = [...]func(*Call, *Value){
 	syscalls.FormatWakeOp:  formatWakeOp,
 	syscalls.FormatIoprio:  formatIoprio,
 	syscalls.FormatSyscall: formatSyscall,
+	syscalls.FormatUtime:   nil,
+	syscalls.FormatPolled:  nil,
 }
 
 func (c *Call) format(v *Value) {
-	if f := v.Type.Format; f != syscalls.FormatNone {
+	if f := v.Type.Format; formatters[f] != nil {
 		formatters[f](c, v)
 	}
 }

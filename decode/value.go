@@ -28,7 +28,7 @@ type Value struct {
 	Pre   *Value  // inout: the value before the call
 	Note  []byte  // a remark that belongs to the value, shown as a comment
 	Sym   []byte  // a symbolic form of the number that a formatter found
-	Size  int     // bytes or elements there are, of which Bytes or Sub may show a part
+	Size  int     // bytes or elements there are, of which Bytes or Sub may show a part; for a date its nanoseconds
 }
 
 // Int is the number as a signed one of the type's width.

@@ -82,7 +82,7 @@ func (s *Style) appendBare(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
 	}
 	switch t.Kind {
 	case syscalls.KindString, syscalls.KindPath, syscalls.KindBytes, syscalls.KindChars, syscalls.KindArray, syscalls.KindStruct,
-		syscalls.KindStrings, syscalls.KindSigset, syscalls.KindBitset, syscalls.KindList, syscalls.KindBits:
+		syscalls.KindStrings, syscalls.KindSigset, syscalls.KindBitset, syscalls.KindList, syscalls.KindRecords, syscalls.KindBits:
 		return s.appendContents(b, v, abi)
 	case syscalls.KindEnv:
 		if s.Verbose {
@@ -95,6 +95,10 @@ func (s *Style) appendBare(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
 			return append(b, " var */"...)
 		}
 		return append(b, " vars */"...)
+	}
+	if p := v.Pre; p != nil && p.State == decode.Known && v.Attr&syscalls.AttrApart != 0 {
+		b = s.appendContents(append(b, '['), p, abi)
+		return append(s.appendContents(append(b, "] => ["...), v, abi), ']')
 	}
 	b = append(b, '[')
 	if p := v.Pre; p != nil && p.State == decode.Known && p.Num != v.Num {
@@ -118,6 +122,8 @@ func (s *Style) appendContents(b []byte, v *decode.Value, abi syscalls.ABI) []by
 		return strconv.AppendUint(b, v.Num, 10)
 	case syscalls.KindTime:
 		return s.appendTime(b, v, abi)
+	case syscalls.KindDate:
+		return appendDate(strconv.AppendInt(b, intOf(v, abi), 10), intOf(v, abi), int64(v.Size), 1)
 	case syscalls.KindHex:
 		return appendHex(b, v.Num)
 	case syscalls.KindOct:
@@ -231,7 +237,7 @@ func (s *Style) appendContents(b []byte, v *decode.Value, abi syscalls.ABI) []by
 		return appendTicks(b, intOf(v, abi))
 	case syscalls.KindBitset:
 		return appendBitset(b, v.Bytes)
-	case syscalls.KindArray, syscalls.KindStrings, syscalls.KindEnv, syscalls.KindList:
+	case syscalls.KindArray, syscalls.KindStrings, syscalls.KindEnv, syscalls.KindList, syscalls.KindRecords:
 		return s.appendArray(b, v, abi)
 	case syscalls.KindStruct:
 		return s.appendStruct(b, v, abi)
@@ -413,6 +419,10 @@ func (s *Style) appendArray(b []byte, v *decode.Value, abi syscalls.ABI) []byte 
 }
 
 func (s *Style) appendStruct(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
+	special := utimeName(v)
+	if special != "" && s.Consts == Abbrev {
+		return append(b, special...)
+	}
 	if v.Type.Struct.Tuple {
 		return s.appendTuple(b, v.Sub, abi)
 	}
@@ -431,7 +441,17 @@ func (s *Style) appendStruct(b []byte, v *decode.Value, abi syscalls.ABI) []byte
 	if abbreviated {
 		b = append(b, ", ..."...)
 	}
-	return append(b, '}')
+	b = append(b, '}')
+	if special != "" && s.Consts == Verbose {
+		b = append(append(append(b, " /* "...), special...), " */"...)
+	} else if v.Type.Struct.Dated && len(v.Sub) > 1 {
+		scale := int64(1)
+		if v.Sub[1].Name == "tv_usec" {
+			scale = 1000
+		}
+		b = appendDate(b, intOf(&v.Sub[0], abi), int64(v.Sub[1].Num), scale)
+	}
+	return b
 }
 
 func zero(b []byte) bool {
@@ -553,6 +573,9 @@ func (s *Style) appendMode(b []byte, n uint64) []byte {
 	if n>>16 != 0 {
 		typ = ""
 	}
+	if n>>12 == 0 && s.Consts == Verbose {
+		return append(appendPerm(append(appendPerm(b, n), " /* "...), n), " */"...)
+	}
 	if typ == "" || s.Consts == Raw {
 		return appendPerm(b, n)
 	}
@@ -600,14 +623,38 @@ func (s *Style) appendTime(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
 	return b
 }
 
+// utimeName is the name of the nanoseconds that stand for "now" and "leave it" in utimensat(2).
+func utimeName(v *decode.Value) string {
+	if v.Type.Format == syscalls.FormatUtime && len(v.Sub) == 2 {
+		switch v.Sub[1].Num {
+		case 1<<30 - 1:
+			return "UTIME_NOW"
+		case 1<<30 - 2:
+			return "UTIME_OMIT"
+		}
+	}
+	return ""
+}
+
+// appendDate writes a comment with a date, nothing for the Epoch itself. The fraction of a second
+// is in units of scale nanoseconds.
+func appendDate(b []byte, sec, frac, scale int64) []byte {
+	if sec == 0 && frac == 0 || frac < 0 || frac > 999999999/scale {
+		return b
+	}
+	return append(appendClock(append(b, " /* "...), sec, frac, scale), " */"...)
+}
+
 // AppendClock writes seconds since the Epoch as a date.
-func AppendClock(b []byte, sec, nsec int64) []byte {
-	t := time.Unix(sec, nsec)
+func AppendClock(b []byte, sec, nsec int64) []byte { return appendClock(b, sec, nsec, 1) }
+
+func appendClock(b []byte, sec, frac, scale int64) []byte {
+	t := time.Unix(sec, 0)
 	b = t.AppendFormat(b, "2006-01-02T15:04:05")
-	if nsec != 0 {
+	if frac != 0 {
 		b = append(b, '.')
-		for d := int64(100000000); d > 0; d /= 10 {
-			b = append(b, byte('0'+nsec/d%10))
+		for d := 100000000 / scale; d > 0; d /= 10 {
+			b = append(b, byte('0'+frac/d%10))
 		}
 	}
 	return t.AppendFormat(b, "-0700")

@@ -13,6 +13,8 @@ const (
 	FormatWakeOp         // futex(2) FUTEX_WAKE_OP
 	FormatIoprio         // ioprio_set(2)
 	FormatSyscall        // the number of a call, for the architecture beside it
+	FormatUtime          // a time of utimensat(2): the text names UTIME_NOW and UTIME_OMIT
+	FormatPolled         // the descriptors that poll(2) and select(2) report
 	numFormats
 )
 
@@ -24,6 +26,8 @@ var formatNames = [...]string{
 	FormatWakeOp:  "wakeop",
 	FormatIoprio:  "ioprio",
 	FormatSyscall: "syscall",
+	FormatUtime:   "utime",
+	FormatPolled:  "polled",
 }
 
 func (f Format) String() string { return formatNames[f] }

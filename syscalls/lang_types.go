@@ -23,8 +23,8 @@ var baseTypes = map[string]Type{
 	"time": {Kind: KindTime, Width: WidthLong}, "nsec": {Kind: KindNsec, Width: WidthLong},
 	"port": {Kind: KindPort, Width: 2}, "ipv4": {Kind: KindIPv4, Width: 4}, "ipv6": {Kind: KindIPv6, Width: 16},
 	"net32": {Kind: KindPort, Width: 4}, "ifindex": {Kind: KindIfindex, Width: 4}, "hex8": {Kind: KindHex8, Width: 4},
-	"rlim": {Kind: KindRlim, Width: 8},
-	"str":  {Kind: KindString}, "path": {Kind: KindPath},
+	"rlim": {Kind: KindRlim, Width: 8}, "date": {Kind: KindDate, Width: WidthLong},
+	"str": {Kind: KindString}, "path": {Kind: KindPath},
 	"strings": {Kind: KindStrings}, "env": {Kind: KindEnv},
 	"none": {Kind: KindPad},
 	"hex0": {Kind: KindHex0, Width: WidthLong}, "status": {Kind: KindStatus, Width: 4},
@@ -35,12 +35,12 @@ var baseTypes = map[string]Type{
 	"bytes": {Kind: KindBytes}, "cstr": {Kind: KindChars}, "pad": {Kind: KindPad},
 	"whole": {Kind: KindBytes, Width: WholeBytes}, "hexes": {Kind: KindBytes, Width: HexBytes}, "num": {Kind: KindBytes, Width: IntBytes}, "sunpath": {Kind: KindSunPath}, "mac": {Kind: KindMAC}, "errnum": {Kind: KindErrnum, Width: 4}, "bits": {Kind: KindBits, Width: 4}, "list": {Kind: KindList},
 	"array": {Kind: KindArray}, "sigset": {Kind: KindSigset},
-	"bitset": {Kind: KindBitset},
+	"bitset": {Kind: KindBitset}, "records": {Kind: KindRecords},
 }
 
 var attrNames = map[string]Attr{
 	"v": AttrVerbose, "nz": AttrNonzero, "hide": AttrHidden, "exit": AttrExit,
-	"entry": AttrEntry, "name": AttrNamed, "plain": AttrPlain, "flat": AttrFlat, "was": AttrWas, "over": AttrOver, "ok": AttrOK,
+	"entry": AttrEntry, "name": AttrNamed, "plain": AttrPlain, "flat": AttrFlat, "was": AttrWas, "over": AttrOver, "ok": AttrOK, "apart": AttrApart,
 }
 
 // field parses: NAME TYPE [@ATTR | @if(EXPR) | @when(EXPR) | @reg(N) | @bits(LOWEST, COUNT)]...
@@ -129,6 +129,10 @@ func (p *parser) numbers() ([]uint64, error) {
 
 // typ parses: [in|out|inout] NAME[[PARAMS]] [!FORMAT]
 func (p *parser) typ() (*Type, error) {
+	if p.nesting++; p.nesting > maxNesting {
+		return nil, p.fail(p.tok, "type is nested too deeply")
+	}
+	defer func() { p.nesting-- }()
 	name, err := p.ident("a type")
 	if err != nil {
 		return nil, err
@@ -275,7 +279,7 @@ func (p *parser) findSet(name string) *Set {
 func (p *parser) baseParams(name token, t *Type) error {
 	var need bool
 	switch t.Kind {
-	case KindFlags, KindEnum, KindConst, KindChars, KindArray, KindSigset, KindList, KindBitset, KindMAC, KindBits:
+	case KindFlags, KindEnum, KindConst, KindChars, KindArray, KindSigset, KindList, KindRecords, KindBitset, KindMAC, KindBits:
 		need = true
 	case KindBytes, KindSunPath:
 		need = !p.inUnion // there the union says how many bytes there are
@@ -351,7 +355,7 @@ func (p *parser) baseParams(name token, t *Type) error {
 		if t.Set = p.findSet(n.text); t.Set == nil {
 			return p.fail(n, "unknown set %q", n.text)
 		}
-	case KindArray, KindList:
+	case KindArray, KindList, KindRecords:
 		if t.Elem, err = p.typ(); err != nil {
 			return err
 		}
@@ -388,6 +392,16 @@ func (p *parser) baseParams(name token, t *Type) error {
 	default:
 		if t.Width, err = p.widthParam(); err != nil {
 			return err
+		}
+		if t.Kind != KindDate {
+			break
+		}
+		if comma, err := p.accept(","); err != nil {
+			return err
+		} else if comma {
+			if t.Len, err = p.expr(0); err != nil {
+				return err
+			}
 		}
 	}
 	return p.expect("]")
@@ -429,7 +443,7 @@ var binary = map[string]struct {
 	"+": {8, OpAdd}, "-": {8, OpSub}, "*": {9, OpMul}, "/": {9, OpDiv},
 }
 
-// maxNesting bounds the depth of parentheses, so that hostile input cannot exhaust the stack.
+// maxNesting bounds the depth of types and parentheses, so that hostile input cannot exhaust the stack.
 const maxNesting = 64
 
 func (p *parser) expr(power int) (*Expr, error) {

@@ -52,6 +52,8 @@ const (
 	KindStrings             // NULL-terminated vector of pointers to strings (argv)
 	KindEnv                 // the same, shown by its count unless verbose
 	KindPad                 // bytes never shown
+	KindDate                // seconds since the Epoch, shown as a date too; Len gives the nanoseconds
+	KindRecords             // as KindArray, with Len in bytes and elements that say how long they are
 	KindHex0                // hexadecimal, padded with zeros to the digits of its width
 	KindStatus              // status of a child as wait(2) gives it
 	KindErrno               // 0, a number, or a negated error number
@@ -109,6 +111,7 @@ const (
 	AttrEntry                    // @entry: shown at entry although an earlier argument is written by the kernel
 	AttrNamed                    // @name: shown as name=value in an argument list
 	AttrPlain                    // @plain: shown without its name in a structure
+	AttrApart                    // @apart: a number before and after the call is shown as [1] => [2], not [1 => 2]
 	AttrFlat                     // @flat: the fields of this structure or union belong to its parent
 	AttrOver                     // @over: lies over the member before it, as in a union
 	AttrWas                      // @was: a member shown with its value before the call too, when that differs
@@ -159,6 +162,7 @@ type Struct struct {
 	Fields []Field
 	Size   [3]uint16
 	Packed bool
+	Dated  bool    // seconds and a fraction, shown as a date too
 	Show   []uint8 // the order in which members are shown, nil for that of memory
 	Tuple  bool    // its members are shown without names in brackets
 }
@@ -369,8 +373,12 @@ func (t *Type) align(layout int) int {
 	return n
 }
 
-// place computes the offsets of a structure's members and its size on every layout.
-func (s *Struct) place() {
+// maxStruct is the size of the largest structure, in bytes.
+const maxStruct = 1<<16 - 1
+
+// place computes the offsets of a structure's members and its size on every layout. It tells whether the
+// structure is small enough.
+func (s *Struct) place() bool {
 	for l := range s.Size {
 		off, align := 0, 1
 		for i := range s.Fields {
@@ -385,9 +393,17 @@ func (s *Struct) place() {
 				continue
 			}
 			off = (off + a - 1) / a * a
+			size := f.Type.Size(l)
+			if size < 0 || size > maxStruct || off+size > maxStruct {
+				return false
+			}
 			f.Off[l] = uint16(off)
-			off += f.Type.Size(l)
+			off += size
 		}
-		s.Size[l] = uint16((off + align - 1) / align * align)
+		if off = (off + align - 1) / align * align; off > maxStruct {
+			return false
+		}
+		s.Size[l] = uint16(off)
 	}
+	return true
 }

@@ -84,6 +84,17 @@ func (s *Set) AppendFlags(dst []byte, a ABI, v uint64, sep byte) (out []byte, kn
 			}
 			continue
 		}
+		if f.Value&^f.Mask != 0 { // a number in the bits of the mask, which begin at bit Value
+			if n := rest & f.Mask >> f.Value; n != 0 {
+				if known {
+					dst = append(dst, sep)
+				}
+				dst = append(append(strconv.AppendUint(dst, n, 10), "<<"...), f.Name...)
+				rest &^= f.Mask
+				known = true
+			}
+			continue
+		}
 		if rest&f.Mask != f.Value || f.Value == 0 && v&f.Mask != 0 {
 			continue
 		}

@@ -399,18 +399,18 @@ var zcallsI386 = [...]*call{
 	5:   &zcall_open,
 	6:   &zcall_close,
 	7:   &zcall_waitpid,
-	8:   &zcall_creat_2,
-	9:   &zcall_link_2,
-	10:  &zcall_unlink_2,
+	8:   &zcall_creat,
+	9:   &zcall_link,
+	10:  &zcall_unlink,
 	11:  &zcall_execve,
-	12:  &zcall_chdir_2,
+	12:  &zcall_chdir,
 	13:  &zcall_time,
-	14:  &zcall_mknod_2,
-	15:  &zcall_chmod_2,
+	14:  &zcall_mknod,
+	15:  &zcall_chmod,
 	16:  &zcall_lchown_2,
 	17:  &zcall_break,
 	18:  &zcall_oldstat,
-	19:  &zcall_lseek_2,
+	19:  &zcall_lseek,
 	20:  &zcall_getpid,
 	21:  &zcall_mount_2,
 	22:  &zcall_umount,
@@ -421,19 +421,19 @@ var zcallsI386 = [...]*call{
 	27:  &zcall_alarm,
 	28:  &zcall_oldfstat,
 	29:  &zcall_pause,
-	30:  &zcall_utime_2,
+	30:  &zcall_utime,
 	31:  &zcall_stty,
 	32:  &zcall_gtty,
-	33:  &zcall_access_2,
+	33:  &zcall_access,
 	34:  &zcall_nice,
 	35:  &zcall_ftime,
-	36:  &zcall_sync_2,
+	36:  &zcall_sync,
 	37:  &zcall_kill,
-	38:  &zcall_rename_2,
-	39:  &zcall_mkdir_2,
-	40:  &zcall_rmdir_2,
-	41:  &zcall_dup_2,
-	42:  &zcall_pipe_2,
+	38:  &zcall_rename,
+	39:  &zcall_mkdir,
+	40:  &zcall_rmdir,
+	41:  &zcall_dup,
+	42:  &zcall_pipe,
 	43:  &zcall_times,
 	44:  &zcall_prof,
 	45:  &zcall_brk,
@@ -442,7 +442,7 @@ var zcallsI386 = [...]*call{
 	48:  &zcall_signal,
 	49:  &zcall_geteuid,
 	50:  &zcall_getegid,
-	51:  &zcall_acct_2,
+	51:  &zcall_acct,
 	52:  &zcall_umount2_2,
 	53:  &zcall_lock,
 	54:  &zcall_ioctl_2,
@@ -451,10 +451,10 @@ var zcallsI386 = [...]*call{
 	57:  &zcall_setpgid,
 	58:  &zcall_ulimit,
 	59:  &zcall_oldolduname,
-	60:  &zcall_umask_2,
-	61:  &zcall_chroot_2,
-	62:  &zcall_ustat_2,
-	63:  &zcall_dup2_2,
+	60:  &zcall_umask,
+	61:  &zcall_chroot,
+	62:  &zcall_ustat,
+	63:  &zcall_dup2,
 	64:  &zcall_getppid,
 	65:  &zcall_getpgrp,
 	66:  &zcall_setsid,
@@ -474,18 +474,18 @@ var zcallsI386 = [...]*call{
 	80:  &zcall_getgroups_2,
 	81:  &zcall_setgroups_2,
 	82:  &zcall_select_2,
-	83:  &zcall_symlink_2,
+	83:  &zcall_symlink,
 	84:  &zcall_oldlstat,
-	85:  &zcall_readlink_2,
-	86:  &zcall_uselib_2,
+	85:  &zcall_readlink,
+	86:  &zcall_uselib,
 	87:  &zcall_swapon_2,
 	88:  &zcall_reboot_2,
 	89:  &zcall_readdir,
 	90:  &zcall_mmap_2,
 	91:  &zcall_munmap,
-	92:  &zcall_truncate_2,
-	93:  &zcall_ftruncate_2,
-	94:  &zcall_fchmod_2,
+	92:  &zcall_truncate,
+	93:  &zcall_ftruncate,
+	94:  &zcall_fchmod,
 	95:  &zcall_fchown_2,
 	96:  &zcall_getpriority,
 	97:  &zcall_setpriority,
@@ -509,7 +509,7 @@ var zcallsI386 = [...]*call{
 	115: &zcall_swapoff_2,
 	116: &zcall_sysinfo_2,
 	117: &zcall_ipc,
-	118: &zcall_fsync_2,
+	118: &zcall_fsync,
 	119: &zcall_sigreturn,
 	120: &zcall_clone_2,
 	121: &zcall_setdomainname_2,
@@ -524,7 +524,7 @@ var zcallsI386 = [...]*call{
 	130: &zcall_get_kernel_syms_2,
 	131: &zcall_quotactl_2,
 	132: &zcall_getpgid,
-	133: &zcall_fchdir_2,
+	133: &zcall_fchdir,
 	134: &zcall_bdflush,
 	135: &zcall_sysfs_2,
 	136: &zcall_personality_2,
@@ -532,14 +532,14 @@ var zcallsI386 = [...]*call{
 	138: &zcall_setfsuid_2,
 	139: &zcall_setfsgid_2,
 	140: &zcall__llseek,
-	141: &zcall_getdents_2,
+	141: &zcall_getdents,
 	142: &zcall__newselect,
-	143: &zcall_flock_2,
+	143: &zcall_flock,
 	144: &zcall_msync,
-	145: &zcall_readv_2,
-	146: &zcall_writev_2,
+	145: &zcall_readv,
+	146: &zcall_writev,
 	147: &zcall_getsid,
-	148: &zcall_fdatasync_2,
+	148: &zcall_fdatasync,
 	149: &zcall__sysctl_2,
 	150: &zcall_mlock,
 	151: &zcall_munlock,
@@ -571,14 +571,14 @@ var zcallsI386 = [...]*call{
 	177: &zcall_rt_sigtimedwait,
 	178: &zcall_rt_sigqueueinfo,
 	179: &zcall_rt_sigsuspend,
-	180: &zcall_pread64_2,
-	181: &zcall_pwrite64_2,
+	180: &zcall_pread64,
+	181: &zcall_pwrite64,
 	182: &zcall_chown_2,
-	183: &zcall_getcwd_2,
+	183: &zcall_getcwd,
 	184: &zcall_capget_2,
 	185: &zcall_capset_2,
 	186: &zcall_sigaltstack,
-	187: &zcall_sendfile_2,
+	187: &zcall_sendfile,
 	188: &zcall_getpmsg_2,
 	189: &zcall_putpmsg_2,
 	190: &zcall_vfork,
@@ -611,10 +611,10 @@ var zcallsI386 = [...]*call{
 	217: &zcall_pivot_root_2,
 	218: &zcall_mincore,
 	219: &zcall_madvise,
-	220: &zcall_getdents64_2,
+	220: &zcall_getdents64,
 	221: &zcall_fcntl64,
 	224: &zcall_gettid,
-	225: &zcall_readahead_2,
+	225: &zcall_readahead,
 	226: &zcall_setxattr_2,
 	227: &zcall_lsetxattr_2,
 	228: &zcall_fsetxattr_2,
@@ -639,7 +639,7 @@ var zcallsI386 = [...]*call{
 	247: &zcall_io_getevents_2,
 	248: &zcall_io_submit_2,
 	249: &zcall_io_cancel_2,
-	250: &zcall_fadvise64_2,
+	250: &zcall_fadvise64,
 	252: &zcall_exit_group,
 	253: &zcall_lookup_dcookie_2,
 	254: &zcall_epoll_create_2,
@@ -659,7 +659,7 @@ var zcallsI386 = [...]*call{
 	268: &zcall_statfs64,
 	269: &zcall_fstatfs64,
 	270: &zcall_tgkill,
-	271: &zcall_utimes_2,
+	271: &zcall_utimes,
 	272: &zcall_fadvise64_64,
 	273: &zcall_vserver_2,
 	274: &zcall_mbind,
@@ -683,45 +683,45 @@ var zcallsI386 = [...]*call{
 	293: &zcall_inotify_rm_watch_2,
 	294: &zcall_migrate_pages,
 	295: &zcall_openat,
-	296: &zcall_mkdirat_2,
-	297: &zcall_mknodat_2,
-	298: &zcall_fchownat_2,
-	299: &zcall_futimesat_2,
+	296: &zcall_mkdirat,
+	297: &zcall_mknodat,
+	298: &zcall_fchownat,
+	299: &zcall_futimesat,
 	300: &zcall_fstatat64,
-	301: &zcall_unlinkat_2,
-	302: &zcall_renameat_2,
-	303: &zcall_linkat_2,
-	304: &zcall_symlinkat_2,
-	305: &zcall_readlinkat_2,
-	306: &zcall_fchmodat_2,
-	307: &zcall_faccessat_2,
+	301: &zcall_unlinkat,
+	302: &zcall_renameat,
+	303: &zcall_linkat,
+	304: &zcall_symlinkat,
+	305: &zcall_readlinkat,
+	306: &zcall_fchmodat,
+	307: &zcall_faccessat,
 	308: &zcall_pselect6_2,
 	309: &zcall_ppoll_2,
 	310: &zcall_unshare,
 	311: &zcall_set_robust_list,
 	312: &zcall_get_robust_list,
-	313: &zcall_splice_2,
-	314: &zcall_sync_file_range_2,
-	315: &zcall_tee_2,
-	316: &zcall_vmsplice_2,
+	313: &zcall_splice,
+	314: &zcall_sync_file_range,
+	315: &zcall_tee,
+	316: &zcall_vmsplice,
 	317: &zcall_move_pages,
 	318: &zcall_getcpu_2,
 	319: &zcall_epoll_pwait_2,
-	320: &zcall_utimensat_2,
+	320: &zcall_utimensat,
 	321: &zcall_signalfd_2,
 	322: &zcall_timerfd_create_2,
 	323: &zcall_eventfd_2,
-	324: &zcall_fallocate_2,
+	324: &zcall_fallocate,
 	325: &zcall_timerfd_settime_2,
 	326: &zcall_timerfd_gettime_2,
 	327: &zcall_signalfd4_2,
 	328: &zcall_eventfd2_2,
 	329: &zcall_epoll_create1_2,
-	330: &zcall_dup3_2,
-	331: &zcall_pipe2_2,
+	330: &zcall_dup3,
+	331: &zcall_pipe2,
 	332: &zcall_inotify_init1_2,
-	333: &zcall_preadv_2,
-	334: &zcall_pwritev_2,
+	333: &zcall_preadv,
+	334: &zcall_pwritev,
 	335: &zcall_rt_tgsigqueueinfo,
 	336: &zcall_perf_event_open_2,
 	337: &zcall_recvmmsg,
@@ -731,7 +731,7 @@ var zcallsI386 = [...]*call{
 	341: &zcall_name_to_handle_at_2,
 	342: &zcall_open_by_handle_at_2,
 	343: &zcall_clock_adjtime,
-	344: &zcall_syncfs_2,
+	344: &zcall_syncfs,
 	345: &zcall_sendmmsg,
 	346: &zcall_setns,
 	347: &zcall_process_vm_readv,
@@ -740,10 +740,10 @@ var zcallsI386 = [...]*call{
 	350: &zcall_finit_module_2,
 	351: &zcall_sched_setattr_2,
 	352: &zcall_sched_getattr_2,
-	353: &zcall_renameat2_2,
+	353: &zcall_renameat2,
 	354: &zcall_seccomp_2,
 	355: &zcall_getrandom,
-	356: &zcall_memfd_create_2,
+	356: &zcall_memfd_create,
 	357: &zcall_bpf_2,
 	358: &zcall_execveat,
 	359: &zcall_socket,
@@ -764,13 +764,13 @@ var zcallsI386 = [...]*call{
 	374: &zcall_userfaultfd,
 	375: &zcall_membarrier,
 	376: &zcall_mlock2,
-	377: &zcall_copy_file_range_2,
-	378: &zcall_preadv2_2,
-	379: &zcall_pwritev2_2,
+	377: &zcall_copy_file_range,
+	378: &zcall_preadv2,
+	379: &zcall_pwritev2,
 	380: &zcall_pkey_mprotect,
 	381: &zcall_pkey_alloc,
 	382: &zcall_pkey_free,
-	383: &zcall_statx_2,
+	383: &zcall_statx,
 	384: &zcall_arch_prctl,
 	385: &zcall_io_pgetevents_2,
 	386: &zcall_rseq,
@@ -816,10 +816,10 @@ var zcallsI386 = [...]*call{
 	433: &zcall_fspick_2,
 	434: &zcall_pidfd_open,
 	435: &zcall_clone3,
-	436: &zcall_close_range_2,
-	437: &zcall_openat2_2,
+	436: &zcall_close_range,
+	437: &zcall_openat2,
 	438: &zcall_pidfd_getfd,
-	439: &zcall_faccessat2_2,
+	439: &zcall_faccessat2,
 	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2_2,
 	442: &zcall_mount_setattr_2,
@@ -827,12 +827,12 @@ var zcallsI386 = [...]*call{
 	444: &zcall_landlock_create_ruleset_2,
 	445: &zcall_landlock_add_rule_2,
 	446: &zcall_landlock_restrict_self_2,
-	447: &zcall_memfd_secret_2,
+	447: &zcall_memfd_secret,
 	448: &zcall_process_mrelease,
 	449: &zcall_futex_waitv,
 	450: &zcall_set_mempolicy_home_node,
 	451: &zcall_cachestat_2,
-	452: &zcall_fchmodat2_2,
+	452: &zcall_fchmodat2,
 	453: &zcall_map_shadow_stack,
 	454: &zcall_futex_wake,
 	455: &zcall_futex_wait,
@@ -859,20 +859,20 @@ var zcallsX32 = [...]*call{
 	1:   &zcall_write,
 	2:   &zcall_open,
 	3:   &zcall_close,
-	4:   &zcall_stat_3,
-	5:   &zcall_fstat_3,
-	6:   &zcall_lstat_3,
+	4:   &zcall_stat,
+	5:   &zcall_fstat,
+	6:   &zcall_lstat,
 	7:   &zcall_poll_3,
-	8:   &zcall_lseek_3,
+	8:   &zcall_lseek,
 	9:   &zcall_mmap,
 	10:  &zcall_mprotect,
 	11:  &zcall_munmap,
 	12:  &zcall_brk,
 	14:  &zcall_rt_sigprocmask,
-	17:  &zcall_pread64_3,
-	18:  &zcall_pwrite64_3,
-	21:  &zcall_access_3,
-	22:  &zcall_pipe_3,
+	17:  &zcall_pread64,
+	18:  &zcall_pwrite64,
+	21:  &zcall_access,
+	22:  &zcall_pipe,
 	23:  &zcall_select_3,
 	24:  &zcall_sched_yield_3,
 	25:  &zcall_mremap,
@@ -882,15 +882,15 @@ var zcallsX32 = [...]*call{
 	29:  &zcall_shmget_3,
 	30:  &zcall_shmat_3,
 	31:  &zcall_shmctl_3,
-	32:  &zcall_dup_3,
-	33:  &zcall_dup2_3,
+	32:  &zcall_dup,
+	33:  &zcall_dup2,
 	34:  &zcall_pause,
 	35:  &zcall_nanosleep,
 	36:  &zcall_getitimer,
 	37:  &zcall_alarm,
 	38:  &zcall_setitimer,
 	39:  &zcall_getpid,
-	40:  &zcall_sendfile_3,
+	40:  &zcall_sendfile_2,
 	41:  &zcall_socket,
 	42:  &zcall_connect,
 	43:  &zcall_accept,
@@ -917,29 +917,29 @@ var zcallsX32 = [...]*call{
 	70:  &zcall_msgrcv_3,
 	71:  &zcall_msgctl_3,
 	72:  &zcall_fcntl_3,
-	73:  &zcall_flock_3,
-	74:  &zcall_fsync_3,
-	75:  &zcall_fdatasync_3,
-	76:  &zcall_truncate_3,
-	77:  &zcall_ftruncate_3,
-	78:  &zcall_getdents_3,
-	79:  &zcall_getcwd_3,
-	80:  &zcall_chdir_3,
-	81:  &zcall_fchdir_3,
-	82:  &zcall_rename_3,
-	83:  &zcall_mkdir_3,
-	84:  &zcall_rmdir_3,
-	85:  &zcall_creat_3,
-	86:  &zcall_link_3,
-	87:  &zcall_unlink_3,
-	88:  &zcall_symlink_3,
-	89:  &zcall_readlink_3,
-	90:  &zcall_chmod_3,
-	91:  &zcall_fchmod_3,
-	92:  &zcall_chown_3,
-	93:  &zcall_fchown_3,
-	94:  &zcall_lchown_3,
-	95:  &zcall_umask_3,
+	73:  &zcall_flock,
+	74:  &zcall_fsync,
+	75:  &zcall_fdatasync,
+	76:  &zcall_truncate,
+	77:  &zcall_ftruncate,
+	78:  &zcall_getdents,
+	79:  &zcall_getcwd,
+	80:  &zcall_chdir,
+	81:  &zcall_fchdir,
+	82:  &zcall_rename,
+	83:  &zcall_mkdir,
+	84:  &zcall_rmdir,
+	85:  &zcall_creat,
+	86:  &zcall_link,
+	87:  &zcall_unlink,
+	88:  &zcall_symlink,
+	89:  &zcall_readlink,
+	90:  &zcall_chmod,
+	91:  &zcall_fchmod,
+	92:  &zcall_chown,
+	93:  &zcall_fchown,
+	94:  &zcall_lchown,
+	95:  &zcall_umask,
 	96:  &zcall_gettimeofday,
 	97:  &zcall_getrlimit,
 	98:  &zcall_getrusage,
@@ -971,12 +971,12 @@ var zcallsX32 = [...]*call{
 	125: &zcall_capget_3,
 	126: &zcall_capset_3,
 	130: &zcall_rt_sigsuspend,
-	132: &zcall_utime_3,
-	133: &zcall_mknod_3,
+	132: &zcall_utime,
+	133: &zcall_mknod,
 	135: &zcall_personality_3,
-	136: &zcall_ustat_3,
-	137: &zcall_statfs_3,
-	138: &zcall_fstatfs_3,
+	136: &zcall_ustat,
+	137: &zcall_statfs,
+	138: &zcall_fstatfs,
 	139: &zcall_sysfs_3,
 	140: &zcall_getpriority,
 	141: &zcall_setpriority,
@@ -998,9 +998,9 @@ var zcallsX32 = [...]*call{
 	158: &zcall_arch_prctl,
 	159: &zcall_adjtimex,
 	160: &zcall_setrlimit,
-	161: &zcall_chroot_3,
-	162: &zcall_sync_3,
-	163: &zcall_acct_3,
+	161: &zcall_chroot,
+	162: &zcall_sync,
+	163: &zcall_acct,
 	164: &zcall_settimeofday,
 	165: &zcall_mount_3,
 	166: &zcall_umount2_3,
@@ -1020,7 +1020,7 @@ var zcallsX32 = [...]*call{
 	184: &zcall_tuxcall_2,
 	185: &zcall_security_2,
 	186: &zcall_gettid,
-	187: &zcall_readahead_3,
+	187: &zcall_readahead,
 	188: &zcall_setxattr_3,
 	189: &zcall_lsetxattr_3,
 	190: &zcall_fsetxattr_3,
@@ -1044,11 +1044,11 @@ var zcallsX32 = [...]*call{
 	212: &zcall_lookup_dcookie_3,
 	213: &zcall_epoll_create_3,
 	216: &zcall_remap_file_pages,
-	217: &zcall_getdents64_3,
+	217: &zcall_getdents64,
 	218: &zcall_set_tid_address,
 	219: &zcall_restart_syscall,
 	220: &zcall_semtimedop_2,
-	221: &zcall_fadvise64_3,
+	221: &zcall_fadvise64,
 	223: &zcall_timer_settime,
 	224: &zcall_timer_gettime,
 	225: &zcall_timer_getoverrun,
@@ -1061,7 +1061,7 @@ var zcallsX32 = [...]*call{
 	232: &zcall_epoll_wait_3,
 	233: &zcall_epoll_ctl_3,
 	234: &zcall_tgkill,
-	235: &zcall_utimes_3,
+	235: &zcall_utimes,
 	237: &zcall_mbind,
 	238: &zcall_set_mempolicy,
 	239: &zcall_get_mempolicy,
@@ -1080,38 +1080,38 @@ var zcallsX32 = [...]*call{
 	255: &zcall_inotify_rm_watch_3,
 	256: &zcall_migrate_pages,
 	257: &zcall_openat,
-	258: &zcall_mkdirat_3,
-	259: &zcall_mknodat_3,
-	260: &zcall_fchownat_3,
-	261: &zcall_futimesat_3,
-	262: &zcall_newfstatat_2,
-	263: &zcall_unlinkat_3,
-	264: &zcall_renameat_3,
-	265: &zcall_linkat_3,
-	266: &zcall_symlinkat_3,
-	267: &zcall_readlinkat_3,
-	268: &zcall_fchmodat_3,
-	269: &zcall_faccessat_3,
+	258: &zcall_mkdirat,
+	259: &zcall_mknodat,
+	260: &zcall_fchownat,
+	261: &zcall_futimesat,
+	262: &zcall_newfstatat,
+	263: &zcall_unlinkat,
+	264: &zcall_renameat,
+	265: &zcall_linkat,
+	266: &zcall_symlinkat,
+	267: &zcall_readlinkat,
+	268: &zcall_fchmodat,
+	269: &zcall_faccessat,
 	270: &zcall_pselect6_3,
 	271: &zcall_ppoll_3,
 	272: &zcall_unshare,
-	275: &zcall_splice_3,
-	276: &zcall_tee_3,
-	277: &zcall_sync_file_range_3,
-	280: &zcall_utimensat_3,
+	275: &zcall_splice,
+	276: &zcall_tee,
+	277: &zcall_sync_file_range,
+	280: &zcall_utimensat,
 	281: &zcall_epoll_pwait_3,
 	282: &zcall_signalfd_3,
 	283: &zcall_timerfd_create_3,
 	284: &zcall_eventfd_3,
-	285: &zcall_fallocate_3,
+	285: &zcall_fallocate,
 	286: &zcall_timerfd_settime_3,
 	287: &zcall_timerfd_gettime_3,
 	288: &zcall_accept4,
 	289: &zcall_signalfd4_3,
 	290: &zcall_eventfd2_3,
 	291: &zcall_epoll_create1_3,
-	292: &zcall_dup3_3,
-	293: &zcall_pipe2_3,
+	292: &zcall_dup3,
+	293: &zcall_pipe2,
 	294: &zcall_inotify_init1_3,
 	298: &zcall_perf_event_open_3,
 	300: &zcall_fanotify_init_3,
@@ -1120,27 +1120,27 @@ var zcallsX32 = [...]*call{
 	303: &zcall_name_to_handle_at_3,
 	304: &zcall_open_by_handle_at_3,
 	305: &zcall_clock_adjtime,
-	306: &zcall_syncfs_3,
+	306: &zcall_syncfs,
 	308: &zcall_setns,
 	309: &zcall_getcpu_3,
 	312: &zcall_kcmp,
 	313: &zcall_finit_module_3,
 	314: &zcall_sched_setattr_3,
 	315: &zcall_sched_getattr_3,
-	316: &zcall_renameat2_3,
+	316: &zcall_renameat2,
 	317: &zcall_seccomp_3,
 	318: &zcall_getrandom,
-	319: &zcall_memfd_create_3,
+	319: &zcall_memfd_create,
 	320: &zcall_kexec_file_load_2,
 	321: &zcall_bpf_3,
 	323: &zcall_userfaultfd,
 	324: &zcall_membarrier,
 	325: &zcall_mlock2,
-	326: &zcall_copy_file_range_3,
+	326: &zcall_copy_file_range,
 	329: &zcall_pkey_mprotect,
 	330: &zcall_pkey_alloc,
 	331: &zcall_pkey_free,
-	332: &zcall_statx_3,
+	332: &zcall_statx,
 	333: &zcall_io_pgetevents_3,
 	334: &zcall_rseq,
 	424: &zcall_pidfd_send_signal,
@@ -1155,10 +1155,10 @@ var zcallsX32 = [...]*call{
 	433: &zcall_fspick_3,
 	434: &zcall_pidfd_open,
 	435: &zcall_clone3,
-	436: &zcall_close_range_3,
-	437: &zcall_openat2_3,
+	436: &zcall_close_range,
+	437: &zcall_openat2,
 	438: &zcall_pidfd_getfd,
-	439: &zcall_faccessat2_3,
+	439: &zcall_faccessat2,
 	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2_3,
 	442: &zcall_mount_setattr_3,
@@ -1166,12 +1166,12 @@ var zcallsX32 = [...]*call{
 	444: &zcall_landlock_create_ruleset_3,
 	445: &zcall_landlock_add_rule_3,
 	446: &zcall_landlock_restrict_self_3,
-	447: &zcall_memfd_secret_3,
+	447: &zcall_memfd_secret,
 	448: &zcall_process_mrelease,
 	449: &zcall_futex_waitv,
 	450: &zcall_set_mempolicy_home_node,
 	451: &zcall_cachestat_3,
-	452: &zcall_fchmodat2_3,
+	452: &zcall_fchmodat2,
 	454: &zcall_futex_wake,
 	455: &zcall_futex_wait,
 	456: &zcall_futex_requeue,
@@ -1193,8 +1193,8 @@ var zcallsX32 = [...]*call{
 	512: &zcall_rt_sigaction,
 	513: &zcall_rt_sigreturn,
 	514: &zcall_ioctl_3,
-	515: &zcall_readv_3,
-	516: &zcall_writev_3,
+	515: &zcall_readv,
+	516: &zcall_writev,
 	517: &zcall_recvfrom,
 	518: &zcall_sendmsg,
 	519: &zcall_recvmsg,
@@ -1210,10 +1210,10 @@ var zcallsX32 = [...]*call{
 	529: &zcall_waitid,
 	530: &zcall_set_robust_list,
 	531: &zcall_get_robust_list,
-	532: &zcall_vmsplice_3,
+	532: &zcall_vmsplice,
 	533: &zcall_move_pages,
-	534: &zcall_preadv_3,
-	535: &zcall_pwritev_3,
+	534: &zcall_preadv,
+	535: &zcall_pwritev,
 	536: &zcall_rt_tgsigqueueinfo,
 	537: &zcall_recvmmsg,
 	538: &zcall_sendmmsg,
@@ -1224,8 +1224,8 @@ var zcallsX32 = [...]*call{
 	543: &zcall_io_setup_3,
 	544: &zcall_io_submit_3,
 	545: &zcall_execveat,
-	546: &zcall_preadv2_3,
-	547: &zcall_pwritev2_3,
+	546: &zcall_preadv2,
+	547: &zcall_pwritev2,
 }
 
 var zcallsARM64 = [...]*call{
@@ -1246,14 +1246,14 @@ var zcallsARM64 = [...]*call{
 	14:  &zcall_removexattr_4,
 	15:  &zcall_lremovexattr_4,
 	16:  &zcall_fremovexattr_4,
-	17:  &zcall_getcwd_4,
+	17:  &zcall_getcwd,
 	18:  &zcall_lookup_dcookie_4,
 	19:  &zcall_eventfd2_4,
 	20:  &zcall_epoll_create1_4,
 	21:  &zcall_epoll_ctl_4,
 	22:  &zcall_epoll_pwait_4,
-	23:  &zcall_dup_4,
-	24:  &zcall_dup3_4,
+	23:  &zcall_dup,
+	24:  &zcall_dup3,
 	25:  &zcall_fcntl_4,
 	26:  &zcall_inotify_init1_4,
 	27:  &zcall_inotify_add_watch_4,
@@ -1261,64 +1261,64 @@ var zcallsARM64 = [...]*call{
 	29:  &zcall_ioctl_4,
 	30:  &zcall_ioprio_set_4,
 	31:  &zcall_ioprio_get_4,
-	32:  &zcall_flock_4,
-	33:  &zcall_mknodat_4,
-	34:  &zcall_mkdirat_4,
-	35:  &zcall_unlinkat_4,
-	36:  &zcall_symlinkat_4,
-	37:  &zcall_linkat_4,
-	38:  &zcall_renameat_4,
+	32:  &zcall_flock,
+	33:  &zcall_mknodat,
+	34:  &zcall_mkdirat,
+	35:  &zcall_unlinkat,
+	36:  &zcall_symlinkat,
+	37:  &zcall_linkat,
+	38:  &zcall_renameat,
 	39:  &zcall_umount2_4,
 	40:  &zcall_mount_4,
 	41:  &zcall_pivot_root_4,
 	42:  &zcall_nfsservctl_3,
-	43:  &zcall_statfs_4,
-	44:  &zcall_fstatfs_4,
-	45:  &zcall_truncate_4,
-	46:  &zcall_ftruncate_4,
-	47:  &zcall_fallocate_4,
-	48:  &zcall_faccessat_4,
-	49:  &zcall_chdir_4,
-	50:  &zcall_fchdir_4,
-	51:  &zcall_chroot_4,
-	52:  &zcall_fchmod_4,
-	53:  &zcall_fchmodat_4,
-	54:  &zcall_fchownat_4,
-	55:  &zcall_fchown_4,
+	43:  &zcall_statfs,
+	44:  &zcall_fstatfs,
+	45:  &zcall_truncate,
+	46:  &zcall_ftruncate,
+	47:  &zcall_fallocate,
+	48:  &zcall_faccessat,
+	49:  &zcall_chdir,
+	50:  &zcall_fchdir,
+	51:  &zcall_chroot,
+	52:  &zcall_fchmod,
+	53:  &zcall_fchmodat,
+	54:  &zcall_fchownat,
+	55:  &zcall_fchown,
 	56:  &zcall_openat,
 	57:  &zcall_close,
 	58:  &zcall_vhangup_4,
-	59:  &zcall_pipe2_4,
+	59:  &zcall_pipe2,
 	60:  &zcall_quotactl_4,
-	61:  &zcall_getdents64_4,
-	62:  &zcall_lseek_4,
+	61:  &zcall_getdents64,
+	62:  &zcall_lseek,
 	63:  &zcall_read,
 	64:  &zcall_write,
-	65:  &zcall_readv_4,
-	66:  &zcall_writev_4,
-	67:  &zcall_pread64_4,
-	68:  &zcall_pwrite64_4,
-	69:  &zcall_preadv_4,
-	70:  &zcall_pwritev_4,
-	71:  &zcall_sendfile_4,
+	65:  &zcall_readv,
+	66:  &zcall_writev,
+	67:  &zcall_pread64,
+	68:  &zcall_pwrite64,
+	69:  &zcall_preadv,
+	70:  &zcall_pwritev,
+	71:  &zcall_sendfile,
 	72:  &zcall_pselect6_4,
 	73:  &zcall_ppoll_4,
 	74:  &zcall_signalfd4_4,
-	75:  &zcall_vmsplice_4,
-	76:  &zcall_splice_4,
-	77:  &zcall_tee_4,
-	78:  &zcall_readlinkat_4,
-	79:  &zcall_newfstatat_3,
-	80:  &zcall_fstat_4,
-	81:  &zcall_sync_4,
-	82:  &zcall_fsync_4,
-	83:  &zcall_fdatasync_4,
-	84:  &zcall_sync_file_range_4,
+	75:  &zcall_vmsplice,
+	76:  &zcall_splice,
+	77:  &zcall_tee,
+	78:  &zcall_readlinkat,
+	79:  &zcall_newfstatat_2,
+	80:  &zcall_fstat_3,
+	81:  &zcall_sync,
+	82:  &zcall_fsync,
+	83:  &zcall_fdatasync,
+	84:  &zcall_sync_file_range,
 	85:  &zcall_timerfd_create_4,
 	86:  &zcall_timerfd_settime_4,
 	87:  &zcall_timerfd_gettime_4,
-	88:  &zcall_utimensat_4,
-	89:  &zcall_acct_4,
+	88:  &zcall_utimensat,
+	89:  &zcall_acct,
 	90:  &zcall_capget_4,
 	91:  &zcall_capset_4,
 	92:  &zcall_personality_4,
@@ -1395,7 +1395,7 @@ var zcallsARM64 = [...]*call{
 	163: &zcall_getrlimit,
 	164: &zcall_setrlimit,
 	165: &zcall_getrusage,
-	166: &zcall_umask_4,
+	166: &zcall_umask,
 	167: &zcall_prctl_4,
 	168: &zcall_getcpu_4,
 	169: &zcall_gettimeofday,
@@ -1442,7 +1442,7 @@ var zcallsARM64 = [...]*call{
 	210: &zcall_shutdown,
 	211: &zcall_sendmsg,
 	212: &zcall_recvmsg,
-	213: &zcall_readahead_4,
+	213: &zcall_readahead,
 	214: &zcall_brk,
 	215: &zcall_munmap,
 	216: &zcall_mremap,
@@ -1452,7 +1452,7 @@ var zcallsARM64 = [...]*call{
 	220: &zcall_clone,
 	221: &zcall_execve,
 	222: &zcall_mmap,
-	223: &zcall_fadvise64_4,
+	223: &zcall_fadvise64,
 	224: &zcall_swapon_4,
 	225: &zcall_swapoff_4,
 	226: &zcall_mprotect,
@@ -1480,7 +1480,7 @@ var zcallsARM64 = [...]*call{
 	264: &zcall_name_to_handle_at_4,
 	265: &zcall_open_by_handle_at_4,
 	266: &zcall_clock_adjtime,
-	267: &zcall_syncfs_4,
+	267: &zcall_syncfs,
 	268: &zcall_setns,
 	269: &zcall_sendmmsg,
 	270: &zcall_process_vm_readv,
@@ -1489,22 +1489,22 @@ var zcallsARM64 = [...]*call{
 	273: &zcall_finit_module_4,
 	274: &zcall_sched_setattr_4,
 	275: &zcall_sched_getattr_4,
-	276: &zcall_renameat2_4,
+	276: &zcall_renameat2,
 	277: &zcall_seccomp_4,
 	278: &zcall_getrandom,
-	279: &zcall_memfd_create_4,
+	279: &zcall_memfd_create,
 	280: &zcall_bpf_4,
 	281: &zcall_execveat,
 	282: &zcall_userfaultfd,
 	283: &zcall_membarrier,
 	284: &zcall_mlock2,
-	285: &zcall_copy_file_range_4,
-	286: &zcall_preadv2_4,
-	287: &zcall_pwritev2_4,
+	285: &zcall_copy_file_range,
+	286: &zcall_preadv2,
+	287: &zcall_pwritev2,
 	288: &zcall_pkey_mprotect,
 	289: &zcall_pkey_alloc,
 	290: &zcall_pkey_free,
-	291: &zcall_statx_4,
+	291: &zcall_statx,
 	292: &zcall_io_pgetevents_4,
 	293: &zcall_rseq,
 	294: &zcall_kexec_file_load_3,
@@ -1520,10 +1520,10 @@ var zcallsARM64 = [...]*call{
 	433: &zcall_fspick_4,
 	434: &zcall_pidfd_open,
 	435: &zcall_clone3,
-	436: &zcall_close_range_4,
-	437: &zcall_openat2_4,
+	436: &zcall_close_range,
+	437: &zcall_openat2,
 	438: &zcall_pidfd_getfd,
-	439: &zcall_faccessat2_4,
+	439: &zcall_faccessat2,
 	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2_4,
 	442: &zcall_mount_setattr_4,
@@ -1531,12 +1531,12 @@ var zcallsARM64 = [...]*call{
 	444: &zcall_landlock_create_ruleset_4,
 	445: &zcall_landlock_add_rule_4,
 	446: &zcall_landlock_restrict_self_4,
-	447: &zcall_memfd_secret_4,
+	447: &zcall_memfd_secret,
 	448: &zcall_process_mrelease,
 	449: &zcall_futex_waitv,
 	450: &zcall_set_mempolicy_home_node,
 	451: &zcall_cachestat_4,
-	452: &zcall_fchmodat2_4,
+	452: &zcall_fchmodat2,
 	453: &zcall_map_shadow_stack,
 	454: &zcall_futex_wake,
 	455: &zcall_futex_wait,
@@ -1572,11 +1572,18 @@ var (
 		{name: "clocks", it: &zset_clocks},
 		{name: "clone3_flags", it: &zset_clone3_flags},
 		{name: "clone_flags", it: &zset_clone_flags},
+		{name: "close_range_flags", it: &zset_close_range_flags},
 		{name: "cmsg_ip_types", it: &zset_cmsg_ip_types},
 		{name: "cmsg_levels", it: &zset_cmsg_levels},
 		{name: "cmsg_socket_types", it: &zset_cmsg_socket_types},
+		{name: "dirent_types", it: &zset_dirent_types},
 		{name: "ethernet_protocols", it: &zset_ethernet_protocols},
 		{name: "execveat_flags", it: &zset_execveat_flags},
+		{name: "faccessat_flags", it: &zset_faccessat_flags},
+		{name: "fadvise", it: &zset_fadvise},
+		{name: "falloc_flags", it: &zset_falloc_flags},
+		{name: "flock_ops", it: &zset_flock_ops},
+		{name: "fs_magic", it: &zset_fs_magic},
 		{name: "futex_bitset", it: &zset_futex_bitset},
 		{name: "futex_ops", it: &zset_futex_ops},
 		{name: "futex_waitv_flags", it: &zset_futex_waitv_flags},
@@ -1590,6 +1597,7 @@ var (
 		{name: "mbind_flags", it: &zset_mbind_flags},
 		{name: "membarrier_cmds", it: &zset_membarrier_cmds},
 		{name: "membarrier_flags", it: &zset_membarrier_flags},
+		{name: "mfd_flags", it: &zset_mfd_flags},
 		{name: "mlock2_flags", it: &zset_mlock2_flags},
 		{name: "mlockall_flags", it: &zset_mlockall_flags},
 		{name: "mmap_flags", it: &zset_mmap_flags},
@@ -1602,6 +1610,7 @@ var (
 		{name: "msync_flags", it: &zset_msync_flags},
 		{name: "nfc_protocols", it: &zset_nfc_protocols},
 		{name: "open_flags", it: &zset_open_flags},
+		{name: "open_mode_flags", it: &zset_open_mode_flags},
 		{name: "packet_mr_types", it: &zset_packet_mr_types},
 		{name: "packet_types", it: &zset_packet_types},
 		{name: "perf_type_ids", it: &zset_perf_type_ids},
@@ -1621,10 +1630,14 @@ var (
 		{name: "proto_phonet", it: &zset_proto_phonet},
 		{name: "proto_rxrpc", it: &zset_proto_rxrpc},
 		{name: "proto_smc", it: &zset_proto_smc},
+		{name: "rename_flags", it: &zset_rename_flags},
+		{name: "resolve_flags", it: &zset_resolve_flags},
 		{name: "rlimits", it: &zset_rlimits},
 		{name: "rusage_who", it: &zset_rusage_who},
+		{name: "rwf_flags", it: &zset_rwf_flags},
 		{name: "sa_flags", it: &zset_sa_flags},
 		{name: "sa_handlers", it: &zset_sa_handlers},
+		{name: "secretmem_flags", it: &zset_secretmem_flags},
 		{name: "setns_types", it: &zset_setns_types},
 		{name: "shadow_stack_flags", it: &zset_shadow_stack_flags},
 		{name: "shutdown_modes", it: &zset_shutdown_modes},
@@ -1676,7 +1689,13 @@ var (
 		{name: "sock_levels", it: &zset_sock_levels},
 		{name: "sock_txrehash", it: &zset_sock_txrehash},
 		{name: "sock_types", it: &zset_sock_types},
+		{name: "splice_flags", it: &zset_splice_flags},
 		{name: "ss_flags", it: &zset_ss_flags},
+		{name: "statfs_flags", it: &zset_statfs_flags},
+		{name: "statx_attrs", it: &zset_statx_attrs},
+		{name: "statx_flags", it: &zset_statx_flags},
+		{name: "statx_mask", it: &zset_statx_mask},
+		{name: "sync_file_range_flags", it: &zset_sync_file_range_flags},
 		{name: "timer_flags", it: &zset_timer_flags},
 		{name: "timex_modes", it: &zset_timex_modes},
 		{name: "timex_state", it: &zset_timex_state},
@@ -1695,6 +1714,7 @@ var (
 		{name: "cap_header", it: &zstruct_cap_header},
 		{name: "clone_args", it: &zstruct_clone_args},
 		{name: "cmsg", it: &zstruct_cmsg},
+		{name: "fsid", it: &zstruct_fsid},
 		{name: "futex_waitv", it: &zstruct_futex_waitv},
 		{name: "group_req", it: &zstruct_group_req},
 		{name: "in_pktinfo", it: &zstruct_in_pktinfo},
@@ -1709,6 +1729,8 @@ var (
 		{name: "itimerval", it: &zstruct_itimerval},
 		{name: "kcmp_epoll_slot", it: &zstruct_kcmp_epoll_slot},
 		{name: "linger", it: &zstruct_linger},
+		{name: "linux_dirent", it: &zstruct_linux_dirent},
+		{name: "linux_dirent64", it: &zstruct_linux_dirent64},
 		{name: "mmsghdr_in", it: &zstruct_mmsghdr_in},
 		{name: "mmsghdr_out", it: &zstruct_mmsghdr_out},
 		{name: "msg_iov_in", it: &zstruct_msg_iov_in},
@@ -1717,6 +1739,7 @@ var (
 		{name: "msghdr_out", it: &zstruct_msghdr_out},
 		{name: "old_mmap", it: &zstruct_old_mmap},
 		{name: "old_sigaction", it: &zstruct_old_sigaction},
+		{name: "open_how", it: &zstruct_open_how},
 		{name: "packet_mreq", it: &zstruct_packet_mreq},
 		{name: "rlimit", it: &zstruct_rlimit},
 		{name: "rlimit64", it: &zstruct_rlimit64},
@@ -1760,10 +1783,22 @@ var (
 		{name: "sockaddr_un", it: &zstruct_sockaddr_un},
 		{name: "sockaddr_vm", it: &zstruct_sockaddr_vm},
 		{name: "sockaddr_xdp", it: &zstruct_sockaddr_xdp},
+		{name: "stat", it: &zstruct_stat},
+		{name: "stat64_i386", it: &zstruct_stat64_i386},
+		{name: "stat_arm64", it: &zstruct_stat_arm64},
+		{name: "stat_i386", it: &zstruct_stat_i386},
+		{name: "statfs", it: &zstruct_statfs},
+		{name: "statfs64_i386", it: &zstruct_statfs64_i386},
+		{name: "statfs_i386", it: &zstruct_statfs_i386},
+		{name: "statx", it: &zstruct_statx},
+		{name: "statx_timestamp", it: &zstruct_statx_timestamp},
 		{name: "timespec", it: &zstruct_timespec},
 		{name: "timespec64", it: &zstruct_timespec64},
+		{name: "timespec64_date", it: &zstruct_timespec64_date},
+		{name: "timespec_date", it: &zstruct_timespec_date},
 		{name: "timeval", it: &zstruct_timeval},
 		{name: "timeval64", it: &zstruct_timeval64},
+		{name: "timeval_date", it: &zstruct_timeval_date},
 		{name: "timex", it: &zstruct_timex},
 		{name: "timex64", it: &zstruct_timex64},
 		{name: "timezone", it: &zstruct_timezone},
@@ -1772,6 +1807,8 @@ var (
 		{name: "tpacket_stats", it: &zstruct_tpacket_stats},
 		{name: "ucred", it: &zstruct_ucred},
 		{name: "user_desc", it: &zstruct_user_desc},
+		{name: "ustat", it: &zstruct_ustat},
+		{name: "utimbuf", it: &zstruct_utimbuf},
 	}
 	zunions = [...]named[union]{
 		{name: "clone_addr", it: &zunion_clone_addr},
@@ -1808,399 +1845,481 @@ var (
 	zt5   = typ{Kind: 19, Width: 4, Set: &zset_open_flags}
 	zt6   = typ{Kind: 10, Width: 2}
 	zt7   = typ{Kind: 0, Width: 4}
-	zt8   = typ{Kind: 4, Width: 255}
-	zt9   = typ{Kind: 0, Width: 254}
-	zt10  = typ{Kind: 2, Width: 4}
-	zt11  = typ{Kind: 2, Width: 254}
-	zt12  = typ{Kind: 1, Width: 254}
-	zt13  = typ{Kind: 19, Width: 254, Set: &zset_mmap_prot}
-	zt14  = typ{Kind: 19, Width: 254, Set: &zset_mmap_flags}
-	zt15  = typ{Kind: 9, Width: 4}
-	zt16  = typ{Kind: 20, Width: 255, Set: &zset_sa_handlers}
-	zt17  = typ{Kind: 19, Width: 254, Set: &zset_sa_flags}
-	zt18  = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x8}}
-	zt19  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaction}
-	zt20  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaction}
-	zt21  = typ{Kind: 20, Width: 4, Set: &zset_sigprocmask_how}
-	zt22  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
-	zt23  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x3}}
-	zt24  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x128}}
-	zt25  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe}
-	zt26  = typ{Kind: 19, Width: 254, Set: &zset_mremap_flags}
-	zt27  = typ{Kind: 19, Width: 4, Set: &zset_msync_flags}
-	zt28  = typ{Kind: 1, Width: 1}
-	zt29  = typ{Kind: 26, Dir: 2, Elem: &zt28, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x1000}}}
-	zt30  = typ{Kind: 20, Width: 4, Set: &zset_madvise_cmds}
-	zt31  = typ{Kind: 6, Width: 4}
-	zt32  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec}
-	zt33  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec}
-	zt34  = typ{Kind: 20, Width: 4, Set: &zset_itimer_which}
-	zt35  = typ{Kind: 27, Struct: &zstruct_timeval}
-	zt36  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerval}
-	zt37  = typ{Kind: 1, Width: 4}
-	zt38  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerval}
-	zt39  = typ{Kind: 7, Width: 4}
-	zt40  = typ{Kind: 20, Width: 4, Set: &zset_sock_families}
-	zt41  = typ{Kind: 19, Width: 4, Set: &zset_sock_types}
-	zt42  = typ{Kind: 20, Width: 4, Set: &zset_proto_inet}
-	zt43  = typ{Kind: 20, Width: 4, Set: &zset_proto_netlink}
-	zt44  = typ{Kind: 15, Width: 2, Set: &zset_ethernet_protocols}
-	zt45  = typ{Kind: 20, Width: 4, Set: &zset_proto_irda}
-	zt46  = typ{Kind: 20, Width: 4, Set: &zset_proto_can}
-	zt47  = typ{Kind: 20, Width: 4, Set: &zset_proto_bluetooth}
-	zt48  = typ{Kind: 20, Width: 4, Set: &zset_proto_isdn}
-	zt49  = typ{Kind: 20, Width: 4, Set: &zset_proto_phonet}
-	zt50  = typ{Kind: 20, Width: 4, Set: &zset_proto_caif}
-	zt51  = typ{Kind: 20, Width: 4, Set: &zset_proto_nfc}
-	zt52  = typ{Kind: 20, Width: 4, Set: &zset_proto_kcm}
-	zt53  = typ{Kind: 20, Width: 4, Set: &zset_proto_smc}
-	zt54  = typ{Kind: 28, Union: &zunion_sock_protocol, Sel: &expr{Op: 1}}
-	zt55  = typ{Kind: 20, Width: 2, Set: &zset_sock_families}
-	zt56  = typ{Kind: 40}
-	zt57  = typ{Kind: 27, Struct: &zstruct_sockaddr_un}
-	zt58  = typ{Kind: 15, Width: 2}
-	zt59  = typ{Kind: 16, Width: 4}
-	zt60  = typ{Kind: 27, Struct: &zstruct_sockaddr_in}
-	zt61  = typ{Kind: 15, Width: 4}
-	zt62  = typ{Kind: 17, Width: 16}
-	zt63  = typ{Kind: 38, Width: 4}
-	zt64  = typ{Kind: 28, Union: &zunion_in6_scope, Sel: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xc0ff}}, R: &expr{Op: 0, Num: 0x80fe}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x2ff}}}}
-	zt65  = typ{Kind: 27, Struct: &zstruct_sockaddr_in6}
-	zt66  = typ{Kind: 2, Width: 2}
-	zt67  = typ{Kind: 41, Width: 4}
-	zt68  = typ{Kind: 27, Struct: &zstruct_sockaddr_nl}
-	zt69  = typ{Kind: 20, Width: 2, Set: &zset_arp_hardware_types}
-	zt70  = typ{Kind: 20, Width: 1, Set: &zset_packet_types}
-	zt71  = typ{Kind: 2, Width: 1}
-	zt72  = typ{Kind: 26, Elem: &zt71, Len: &expr{Op: 2, Num: 0x4}}
-	zt73  = typ{Kind: 27, Struct: &zstruct_sockaddr_ll}
-	zt74  = typ{Kind: 20, Width: 4, Set: &zset_vsock_ports}
-	zt75  = typ{Kind: 20, Width: 4, Set: &zset_vsock_cids}
-	zt76  = typ{Kind: 24, Width: 2, Len: &expr{Op: 0, Num: 0x3}}
-	zt77  = typ{Kind: 27, Struct: &zstruct_sockaddr_vm}
-	zt78  = typ{Kind: 26, Elem: &zt71, Len: &expr{Op: 0, Num: 0x6}}
-	zt79  = typ{Kind: 27, Struct: &zstruct_sockaddr_ipx}
-	zt80  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2}}
-	zt81  = typ{Kind: 27, Struct: &zstruct_sockaddr_qrtr}
-	zt82  = typ{Kind: 20, Width: 4, Set: &zset_nfc_protocols}
-	zt83  = typ{Kind: 27, Struct: &zstruct_sockaddr_nfc}
-	zt84  = typ{Kind: 19, Width: 2, Set: &zset_xdp_sockaddr_flags}
-	zt85  = typ{Kind: 27, Struct: &zstruct_sockaddr_xdp}
-	zt86  = typ{Kind: 24, Width: 1}
-	zt87  = typ{Kind: 27, Struct: &zstruct_sockaddr_other}
-	zt88  = typ{Kind: 28, Union: &zunion_sockaddr_data, Sel: &expr{Op: 2}}
-	zt89  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}}
-	zt90  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x2}}
-	zt91  = typ{Kind: 0, Dir: 3, Width: 4}
-	zt92  = typ{Kind: 24}
-	zt93  = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
-	zt94  = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
-	zt95  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
-	zt96  = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
-	zt97  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
-	zt98  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
-	zt99  = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
-	zt100 = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
-	zt101 = typ{Kind: 26, Dir: 1, Elem: &zt100, Len: &expr{Op: 2, Num: 0x3}}
-	zt102 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
-	zt103 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
-	zt104 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
-	zt105 = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
-	zt106 = typ{Kind: 26, Elem: &zt0}
-	zt107 = typ{Kind: 8, Width: 4}
-	zt108 = typ{Kind: 27, Struct: &zstruct_ucred}
-	zt109 = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
-	zt110 = typ{Kind: 27, Struct: &zstruct_timespec}
-	zt111 = typ{Kind: 26, Elem: &zt110, Len: &expr{Op: 0, Num: 0x3}}
-	zt112 = typ{Kind: 26, Elem: &zt71}
-	zt113 = typ{Kind: 26, Elem: &zt37}
-	zt114 = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
-	zt115 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
-	zt116 = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
-	zt117 = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
-	zt118 = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
-	zt119 = typ{Kind: 27, Struct: &zstruct_cmsg}
-	zt120 = typ{Kind: 39, Dir: 1, Elem: &zt119, Len: &expr{Op: 2, Num: 0x5}}
-	zt121 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt122 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
-	zt123 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
-	zt124 = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
-	zt125 = typ{Kind: 26, Dir: 1, Elem: &zt124, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
-	zt126 = typ{Kind: 39, Dir: 2, Elem: &zt119, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
-	zt127 = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}, &expr{Op: 4}}}
-	zt128 = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
-	zt129 = typ{Kind: 26, Dir: 2, Elem: &zt0, Len: &expr{Op: 0, Num: 0x2}}
-	zt130 = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
-	zt131 = typ{Kind: 27, Struct: &zstruct_linger}
-	zt132 = typ{Kind: 1, Width: 2}
-	zt133 = typ{Kind: 27, Struct: &zstruct_sock_fprog}
-	zt134 = typ{Kind: 27, Struct: &zstruct_ip_mreq}
-	zt135 = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
-	zt136 = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
-	zt137 = typ{Kind: 27, Struct: &zstruct_group_req}
-	zt138 = typ{Kind: 44, Width: 4, Set: &zset_icmp_types}
-	zt139 = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
-	zt140 = typ{Kind: 42, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
-	zt141 = typ{Kind: 27, Struct: &zstruct_packet_mreq}
-	zt142 = typ{Kind: 27, Struct: &zstruct_tpacket_req}
-	zt143 = typ{Kind: 24, Width: 4}
-	zt144 = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
-	zt145 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{Name: "SOL_IP", Value: 0x0, Mask: 0x0}}}}
-	zt146 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
-	zt147 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1}}}}
-	zt148 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
-	zt149 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{Name: "SOL_TCP", Value: 0x6, Mask: 0x6}}}}
-	zt150 = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
-	zt151 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{Name: "SOL_UDP", Value: 0x11, Mask: 0x11}}}}
-	zt152 = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
-	zt153 = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28}}}}
-	zt154 = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
-	zt155 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29}}}}
-	zt156 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
-	zt157 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65}}}}
-	zt158 = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
-	zt159 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84}}}}
-	zt160 = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
-	zt161 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{Name: "SOL_RAW", Value: 0xff, Mask: 0xff}}}}
-	zt162 = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
-	zt163 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{Name: "SOL_IPX", Value: 0x100, Mask: 0x100}}}}
-	zt164 = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
-	zt165 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{Name: "SOL_AX25", Value: 0x101, Mask: 0x101}}}}
-	zt166 = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
-	zt167 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107}}}}
-	zt168 = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
-	zt169 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a}}}}
-	zt170 = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
-	zt171 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c}}}}
-	zt172 = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
-	zt173 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d}}}}
-	zt174 = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
-	zt175 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e}}}}
-	zt176 = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
-	zt177 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f}}}}
-	zt178 = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
-	zt179 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110}}}}
-	zt180 = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
-	zt181 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111}}}}
-	zt182 = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
-	zt183 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112}}}}
-	zt184 = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
-	zt185 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113}}}}
-	zt186 = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
-	zt187 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{Name: "SOL_RDS", Value: 0x114, Mask: 0x114}}}}
-	zt188 = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
-	zt189 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115}}}}
-	zt190 = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
-	zt191 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116}}}}
-	zt192 = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
-	zt193 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{Name: "SOL_ALG", Value: 0x117, Mask: 0x117}}}}
-	zt194 = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
-	zt195 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{Name: "SOL_NFC", Value: 0x118, Mask: 0x118}}}}
-	zt196 = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
-	zt197 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{Name: "SOL_KCM", Value: 0x119, Mask: 0x119}}}}
-	zt198 = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
-	zt199 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a}}}}
-	zt200 = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
-	zt201 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b}}}}
-	zt202 = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
-	zt203 = typ{Kind: 43, Width: 4}
-	zt204 = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
-	zt205 = typ{Kind: 26, Elem: &zt107, Len: &expr{Op: 0, Num: 0x1}}
-	zt206 = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
-	zt207 = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
-	zt208 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
-	zt209 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
-	zt210 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
-	zt211 = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
-	zt212 = typ{Kind: 0, Dir: 2, Width: 4}
-	zt213 = typ{Kind: 30, Dir: 1}
-	zt214 = typ{Kind: 31, Dir: 1}
-	zt215 = typ{Kind: 32}
-	zt216 = typ{Kind: 34, Dir: 2, Width: 4}
-	zt217 = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
-	zt218 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
-	zt219 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
-	zt220 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
-	zt221 = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
-	zt222 = typ{Kind: 18, Width: 254}
-	zt223 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
-	zt224 = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
-	zt225 = typ{Kind: 36, Width: 254}
-	zt226 = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
-	zt227 = typ{Kind: 26, Dir: 2, Elem: &zt107, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt228 = typ{Kind: 26, Dir: 1, Elem: &zt107, Len: &expr{Op: 1}}
-	zt229 = typ{Kind: 8, Dir: 2, Width: 4}
-	zt230 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}}
-	zt231 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
-	zt232 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
-	zt233 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
-	zt234 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
-	zt235 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
-	zt236 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
-	zt237 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
-	zt238 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
-	zt239 = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
-	zt240 = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
-	zt241 = typ{Kind: 27, Struct: &zstruct_si_queue}
-	zt242 = typ{Kind: 27, Struct: &zstruct_si_kill}
-	zt243 = typ{Kind: 27, Struct: &zstruct_si_value}
-	zt244 = typ{Kind: 27, Struct: &zstruct_si_timer}
-	zt245 = typ{Kind: 27, Struct: &zstruct_si_poll}
-	zt246 = typ{Kind: 27, Struct: &zstruct_si_exited}
-	zt247 = typ{Kind: 27, Struct: &zstruct_si_child}
-	zt248 = typ{Kind: 27, Struct: &zstruct_si_fault}
-	zt249 = typ{Kind: 27, Struct: &zstruct_si_mce}
-	zt250 = typ{Kind: 2, Width: 255}
-	zt251 = typ{Kind: 27, Struct: &zstruct_si_bounds}
-	zt252 = typ{Kind: 27, Struct: &zstruct_si_pkey}
-	zt253 = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
-	zt254 = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
-	zt255 = typ{Kind: 27, Struct: &zstruct_si_perf}
-	zt256 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
-	zt257 = typ{Kind: 27, Struct: &zstruct_si_size}
-	zt258 = typ{Kind: 0, Width: 4, Format: 6}
-	zt259 = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
-	zt260 = typ{Kind: 27, Struct: &zstruct_si_sys}
-	zt261 = typ{Kind: 27, Struct: &zstruct_si_other}
-	zt262 = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1d}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}}}}}}
-	zt263 = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
-	zt264 = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
-	zt265 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt266 = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
-	zt267 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
-	zt268 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
-	zt269 = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
-	zt270 = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
-	zt271 = typ{Kind: 33, Width: 4}
-	zt272 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
-	zt273 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
-	zt274 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
-	zt275 = typ{Kind: 4, Dir: 2, Width: 255}
-	zt276 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
-	zt277 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
-	zt278 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
-	zt279 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
-	zt280 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
-	zt281 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
-	zt282 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
-	zt283 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
-	zt284 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
-	zt285 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
-	zt286 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
-	zt287 = typ{Kind: 13, Dir: 2, Width: 254}
-	zt288 = typ{Kind: 13, Width: 254}
-	zt289 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
-	zt290 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt291 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
-	zt292 = typ{Kind: 2, Width: 4, Format: 4}
-	zt293 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt294 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
-	zt295 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
-	zt296 = typ{Kind: 27, Struct: &zstruct_sigval}
-	zt297 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
-	zt298 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
-	zt299 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
-	zt300 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
-	zt301 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
-	zt302 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
-	zt303 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
-	zt304 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
-	zt305 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
-	zt306 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
-	zt307 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
-	zt308 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
-	zt309 = typ{Kind: 33, Width: 254}
-	zt310 = typ{Kind: 26, Dir: 1, Elem: &zt309, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt311 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
-	zt312 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
-	zt313 = typ{Kind: 26, Dir: 1, Elem: &zt309, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt314 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
-	zt315 = typ{Kind: 26, Dir: 2, Elem: &zt309, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt316 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
-	zt317 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
-	zt318 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
-	zt319 = typ{Kind: 26, Dir: 1, Elem: &zt309, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt320 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
-	zt321 = typ{Kind: 1, Dir: 2, Width: 255}
-	zt322 = typ{Kind: 26, Dir: 1, Elem: &zt8, Len: &expr{Op: 1, Num: 0x1}}
-	zt323 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
-	zt324 = typ{Kind: 35, Width: 4}
-	zt325 = typ{Kind: 26, Dir: 2, Elem: &zt324, Len: &expr{Op: 1, Num: 0x1}}
-	zt326 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
-	zt327 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt328 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt329 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt330 = typ{Kind: 26, Dir: 3, Elem: &zt329, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt331 = typ{Kind: 18, Width: 8}
-	zt332 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
-	zt333 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
-	zt334 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt335 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt336 = typ{Kind: 26, Dir: 3, Elem: &zt335, Len: &expr{Op: 1, Num: 0x2}}
-	zt337 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
-	zt338 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
-	zt339 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
-	zt340 = typ{Kind: 26, Dir: 2, Elem: &zt339, Len: &expr{Op: 1, Num: 0x2}}
-	zt341 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
-	zt342 = typ{Kind: 26, Dir: 1, Elem: &zt341, Len: &expr{Op: 1, Num: 0x4}}
-	zt343 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt344 = typ{Kind: 27, Struct: &zstruct_iovec_in}
-	zt345 = typ{Kind: 26, Dir: 1, Elem: &zt344, Len: &expr{Op: 1, Num: 0x2}}
-	zt346 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
-	zt347 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
-	zt348 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
-	zt349 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
-	zt350 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt351 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
-	zt352 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
-	zt353 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
-	zt354 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
-	zt355 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
-	zt356 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
-	zt357 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
-	zt358 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
-	zt359 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
-	zt360 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
-	zt361 = typ{Kind: 2, Width: 8}
-	zt362 = typ{Kind: 1, Width: 8}
-	zt363 = typ{Kind: 9, Width: 8}
-	zt364 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
-	zt365 = typ{Kind: 4, Width: 8}
-	zt366 = typ{Kind: 28, Union: &zunion_clone_addr, Sel: &expr{Op: 14, L: &expr{Op: 2, Num: 0x5}, R: &expr{Op: 0}}}
-	zt367 = typ{Kind: 28, Union: &zunion_set_tid_list, Sel: &expr{Op: 6, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}, R: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0, Num: 0x21}}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}}}}
-	zt368 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x1}}
-	zt369 = typ{Kind: 26, Dir: 1, Elem: &zt341, Len: &expr{Op: 1, Num: 0x2}}
-	zt370 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
-	zt371 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
-	zt372 = typ{Kind: 26, Dir: 1, Elem: &zt371, Len: &expr{Op: 1, Num: 0x1}}
-	zt373 = typ{Kind: 0, Width: 8}
-	zt374 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
-	zt375 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
-	zt376 = typ{Kind: 26, Dir: 1, Elem: &zt371, Len: &expr{Op: 0, Num: 0x2}}
-	zt377 = typ{Kind: 8, Width: 2}
-	zt378 = typ{Kind: 13, Dir: 1, Width: 254}
-	zt379 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt380 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt381 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt382 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt383 = typ{Kind: 26, Dir: 2, Elem: &zt377, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt384 = typ{Kind: 26, Dir: 1, Elem: &zt377, Len: &expr{Op: 1}}
-	zt385 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt386 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt387 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt388 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt389 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt390 = typ{Kind: 2, Width: 254, Format: 3}
-	zt391 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt392 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x4}}
-	zt393 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt394 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt395 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt396 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt397 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt398 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt399 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
-	zt400 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
+	zt8   = typ{Kind: 12, Width: 8}
+	zt9   = typ{Kind: 1, Width: 8}
+	zt10  = typ{Kind: 11, Width: 4}
+	zt11  = typ{Kind: 1, Width: 4}
+	zt12  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x4}}
+	zt13  = typ{Kind: 0, Width: 8}
+	zt14  = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xc}}
+	zt15  = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xe}}
+	zt16  = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x10}}
+	zt17  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x18}}
+	zt18  = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat}
+	zt19  = typ{Kind: 4, Width: 255}
+	zt20  = typ{Kind: 2, Width: 4}
+	zt21  = typ{Kind: 0, Width: 254}
+	zt22  = typ{Kind: 20, Width: 4, Set: &zset_whence}
+	zt23  = typ{Kind: 1, Width: 254}
+	zt24  = typ{Kind: 19, Width: 254, Set: &zset_mmap_prot}
+	zt25  = typ{Kind: 19, Width: 254, Set: &zset_mmap_flags}
+	zt26  = typ{Kind: 2, Width: 254}
+	zt27  = typ{Kind: 9, Width: 4}
+	zt28  = typ{Kind: 20, Width: 255, Set: &zset_sa_handlers}
+	zt29  = typ{Kind: 19, Width: 254, Set: &zset_sa_flags}
+	zt30  = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x8}}
+	zt31  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaction}
+	zt32  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaction}
+	zt33  = typ{Kind: 20, Width: 4, Set: &zset_sigprocmask_how}
+	zt34  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
+	zt35  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x3}}
+	zt36  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x128}}
+	zt37  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe}
+	zt38  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
+	zt39  = typ{Kind: 27, Struct: &zstruct_iovec_out}
+	zt40  = typ{Kind: 26, Dir: 1, Elem: &zt39, Len: &expr{Op: 1, Num: 0x2}}
+	zt41  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt42  = typ{Kind: 27, Struct: &zstruct_iovec_in}
+	zt43  = typ{Kind: 26, Dir: 1, Elem: &zt42, Len: &expr{Op: 1, Num: 0x2}}
+	zt44  = typ{Kind: 19, Width: 4, Set: &zset_access_mode}
+	zt45  = typ{Kind: 26, Dir: 2, Elem: &zt0, Len: &expr{Op: 0, Num: 0x2}}
+	zt46  = typ{Kind: 19, Width: 254, Set: &zset_mremap_flags}
+	zt47  = typ{Kind: 19, Width: 4, Set: &zset_msync_flags}
+	zt48  = typ{Kind: 1, Width: 1}
+	zt49  = typ{Kind: 26, Dir: 2, Elem: &zt48, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x1000}}}
+	zt50  = typ{Kind: 20, Width: 4, Set: &zset_madvise_cmds}
+	zt51  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec}
+	zt52  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec}
+	zt53  = typ{Kind: 20, Width: 4, Set: &zset_itimer_which}
+	zt54  = typ{Kind: 27, Struct: &zstruct_timeval}
+	zt55  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerval}
+	zt56  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerval}
+	zt57  = typ{Kind: 7, Width: 4}
+	zt58  = typ{Kind: 1, Dir: 3, Width: 254}
+	zt59  = typ{Kind: 20, Width: 4, Set: &zset_sock_families}
+	zt60  = typ{Kind: 19, Width: 4, Set: &zset_sock_types}
+	zt61  = typ{Kind: 20, Width: 4, Set: &zset_proto_inet}
+	zt62  = typ{Kind: 20, Width: 4, Set: &zset_proto_netlink}
+	zt63  = typ{Kind: 15, Width: 2, Set: &zset_ethernet_protocols}
+	zt64  = typ{Kind: 20, Width: 4, Set: &zset_proto_irda}
+	zt65  = typ{Kind: 20, Width: 4, Set: &zset_proto_can}
+	zt66  = typ{Kind: 20, Width: 4, Set: &zset_proto_bluetooth}
+	zt67  = typ{Kind: 20, Width: 4, Set: &zset_proto_isdn}
+	zt68  = typ{Kind: 20, Width: 4, Set: &zset_proto_phonet}
+	zt69  = typ{Kind: 20, Width: 4, Set: &zset_proto_caif}
+	zt70  = typ{Kind: 20, Width: 4, Set: &zset_proto_nfc}
+	zt71  = typ{Kind: 20, Width: 4, Set: &zset_proto_kcm}
+	zt72  = typ{Kind: 20, Width: 4, Set: &zset_proto_smc}
+	zt73  = typ{Kind: 28, Union: &zunion_sock_protocol, Sel: &expr{Op: 1}}
+	zt74  = typ{Kind: 20, Width: 2, Set: &zset_sock_families}
+	zt75  = typ{Kind: 42}
+	zt76  = typ{Kind: 27, Struct: &zstruct_sockaddr_un}
+	zt77  = typ{Kind: 15, Width: 2}
+	zt78  = typ{Kind: 16, Width: 4}
+	zt79  = typ{Kind: 27, Struct: &zstruct_sockaddr_in}
+	zt80  = typ{Kind: 15, Width: 4}
+	zt81  = typ{Kind: 17, Width: 16}
+	zt82  = typ{Kind: 40, Width: 4}
+	zt83  = typ{Kind: 28, Union: &zunion_in6_scope, Sel: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xc0ff}}, R: &expr{Op: 0, Num: 0x80fe}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x2ff}}}}
+	zt84  = typ{Kind: 27, Struct: &zstruct_sockaddr_in6}
+	zt85  = typ{Kind: 2, Width: 2}
+	zt86  = typ{Kind: 43, Width: 4}
+	zt87  = typ{Kind: 27, Struct: &zstruct_sockaddr_nl}
+	zt88  = typ{Kind: 20, Width: 2, Set: &zset_arp_hardware_types}
+	zt89  = typ{Kind: 20, Width: 1, Set: &zset_packet_types}
+	zt90  = typ{Kind: 2, Width: 1}
+	zt91  = typ{Kind: 26, Elem: &zt90, Len: &expr{Op: 2, Num: 0x4}}
+	zt92  = typ{Kind: 27, Struct: &zstruct_sockaddr_ll}
+	zt93  = typ{Kind: 20, Width: 4, Set: &zset_vsock_ports}
+	zt94  = typ{Kind: 20, Width: 4, Set: &zset_vsock_cids}
+	zt95  = typ{Kind: 24, Width: 2, Len: &expr{Op: 0, Num: 0x3}}
+	zt96  = typ{Kind: 27, Struct: &zstruct_sockaddr_vm}
+	zt97  = typ{Kind: 26, Elem: &zt90, Len: &expr{Op: 0, Num: 0x6}}
+	zt98  = typ{Kind: 27, Struct: &zstruct_sockaddr_ipx}
+	zt99  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2}}
+	zt100 = typ{Kind: 27, Struct: &zstruct_sockaddr_qrtr}
+	zt101 = typ{Kind: 20, Width: 4, Set: &zset_nfc_protocols}
+	zt102 = typ{Kind: 27, Struct: &zstruct_sockaddr_nfc}
+	zt103 = typ{Kind: 19, Width: 2, Set: &zset_xdp_sockaddr_flags}
+	zt104 = typ{Kind: 27, Struct: &zstruct_sockaddr_xdp}
+	zt105 = typ{Kind: 24, Width: 1}
+	zt106 = typ{Kind: 27, Struct: &zstruct_sockaddr_other}
+	zt107 = typ{Kind: 28, Union: &zunion_sockaddr_data, Sel: &expr{Op: 2}}
+	zt108 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}}
+	zt109 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x2}}
+	zt110 = typ{Kind: 0, Dir: 3, Width: 4}
+	zt111 = typ{Kind: 24}
+	zt112 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt113 = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
+	zt114 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
+	zt115 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt116 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
+	zt117 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
+	zt118 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt119 = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt120 = typ{Kind: 26, Dir: 1, Elem: &zt119, Len: &expr{Op: 2, Num: 0x3}}
+	zt121 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
+	zt122 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
+	zt123 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
+	zt124 = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
+	zt125 = typ{Kind: 26, Elem: &zt0}
+	zt126 = typ{Kind: 8, Width: 4}
+	zt127 = typ{Kind: 27, Struct: &zstruct_ucred}
+	zt128 = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
+	zt129 = typ{Kind: 27, Struct: &zstruct_timespec}
+	zt130 = typ{Kind: 26, Elem: &zt129, Len: &expr{Op: 0, Num: 0x3}}
+	zt131 = typ{Kind: 26, Elem: &zt90}
+	zt132 = typ{Kind: 26, Elem: &zt11}
+	zt133 = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
+	zt134 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
+	zt135 = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
+	zt136 = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
+	zt137 = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
+	zt138 = typ{Kind: 27, Struct: &zstruct_cmsg}
+	zt139 = typ{Kind: 41, Dir: 1, Elem: &zt138, Len: &expr{Op: 2, Num: 0x5}}
+	zt140 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt141 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
+	zt142 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt143 = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt144 = typ{Kind: 26, Dir: 1, Elem: &zt143, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
+	zt145 = typ{Kind: 41, Dir: 2, Elem: &zt138, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
+	zt146 = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}, &expr{Op: 4}}}
+	zt147 = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
+	zt148 = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
+	zt149 = typ{Kind: 27, Struct: &zstruct_linger}
+	zt150 = typ{Kind: 1, Width: 2}
+	zt151 = typ{Kind: 27, Struct: &zstruct_sock_fprog}
+	zt152 = typ{Kind: 27, Struct: &zstruct_ip_mreq}
+	zt153 = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
+	zt154 = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
+	zt155 = typ{Kind: 27, Struct: &zstruct_group_req}
+	zt156 = typ{Kind: 46, Width: 4, Set: &zset_icmp_types}
+	zt157 = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
+	zt158 = typ{Kind: 44, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
+	zt159 = typ{Kind: 27, Struct: &zstruct_packet_mreq}
+	zt160 = typ{Kind: 27, Struct: &zstruct_tpacket_req}
+	zt161 = typ{Kind: 24, Width: 4}
+	zt162 = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt163 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{Name: "SOL_IP", Value: 0x0, Mask: 0x0}}}}
+	zt164 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
+	zt165 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1}}}}
+	zt166 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
+	zt167 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{Name: "SOL_TCP", Value: 0x6, Mask: 0x6}}}}
+	zt168 = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
+	zt169 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{Name: "SOL_UDP", Value: 0x11, Mask: 0x11}}}}
+	zt170 = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
+	zt171 = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28}}}}
+	zt172 = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
+	zt173 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29}}}}
+	zt174 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
+	zt175 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65}}}}
+	zt176 = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
+	zt177 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84}}}}
+	zt178 = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
+	zt179 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{Name: "SOL_RAW", Value: 0xff, Mask: 0xff}}}}
+	zt180 = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
+	zt181 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{Name: "SOL_IPX", Value: 0x100, Mask: 0x100}}}}
+	zt182 = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
+	zt183 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{Name: "SOL_AX25", Value: 0x101, Mask: 0x101}}}}
+	zt184 = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
+	zt185 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107}}}}
+	zt186 = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
+	zt187 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a}}}}
+	zt188 = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
+	zt189 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c}}}}
+	zt190 = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
+	zt191 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d}}}}
+	zt192 = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
+	zt193 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e}}}}
+	zt194 = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
+	zt195 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f}}}}
+	zt196 = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
+	zt197 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110}}}}
+	zt198 = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
+	zt199 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111}}}}
+	zt200 = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
+	zt201 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112}}}}
+	zt202 = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
+	zt203 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113}}}}
+	zt204 = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
+	zt205 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{Name: "SOL_RDS", Value: 0x114, Mask: 0x114}}}}
+	zt206 = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
+	zt207 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115}}}}
+	zt208 = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
+	zt209 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116}}}}
+	zt210 = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
+	zt211 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{Name: "SOL_ALG", Value: 0x117, Mask: 0x117}}}}
+	zt212 = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
+	zt213 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{Name: "SOL_NFC", Value: 0x118, Mask: 0x118}}}}
+	zt214 = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
+	zt215 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{Name: "SOL_KCM", Value: 0x119, Mask: 0x119}}}}
+	zt216 = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
+	zt217 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a}}}}
+	zt218 = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
+	zt219 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b}}}}
+	zt220 = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
+	zt221 = typ{Kind: 45, Width: 4}
+	zt222 = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
+	zt223 = typ{Kind: 26, Elem: &zt126, Len: &expr{Op: 0, Num: 0x1}}
+	zt224 = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
+	zt225 = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt226 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
+	zt227 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
+	zt228 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
+	zt229 = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
+	zt230 = typ{Kind: 0, Dir: 2, Width: 4}
+	zt231 = typ{Kind: 30, Dir: 1}
+	zt232 = typ{Kind: 31, Dir: 1}
+	zt233 = typ{Kind: 32}
+	zt234 = typ{Kind: 36, Dir: 2, Width: 4}
+	zt235 = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
+	zt236 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
+	zt237 = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
+	zt238 = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
+	zt239 = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
+	zt240 = typ{Kind: 27, Struct: &zstruct_linux_dirent}
+	zt241 = typ{Kind: 34, Dir: 2, Elem: &zt240, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt242 = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
+	zt243 = typ{Kind: 3, Width: 4}
+	zt244 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
+	zt245 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
+	zt246 = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
+	zt247 = typ{Kind: 18, Width: 254}
+	zt248 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
+	zt249 = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
+	zt250 = typ{Kind: 38, Width: 254}
+	zt251 = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
+	zt252 = typ{Kind: 26, Dir: 2, Elem: &zt126, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt253 = typ{Kind: 26, Dir: 1, Elem: &zt126, Len: &expr{Op: 1}}
+	zt254 = typ{Kind: 8, Dir: 2, Width: 4}
+	zt255 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}}
+	zt256 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
+	zt257 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
+	zt258 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
+	zt259 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
+	zt260 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
+	zt261 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
+	zt262 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
+	zt263 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
+	zt264 = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
+	zt265 = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
+	zt266 = typ{Kind: 27, Struct: &zstruct_si_queue}
+	zt267 = typ{Kind: 27, Struct: &zstruct_si_kill}
+	zt268 = typ{Kind: 27, Struct: &zstruct_si_value}
+	zt269 = typ{Kind: 27, Struct: &zstruct_si_timer}
+	zt270 = typ{Kind: 27, Struct: &zstruct_si_poll}
+	zt271 = typ{Kind: 27, Struct: &zstruct_si_exited}
+	zt272 = typ{Kind: 27, Struct: &zstruct_si_child}
+	zt273 = typ{Kind: 27, Struct: &zstruct_si_fault}
+	zt274 = typ{Kind: 27, Struct: &zstruct_si_mce}
+	zt275 = typ{Kind: 2, Width: 255}
+	zt276 = typ{Kind: 27, Struct: &zstruct_si_bounds}
+	zt277 = typ{Kind: 27, Struct: &zstruct_si_pkey}
+	zt278 = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
+	zt279 = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
+	zt280 = typ{Kind: 27, Struct: &zstruct_si_perf}
+	zt281 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
+	zt282 = typ{Kind: 27, Struct: &zstruct_si_size}
+	zt283 = typ{Kind: 0, Width: 4, Format: 6}
+	zt284 = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
+	zt285 = typ{Kind: 27, Struct: &zstruct_si_sys}
+	zt286 = typ{Kind: 27, Struct: &zstruct_si_other}
+	zt287 = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1d}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}}}}}}
+	zt288 = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
+	zt289 = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
+	zt290 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt291 = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
+	zt292 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
+	zt293 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
+	zt294 = typ{Kind: 33, Width: 254}
+	zt295 = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
+	zt296 = typ{Kind: 11, Width: 2}
+	zt297 = typ{Kind: 12, Width: 4}
+	zt298 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
+	zt299 = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
+	zt300 = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
+	zt301 = typ{Kind: 26, Elem: &zt20, Len: &expr{Op: 0, Num: 0x2}}
+	zt302 = typ{Kind: 27, Struct: &zstruct_fsid}
+	zt303 = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
+	zt304 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
+	zt305 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
+	zt306 = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
+	zt307 = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
+	zt308 = typ{Kind: 35, Width: 4}
+	zt309 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
+	zt310 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
+	zt311 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
+	zt312 = typ{Kind: 4, Dir: 2, Width: 255}
+	zt313 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
+	zt314 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
+	zt315 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
+	zt316 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
+	zt317 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
+	zt318 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
+	zt319 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
+	zt320 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
+	zt321 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
+	zt322 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
+	zt323 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
+	zt324 = typ{Kind: 13, Dir: 2, Width: 254}
+	zt325 = typ{Kind: 13, Width: 254}
+	zt326 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt327 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt328 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt329 = typ{Kind: 2, Width: 4, Format: 4}
+	zt330 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt331 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt332 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
+	zt333 = typ{Kind: 34, Dir: 2, Elem: &zt332, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt334 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
+	zt335 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt336 = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt337 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt338 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt339 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt340 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt341 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt342 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt343 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt344 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt345 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt346 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt347 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt348 = typ{Kind: 27, Struct: &zstruct_timeval_date}
+	zt349 = typ{Kind: 26, Dir: 1, Elem: &zt348, Len: &expr{Op: 0, Num: 0x2}}
+	zt350 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt351 = typ{Kind: 35, Width: 254}
+	zt352 = typ{Kind: 26, Dir: 1, Elem: &zt351, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt353 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt354 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt355 = typ{Kind: 26, Dir: 1, Elem: &zt351, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt356 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt357 = typ{Kind: 26, Dir: 2, Elem: &zt351, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt358 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt359 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt360 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt361 = typ{Kind: 26, Dir: 1, Elem: &zt351, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt362 = typ{Kind: 6, Width: 4}
+	zt363 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
+	zt364 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
+	zt365 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt366 = typ{Kind: 1, Dir: 2, Width: 255}
+	zt367 = typ{Kind: 0, Dir: 1, Width: 8}
+	zt368 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
+	zt369 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
+	zt370 = typ{Kind: 26, Dir: 1, Elem: &zt19, Len: &expr{Op: 1, Num: 0x1}}
+	zt371 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt372 = typ{Kind: 37, Width: 4}
+	zt373 = typ{Kind: 26, Dir: 2, Elem: &zt372, Len: &expr{Op: 1, Num: 0x1}}
+	zt374 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt375 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
+	zt376 = typ{Kind: 26, Dir: 1, Elem: &zt375, Len: &expr{Op: 0, Num: 0x2}}
+	zt377 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
+	zt378 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt379 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
+	zt380 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt381 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt382 = typ{Kind: 26, Dir: 3, Elem: &zt381, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt383 = typ{Kind: 18, Width: 8}
+	zt384 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt385 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt386 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt387 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt388 = typ{Kind: 26, Dir: 3, Elem: &zt387, Len: &expr{Op: 1, Num: 0x2}}
+	zt389 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt390 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt391 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt392 = typ{Kind: 26, Dir: 2, Elem: &zt391, Len: &expr{Op: 1, Num: 0x2}}
+	zt393 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt394 = typ{Kind: 26, Dir: 1, Elem: &zt393, Len: &expr{Op: 1, Num: 0x4}}
+	zt395 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt396 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt397 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt398 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt399 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
+	zt400 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt401 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt402 = typ{Kind: 22, Dir: 1}
+	zt403 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
+	zt404 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt405 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt406 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt407 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt408 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
+	zt409 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt410 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
+	zt411 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt412 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
+	zt413 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
+	zt414 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
+	zt415 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
+	zt416 = typ{Kind: 2, Width: 8}
+	zt417 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
+	zt418 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
+	zt419 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt420 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
+	zt421 = typ{Kind: 9, Width: 8}
+	zt422 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt423 = typ{Kind: 4, Width: 8}
+	zt424 = typ{Kind: 28, Union: &zunion_clone_addr, Sel: &expr{Op: 14, L: &expr{Op: 2, Num: 0x5}, R: &expr{Op: 0}}}
+	zt425 = typ{Kind: 28, Union: &zunion_set_tid_list, Sel: &expr{Op: 6, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}, R: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0, Num: 0x21}}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}}}}
+	zt426 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x1}}
+	zt427 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
+	zt428 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
+	zt429 = typ{Kind: 10, Width: 8}
+	zt430 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
+	zt431 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
+	zt432 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
+	zt433 = typ{Kind: 26, Dir: 1, Elem: &zt393, Len: &expr{Op: 1, Num: 0x2}}
+	zt434 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
+	zt435 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt436 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt437 = typ{Kind: 26, Dir: 1, Elem: &zt436, Len: &expr{Op: 1, Num: 0x1}}
+	zt438 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt439 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt440 = typ{Kind: 26, Dir: 1, Elem: &zt436, Len: &expr{Op: 0, Num: 0x2}}
+	zt441 = typ{Kind: 8, Width: 2}
+	zt442 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt443 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt444 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt445 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt446 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt447 = typ{Kind: 26, Dir: 2, Elem: &zt441, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt448 = typ{Kind: 26, Dir: 1, Elem: &zt441, Len: &expr{Op: 1}}
+	zt449 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt450 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt451 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt452 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt453 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt454 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt455 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt456 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt457 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x8}}
+	zt458 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt459 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt460 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt461 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt462 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt463 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt464 = typ{Kind: 2, Width: 254, Format: 3}
+	zt465 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt466 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt467 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt468 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt469 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt470 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt471 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt472 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt473 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt474 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt475 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt476 = typ{Kind: 26, Dir: 1, Elem: &zt475, Len: &expr{Op: 0, Num: 0x2}}
+	zt477 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt478 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt479 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt480 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt481 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
+	zt482 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -2271,32 +2390,61 @@ var zcall_close = call{Name: "close", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
+var zstruct_stat = structure{Name: "stat", Size: [3]uint16{144, 144, 144}, Show: []uint8{0, 1, 3, 2, 4, 5, 9, 10, 8, 7, 11, 12, 13, 14, 15, 16}, Fields: []field{
+	{Name: "st_dev", Type: &zt8, Attr: 1, Off: [3]uint16{0, 0, 0}},
+	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{8, 8, 8}},
+	{Name: "st_nlink", Type: &zt9, Attr: 1, Off: [3]uint16{16, 16, 16}},
+	{Name: "st_mode", Type: &zt10, Off: [3]uint16{24, 24, 24}},
+	{Name: "st_uid", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
+	{Name: "st_gid", Type: &zt11, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "pad0", Type: &zt12, Off: [3]uint16{36, 36, 36}},
+	{Name: "st_rdev", Type: &zt8, Off: [3]uint16{40, 40, 40}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_size", Type: &zt13, Off: [3]uint16{48, 48, 48}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_blksize", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt14, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_mtime", Type: &zt15, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
+	{Name: "st_ctime", Type: &zt16, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
+	{Name: "unused", Type: &zt17, Off: [3]uint16{120, 120, 120}},
+}}
+
 var zcall_stat = call{Name: "stat", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1201, Defer: 2, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "statbuf", Type: &zt18, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_fstat = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1802, Defer: 2, Derived: true}
+	{Name: "statbuf", Type: &zt18, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lstat = call{Name: "lstat", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1401, Defer: 2, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "statbuf", Type: &zt18, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_poll = call{Name: "poll", Args: []field{
-	{Name: "ufds", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt10, Reg: 1, Reg32: 1},
+	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "timeout_msecs", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zset_whence = set{Name: "whence", Unknown: "SEEK_???", Vals: []val{
+	{Name: "SEEK_SET", Value: 0x0, Mask: 0x0},
+	{Name: "SEEK_CUR", Value: 0x1, Mask: 0x1},
+	{Name: "SEEK_END", Value: 0x2, Mask: 0x2},
+	{Name: "SEEK_DATA", Value: 0x3, Mask: 0x3},
+	{Name: "SEEK_HOLE", Value: 0x4, Mask: 0x4},
+}}
 
 var zcall_lseek = call{Name: "lseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "whence", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "offset", Type: &zt21, Reg: 1, Reg32: 1},
+	{Name: "whence", Type: &zt22, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3}
 
 var zset_mmap_prot = set{Name: "mmap_prot", Unknown: "PROT_???", Vals: []val{
 	{Name: "PROT_NONE", Value: 0x0, Mask: 0x0},
@@ -2393,28 +2541,28 @@ var zset_mmap_flags = set{Name: "mmap_flags", Unknown: "MAP_???", Vals: []val{
 }}
 
 var zcall_mmap = call{Name: "mmap", Args: []field{
-	{Name: "addr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt12, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt13, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt14, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt24, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "off", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt8, Class: 0x6, Defer: 6}
+	{Name: "off", Type: &zt26, Reg: 5, Reg32: 5},
+}, Ret: &zt19, Class: 0x6, Defer: 6}
 
 var zcall_mprotect = call{Name: "mprotect", Args: []field{
-	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt13, Reg: 2, Reg32: 2},
+	{Name: "prot", Type: &zt24, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_munmap = call{Name: "munmap", Args: []field{
-	{Name: "addr", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "addr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x4, Defer: 2}
 
 var zcall_brk = call{Name: "brk", Args: []field{
-	{Name: "brk", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt8, Class: 0x4, Defer: 1}
+	{Name: "brk", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt19, Class: 0x4, Defer: 1}
 
 var zset_sa_handlers = set{Name: "sa_handlers", Vals: []val{
 	{Name: "SIG_ERR", Value: 0xffffffffffffffff, Mask: 0xffffffffffffffff},
@@ -2437,16 +2585,16 @@ var zset_sa_flags = set{Name: "sa_flags", Unknown: "SA_???", Vals: []val{
 }}
 
 var zstruct_sigaction = structure{Name: "sigaction", Size: [3]uint16{32, 20, 32}, Show: []uint8{0, 3, 1, 2}, Fields: []field{
-	{Name: "sa_handler", Type: &zt16, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_flags", Type: &zt17, Off: [3]uint16{8, 4, 8}},
-	{Name: "sa_restorer", Type: &zt8, Off: [3]uint16{16, 8, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x4000000}}},
-	{Name: "sa_mask", Type: &zt18, Off: [3]uint16{24, 12, 20}},
+	{Name: "sa_handler", Type: &zt28, Off: [3]uint16{0, 0, 0}},
+	{Name: "sa_flags", Type: &zt29, Off: [3]uint16{8, 4, 8}},
+	{Name: "sa_restorer", Type: &zt19, Off: [3]uint16{16, 8, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x4000000}}},
+	{Name: "sa_mask", Type: &zt30, Off: [3]uint16{24, 12, 20}},
 }}
 
 var zcall_rt_sigaction = call{Name: "rt_sigaction", Args: []field{
-	{Name: "sig", Type: &zt15, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "sig", Type: &zt27, Reg: 0, Reg32: 0},
+	{Name: "act", Type: &zt31, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt32, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
@@ -2457,71 +2605,88 @@ var zset_sigprocmask_how = set{Name: "sigprocmask_how", Unknown: "SIG_???", Vals
 }}
 
 var zcall_rt_sigprocmask = call{Name: "rt_sigprocmask", Args: []field{
-	{Name: "how", Type: &zt21, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt22, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "how", Type: &zt33, Reg: 0, Reg32: 0},
+	{Name: "nset", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt35, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zstruct_sigframe = structure{Name: "sigframe", Size: [3]uint16{304, 304, 304}, Fields: []field{
-	{Name: "uc", Type: &zt24, Off: [3]uint16{0, 0, 0}},
-	{Name: "mask", Type: &zt18, Off: [3]uint16{296, 296, 296}},
+	{Name: "uc", Type: &zt36, Off: [3]uint16{0, 0, 0}},
+	{Name: "mask", Type: &zt30, Off: [3]uint16{296, 296, 296}},
 }}
 
 var zcall_rt_sigreturn = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt25, Reg: 6, Reg32: 6},
-}, Ret: &zt9, Class: 0x10, Defer: 1}
+	{Name: "frame", Type: &zt37, Reg: 6, Reg32: 6},
+}, Ret: &zt21, Class: 0x10, Defer: 1}
 
 var zcall_ioctl = call{Name: "ioctl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_pread64 = call{Name: "pread64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "pos", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "pos", Type: &zt13, Reg: 3, Reg32: 3},
+}, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwrite64 = call{Name: "pwrite64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt3, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "pos", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "pos", Type: &zt13, Reg: 3, Reg32: 3},
+}, Ret: &zt2, Class: 0x2, Defer: 4}
+
+var zstruct_iovec_out = structure{Name: "iovec_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "iov_base", Type: &zt38, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+}}
 
 var zcall_readv = call{Name: "readv", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "vec", Type: &zt40, Attr: 8, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt2, Class: 0x2, Defer: 1}
+
+var zstruct_iovec_in = structure{Name: "iovec_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "iov_base", Type: &zt41, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+}}
 
 var zcall_writev = call{Name: "writev", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "vec", Type: &zt43, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt2, Class: 0x2, Defer: 3}
+
+var zset_access_mode = set{Name: "access_mode", Unknown: "?_OK", Vals: []val{
+	{Name: "F_OK", Value: 0x0, Mask: 0x0},
+	{Name: "R_OK", Value: 0x4, Mask: 0x4},
+	{Name: "W_OK", Value: 0x2, Mask: 0x2},
+	{Name: "X_OK", Value: 0x1, Mask: 0x1},
+}}
 
 var zcall_access = call{Name: "access", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "mode", Type: &zt44, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_pipe = call{Name: "pipe", Args: []field{
-	{Name: "fildes", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+	{Name: "fildes", Type: &zt45, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x2, Defer: 0}
 
 var zcall_select = call{Name: "select", Args: []field{
 	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tvp", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tvp", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
-var zcall_sched_yield = call{Name: "sched_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_sched_yield = call{Name: "sched_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zset_mremap_flags = set{Name: "mremap_flags", Unknown: "MREMAP_???", Vals: []val{
 	{Name: "MREMAP_MAYMOVE", Value: 0x1, Mask: 0x1},
@@ -2530,12 +2695,12 @@ var zset_mremap_flags = set{Name: "mremap_flags", Unknown: "MREMAP_???", Vals: [
 }}
 
 var zcall_mremap = call{Name: "mremap", Args: []field{
-	{Name: "addr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "old_len", Type: &zt12, Reg: 1, Reg32: 1},
-	{Name: "new_len", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "new_addr", Type: &zt8, Reg: 4, Reg32: 4, Cond: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3}}, R: &expr{Op: 0, Num: 0x3}}},
-}, Ret: &zt8, Class: 0x4, Defer: 5}
+	{Name: "addr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "old_len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "new_len", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt46, Reg: 3, Reg32: 3},
+	{Name: "new_addr", Type: &zt19, Reg: 4, Reg32: 4, Cond: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3}}, R: &expr{Op: 0, Num: 0x3}}},
+}, Ret: &zt19, Class: 0x4, Defer: 5}
 
 var zset_msync_flags = set{Name: "msync_flags", Unknown: "MS_???", Vals: []val{
 	{Name: "MS_SYNC", Value: 0x4, Mask: 0x4},
@@ -2544,15 +2709,15 @@ var zset_msync_flags = set{Name: "msync_flags", Unknown: "MS_???", Vals: []val{
 }}
 
 var zcall_msync = call{Name: "msync", Args: []field{
-	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt27, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt47, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_mincore = call{Name: "mincore", Args: []field{
-	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "vec", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "vec", Type: &zt49, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 2}
 
 var zset_madvise_cmds = set{Name: "madvise_cmds", Unknown: "MADV_???", Vals: []val{
@@ -2586,48 +2751,48 @@ var zset_madvise_cmds = set{Name: "madvise_cmds", Unknown: "MADV_???", Vals: []v
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26}}
 
 var zcall_madvise = call{Name: "madvise", Args: []field{
-	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len_in", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "behavior", Type: &zt30, Reg: 2, Reg32: 2},
+	{Name: "behavior", Type: &zt50, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_shmget = call{Name: "shmget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_shmat = call{Name: "shmat", Args: []field{
 	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "shmaddr", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "shmaddr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x24, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x24, Defer: 3, Derived: true}
 
 var zcall_shmctl = call{Name: "shmctl", Args: []field{
 	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
+	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_dup = call{Name: "dup", Args: []field{
-	{Name: "fildes", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+	{Name: "fildes", Type: &zt0, Reg: 0, Reg32: 0},
+}, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_dup2 = call{Name: "dup2", Args: []field{
-	{Name: "oldfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
+}, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_pause = call{Name: "pause", Args: []field{}, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zstruct_timespec = structure{Name: "timespec", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "tv_sec", Type: &zt9, Off: [3]uint16{0, 0, 0}},
-	{Name: "tv_nsec", Type: &zt12, Off: [3]uint16{8, 4, 8}},
+	{Name: "tv_sec", Type: &zt21, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_nsec", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_nanosleep = call{Name: "nanosleep", Args: []field{
-	{Name: "rqtp", Type: &zt32, Reg: 0, Reg32: 0},
-	{Name: "rmtp", Type: &zt33, Reg: 1, Reg32: 1, When: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}},
+	{Name: "rqtp", Type: &zt51, Reg: 0, Reg32: 0},
+	{Name: "rmtp", Type: &zt52, Reg: 1, Reg32: 1, When: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_itimer_which = set{Name: "itimer_which", Unknown: "ITIMER_???", Vals: []val{
@@ -2637,38 +2802,38 @@ var zset_itimer_which = set{Name: "itimer_which", Unknown: "ITIMER_???", Vals: [
 }}
 
 var zstruct_timeval = structure{Name: "timeval", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "tv_sec", Type: &zt9, Off: [3]uint16{0, 0, 0}},
-	{Name: "tv_usec", Type: &zt12, Off: [3]uint16{8, 4, 8}},
+	{Name: "tv_sec", Type: &zt21, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_usec", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zstruct_itimerval = structure{Name: "itimerval", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt35, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt35, Off: [3]uint16{16, 8, 16}},
+	{Name: "it_interval", Type: &zt54, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt54, Off: [3]uint16{16, 8, 16}},
 }}
 
 var zcall_getitimer = call{Name: "getitimer", Args: []field{
-	{Name: "which", Type: &zt34, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt36, Reg: 1, Reg32: 1},
+	{Name: "which", Type: &zt53, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt55, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_alarm = call{Name: "alarm", Args: []field{
-	{Name: "seconds", Type: &zt37, Reg: 0, Reg32: 0},
-}, Ret: &zt37, Class: 0x0, Defer: 1}
+	{Name: "seconds", Type: &zt11, Reg: 0, Reg32: 0},
+}, Ret: &zt11, Class: 0x0, Defer: 1}
 
 var zcall_setitimer = call{Name: "setitimer", Args: []field{
-	{Name: "which", Type: &zt34, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt38, Reg: 1, Reg32: 1},
-	{Name: "ovalue", Type: &zt36, Reg: 2, Reg32: 2},
+	{Name: "which", Type: &zt53, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt56, Reg: 1, Reg32: 1},
+	{Name: "ovalue", Type: &zt55, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
-var zcall_getpid = call{Name: "getpid", Args: []field{}, Ret: &zt39, Class: 0x10000, Defer: 0}
+var zcall_getpid = call{Name: "getpid", Args: []field{}, Ret: &zt57, Class: 0x10000, Defer: 0}
 
 var zcall_sendfile = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt58, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x42, Defer: 4, Derived: true}
+}, Ret: &zt2, Class: 0x42, Defer: 2}
 
 var zset_sock_families = set{Name: "sock_families", Unknown: "AF_???", Vals: []val{
 	{Name: "AF_UNSPEC", Value: 0x0, Mask: 0x0},
@@ -2972,52 +3137,52 @@ var zset_proto_smc = set{Name: "proto_smc", Unknown: "SMCPROTO_???", Vals: []val
 }}
 
 var zunion_sock_protocol = union{Name: "sock_protocol", Alts: []alt{
-	{Vals: []uint64{0x2, 0xa}, Type: &zt42},
-	{Vals: []uint64{0x10}, Type: &zt43},
-	{Vals: []uint64{0x11}, Type: &zt44},
-	{Vals: []uint64{0x17}, Type: &zt45},
-	{Vals: []uint64{0x1d}, Type: &zt46},
-	{Vals: []uint64{0x1f}, Type: &zt47},
-	{Vals: []uint64{0x21}, Type: &zt40},
-	{Vals: []uint64{0x22}, Type: &zt48},
-	{Vals: []uint64{0x23}, Type: &zt49},
-	{Vals: []uint64{0x25}, Type: &zt50},
-	{Vals: []uint64{0x27}, Type: &zt51},
-	{Vals: []uint64{0x29}, Type: &zt52},
-	{Vals: []uint64{0x2b}, Type: &zt53},
-}, Else: &zt37}
+	{Vals: []uint64{0x2, 0xa}, Type: &zt61},
+	{Vals: []uint64{0x10}, Type: &zt62},
+	{Vals: []uint64{0x11}, Type: &zt63},
+	{Vals: []uint64{0x17}, Type: &zt64},
+	{Vals: []uint64{0x1d}, Type: &zt65},
+	{Vals: []uint64{0x1f}, Type: &zt66},
+	{Vals: []uint64{0x21}, Type: &zt59},
+	{Vals: []uint64{0x22}, Type: &zt67},
+	{Vals: []uint64{0x23}, Type: &zt68},
+	{Vals: []uint64{0x25}, Type: &zt69},
+	{Vals: []uint64{0x27}, Type: &zt70},
+	{Vals: []uint64{0x29}, Type: &zt71},
+	{Vals: []uint64{0x2b}, Type: &zt72},
+}, Else: &zt11}
 
 var zcall_socket = call{Name: "socket", Args: []field{
-	{Name: "family", Type: &zt40, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt41, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt54, Reg: 2, Reg32: 2},
+	{Name: "family", Type: &zt59, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt60, Reg: 1, Reg32: 1},
+	{Name: "protocol", Type: &zt73, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x40, Defer: 3}
 
 var zstruct_sockaddr_un = structure{Name: "sockaddr_un", Size: [3]uint16{0, 0, 0}, Packed: true, Fields: []field{
-	{Name: "sun_path", Type: &zt56, Off: [3]uint16{0, 0, 0}},
+	{Name: "sun_path", Type: &zt75, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zstruct_sockaddr_in = structure{Name: "sockaddr_in", Size: [3]uint16{6, 6, 6}, Packed: true, Fields: []field{
-	{Name: "sin_port", Type: &zt58, Off: [3]uint16{0, 0, 0}},
-	{Name: "sin_addr", Type: &zt59, Off: [3]uint16{2, 2, 2}},
+	{Name: "sin_port", Type: &zt77, Off: [3]uint16{0, 0, 0}},
+	{Name: "sin_addr", Type: &zt78, Off: [3]uint16{2, 2, 2}},
 }}
 
 var zunion_in6_scope = union{Name: "in6_scope", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt63},
-	{Vals: []uint64{0x0}, Type: &zt37},
+	{Vals: []uint64{0x1}, Type: &zt82},
+	{Vals: []uint64{0x0}, Type: &zt11},
 }}
 
 var zstruct_sockaddr_in6 = structure{Name: "sockaddr_in6", Size: [3]uint16{26, 26, 26}, Packed: true, Fields: []field{
-	{Name: "sin6_port", Type: &zt58, Off: [3]uint16{0, 0, 0}},
-	{Name: "sin6_flowinfo", Type: &zt61, Off: [3]uint16{2, 2, 2}},
-	{Name: "sin6_addr", Type: &zt62, Off: [3]uint16{6, 6, 6}},
-	{Name: "sin6_scope_id", Type: &zt64, Off: [3]uint16{22, 22, 22}},
+	{Name: "sin6_port", Type: &zt77, Off: [3]uint16{0, 0, 0}},
+	{Name: "sin6_flowinfo", Type: &zt80, Off: [3]uint16{2, 2, 2}},
+	{Name: "sin6_addr", Type: &zt81, Off: [3]uint16{6, 6, 6}},
+	{Name: "sin6_scope_id", Type: &zt83, Off: [3]uint16{22, 22, 22}},
 }}
 
 var zstruct_sockaddr_nl = structure{Name: "sockaddr_nl", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
-	{Name: "nl_pad", Type: &zt66, Attr: 2, Off: [3]uint16{0, 0, 0}},
-	{Name: "nl_pid", Type: &zt37, Off: [3]uint16{2, 2, 2}},
-	{Name: "nl_groups", Type: &zt67, Off: [3]uint16{6, 6, 6}},
+	{Name: "nl_pad", Type: &zt85, Attr: 2, Off: [3]uint16{0, 0, 0}},
+	{Name: "nl_pid", Type: &zt11, Off: [3]uint16{2, 2, 2}},
+	{Name: "nl_groups", Type: &zt86, Off: [3]uint16{6, 6, 6}},
 }}
 
 var zset_arp_hardware_types = set{Name: "arp_hardware_types", Unknown: "ARPHRD_???", Vals: []val{
@@ -3102,12 +3267,12 @@ var zset_packet_types = set{Name: "packet_types", Unknown: "PACKET_???", Vals: [
 }}
 
 var zstruct_sockaddr_ll = structure{Name: "sockaddr_ll", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
-	{Name: "sll_protocol", Type: &zt44, Off: [3]uint16{0, 0, 0}},
-	{Name: "sll_ifindex", Type: &zt63, Off: [3]uint16{2, 2, 2}},
-	{Name: "sll_hatype", Type: &zt69, Off: [3]uint16{6, 6, 6}},
-	{Name: "sll_pkttype", Type: &zt70, Off: [3]uint16{8, 8, 8}},
-	{Name: "sll_halen", Type: &zt28, Off: [3]uint16{9, 9, 9}},
-	{Name: "sll_addr", Type: &zt72, Off: [3]uint16{10, 10, 10}, Cond: &expr{Op: 2, Num: 0x4}},
+	{Name: "sll_protocol", Type: &zt63, Off: [3]uint16{0, 0, 0}},
+	{Name: "sll_ifindex", Type: &zt82, Off: [3]uint16{2, 2, 2}},
+	{Name: "sll_hatype", Type: &zt88, Off: [3]uint16{6, 6, 6}},
+	{Name: "sll_pkttype", Type: &zt89, Off: [3]uint16{8, 8, 8}},
+	{Name: "sll_halen", Type: &zt48, Off: [3]uint16{9, 9, 9}},
+	{Name: "sll_addr", Type: &zt91, Off: [3]uint16{10, 10, 10}, Cond: &expr{Op: 2, Num: 0x4}},
 }}
 
 var zset_vsock_ports = set{Name: "vsock_ports", Vals: []val{
@@ -3122,25 +3287,25 @@ var zset_vsock_cids = set{Name: "vsock_cids", Vals: []val{
 }}
 
 var zstruct_sockaddr_vm = structure{Name: "sockaddr_vm", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "svm_reserved1", Type: &zt66, Attr: 2, Off: [3]uint16{0, 0, 0}},
-	{Name: "svm_port", Type: &zt74, Off: [3]uint16{2, 2, 2}},
-	{Name: "svm_cid", Type: &zt75, Off: [3]uint16{6, 6, 6}},
-	{Name: "svm_flags", Type: &zt71, Off: [3]uint16{10, 10, 10}},
-	{Name: "svm_zero", Type: &zt76, Attr: 2, Off: [3]uint16{11, 11, 11}},
+	{Name: "svm_reserved1", Type: &zt85, Attr: 2, Off: [3]uint16{0, 0, 0}},
+	{Name: "svm_port", Type: &zt93, Off: [3]uint16{2, 2, 2}},
+	{Name: "svm_cid", Type: &zt94, Off: [3]uint16{6, 6, 6}},
+	{Name: "svm_flags", Type: &zt90, Off: [3]uint16{10, 10, 10}},
+	{Name: "svm_zero", Type: &zt95, Attr: 2, Off: [3]uint16{11, 11, 11}},
 }}
 
 var zstruct_sockaddr_ipx = structure{Name: "sockaddr_ipx", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "sipx_port", Type: &zt58, Off: [3]uint16{0, 0, 0}},
-	{Name: "sipx_network", Type: &zt61, Off: [3]uint16{2, 2, 2}},
-	{Name: "sipx_node", Type: &zt78, Off: [3]uint16{6, 6, 6}},
-	{Name: "sipx_type", Type: &zt71, Off: [3]uint16{12, 12, 12}},
-	{Name: "sipx_zero", Type: &zt71, Attr: 2, Off: [3]uint16{13, 13, 13}},
+	{Name: "sipx_port", Type: &zt77, Off: [3]uint16{0, 0, 0}},
+	{Name: "sipx_network", Type: &zt80, Off: [3]uint16{2, 2, 2}},
+	{Name: "sipx_node", Type: &zt97, Off: [3]uint16{6, 6, 6}},
+	{Name: "sipx_type", Type: &zt90, Off: [3]uint16{12, 12, 12}},
+	{Name: "sipx_zero", Type: &zt90, Attr: 2, Off: [3]uint16{13, 13, 13}},
 }}
 
 var zstruct_sockaddr_qrtr = structure{Name: "sockaddr_qrtr", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
-	{Name: "pad", Type: &zt80, Off: [3]uint16{0, 0, 0}},
-	{Name: "sq_node", Type: &zt10, Off: [3]uint16{2, 2, 2}},
-	{Name: "sq_port", Type: &zt10, Off: [3]uint16{6, 6, 6}},
+	{Name: "pad", Type: &zt99, Off: [3]uint16{0, 0, 0}},
+	{Name: "sq_node", Type: &zt20, Off: [3]uint16{2, 2, 2}},
+	{Name: "sq_port", Type: &zt20, Off: [3]uint16{6, 6, 6}},
 }}
 
 var zset_nfc_protocols = set{Name: "nfc_protocols", Unknown: "NFC_PROTO_???", Vals: []val{
@@ -3154,10 +3319,10 @@ var zset_nfc_protocols = set{Name: "nfc_protocols", Unknown: "NFC_PROTO_???", Va
 }}
 
 var zstruct_sockaddr_nfc = structure{Name: "sockaddr_nfc", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "pad", Type: &zt80, Off: [3]uint16{0, 0, 0}},
-	{Name: "dev_idx", Type: &zt37, Off: [3]uint16{2, 2, 2}},
-	{Name: "target_idx", Type: &zt10, Off: [3]uint16{6, 6, 6}},
-	{Name: "nfc_protocol", Type: &zt82, Off: [3]uint16{10, 10, 10}},
+	{Name: "pad", Type: &zt99, Off: [3]uint16{0, 0, 0}},
+	{Name: "dev_idx", Type: &zt11, Off: [3]uint16{2, 2, 2}},
+	{Name: "target_idx", Type: &zt20, Off: [3]uint16{6, 6, 6}},
+	{Name: "nfc_protocol", Type: &zt101, Off: [3]uint16{10, 10, 10}},
 }}
 
 var zset_xdp_sockaddr_flags = set{Name: "xdp_sockaddr_flags", Unknown: "XDP_???", Vals: []val{
@@ -3169,49 +3334,49 @@ var zset_xdp_sockaddr_flags = set{Name: "xdp_sockaddr_flags", Unknown: "XDP_???"
 }}
 
 var zstruct_sockaddr_xdp = structure{Name: "sockaddr_xdp", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "sxdp_flags", Type: &zt84, Off: [3]uint16{0, 0, 0}},
-	{Name: "sxdp_ifindex", Type: &zt63, Off: [3]uint16{2, 2, 2}},
-	{Name: "sxdp_queue_id", Type: &zt37, Off: [3]uint16{6, 6, 6}},
+	{Name: "sxdp_flags", Type: &zt103, Off: [3]uint16{0, 0, 0}},
+	{Name: "sxdp_ifindex", Type: &zt82, Off: [3]uint16{2, 2, 2}},
+	{Name: "sxdp_queue_id", Type: &zt11, Off: [3]uint16{6, 6, 6}},
 	{Name: "sxdp_shared_umem_fd", Type: &zt0, Off: [3]uint16{10, 10, 10}},
 }}
 
 var zstruct_sockaddr_other = structure{Name: "sockaddr_other", Size: [3]uint16{0, 0, 0}, Packed: true, Fields: []field{
-	{Name: "sa_data", Type: &zt86, Off: [3]uint16{0, 0, 0}},
+	{Name: "sa_data", Type: &zt105, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sockaddr_data = union{Name: "sockaddr_data", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt57, Min: 1, Only: false},
-	{Vals: []uint64{0x2}, Type: &zt60, Min: 14, Only: false},
-	{Vals: []uint64{0xa}, Type: &zt65, Min: 22, Only: false},
-	{Vals: []uint64{0x10}, Type: &zt68, Min: 10, Only: false},
-	{Vals: []uint64{0x11}, Type: &zt73, Min: 18, Only: false},
-	{Vals: []uint64{0x28}, Type: &zt77, Min: 14, Only: false},
-	{Vals: []uint64{0x4}, Type: &zt79, Min: 14, Only: false},
-	{Vals: []uint64{0x2a}, Type: &zt81, Min: 10, Only: false},
-	{Vals: []uint64{0x27}, Type: &zt83, Min: 14, Only: false},
-	{Vals: []uint64{0x2c}, Type: &zt85, Min: 14, Only: false},
-}, Else: &zt87}
+	{Vals: []uint64{0x1}, Type: &zt76, Min: 1, Only: false},
+	{Vals: []uint64{0x2}, Type: &zt79, Min: 14, Only: false},
+	{Vals: []uint64{0xa}, Type: &zt84, Min: 22, Only: false},
+	{Vals: []uint64{0x10}, Type: &zt87, Min: 10, Only: false},
+	{Vals: []uint64{0x11}, Type: &zt92, Min: 18, Only: false},
+	{Vals: []uint64{0x28}, Type: &zt96, Min: 14, Only: false},
+	{Vals: []uint64{0x4}, Type: &zt98, Min: 14, Only: false},
+	{Vals: []uint64{0x2a}, Type: &zt100, Min: 10, Only: false},
+	{Vals: []uint64{0x27}, Type: &zt102, Min: 14, Only: false},
+	{Vals: []uint64{0x2c}, Type: &zt104, Min: 14, Only: false},
+}, Else: &zt106}
 
 var zstruct_sockaddr_any = structure{Name: "sockaddr_any", Size: [3]uint16{28, 28, 28}, Packed: true, Fields: []field{
-	{Name: "sa_family", Type: &zt55, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt88, Attr: 128, Off: [3]uint16{2, 2, 2}},
+	{Name: "sa_family", Type: &zt74, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt107, Attr: 256, Off: [3]uint16{2, 2, 2}},
 }}
 
 var zcall_connect = call{Name: "connect", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uservaddr", Type: &zt89, Reg: 1, Reg32: 1},
+	{Name: "uservaddr", Type: &zt108, Reg: 1, Reg32: 1},
 	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_accept = call{Name: "accept", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt90, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt91, Reg: 2, Reg32: 2},
+	{Name: "upeer_sockaddr", Type: &zt109, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt110, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zunion_msg_data = union{Name: "msg_data", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt92},
-}, Else: &zt92}
+	{Vals: []uint64{0x0}, Type: &zt111},
+}, Else: &zt111}
 
 var zset_msg_flags = set{Name: "msg_flags", Unknown: "MSG_???", Vals: []val{
 	{Name: "MSG_OOB", Value: 0x1, Mask: 0x1},
@@ -3243,24 +3408,24 @@ var zset_msg_flags = set{Name: "msg_flags", Unknown: "MSG_???", Vals: []val{
 
 var zcall_sendto = call{Name: "sendto", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buff", Type: &zt93, Reg: 1, Reg32: 1},
+	{Name: "buff", Type: &zt112, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt94, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt95, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt113, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt114, Reg: 4, Reg32: 4},
 	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x40, Defer: 6}
 
 var zcall_recvfrom = call{Name: "recvfrom", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt96, Reg: 1, Reg32: 1},
+	{Name: "ubuf", Type: &zt115, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt94, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt97, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt91, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt113, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt116, Reg: 4, Reg32: 4},
+	{Name: "addr_len", Type: &zt110, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x40, Defer: 1}
 
 var zstruct_msg_iov_in = structure{Name: "msg_iov_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt99, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt118, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -3341,91 +3506,91 @@ var zset_cmsg_socket_types = set{Name: "cmsg_socket_types", Unknown: "SCM_???", 
 }}
 
 var zunion_cmsg_type = union{Name: "cmsg_type", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt103},
-	{Vals: []uint64{0x1}, Type: &zt104},
-}, Else: &zt10}
+	{Vals: []uint64{0x0}, Type: &zt122},
+	{Vals: []uint64{0x1}, Type: &zt123},
+}, Else: &zt20}
 
 var zstruct_ucred = structure{Name: "ucred", Size: [3]uint16{12, 12, 12}, Fields: []field{
-	{Name: "pid", Type: &zt39, Off: [3]uint16{0, 0, 0}},
-	{Name: "uid", Type: &zt107, Off: [3]uint16{4, 4, 4}},
-	{Name: "gid", Type: &zt107, Off: [3]uint16{8, 8, 8}},
+	{Name: "pid", Type: &zt57, Off: [3]uint16{0, 0, 0}},
+	{Name: "uid", Type: &zt126, Off: [3]uint16{4, 4, 4}},
+	{Name: "gid", Type: &zt126, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_in_pktinfo = structure{Name: "in_pktinfo", Size: [3]uint16{12, 12, 12}, Fields: []field{
-	{Name: "ipi_ifindex", Type: &zt63, Off: [3]uint16{0, 0, 0}},
-	{Name: "ipi_spec_dst", Type: &zt59, Off: [3]uint16{4, 4, 4}},
-	{Name: "ipi_addr", Type: &zt59, Off: [3]uint16{8, 8, 8}},
+	{Name: "ipi_ifindex", Type: &zt82, Off: [3]uint16{0, 0, 0}},
+	{Name: "ipi_spec_dst", Type: &zt78, Off: [3]uint16{4, 4, 4}},
+	{Name: "ipi_addr", Type: &zt78, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_sock_extended_err = structure{Name: "sock_extended_err", Size: [3]uint16{44, 44, 44}, Fields: []field{
-	{Name: "ee_errno", Type: &zt37, Off: [3]uint16{0, 0, 0}},
-	{Name: "ee_origin", Type: &zt28, Off: [3]uint16{4, 4, 4}},
-	{Name: "ee_type", Type: &zt28, Off: [3]uint16{5, 5, 5}},
-	{Name: "ee_code", Type: &zt28, Off: [3]uint16{6, 6, 6}},
-	{Name: "ee_pad", Type: &zt115, Off: [3]uint16{7, 7, 7}},
-	{Name: "ee_info", Type: &zt37, Off: [3]uint16{8, 8, 8}},
-	{Name: "ee_data", Type: &zt37, Off: [3]uint16{12, 12, 12}},
-	{Name: "offender", Type: &zt116, Off: [3]uint16{16, 16, 16}},
+	{Name: "ee_errno", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "ee_origin", Type: &zt48, Off: [3]uint16{4, 4, 4}},
+	{Name: "ee_type", Type: &zt48, Off: [3]uint16{5, 5, 5}},
+	{Name: "ee_code", Type: &zt48, Off: [3]uint16{6, 6, 6}},
+	{Name: "ee_pad", Type: &zt134, Off: [3]uint16{7, 7, 7}},
+	{Name: "ee_info", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "ee_data", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "offender", Type: &zt135, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zunion_cmsg_data = union{Name: "cmsg_data", Alts: []alt{
-	{Vals: []uint64{0x10001}, Type: &zt106},
-	{Vals: []uint64{0x10002}, Type: &zt108, Min: 12, Only: false},
-	{Vals: []uint64{0x10003}, Type: &zt86},
-	{Vals: []uint64{0x10004}, Type: &zt109, Min: 4, Only: false},
-	{Vals: []uint64{0x1001d, 0x1003f}, Type: &zt35, Min: 16, Only: false},
-	{Vals: []uint64{0x10023, 0x10040}, Type: &zt110, Min: 16, Only: false},
-	{Vals: []uint64{0x10025, 0x10041}, Type: &zt111, Min: 48, Only: false},
-	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt112},
-	{Vals: []uint64{0x2, 0x17}, Type: &zt113},
-	{Vals: []uint64{0x3}, Type: &zt86},
-	{Vals: []uint64{0x8}, Type: &zt114, Min: 12, Only: false},
-	{Vals: []uint64{0xb}, Type: &zt117, Min: 32, Only: false},
-	{Vals: []uint64{0x14}, Type: &zt116, Min: 16, Only: false},
+	{Vals: []uint64{0x10001}, Type: &zt125},
+	{Vals: []uint64{0x10002}, Type: &zt127, Min: 12, Only: false},
+	{Vals: []uint64{0x10003}, Type: &zt105},
+	{Vals: []uint64{0x10004}, Type: &zt128, Min: 4, Only: false},
+	{Vals: []uint64{0x1001d, 0x1003f}, Type: &zt54, Min: 16, Only: false},
+	{Vals: []uint64{0x10023, 0x10040}, Type: &zt129, Min: 16, Only: false},
+	{Vals: []uint64{0x10025, 0x10041}, Type: &zt130, Min: 48, Only: false},
+	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt131},
+	{Vals: []uint64{0x2, 0x17}, Type: &zt132},
+	{Vals: []uint64{0x3}, Type: &zt105},
+	{Vals: []uint64{0x8}, Type: &zt133, Min: 12, Only: false},
+	{Vals: []uint64{0xb}, Type: &zt136, Min: 32, Only: false},
+	{Vals: []uint64{0x14}, Type: &zt135, Min: 16, Only: false},
 }}
 
 var zstruct_cmsg = structure{Name: "cmsg", Size: [3]uint16{64, 56, 64}, Fields: []field{
 	{Name: "cmsg_len", Type: &zt2, Off: [3]uint16{0, 0, 0}},
-	{Name: "cmsg_level", Type: &zt102, Off: [3]uint16{8, 4, 4}},
-	{Name: "cmsg_type", Type: &zt105, Off: [3]uint16{12, 8, 8}},
-	{Name: "cmsg_data", Type: &zt118, Off: [3]uint16{16, 12, 16}},
+	{Name: "cmsg_level", Type: &zt121, Off: [3]uint16{8, 4, 4}},
+	{Name: "cmsg_type", Type: &zt124, Off: [3]uint16{12, 8, 8}},
+	{Name: "cmsg_data", Type: &zt137, Off: [3]uint16{16, 12, 16}},
 }}
 
 var zstruct_msghdr_in = structure{Name: "msghdr_in", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt98, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_name", Type: &zt117, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_namelen", Type: &zt7, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt101, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iov", Type: &zt120, Off: [3]uint16{16, 8, 8}},
 	{Name: "msg_iovlen", Type: &zt2, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt120, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_control", Type: &zt139, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
 	{Name: "msg_controllen", Type: &zt2, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt94, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_flags", Type: &zt113, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_sendmsg = call{Name: "sendmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt121, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt94, Reg: 2, Reg32: 2},
+	{Name: "msg", Type: &zt140, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt113, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x40, Defer: 3}
 
 var zstruct_msg_iov_out = structure{Name: "msg_iov_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt123, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt142, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_msghdr_out = structure{Name: "msghdr_out", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt122, Attr: 1024, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_namelen", Type: &zt7, Attr: 512, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt125, Attr: 1024, Off: [3]uint16{16, 8, 8}},
-	{Name: "msg_iovlen", Type: &zt2, Attr: 1024, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt126, Attr: 1024, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
-	{Name: "msg_controllen", Type: &zt2, Attr: 1024, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt94, Attr: 1024, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_name", Type: &zt141, Attr: 2048, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_namelen", Type: &zt7, Attr: 1024, Off: [3]uint16{8, 4, 4}},
+	{Name: "msg_iov", Type: &zt144, Attr: 2048, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iovlen", Type: &zt2, Attr: 2048, Off: [3]uint16{24, 12, 12}},
+	{Name: "msg_control", Type: &zt145, Attr: 2048, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_controllen", Type: &zt2, Attr: 2048, Off: [3]uint16{40, 20, 20}},
+	{Name: "msg_flags", Type: &zt113, Attr: 2048, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_recvmsg = call{Name: "recvmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt127, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt94, Reg: 2, Reg32: 2},
+	{Name: "msg", Type: &zt146, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt113, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x40, Defer: 1}
 
 var zset_shutdown_modes = set{Name: "shutdown_modes", Unknown: "SHUT_???", Vals: []val{
@@ -3436,12 +3601,12 @@ var zset_shutdown_modes = set{Name: "shutdown_modes", Unknown: "SHUT_???", Vals:
 
 var zcall_shutdown = call{Name: "shutdown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "how", Type: &zt128, Reg: 1, Reg32: 1},
+	{Name: "how", Type: &zt147, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x40, Defer: 2}
 
 var zcall_bind = call{Name: "bind", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "umyaddr", Type: &zt89, Reg: 1, Reg32: 1},
+	{Name: "umyaddr", Type: &zt108, Reg: 1, Reg32: 1},
 	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
@@ -3452,21 +3617,21 @@ var zcall_listen = call{Name: "listen", Args: []field{
 
 var zcall_getsockname = call{Name: "getsockname", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt90, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt91, Reg: 2, Reg32: 2},
+	{Name: "usockaddr", Type: &zt109, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt110, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_getpeername = call{Name: "getpeername", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt90, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt91, Reg: 2, Reg32: 2},
+	{Name: "usockaddr", Type: &zt109, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt110, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_socketpair = call{Name: "socketpair", Args: []field{
-	{Name: "family", Type: &zt40, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt41, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt37, Reg: 2, Reg32: 2},
-	{Name: "usockvec", Type: &zt129, Reg: 3, Reg32: 3},
+	{Name: "family", Type: &zt59, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt60, Reg: 1, Reg32: 1},
+	{Name: "protocol", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "usockvec", Type: &zt45, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zset_sock_levels = set{Name: "sock_levels", Unknown: "SOL_??", Vals: []val{
@@ -3522,24 +3687,24 @@ var zstruct_linger = structure{Name: "linger", Size: [3]uint16{8, 8, 8}, Fields:
 }}
 
 var zstruct_sock_fprog = structure{Name: "sock_fprog", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "len", Type: &zt132, Off: [3]uint16{0, 0, 0}},
-	{Name: "filter", Type: &zt8, Off: [3]uint16{8, 4, 4}},
+	{Name: "len", Type: &zt150, Off: [3]uint16{0, 0, 0}},
+	{Name: "filter", Type: &zt19, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_ip_mreq = structure{Name: "ip_mreq", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "imr_multiaddr", Type: &zt59, Off: [3]uint16{0, 0, 0}},
-	{Name: "imr_interface", Type: &zt59, Off: [3]uint16{4, 4, 4}},
+	{Name: "imr_multiaddr", Type: &zt78, Off: [3]uint16{0, 0, 0}},
+	{Name: "imr_interface", Type: &zt78, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zstruct_ipv6_mreq = structure{Name: "ipv6_mreq", Size: [3]uint16{20, 20, 20}, Fields: []field{
-	{Name: "ipv6mr_multiaddr", Type: &zt62, Off: [3]uint16{0, 0, 0}},
-	{Name: "ipv6mr_interface", Type: &zt63, Off: [3]uint16{16, 16, 16}},
+	{Name: "ipv6mr_multiaddr", Type: &zt81, Off: [3]uint16{0, 0, 0}},
+	{Name: "ipv6mr_interface", Type: &zt82, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zstruct_group_req = structure{Name: "group_req", Size: [3]uint16{40, 32, 32}, Fields: []field{
-	{Name: "gr_interface", Type: &zt63, Off: [3]uint16{0, 0, 0}},
-	{Name: "align", Type: &zt136, Attr: 4, Off: [3]uint16{8, 4, 4}},
-	{Name: "gr_group", Type: &zt116, Off: [3]uint16{8, 4, 4}},
+	{Name: "gr_interface", Type: &zt82, Off: [3]uint16{0, 0, 0}},
+	{Name: "align", Type: &zt154, Attr: 4, Off: [3]uint16{8, 4, 4}},
+	{Name: "gr_group", Type: &zt135, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zset_icmp_types = set{Name: "icmp_types", Unknown: "ICMP_???", Vals: []val{
@@ -3566,31 +3731,31 @@ var zset_packet_mr_types = set{Name: "packet_mr_types", Unknown: "PACKET_MR_???"
 }}
 
 var zstruct_packet_mreq = structure{Name: "packet_mreq", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "mr_ifindex", Type: &zt63, Off: [3]uint16{0, 0, 0}},
-	{Name: "mr_type", Type: &zt139, Off: [3]uint16{4, 4, 4}},
-	{Name: "mr_alen", Type: &zt132, Off: [3]uint16{6, 6, 6}},
-	{Name: "mr_address", Type: &zt140, Off: [3]uint16{8, 8, 8}},
+	{Name: "mr_ifindex", Type: &zt82, Off: [3]uint16{0, 0, 0}},
+	{Name: "mr_type", Type: &zt157, Off: [3]uint16{4, 4, 4}},
+	{Name: "mr_alen", Type: &zt150, Off: [3]uint16{6, 6, 6}},
+	{Name: "mr_address", Type: &zt158, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_tpacket_req = structure{Name: "tpacket_req", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "tp_block_size", Type: &zt37, Off: [3]uint16{0, 0, 0}},
-	{Name: "tp_block_nr", Type: &zt37, Off: [3]uint16{4, 4, 4}},
-	{Name: "tp_frame_size", Type: &zt37, Off: [3]uint16{8, 8, 8}},
-	{Name: "tp_frame_nr", Type: &zt37, Off: [3]uint16{12, 12, 12}},
+	{Name: "tp_block_size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "tp_block_nr", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "tp_frame_size", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "tp_frame_nr", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 }}
 
 var zunion_sockopt_in = union{Name: "sockopt_in", Alts: []alt{
-	{Vals: []uint64{0x1000d}, Type: &zt131, Min: 8, Only: true},
-	{Vals: []uint64{0x1001a, 0x10033}, Type: &zt133, Min: 0, Only: true},
+	{Vals: []uint64{0x1000d}, Type: &zt149, Min: 8, Only: true},
+	{Vals: []uint64{0x1001a, 0x10033}, Type: &zt151, Min: 0, Only: true},
 	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: true},
-	{Vals: []uint64{0x23, 0x24}, Type: &zt134, Min: 8, Only: true},
-	{Vals: []uint64{0x290014, 0x290015, 0x29001b, 0x29001c}, Type: &zt135, Min: 20, Only: true},
-	{Vals: []uint64{0x2a, 0x2d, 0x29002a, 0x29002d}, Type: &zt137, Min: 136, Only: true},
-	{Vals: []uint64{0xff0001}, Type: &zt138},
-	{Vals: []uint64{0x1070001, 0x1070002}, Type: &zt141, Min: 16, Only: true},
-	{Vals: []uint64{0x1070005, 0x107000d}, Type: &zt142, Min: 0, Only: true},
+	{Vals: []uint64{0x23, 0x24}, Type: &zt152, Min: 8, Only: true},
+	{Vals: []uint64{0x290014, 0x290015, 0x29001b, 0x29001c}, Type: &zt153, Min: 20, Only: true},
+	{Vals: []uint64{0x2a, 0x2d, 0x29002a, 0x29002d}, Type: &zt155, Min: 136, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt156},
+	{Vals: []uint64{0x1070001, 0x1070002}, Type: &zt159, Min: 16, Only: true},
+	{Vals: []uint64{0x1070005, 0x107000d}, Type: &zt160, Min: 0, Only: true},
 	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: true},
-}, Else: &zt143}
+}, Else: &zt161}
 
 var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
 	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
@@ -3650,9 +3815,9 @@ var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
 
 var zcall_setsockopt__IP = call{Name: "setsockopt", Variant: "IP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt145, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt146, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt163, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt164, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -3742,9 +3907,9 @@ var zset_so_socket_set = set{Name: "so_socket_set", Unknown: "SO_???", Vals: []v
 
 var zcall_setsockopt__SOCKET = call{Name: "setsockopt", Variant: "SOCKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt147, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt148, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt165, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt166, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -3799,9 +3964,9 @@ var zset_so_tcp = set{Name: "so_tcp", Unknown: "TCP_???", Vals: []val{
 
 var zcall_setsockopt__TCP = call{Name: "setsockopt", Variant: "TCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt149, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt150, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt167, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt168, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -3816,9 +3981,9 @@ var zset_so_udp = set{Name: "so_udp", Unknown: "UDP_???", Vals: []val{
 
 var zcall_setsockopt__UDP = call{Name: "setsockopt", Variant: "UDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt151, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt152, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt169, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt170, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -3835,9 +4000,9 @@ var zset_so_vsock = set{Name: "so_vsock", Unknown: "SO_VM_???", Vals: []val{
 
 var zcall_setsockopt__VSOCK = call{Name: "setsockopt", Variant: "VSOCK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt153, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt154, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt171, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt172, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -3912,9 +4077,9 @@ var zset_so_ipv6_set = set{Name: "so_ipv6_set", Unknown: "IPV6_???", Vals: []val
 
 var zcall_setsockopt__IPV6 = call{Name: "setsockopt", Variant: "IPV6", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt155, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt156, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt173, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt174, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -3929,9 +4094,9 @@ var zset_so_can_raw = set{Name: "so_can_raw", Unknown: "CAN_RAW_???", Vals: []va
 
 var zcall_setsockopt__CAN_RAW = call{Name: "setsockopt", Variant: "CAN_RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt157, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt158, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt175, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4012,9 +4177,9 @@ var zset_so_sctp = set{Name: "so_sctp", Unknown: "SCTP_???", Vals: []val{
 
 var zcall_setsockopt__SCTP = call{Name: "setsockopt", Variant: "SCTP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt159, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt160, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt177, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt178, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4024,9 +4189,9 @@ var zset_so_raw = set{Name: "so_raw", Unknown: "RAW_???", Vals: []val{
 
 var zcall_setsockopt__RAW = call{Name: "setsockopt", Variant: "RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt161, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt162, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt179, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt180, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4036,9 +4201,9 @@ var zset_so_ipx = set{Name: "so_ipx", Unknown: "IPX_???", Vals: []val{
 
 var zcall_setsockopt__IPX = call{Name: "setsockopt", Variant: "IPX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt163, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt164, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt181, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt182, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4059,9 +4224,9 @@ var zset_so_ax25 = set{Name: "so_ax25", Unknown: "AX25_???", Vals: []val{
 
 var zcall_setsockopt__AX25 = call{Name: "setsockopt", Variant: "AX25", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt165, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt166, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt183, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt184, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4092,9 +4257,9 @@ var zset_so_packet = set{Name: "so_packet", Unknown: "PACKET_???", Vals: []val{
 
 var zcall_setsockopt__PACKET = call{Name: "setsockopt", Variant: "PACKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt167, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt168, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt185, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt186, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4114,9 +4279,9 @@ var zset_so_irda = set{Name: "so_irda", Unknown: "IRLMP_???", Vals: []val{
 
 var zcall_setsockopt__IRDA = call{Name: "setsockopt", Variant: "IRDA", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt169, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt170, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt187, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt188, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4135,9 +4300,9 @@ var zset_so_llc = set{Name: "so_llc", Unknown: "LLC_OPT_???", Vals: []val{
 
 var zcall_setsockopt__LLC = call{Name: "setsockopt", Variant: "LLC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt171, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt172, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt189, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt190, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4162,9 +4327,9 @@ var zset_so_dccp = set{Name: "so_dccp", Unknown: "DCCP_SOCKOPT_???", Vals: []val
 
 var zcall_setsockopt__DCCP = call{Name: "setsockopt", Variant: "DCCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt173, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt174, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt191, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt192, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4185,9 +4350,9 @@ var zset_so_netlink = set{Name: "so_netlink", Unknown: "NETLINK_???", Vals: []va
 
 var zcall_setsockopt__NETLINK = call{Name: "setsockopt", Variant: "NETLINK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt175, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt193, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt194, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4208,9 +4373,9 @@ var zset_so_tipc = set{Name: "so_tipc", Unknown: "TIPC_???", Vals: []val{
 
 var zcall_setsockopt__TIPC = call{Name: "setsockopt", Variant: "TIPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt177, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt178, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt195, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt196, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4225,9 +4390,9 @@ var zset_so_rxrpc = set{Name: "so_rxrpc", Unknown: "RXRPC_???", Vals: []val{
 
 var zcall_setsockopt__RXRPC = call{Name: "setsockopt", Variant: "RXRPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt179, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt180, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt197, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt198, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4241,9 +4406,9 @@ var zset_so_pppol2tp = set{Name: "so_pppol2tp", Unknown: "PPPOL2TP_SO_???", Vals
 
 var zcall_setsockopt__PPPOL2TP = call{Name: "setsockopt", Variant: "PPPOL2TP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt181, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt182, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt199, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt200, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4260,9 +4425,9 @@ var zset_so_bluetooth = set{Name: "so_bluetooth", Unknown: "BT_???", Vals: []val
 
 var zcall_setsockopt__BLUETOOTH = call{Name: "setsockopt", Variant: "BLUETOOTH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt183, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt184, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt201, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt202, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4275,9 +4440,9 @@ var zset_so_pnpipe = set{Name: "so_pnpipe", Unknown: "PNPIPE_???", Vals: []val{
 
 var zcall_setsockopt__PNPIPE = call{Name: "setsockopt", Variant: "PNPIPE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt185, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt186, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt203, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt204, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4296,9 +4461,9 @@ var zset_so_rds = set{Name: "so_rds", Unknown: "RDS_???", Vals: []val{
 
 var zcall_setsockopt__RDS = call{Name: "setsockopt", Variant: "RDS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt187, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt188, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt205, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt206, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4308,9 +4473,9 @@ var zset_so_iucv = set{Name: "so_iucv", Unknown: "SO_???", Vals: []val{
 
 var zcall_setsockopt__IUCV = call{Name: "setsockopt", Variant: "IUCV", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt189, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt190, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt207, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt208, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4322,9 +4487,9 @@ var zset_so_caif = set{Name: "so_caif", Unknown: "CAIFSO_???", Vals: []val{
 
 var zcall_setsockopt__CAIF = call{Name: "setsockopt", Variant: "CAIF", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt191, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt192, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt209, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt210, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4339,9 +4504,9 @@ var zset_so_alg = set{Name: "so_alg", Unknown: "ALG_???", Vals: []val{
 
 var zcall_setsockopt__ALG = call{Name: "setsockopt", Variant: "ALG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt193, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt194, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt211, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt212, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4355,9 +4520,9 @@ var zset_so_nfc = set{Name: "so_nfc", Unknown: "NFC_LLCP_???", Vals: []val{
 
 var zcall_setsockopt__NFC = call{Name: "setsockopt", Variant: "NFC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt195, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt196, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt213, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt214, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4367,9 +4532,9 @@ var zset_so_kcm = set{Name: "so_kcm", Unknown: "KCM_???", Vals: []val{
 
 var zcall_setsockopt__KCM = call{Name: "setsockopt", Variant: "KCM", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt197, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt198, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt215, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt216, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4382,9 +4547,9 @@ var zset_so_tls = set{Name: "so_tls", Unknown: "TLS_???", Vals: []val{
 
 var zcall_setsockopt__TLS = call{Name: "setsockopt", Variant: "TLS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt199, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt200, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt217, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt218, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4401,17 +4566,17 @@ var zset_so_xdp = set{Name: "so_xdp", Unknown: "XDP_???", Vals: []val{
 
 var zcall_setsockopt__XDP = call{Name: "setsockopt", Variant: "XDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt201, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt202, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt219, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt220, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zcall_setsockopt = call{Name: "setsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt130, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt37, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt144, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt148, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5, Key: 1, Variants: []*call{
 	&zcall_setsockopt__IP,
@@ -4452,21 +4617,21 @@ var zset_sock_txrehash = set{Name: "sock_txrehash", Unknown: "SOCK_TXREHASH_???"
 }}
 
 var zstruct_tpacket_stats = structure{Name: "tpacket_stats", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "tp_packets", Type: &zt37, Off: [3]uint16{0, 0, 0}},
-	{Name: "tp_drops", Type: &zt37, Off: [3]uint16{4, 4, 4}},
+	{Name: "tp_packets", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "tp_drops", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zunion_sockopt_out = union{Name: "sockopt_out", Alts: []alt{
-	{Vals: []uint64{0x1000d}, Type: &zt131, Min: 4, Only: false},
-	{Vals: []uint64{0x10011}, Type: &zt108, Min: 4, Only: false},
+	{Vals: []uint64{0x1000d}, Type: &zt149, Min: 4, Only: false},
+	{Vals: []uint64{0x10011}, Type: &zt127, Min: 4, Only: false},
 	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: false},
-	{Vals: []uint64{0x10004}, Type: &zt203, Min: 4, Only: false},
-	{Vals: []uint64{0x1004a}, Type: &zt204},
-	{Vals: []uint64{0x1003b}, Type: &zt205, Min: 4, Only: true},
-	{Vals: []uint64{0xff0001}, Type: &zt138},
-	{Vals: []uint64{0x1070006}, Type: &zt206},
+	{Vals: []uint64{0x10004}, Type: &zt221, Min: 4, Only: false},
+	{Vals: []uint64{0x1004a}, Type: &zt222},
+	{Vals: []uint64{0x1003b}, Type: &zt223, Min: 4, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt156},
+	{Vals: []uint64{0x1070006}, Type: &zt224},
 	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: false},
-}, Else: &zt143}
+}, Else: &zt161}
 
 var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
 	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
@@ -4531,10 +4696,10 @@ var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
 
 var zcall_getsockopt__IP = call{Name: "getsockopt", Variant: "IP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt145, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt208, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt163, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt226, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zset_so_socket_get = set{Name: "so_socket_get", Unknown: "SO_???", Vals: []val{
@@ -4623,34 +4788,34 @@ var zset_so_socket_get = set{Name: "so_socket_get", Unknown: "SO_???", Vals: []v
 
 var zcall_getsockopt__SOCKET = call{Name: "getsockopt", Variant: "SOCKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt147, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt209, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt165, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt227, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TCP = call{Name: "getsockopt", Variant: "TCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt149, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt150, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt167, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt168, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__UDP = call{Name: "getsockopt", Variant: "UDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt151, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt152, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt169, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt170, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__VSOCK = call{Name: "getsockopt", Variant: "VSOCK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt153, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt154, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt171, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt172, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zset_so_ipv6_get = set{Name: "so_ipv6_get", Unknown: "IPV6_???", Vals: []val{
@@ -4726,202 +4891,202 @@ var zset_so_ipv6_get = set{Name: "so_ipv6_get", Unknown: "IPV6_???", Vals: []val
 
 var zcall_getsockopt__IPV6 = call{Name: "getsockopt", Variant: "IPV6", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt155, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt210, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt173, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt228, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__CAN_RAW = call{Name: "getsockopt", Variant: "CAN_RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt157, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt158, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt175, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__SCTP = call{Name: "getsockopt", Variant: "SCTP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt159, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt160, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt177, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt178, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RAW = call{Name: "getsockopt", Variant: "RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt161, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt162, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt179, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt180, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IPX = call{Name: "getsockopt", Variant: "IPX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt163, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt164, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt181, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt182, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__AX25 = call{Name: "getsockopt", Variant: "AX25", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt165, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt166, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt183, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt184, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PACKET = call{Name: "getsockopt", Variant: "PACKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt167, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt168, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt185, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt186, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IRDA = call{Name: "getsockopt", Variant: "IRDA", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt169, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt170, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt187, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt188, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__LLC = call{Name: "getsockopt", Variant: "LLC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt171, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt172, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt189, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt190, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__DCCP = call{Name: "getsockopt", Variant: "DCCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt173, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt174, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt191, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt192, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__NETLINK = call{Name: "getsockopt", Variant: "NETLINK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt175, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt193, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt194, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TIPC = call{Name: "getsockopt", Variant: "TIPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt177, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt178, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt195, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt196, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RXRPC = call{Name: "getsockopt", Variant: "RXRPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt179, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt180, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt197, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt198, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PPPOL2TP = call{Name: "getsockopt", Variant: "PPPOL2TP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt181, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt182, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt199, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt200, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__BLUETOOTH = call{Name: "getsockopt", Variant: "BLUETOOTH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt183, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt184, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt201, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt202, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PNPIPE = call{Name: "getsockopt", Variant: "PNPIPE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt185, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt186, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt203, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt204, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RDS = call{Name: "getsockopt", Variant: "RDS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt187, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt188, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt205, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt206, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IUCV = call{Name: "getsockopt", Variant: "IUCV", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt189, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt190, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt207, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt208, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__CAIF = call{Name: "getsockopt", Variant: "CAIF", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt191, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt192, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt209, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt210, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__ALG = call{Name: "getsockopt", Variant: "ALG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt193, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt194, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt211, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt212, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__NFC = call{Name: "getsockopt", Variant: "NFC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt195, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt196, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt213, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt214, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__KCM = call{Name: "getsockopt", Variant: "KCM", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt197, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt198, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt215, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt216, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TLS = call{Name: "getsockopt", Variant: "TLS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt199, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt200, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt217, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt218, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__XDP = call{Name: "getsockopt", Variant: "XDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt201, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt202, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt219, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt220, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt = call{Name: "getsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt130, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt37, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt207, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt91, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt148, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_getsockopt__IP,
 	&zcall_getsockopt__SOCKET,
@@ -4981,26 +5146,26 @@ var zset_clone_flags = set{Name: "clone_flags", Unknown: "CLONE_???", Vals: []va
 }}
 
 var zcall_clone = call{Name: "clone", Args: []field{
-	{Name: "child_stack", Type: &zt8, Attr: 32, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt211, Attr: 32, Reg: 0, Reg32: 0},
-	{Name: "parent_tid", Type: &zt212, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
-	{Name: "tls", Type: &zt8, Attr: 32, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "child_tidptr", Type: &zt8, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
-}, Ret: &zt39, Class: 0x8, Defer: 2}
+	{Name: "child_stack", Type: &zt19, Attr: 32, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt229, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "parent_tid", Type: &zt230, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
+	{Name: "tls", Type: &zt19, Attr: 32, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "child_tidptr", Type: &zt19, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
+}, Ret: &zt57, Class: 0x8, Defer: 2}
 
-var zcall_fork = call{Name: "fork", Args: []field{}, Ret: &zt39, Class: 0x8, Defer: 0}
+var zcall_fork = call{Name: "fork", Args: []field{}, Ret: &zt57, Class: 0x8, Defer: 0}
 
-var zcall_vfork = call{Name: "vfork", Args: []field{}, Ret: &zt39, Class: 0x8, Defer: 0}
+var zcall_vfork = call{Name: "vfork", Args: []field{}, Ret: &zt57, Class: 0x8, Defer: 0}
 
 var zcall_execve = call{Name: "execve", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt213, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt214, Reg: 2, Reg32: 2},
+	{Name: "argv", Type: &zt231, Reg: 1, Reg32: 1},
+	{Name: "envp", Type: &zt232, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x9, Defer: 3}
 
 var zcall_exit = call{Name: "exit", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt215, Class: 0x8, Defer: 1}
+}, Ret: &zt233, Class: 0x8, Defer: 1}
 
 var zset_wait_options = set{Name: "wait_options", Unknown: "W???", Vals: []val{
 	{Name: "WNOHANG", Value: 0x1, Mask: 0x1},
@@ -5014,207 +5179,237 @@ var zset_wait_options = set{Name: "wait_options", Unknown: "W???", Vals: []val{
 }}
 
 var zstruct_rusage = structure{Name: "rusage", Size: [3]uint16{144, 72, 144}, Fields: []field{
-	{Name: "ru_utime", Type: &zt35, Off: [3]uint16{0, 0, 0}},
-	{Name: "ru_stime", Type: &zt35, Off: [3]uint16{16, 8, 16}},
-	{Name: "ru_maxrss", Type: &zt12, Attr: 1, Off: [3]uint16{32, 16, 32}},
-	{Name: "ru_ixrss", Type: &zt12, Attr: 1, Off: [3]uint16{40, 20, 40}},
-	{Name: "ru_idrss", Type: &zt12, Attr: 1, Off: [3]uint16{48, 24, 48}},
-	{Name: "ru_isrss", Type: &zt12, Attr: 1, Off: [3]uint16{56, 28, 56}},
-	{Name: "ru_minflt", Type: &zt12, Attr: 1, Off: [3]uint16{64, 32, 64}},
-	{Name: "ru_majflt", Type: &zt12, Attr: 1, Off: [3]uint16{72, 36, 72}},
-	{Name: "ru_nswap", Type: &zt12, Attr: 1, Off: [3]uint16{80, 40, 80}},
-	{Name: "ru_inblock", Type: &zt12, Attr: 1, Off: [3]uint16{88, 44, 88}},
-	{Name: "ru_oublock", Type: &zt12, Attr: 1, Off: [3]uint16{96, 48, 96}},
-	{Name: "ru_msgsnd", Type: &zt12, Attr: 1, Off: [3]uint16{104, 52, 104}},
-	{Name: "ru_msgrcv", Type: &zt12, Attr: 1, Off: [3]uint16{112, 56, 112}},
-	{Name: "ru_nsignals", Type: &zt12, Attr: 1, Off: [3]uint16{120, 60, 120}},
-	{Name: "ru_nvcsw", Type: &zt12, Attr: 1, Off: [3]uint16{128, 64, 128}},
-	{Name: "ru_nivcsw", Type: &zt12, Attr: 1, Off: [3]uint16{136, 68, 136}},
+	{Name: "ru_utime", Type: &zt54, Off: [3]uint16{0, 0, 0}},
+	{Name: "ru_stime", Type: &zt54, Off: [3]uint16{16, 8, 16}},
+	{Name: "ru_maxrss", Type: &zt23, Attr: 1, Off: [3]uint16{32, 16, 32}},
+	{Name: "ru_ixrss", Type: &zt23, Attr: 1, Off: [3]uint16{40, 20, 40}},
+	{Name: "ru_idrss", Type: &zt23, Attr: 1, Off: [3]uint16{48, 24, 48}},
+	{Name: "ru_isrss", Type: &zt23, Attr: 1, Off: [3]uint16{56, 28, 56}},
+	{Name: "ru_minflt", Type: &zt23, Attr: 1, Off: [3]uint16{64, 32, 64}},
+	{Name: "ru_majflt", Type: &zt23, Attr: 1, Off: [3]uint16{72, 36, 72}},
+	{Name: "ru_nswap", Type: &zt23, Attr: 1, Off: [3]uint16{80, 40, 80}},
+	{Name: "ru_inblock", Type: &zt23, Attr: 1, Off: [3]uint16{88, 44, 88}},
+	{Name: "ru_oublock", Type: &zt23, Attr: 1, Off: [3]uint16{96, 48, 96}},
+	{Name: "ru_msgsnd", Type: &zt23, Attr: 1, Off: [3]uint16{104, 52, 104}},
+	{Name: "ru_msgrcv", Type: &zt23, Attr: 1, Off: [3]uint16{112, 56, 112}},
+	{Name: "ru_nsignals", Type: &zt23, Attr: 1, Off: [3]uint16{120, 60, 120}},
+	{Name: "ru_nvcsw", Type: &zt23, Attr: 1, Off: [3]uint16{128, 64, 128}},
+	{Name: "ru_nivcsw", Type: &zt23, Attr: 1, Off: [3]uint16{136, 68, 136}},
 }}
 
 var zcall_wait4 = call{Name: "wait4", Args: []field{
-	{Name: "upid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt216, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
-	{Name: "options", Type: &zt217, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt218, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
-}, Ret: &zt39, Class: 0x8, Defer: 1}
+	{Name: "upid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "stat_addr", Type: &zt234, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt235, Reg: 2, Reg32: 2},
+	{Name: "ru", Type: &zt236, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
+}, Ret: &zt57, Class: 0x8, Defer: 1}
 
 var zcall_kill = call{Name: "kill", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt15, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_uname = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_semget = call{Name: "semget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "semflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_semop = call{Name: "semop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
+	{Name: "tsops", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nsops", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_semctl = call{Name: "semctl", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
+	{Name: "arg", Type: &zt26, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
 
 var zcall_shmdt = call{Name: "shmdt", Args: []field{
-	{Name: "shmaddr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x24, Defer: 1, Derived: true}
+	{Name: "shmaddr", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x24, Defer: 1, Derived: true}
 
 var zcall_msgget = call{Name: "msgget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "msgflg", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x20, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x20, Defer: 2, Derived: true}
 
 var zcall_msgsnd = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgflg", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
 
 var zcall_msgrcv = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgtyp", Type: &zt11, Reg: 3, Reg32: 3},
+	{Name: "msgtyp", Type: &zt26, Reg: 3, Reg32: 3},
 	{Name: "msgflg", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x20, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x20, Defer: 5, Derived: true}
 
 var zcall_msgctl = call{Name: "msgctl", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
+	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_fcntl = call{Name: "fcntl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+
+var zset_flock_ops = set{Name: "flock_ops", Unknown: "LOCK_???", Vals: []val{
+	{Name: "LOCK_SH", Value: 0x1, Mask: 0x1},
+	{Name: "LOCK_EX", Value: 0x2, Mask: 0x2},
+	{Name: "LOCK_NB", Value: 0x4, Mask: 0x4},
+	{Name: "LOCK_UN", Value: 0x8, Mask: 0x8},
+	{Name: "LOCK_MAND", Value: 0x20, Mask: 0x20},
+	{Name: "LOCK_READ", Value: 0x40, Mask: 0x40},
+	{Name: "LOCK_WRITE", Value: 0x80, Mask: 0x80},
+}}
 
 var zcall_flock = call{Name: "flock", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "cmd", Type: &zt237, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fsync = call{Name: "fsync", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+}, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_fdatasync = call{Name: "fdatasync", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+}, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_truncate = call{Name: "truncate", Args: []field{
-	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "length", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "path", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "length", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_ftruncate = call{Name: "ftruncate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "length", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "length", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zset_dirent_types = set{Name: "dirent_types", Unknown: "DT_???", Vals: []val{
+	{Name: "DT_UNKNOWN", Value: 0x0, Mask: 0x0},
+	{Name: "DT_FIFO", Value: 0x1, Mask: 0x1},
+	{Name: "DT_CHR", Value: 0x2, Mask: 0x2},
+	{Name: "DT_DIR", Value: 0x4, Mask: 0x4},
+	{Name: "DT_BLK", Value: 0x6, Mask: 0x6},
+	{Name: "DT_REG", Value: 0x8, Mask: 0x8},
+	{Name: "DT_LNK", Value: 0xa, Mask: 0xa},
+	{Name: "DT_SOCK", Value: 0xc, Mask: 0xc},
+	{Name: "DT_WHT", Value: 0xe, Mask: 0xe},
+}}
+
+var zstruct_linux_dirent = structure{Name: "linux_dirent", Size: [3]uint16{24, 12, 24}, Fields: []field{
+	{Name: "d_ino", Type: &zt23, Off: [3]uint16{0, 0, 0}},
+	{Name: "d_off", Type: &zt23, Off: [3]uint16{8, 4, 8}},
+	{Name: "d_reclen", Type: &zt150, Off: [3]uint16{16, 8, 16}},
+	{Name: "d_name", Type: &zt238, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_type", Type: &zt239, Off: [3]uint16{18, 10, 18}},
+}}
 
 var zcall_getdents = call{Name: "getdents", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "dirent", Type: &zt241, Reg: 1, Reg32: 1},
+	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_getcwd = call{Name: "getcwd", Args: []field{
-	{Name: "buf", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "buf", Type: &zt242, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt2, Class: 0x1, Defer: 0}
 
 var zcall_chdir = call{Name: "chdir", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_fchdir = call{Name: "fchdir", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+}, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_rename = call{Name: "rename", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newname", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "newname", Type: &zt4, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_mkdir = call{Name: "mkdir", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "mode", Type: &zt6, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_rmdir = call{Name: "rmdir", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_creat = call{Name: "creat", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x3, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "mode", Type: &zt6, Reg: 1, Reg32: 1},
+}, Ret: &zt0, Class: 0x3, Defer: 2}
 
 var zcall_link = call{Name: "link", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newname", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "newname", Type: &zt4, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_unlink = call{Name: "unlink", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_symlink = call{Name: "symlink", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newname", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "newname", Type: &zt4, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_readlink = call{Name: "readlink", Args: []field{
-	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "bufsiz", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
+	{Name: "path", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
+	{Name: "bufsiz", Type: &zt2, Reg: 2, Reg32: 2},
+}, Ret: &zt2, Class: 0x1, Defer: 1}
 
 var zcall_chmod = call{Name: "chmod", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "mode", Type: &zt6, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_fchmod = call{Name: "fchmod", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "mode", Type: &zt6, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_chown = call{Name: "chown", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "user", Type: &zt126, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt126, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_fchown = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "user", Type: &zt126, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt126, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_lchown = call{Name: "lchown", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "user", Type: &zt126, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt126, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_umask = call{Name: "umask", Args: []field{
-	{Name: "mask", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "mask", Type: &zt6, Reg: 0, Reg32: 0},
+}, Ret: &zt243, Class: 0x0, Defer: 1}
 
 var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "tz_minuteswest", Type: &zt7, Off: [3]uint16{0, 0, 0}},
@@ -5222,8 +5417,8 @@ var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fie
 }}
 
 var zcall_gettimeofday = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt219, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt220, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt244, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt245, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 0}
 
 var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
@@ -5246,13 +5441,13 @@ var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
 }}
 
 var zstruct_rlimit = structure{Name: "rlimit", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt222, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt222, Off: [3]uint16{8, 4, 8}},
+	{Name: "rlim_cur", Type: &zt247, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt247, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_getrlimit = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt223, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt246, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt248, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val{
@@ -5263,137 +5458,137 @@ var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val
 }}
 
 var zcall_getrusage = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt224, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt218, Reg: 1, Reg32: 1},
+	{Name: "who", Type: &zt249, Reg: 0, Reg32: 0},
+	{Name: "ru", Type: &zt236, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "info", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zstruct_tms = structure{Name: "tms", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "tms_utime", Type: &zt225, Off: [3]uint16{0, 0, 0}},
-	{Name: "tms_stime", Type: &zt225, Off: [3]uint16{8, 4, 8}},
-	{Name: "tms_cutime", Type: &zt225, Off: [3]uint16{16, 8, 16}},
-	{Name: "tms_cstime", Type: &zt225, Off: [3]uint16{24, 12, 24}},
+	{Name: "tms_utime", Type: &zt250, Off: [3]uint16{0, 0, 0}},
+	{Name: "tms_stime", Type: &zt250, Off: [3]uint16{8, 4, 8}},
+	{Name: "tms_cutime", Type: &zt250, Off: [3]uint16{16, 8, 16}},
+	{Name: "tms_cstime", Type: &zt250, Off: [3]uint16{24, 12, 24}},
 }}
 
 var zcall_times = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt226, Reg: 0, Reg32: 0},
-}, Ret: &zt12, Class: 0x0, Defer: 0}
+	{Name: "tbuf", Type: &zt251, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 0}
 
 var zcall_ptrace = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "request", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt26, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
-var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
+var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
 
 var zcall_syslog = call{Name: "syslog", Args: []field{
 	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
+var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
 
 var zcall_setuid = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt107, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt126, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgid = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt107, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt126, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
-var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
+var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
 
-var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
+var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
 
 var zcall_setpgid = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt39, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pgid", Type: &zt57, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
-var zcall_getppid = call{Name: "getppid", Args: []field{}, Ret: &zt39, Class: 0x10000, Defer: 0}
+var zcall_getppid = call{Name: "getppid", Args: []field{}, Ret: &zt57, Class: 0x10000, Defer: 0}
 
-var zcall_getpgrp = call{Name: "getpgrp", Args: []field{}, Ret: &zt39, Class: 0x10000, Defer: 0}
+var zcall_getpgrp = call{Name: "getpgrp", Args: []field{}, Ret: &zt57, Class: 0x10000, Defer: 0}
 
-var zcall_setsid = call{Name: "setsid", Args: []field{}, Ret: &zt39, Class: 0x0, Defer: 0}
+var zcall_setsid = call{Name: "setsid", Args: []field{}, Ret: &zt57, Class: 0x0, Defer: 0}
 
 var zcall_setreuid = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt107, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt107, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt126, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt107, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt107, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt126, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_getgroups = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt227, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt252, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt228, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt253, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setresuid = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt107, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt107, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt107, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt126, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt126, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt229, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt229, Reg: 2, Reg32: 2},
+	{Name: "ruidp", Type: &zt254, Reg: 0, Reg32: 0},
+	{Name: "euidp", Type: &zt254, Reg: 1, Reg32: 1},
+	{Name: "suidp", Type: &zt254, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt107, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt107, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt107, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt126, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt126, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt229, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt229, Reg: 2, Reg32: 2},
+	{Name: "rgidp", Type: &zt254, Reg: 0, Reg32: 0},
+	{Name: "egidp", Type: &zt254, Reg: 1, Reg32: 1},
+	{Name: "sgidp", Type: &zt254, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_getpgid = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-}, Ret: &zt39, Class: 0x0, Defer: 1}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+}, Ret: &zt57, Class: 0x0, Defer: 1}
 
 var zcall_setfsuid = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt107, Reg: 0, Reg32: 0},
-}, Ret: &zt107, Class: 0x80, Defer: 1}
+	{Name: "uid", Type: &zt126, Reg: 0, Reg32: 0},
+}, Ret: &zt126, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt107, Reg: 0, Reg32: 0},
-}, Ret: &zt107, Class: 0x80, Defer: 1}
+	{Name: "gid", Type: &zt126, Reg: 0, Reg32: 0},
+}, Ret: &zt126, Class: 0x80, Defer: 1}
 
 var zcall_getsid = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-}, Ret: &zt39, Class: 0x0, Defer: 1}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+}, Ret: &zt57, Class: 0x0, Defer: 1}
 
 var zcall_capget = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "dataptr", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_capset = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "data", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_rt_sigpending = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt230, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt255, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
@@ -5569,80 +5764,80 @@ var zset_si_codes = set{Name: "si_codes", Vals: []val{
 }}
 
 var zunion_si_code = union{Name: "si_code", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt231},
-	{Vals: []uint64{0x8}, Type: &zt232},
-	{Vals: []uint64{0xb}, Type: &zt233},
-	{Vals: []uint64{0x7}, Type: &zt234},
-	{Vals: []uint64{0x5}, Type: &zt235},
-	{Vals: []uint64{0x11}, Type: &zt236},
-	{Vals: []uint64{0x1d}, Type: &zt237},
-	{Vals: []uint64{0x1f}, Type: &zt238},
-}, Else: &zt239}
+	{Vals: []uint64{0x4}, Type: &zt256},
+	{Vals: []uint64{0x8}, Type: &zt257},
+	{Vals: []uint64{0xb}, Type: &zt258},
+	{Vals: []uint64{0x7}, Type: &zt259},
+	{Vals: []uint64{0x5}, Type: &zt260},
+	{Vals: []uint64{0x11}, Type: &zt261},
+	{Vals: []uint64{0x1d}, Type: &zt262},
+	{Vals: []uint64{0x1f}, Type: &zt263},
+}, Else: &zt264}
 
 var zstruct_si_queue = structure{Name: "si_queue", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
-	{Name: "si_pid", Type: &zt39, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt107, Off: [3]uint16{4, 4, 4}},
-	{Name: "si_ptr", Type: &zt8, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
-	{Name: "si_int", Type: &zt7, Attr: 256, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
+	{Name: "si_pid", Type: &zt57, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt126, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_ptr", Type: &zt19, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
+	{Name: "si_int", Type: &zt7, Attr: 512, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 }}
 
 var zstruct_si_kill = structure{Name: "si_kill", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "si_pid", Type: &zt39, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt107, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_pid", Type: &zt57, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt126, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zstruct_si_value = structure{Name: "si_value", Size: [3]uint16{8, 4, 4}, Show: []uint8{1, 0}, Fields: []field{
-	{Name: "si_ptr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_int", Type: &zt7, Attr: 256, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_ptr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_int", Type: &zt7, Attr: 512, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zstruct_si_timer = structure{Name: "si_timer", Size: [3]uint16{16, 12, 12}, Fields: []field{
-	{Name: "si_timerid", Type: &zt10, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_timerid", Type: &zt20, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_overrun", Type: &zt7, Off: [3]uint16{4, 4, 4}},
-	{Name: "si_value", Type: &zt243, Attr: 128, Off: [3]uint16{8, 8, 8}},
+	{Name: "si_value", Type: &zt268, Attr: 256, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_si_poll = structure{Name: "si_poll", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "si_band", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_band", Type: &zt21, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_fd", Type: &zt0, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zstruct_si_exited = structure{Name: "si_exited", Size: [3]uint16{32, 20, 32}, Fields: []field{
-	{Name: "si_pid", Type: &zt39, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt107, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_pid", Type: &zt57, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt126, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt7, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt225, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt225, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt250, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt250, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_child = structure{Name: "si_child", Size: [3]uint16{32, 20, 32}, Fields: []field{
-	{Name: "si_pid", Type: &zt39, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt107, Off: [3]uint16{4, 4, 4}},
-	{Name: "si_status", Type: &zt15, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt225, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt225, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_pid", Type: &zt57, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt126, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_status", Type: &zt27, Off: [3]uint16{8, 8, 8}},
+	{Name: "si_utime", Type: &zt250, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt250, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_fault = structure{Name: "si_fault", Size: [3]uint16{8, 4, 4}, Fields: []field{
-	{Name: "si_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zstruct_si_mce = structure{Name: "si_mce", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "si_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_addr_lsb", Type: &zt66, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_addr_lsb", Type: &zt85, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_si_bounds = structure{Name: "si_bounds", Size: [3]uint16{32, 16, 16}, Show: []uint8{0, 2, 3}, Fields: []field{
-	{Name: "si_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt250, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_lower", Type: &zt8, Off: [3]uint16{16, 8, 8}},
-	{Name: "si_upper", Type: &zt8, Off: [3]uint16{24, 12, 12}},
+	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
+	{Name: "dummy", Type: &zt275, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_lower", Type: &zt19, Off: [3]uint16{16, 8, 8}},
+	{Name: "si_upper", Type: &zt19, Off: [3]uint16{24, 12, 12}},
 }}
 
 var zstruct_si_pkey = structure{Name: "si_pkey", Size: [3]uint16{24, 12, 12}, Show: []uint8{0, 2}, Fields: []field{
-	{Name: "si_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt250, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_pkey", Type: &zt37, Off: [3]uint16{16, 8, 8}},
+	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
+	{Name: "dummy", Type: &zt275, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_pkey", Type: &zt11, Off: [3]uint16{16, 8, 8}},
 }}
 
 var zset_perf_type_ids = set{Name: "perf_type_ids", Unknown: "PERF_TYPE_???", Vals: []val{
@@ -5659,14 +5854,14 @@ var zset_trap_perf_flags = set{Name: "trap_perf_flags", Unknown: "TRAP_PERF_FLAG
 }}
 
 var zstruct_si_perf = structure{Name: "si_perf", Size: [3]uint16{24, 16, 16}, Fields: []field{
-	{Name: "si_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_perf_data", Type: &zt250, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_perf_type", Type: &zt253, Off: [3]uint16{16, 8, 8}},
-	{Name: "si_perf_flags", Type: &zt254, Off: [3]uint16{20, 12, 12}},
+	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_perf_data", Type: &zt275, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_perf_type", Type: &zt278, Off: [3]uint16{16, 8, 8}},
+	{Name: "si_perf_flags", Type: &zt279, Off: [3]uint16{20, 12, 12}},
 }}
 
 var zstruct_si_size = structure{Name: "si_size", Size: [3]uint16{112, 112, 112}, Fields: []field{
-	{Name: "all", Type: &zt256, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt281, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: []val{
@@ -5727,57 +5922,57 @@ var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: [
 }, Sorted: []uint16{45, 20, 22, 32, 34, 39, 7, 41, 13, 19, 31, 3, 53, 9, 14, 29, 21, 5, 12, 15, 25, 6, 43, 10, 51, 2, 50, 30, 8, 28, 49, 48, 4, 37, 11, 17, 23, 33, 35, 40, 42, 46, 24, 26, 36, 44, 16, 52, 0, 47, 38, 18, 1, 27}}
 
 var zstruct_si_sys = structure{Name: "si_sys", Size: [3]uint16{16, 12, 12}, Fields: []field{
-	{Name: "si_call_addr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_syscall", Type: &zt258, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_arch", Type: &zt259, Off: [3]uint16{12, 8, 8}},
+	{Name: "si_call_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_syscall", Type: &zt283, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_arch", Type: &zt284, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
-	{Name: "si_pid", Type: &zt39, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "si_uid", Type: &zt107, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "si_ptr", Type: &zt8, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
-	{Name: "si_int", Type: &zt7, Attr: 256, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
+	{Name: "si_pid", Type: &zt57, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "si_uid", Type: &zt126, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "si_ptr", Type: &zt19, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
+	{Name: "si_int", Type: &zt7, Attr: 512, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 }}
 
 var zunion_siginfo_rest = union{Name: "siginfo_rest", Alts: []alt{
-	{Vals: []uint64{0x100}, Type: &zt241},
-	{Vals: []uint64{0x101}, Type: &zt242},
-	{Vals: []uint64{0x102}, Type: &zt244},
-	{Vals: []uint64{0x103}, Type: &zt245},
-	{Vals: []uint64{0x11}, Type: &zt246},
-	{Vals: []uint64{0x51}, Type: &zt247},
-	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt248},
-	{Vals: []uint64{0x47}, Type: &zt249},
-	{Vals: []uint64{0x4b}, Type: &zt251},
-	{Vals: []uint64{0x8b}, Type: &zt252},
-	{Vals: []uint64{0x45}, Type: &zt255},
-	{Vals: []uint64{0x1d}, Type: &zt245},
-	{Vals: []uint64{0x5d}, Type: &zt257},
-	{Vals: []uint64{0x1f}, Type: &zt260},
-}, Else: &zt261}
+	{Vals: []uint64{0x100}, Type: &zt266},
+	{Vals: []uint64{0x101}, Type: &zt267},
+	{Vals: []uint64{0x102}, Type: &zt269},
+	{Vals: []uint64{0x103}, Type: &zt270},
+	{Vals: []uint64{0x11}, Type: &zt271},
+	{Vals: []uint64{0x51}, Type: &zt272},
+	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt273},
+	{Vals: []uint64{0x47}, Type: &zt274},
+	{Vals: []uint64{0x4b}, Type: &zt276},
+	{Vals: []uint64{0x8b}, Type: &zt277},
+	{Vals: []uint64{0x45}, Type: &zt280},
+	{Vals: []uint64{0x1d}, Type: &zt270},
+	{Vals: []uint64{0x5d}, Type: &zt282},
+	{Vals: []uint64{0x1f}, Type: &zt285},
+}, Else: &zt286}
 
 var zstruct_siginfo = structure{Name: "siginfo", Size: [3]uint16{128, 124, 128}, Show: []uint8{0, 2, 1, 3}, Fields: []field{
-	{Name: "si_signo", Type: &zt15, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 2}},
-	{Name: "si_errno", Type: &zt37, Attr: 2, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 2}},
-	{Name: "si_code", Type: &zt240, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
-	{Name: "rest", Type: &zt262, Attr: 128, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
+	{Name: "si_signo", Type: &zt27, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 2}},
+	{Name: "si_errno", Type: &zt11, Attr: 2, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 2}},
+	{Name: "si_code", Type: &zt265, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
+	{Name: "rest", Type: &zt287, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
 }}
 
 var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
-	{Name: "uthese", Type: &zt22, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt263, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt32, Reg: 2, Reg32: 2},
+	{Name: "uthese", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "uinfo", Type: &zt288, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt51, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt7, Aux: &zt15, Class: 0x10, Defer: 1}
+}, Ret: &zt7, Aux: &zt27, Class: 0x10, Defer: 1}
 
 var zcall_rt_sigqueueinfo = call{Name: "rt_sigqueueinfo", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt15, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt264, Reg: 2, Reg32: 2},
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
+	{Name: "uinfo", Type: &zt289, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x18, Defer: 3}
 
 var zcall_rt_sigsuspend = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt265, Reg: 0, Reg32: 0},
+	{Name: "unewset", Type: &zt290, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
@@ -5788,55 +5983,190 @@ var zset_ss_flags = set{Name: "ss_flags", Unknown: "SS_???", Vals: []val{
 }}
 
 var zstruct_sigaltstack = structure{Name: "sigaltstack", Size: [3]uint16{24, 12, 12}, Fields: []field{
-	{Name: "ss_sp", Type: &zt8, Off: [3]uint16{0, 0, 0}},
-	{Name: "ss_flags", Type: &zt266, Off: [3]uint16{8, 4, 4}},
+	{Name: "ss_sp", Type: &zt19, Off: [3]uint16{0, 0, 0}},
+	{Name: "ss_flags", Type: &zt291, Off: [3]uint16{8, 4, 4}},
 	{Name: "ss_size", Type: &zt2, Off: [3]uint16{16, 8, 8}},
 }}
 
 var zcall_sigaltstack = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt267, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt268, Reg: 1, Reg32: 1},
+	{Name: "uss", Type: &zt292, Reg: 0, Reg32: 0},
+	{Name: "uoss", Type: &zt293, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 1}
 
+var zstruct_utimbuf = structure{Name: "utimbuf", Size: [3]uint16{16, 8, 16}, Fields: []field{
+	{Name: "actime", Type: &zt294, Off: [3]uint16{0, 0, 0}},
+	{Name: "modtime", Type: &zt294, Off: [3]uint16{8, 4, 8}},
+}}
+
 var zcall_utime = call{Name: "utime", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "times", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "times", Type: &zt295, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_mknod = call{Name: "mknod", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "dev", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "mode", Type: &zt296, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt297, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+}, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_uselib = call{Name: "uselib", Args: []field{
-	{Name: "library", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "library", Type: &zt4, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_personality = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "personality", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+
+var zstruct_ustat = structure{Name: "ustat", Size: [3]uint16{32, 20, 32}, Fields: []field{
+	{Name: "f_tfree", Type: &zt7, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_tinode", Type: &zt23, Off: [3]uint16{8, 4, 8}},
+	{Name: "f_fname", Type: &zt298, Attr: 4, Off: [3]uint16{16, 8, 16}},
+	{Name: "f_fpack", Type: &zt298, Attr: 4, Off: [3]uint16{22, 14, 22}},
+}}
 
 var zcall_ustat = call{Name: "ustat", Args: []field{
-	{Name: "dev", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x8000, Defer: 2, Derived: true}
+	{Name: "dev", Type: &zt297, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt299, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x8000, Defer: 1}
+
+var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
+	{Name: "ADFS_SUPER_MAGIC", Value: 0xadf5, Mask: 0xadf5},
+	{Name: "AFFS_SUPER_MAGIC", Value: 0xadff, Mask: 0xadff},
+	{Name: "AFS_FS_MAGIC", Value: 0x6b414653, Mask: 0x6b414653},
+	{Name: "AFS_SUPER_MAGIC", Value: 0x5346414f, Mask: 0x5346414f},
+	{Name: "ANON_INODE_FS_MAGIC", Value: 0x9041934, Mask: 0x9041934},
+	{Name: "AUTOFS_SUPER_MAGIC", Value: 0x187, Mask: 0x187},
+	{Name: "BALLOON_KVM_MAGIC", Value: 0x13661366, Mask: 0x13661366},
+	{Name: "BDEVFS_MAGIC", Value: 0x62646576, Mask: 0x62646576},
+	{Name: "BINDERFS_SUPER_MAGIC", Value: 0x6c6f6f70, Mask: 0x6c6f6f70},
+	{Name: "BINFMTFS_MAGIC", Value: 0x42494e4d, Mask: 0x42494e4d},
+	{Name: "BPF_FS_MAGIC", Value: 0xcafe4a11, Mask: 0xcafe4a11},
+	{Name: "BTRFS_SUPER_MAGIC", Value: 0x9123683e, Mask: 0x9123683e},
+	{Name: "BTRFS_TEST_MAGIC", Value: 0x73727279, Mask: 0x73727279},
+	{Name: "CEPH_SUPER_MAGIC", Value: 0xc36400, Mask: 0xc36400},
+	{Name: "CGROUP_SUPER_MAGIC", Value: 0x27e0eb, Mask: 0x27e0eb},
+	{Name: "CGROUP2_SUPER_MAGIC", Value: 0x63677270, Mask: 0x63677270},
+	{Name: "CIFS_SUPER_MAGIC", Value: 0xff534d42, Mask: 0xff534d42},
+	{Name: "CODA_SUPER_MAGIC", Value: 0x73757245, Mask: 0x73757245},
+	{Name: "CRAMFS_MAGIC", Value: 0x28cd3d45, Mask: 0x28cd3d45},
+	{Name: "CRAMFS_MAGIC_WEND", Value: 0x453dcd28, Mask: 0x453dcd28},
+	{Name: "DAXFS_MAGIC", Value: 0x64646178, Mask: 0x64646178},
+	{Name: "DEBUGFS_MAGIC", Value: 0x64626720, Mask: 0x64626720},
+	{Name: "DEVMEM_MAGIC", Value: 0x454d444d, Mask: 0x454d444d},
+	{Name: "DEVPTS_SUPER_MAGIC", Value: 0x1cd1, Mask: 0x1cd1},
+	{Name: "DMA_BUF_MAGIC", Value: 0x444d4142, Mask: 0x444d4142},
+	{Name: "ECRYPTFS_SUPER_MAGIC", Value: 0xf15f, Mask: 0xf15f},
+	{Name: "EFIVARFS_MAGIC", Value: 0xde5e81e4, Mask: 0xde5e81e4},
+	{Name: "EFS_SUPER_MAGIC", Value: 0x414a53, Mask: 0x414a53},
+	{Name: "EROFS_SUPER_MAGIC_V1", Value: 0xe0f5e1e2, Mask: 0xe0f5e1e2},
+	{Name: "EXT2_SUPER_MAGIC", Value: 0xef53, Mask: 0xef53},
+	{Name: "EXFAT_SUPER_MAGIC", Value: 0x2011bab0, Mask: 0x2011bab0},
+	{Name: "F2FS_SUPER_MAGIC", Value: 0xf2f52010, Mask: 0xf2f52010},
+	{Name: "FUSE_SUPER_MAGIC", Value: 0x65735546, Mask: 0x65735546},
+	{Name: "FUTEXFS_SUPER_MAGIC", Value: 0xbad1dea, Mask: 0xbad1dea},
+	{Name: "GFS2_MAGIC", Value: 0x1161970, Mask: 0x1161970},
+	{Name: "HOSTFS_SUPER_MAGIC", Value: 0xc0ffee, Mask: 0xc0ffee},
+	{Name: "HPFS_SUPER_MAGIC", Value: 0xf995e849, Mask: 0xf995e849},
+	{Name: "HUGETLBFS_MAGIC", Value: 0x958458f6, Mask: 0x958458f6},
+	{Name: "ISOFS_SUPER_MAGIC", Value: 0x9660, Mask: 0x9660},
+	{Name: "JFFS2_SUPER_MAGIC", Value: 0x72b6, Mask: 0x72b6},
+	{Name: "JFS_SUPER_MAGIC", Value: 0x3153464a, Mask: 0x3153464a},
+	{Name: "MINIX2_SUPER_MAGIC", Value: 0x2468, Mask: 0x2468},
+	{Name: "MINIX2_SUPER_MAGIC2", Value: 0x2478, Mask: 0x2478},
+	{Name: "MINIX3_SUPER_MAGIC", Value: 0x4d5a, Mask: 0x4d5a},
+	{Name: "MINIX_SUPER_MAGIC", Value: 0x137f, Mask: 0x137f},
+	{Name: "MINIX_SUPER_MAGIC2", Value: 0x138f, Mask: 0x138f},
+	{Name: "MSDOS_SUPER_MAGIC", Value: 0x4d44, Mask: 0x4d44},
+	{Name: "MTD_INODE_FS_MAGIC", Value: 0x11307854, Mask: 0x11307854},
+	{Name: "NCP_SUPER_MAGIC", Value: 0x564c, Mask: 0x564c},
+	{Name: "NFS_SUPER_MAGIC", Value: 0x6969, Mask: 0x6969},
+	{Name: "NILFS_SUPER_MAGIC", Value: 0x3434, Mask: 0x3434},
+	{Name: "NSFS_MAGIC", Value: 0x6e736673, Mask: 0x6e736673},
+	{Name: "OCFS2_SUPER_MAGIC", Value: 0x7461636f, Mask: 0x7461636f},
+	{Name: "OPENPROM_SUPER_MAGIC", Value: 0x9fa1, Mask: 0x9fa1},
+	{Name: "OVERLAYFS_SUPER_MAGIC", Value: 0x794c7630, Mask: 0x794c7630},
+	{Name: "PIPEFS_MAGIC", Value: 0x50495045, Mask: 0x50495045},
+	{Name: "PPC_CMM_MAGIC", Value: 0xc7571590, Mask: 0xc7571590},
+	{Name: "PROC_SUPER_MAGIC", Value: 0x9fa0, Mask: 0x9fa0},
+	{Name: "PSTOREFS_MAGIC", Value: 0x6165676c, Mask: 0x6165676c},
+	{Name: "QNX4_SUPER_MAGIC", Value: 0x2f, Mask: 0x2f},
+	{Name: "QNX6_SUPER_MAGIC", Value: 0x68191122, Mask: 0x68191122},
+	{Name: "RAMFS_MAGIC", Value: 0x858458f6, Mask: 0x858458f6},
+	{Name: "RDTGROUP_SUPER_MAGIC", Value: 0x7655821, Mask: 0x7655821},
+	{Name: "REISERFS_SUPER_MAGIC", Value: 0x52654973, Mask: 0x52654973},
+	{Name: "SDCARDFS_SUPER_MAGIC", Value: 0x5dca2df5, Mask: 0x5dca2df5},
+	{Name: "SECRETMEM_MAGIC", Value: 0x5345434d, Mask: 0x5345434d},
+	{Name: "SECURITYFS_MAGIC", Value: 0x73636673, Mask: 0x73636673},
+	{Name: "SELINUX_MAGIC", Value: 0xf97cff8c, Mask: 0xf97cff8c},
+	{Name: "SMACK_MAGIC", Value: 0x43415d53, Mask: 0x43415d53},
+	{Name: "SMB2_SUPER_MAGIC", Value: 0xfe534d42, Mask: 0xfe534d42},
+	{Name: "SMB_SUPER_MAGIC", Value: 0x517b, Mask: 0x517b},
+	{Name: "SOCKFS_MAGIC", Value: 0x534f434b, Mask: 0x534f434b},
+	{Name: "SQUASHFS_MAGIC", Value: 0x73717368, Mask: 0x73717368},
+	{Name: "STACK_END_MAGIC", Value: 0x57ac6e9d, Mask: 0x57ac6e9d},
+	{Name: "SYSFS_MAGIC", Value: 0x62656572, Mask: 0x62656572},
+	{Name: "TMPFS_MAGIC", Value: 0x1021994, Mask: 0x1021994},
+	{Name: "TRACEFS_MAGIC", Value: 0x74726163, Mask: 0x74726163},
+	{Name: "UDF_SUPER_MAGIC", Value: 0x15013346, Mask: 0x15013346},
+	{Name: "USBDEVICE_SUPER_MAGIC", Value: 0x9fa2, Mask: 0x9fa2},
+	{Name: "V9FS_MAGIC", Value: 0x1021997, Mask: 0x1021997},
+	{Name: "VXFS_SUPER_MAGIC", Value: 0xa501fcf5, Mask: 0xa501fcf5},
+	{Name: "XENFS_SUPER_MAGIC", Value: 0xabba1974, Mask: 0xabba1974},
+	{Name: "XFS_SUPER_MAGIC", Value: 0x58465342, Mask: 0x58465342},
+	{Name: "ZONEFS_MAGIC", Value: 0x5a4f4653, Mask: 0x5a4f4653},
+}, Sorted: []uint16{59, 5, 44, 45, 23, 41, 42, 50, 46, 43, 70, 48, 49, 39, 38, 57, 53, 78, 0, 1, 29, 25, 14, 27, 35, 13, 75, 79, 34, 62, 4, 33, 47, 6, 77, 30, 18, 40, 9, 68, 24, 19, 22, 55, 63, 65, 3, 71, 73, 82, 83, 64, 58, 7, 74, 15, 21, 20, 32, 60, 2, 8, 51, 66, 72, 12, 17, 52, 76, 54, 61, 11, 37, 80, 81, 56, 10, 26, 28, 31, 67, 36, 69, 16}}
+
+var zstruct_fsid = structure{Name: "fsid", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "val", Type: &zt301, Off: [3]uint16{0, 0, 0}},
+}}
+
+var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val{
+	{Name: "ST_VALID", Value: 0x20, Mask: 0x20},
+	{Name: "ST_MANDLOCK", Value: 0x40, Mask: 0x40},
+	{Name: "ST_RDONLY", Value: 0x1, Mask: 0x1},
+	{Name: "ST_NOSUID", Value: 0x2, Mask: 0x2},
+	{Name: "ST_NODEV", Value: 0x4, Mask: 0x4},
+	{Name: "ST_NOEXEC", Value: 0x8, Mask: 0x8},
+	{Name: "ST_SYNCHRONOUS", Value: 0x10, Mask: 0x10},
+	{Name: "ST_WRITE", Value: 0x80, Mask: 0x80},
+	{Name: "ST_APPEND", Value: 0x100, Mask: 0x100},
+	{Name: "ST_IMMUTABLE", Value: 0x200, Mask: 0x200},
+	{Name: "ST_NOATIME", Value: 0x400, Mask: 0x400},
+	{Name: "ST_NODIRATIME", Value: 0x800, Mask: 0x800},
+	{Name: "ST_RELATIME", Value: 0x1000, Mask: 0x1000},
+	{Name: "ST_NOSYMFOLLOW", Value: 0x2000, Mask: 0x2000},
+}}
+
+var zstruct_statfs = structure{Name: "statfs", Size: [3]uint16{120, 80, 120}, Fields: []field{
+	{Name: "f_type", Type: &zt300, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_bsize", Type: &zt23, Off: [3]uint16{8, 4, 8}},
+	{Name: "f_blocks", Type: &zt23, Off: [3]uint16{16, 8, 16}},
+	{Name: "f_bfree", Type: &zt23, Off: [3]uint16{24, 12, 24}},
+	{Name: "f_bavail", Type: &zt23, Off: [3]uint16{32, 16, 32}},
+	{Name: "f_files", Type: &zt23, Off: [3]uint16{40, 20, 40}},
+	{Name: "f_ffree", Type: &zt23, Off: [3]uint16{48, 24, 48}},
+	{Name: "f_fsid", Type: &zt302, Off: [3]uint16{56, 28, 56}},
+	{Name: "f_namelen", Type: &zt23, Off: [3]uint16{64, 36, 64}},
+	{Name: "f_frsize", Type: &zt23, Off: [3]uint16{72, 40, 72}},
+	{Name: "f_flags", Type: &zt303, Off: [3]uint16{80, 44, 80}},
+	{Name: "spare", Type: &zt304, Off: [3]uint16{88, 48, 88}},
+}}
 
 var zcall_statfs = call{Name: "statfs", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0xa001, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt305, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0xc002, Defer: 2, Derived: true}
+	{Name: "buf", Type: &zt305, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_sysfs = call{Name: "sysfs", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg1", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg2", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "arg1", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "arg2", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zset_prio_which = set{Name: "prio_which", Unknown: "PRIO_???", Vals: []val{
 	{Name: "PRIO_PROCESS", Value: 0x0, Mask: 0x0},
@@ -5845,56 +6175,56 @@ var zset_prio_which = set{Name: "prio_which", Unknown: "PRIO_???", Vals: []val{
 }}
 
 var zcall_getpriority = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt269, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt306, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setpriority = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt269, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt306, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_setparam = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_getparam = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "param", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_max = call{Name: "sched_get_priority_max", Args: []field{
 	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_min = call{Name: "sched_get_priority_min", Args: []field{
 	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_mlock = call{Name: "mlock", Args: []field{
-	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x4, Defer: 2}
 
 var zcall_munlock = call{Name: "munlock", Args: []field{
-	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x4, Defer: 2}
 
@@ -5905,48 +6235,48 @@ var zset_mlockall_flags = set{Name: "mlockall_flags", Unknown: "MCL_???", Vals: 
 }}
 
 var zcall_mlockall = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt270, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt307, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt7, Class: 0x4, Defer: 0}
 
-var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "entry_number", Type: &zt107, Off: [3]uint16{0, 0, 0}},
-	{Name: "base_addr", Type: &zt271, Off: [3]uint16{4, 4, 4}},
-	{Name: "limit", Type: &zt271, Off: [3]uint16{8, 8, 8}},
-	{Name: "seg_32bit", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{0, 1}},
-	{Name: "contents", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{1, 2}},
-	{Name: "read_exec_only", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{3, 1}},
-	{Name: "limit_in_pages", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{4, 1}},
-	{Name: "seg_not_present", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{5, 1}},
-	{Name: "useable", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{6, 1}},
-	{Name: "lm", Type: &zt37, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{7, 1}},
+	{Name: "entry_number", Type: &zt126, Off: [3]uint16{0, 0, 0}},
+	{Name: "base_addr", Type: &zt308, Off: [3]uint16{4, 4, 4}},
+	{Name: "limit", Type: &zt308, Off: [3]uint16{8, 8, 8}},
+	{Name: "seg_32bit", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{0, 1}},
+	{Name: "contents", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{1, 2}},
+	{Name: "read_exec_only", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{3, 1}},
+	{Name: "limit_in_pages", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{4, 1}},
+	{Name: "seg_not_present", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{5, 1}},
+	{Name: "useable", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{6, 1}},
+	{Name: "lm", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{7, 1}},
 }}
 
 var zcall_modify_ldt = call{Name: "modify_ldt", Args: []field{
 	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt272, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
-	{Name: "bytecount", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "ptr", Type: &zt309, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
+	{Name: "bytecount", Type: &zt23, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_pivot_root = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "new_root", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "put_old", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall__sysctl = call{Name: "_sysctl", Args: []field{
-	{Name: "args", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "args", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_prctl = call{Name: "prctl", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x80, Defer: 5, Derived: true}
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
 
 var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", Vals: []val{
 	{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001},
@@ -5966,27 +6296,27 @@ var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", V
 }}
 
 var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt274, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt275, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt311, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt312, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_2 = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt276, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt275, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt313, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt312, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_CPUID = call{Name: "arch_prctl", Variant: "GET_CPUID", Args: []field{
-	{Name: "option", Type: &zt277, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt314, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__SET_CPUID = call{Name: "arch_prctl", Variant: "SET_CPUID", Args: []field{
-	{Name: "option", Type: &zt278, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt12, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt315, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt273, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt310, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2, Key: 0, Variants: []*call{
 	&zcall_arch_prctl__GET,
 	&zcall_arch_prctl__GET_2,
@@ -6030,27 +6360,27 @@ var zset_timex_status = set{Name: "timex_status", Unknown: "STA_???", Vals: []va
 }}
 
 var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fields: []field{
-	{Name: "modes", Type: &zt279, Off: [3]uint16{0, 0, 0}},
-	{Name: "offset", Type: &zt9, Off: [3]uint16{8, 4, 8}},
-	{Name: "freq", Type: &zt9, Off: [3]uint16{16, 8, 16}},
-	{Name: "maxerror", Type: &zt12, Off: [3]uint16{24, 12, 24}},
-	{Name: "esterror", Type: &zt12, Off: [3]uint16{32, 16, 32}},
-	{Name: "status", Type: &zt280, Off: [3]uint16{40, 20, 40}},
-	{Name: "constant", Type: &zt9, Off: [3]uint16{48, 24, 48}},
-	{Name: "precision", Type: &zt12, Off: [3]uint16{56, 28, 56}},
-	{Name: "tolerance", Type: &zt9, Off: [3]uint16{64, 32, 64}},
-	{Name: "time", Type: &zt35, Off: [3]uint16{72, 36, 72}},
-	{Name: "tick", Type: &zt9, Off: [3]uint16{88, 44, 88}},
-	{Name: "ppsfreq", Type: &zt9, Off: [3]uint16{96, 48, 96}},
-	{Name: "jitter", Type: &zt9, Off: [3]uint16{104, 52, 104}},
+	{Name: "modes", Type: &zt316, Off: [3]uint16{0, 0, 0}},
+	{Name: "offset", Type: &zt21, Off: [3]uint16{8, 4, 8}},
+	{Name: "freq", Type: &zt21, Off: [3]uint16{16, 8, 16}},
+	{Name: "maxerror", Type: &zt23, Off: [3]uint16{24, 12, 24}},
+	{Name: "esterror", Type: &zt23, Off: [3]uint16{32, 16, 32}},
+	{Name: "status", Type: &zt317, Off: [3]uint16{40, 20, 40}},
+	{Name: "constant", Type: &zt21, Off: [3]uint16{48, 24, 48}},
+	{Name: "precision", Type: &zt23, Off: [3]uint16{56, 28, 56}},
+	{Name: "tolerance", Type: &zt21, Off: [3]uint16{64, 32, 64}},
+	{Name: "time", Type: &zt54, Off: [3]uint16{72, 36, 72}},
+	{Name: "tick", Type: &zt21, Off: [3]uint16{88, 44, 88}},
+	{Name: "ppsfreq", Type: &zt21, Off: [3]uint16{96, 48, 96}},
+	{Name: "jitter", Type: &zt21, Off: [3]uint16{104, 52, 104}},
 	{Name: "shift", Type: &zt7, Off: [3]uint16{112, 56, 112}},
-	{Name: "stabil", Type: &zt9, Off: [3]uint16{120, 60, 120}},
-	{Name: "jitcnt", Type: &zt9, Off: [3]uint16{128, 64, 128}},
-	{Name: "calcnt", Type: &zt9, Off: [3]uint16{136, 68, 136}},
-	{Name: "errcnt", Type: &zt9, Off: [3]uint16{144, 72, 144}},
-	{Name: "stbcnt", Type: &zt9, Off: [3]uint16{152, 76, 152}},
+	{Name: "stabil", Type: &zt21, Off: [3]uint16{120, 60, 120}},
+	{Name: "jitcnt", Type: &zt21, Off: [3]uint16{128, 64, 128}},
+	{Name: "calcnt", Type: &zt21, Off: [3]uint16{136, 68, 136}},
+	{Name: "errcnt", Type: &zt21, Off: [3]uint16{144, 72, 144}},
+	{Name: "stbcnt", Type: &zt21, Off: [3]uint16{152, 76, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 80, 160}},
-	{Name: "reserved", Type: &zt281, Off: [3]uint16{164, 84, 164}},
+	{Name: "reserved", Type: &zt318, Off: [3]uint16{164, 84, 164}},
 }}
 
 var zset_timex_state = set{Name: "timex_state", Vals: []val{
@@ -6063,223 +6393,223 @@ var zset_timex_state = set{Name: "timex_state", Vals: []val{
 }}
 
 var zcall_adjtimex = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt282, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt283, Class: 0x100, Defer: 0}
+	{Name: "txc_p", Type: &zt319, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt320, Class: 0x100, Defer: 0}
 
 var zcall_setrlimit = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt284, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt246, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt321, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_chroot = call{Name: "chroot", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x1, Defer: 1}
 
-var zcall_sync = call{Name: "sync", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_sync = call{Name: "sync", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_acct = call{Name: "acct", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt4, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt285, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt286, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt322, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt323, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_mount = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
+	{Name: "dev_name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "dir_name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_umount2 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_swapon = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_swapoff = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_reboot = call{Name: "reboot", Args: []field{
 	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_sethostname = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_setdomainname = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_iopl = call{Name: "iopl", Args: []field{
 	{Name: "level", Type: &zt7, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_ioperm = call{Name: "ioperm", Args: []field{
-	{Name: "from", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "num", Type: &zt11, Reg: 1, Reg32: 1},
+	{Name: "from", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "num", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "turn_on", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_create_module = call{Name: "create_module", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_init_module = call{Name: "init_module", Args: []field{
-	{Name: "umod", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "umod", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_delete_module = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "name_user", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_get_kernel_syms = call{Name: "get_kernel_syms", Args: []field{
-	{Name: "table", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "table", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_query_module = call{Name: "query_module", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "which", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "bufsize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ret", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "ret", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_quotactl = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "special", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_nfsservctl = call{Name: "nfsservctl", Args: []field{
 	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "argp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "resp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "argp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "resp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_getpmsg = call{Name: "getpmsg", Args: []field{}, Ret: &zt9, Class: 0x40, Defer: 0, Derived: true}
+var zcall_getpmsg = call{Name: "getpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
 
-var zcall_putpmsg = call{Name: "putpmsg", Args: []field{}, Ret: &zt9, Class: 0x40, Defer: 0, Derived: true}
+var zcall_putpmsg = call{Name: "putpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
 
-var zcall_afs_syscall = call{Name: "afs_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_afs_syscall = call{Name: "afs_syscall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_tuxcall = call{Name: "tuxcall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_tuxcall = call{Name: "tuxcall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_security = call{Name: "security", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_security = call{Name: "security", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_gettid = call{Name: "gettid", Args: []field{}, Ret: &zt39, Class: 0x10000, Defer: 0}
+var zcall_gettid = call{Name: "gettid", Args: []field{}, Ret: &zt57, Class: 0x10000, Defer: 0}
 
 var zcall_readahead = call{Name: "readahead", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "count", Type: &zt2, Reg: 2, Reg32: 3},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_setxattr = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_lsetxattr = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_fsetxattr = call{Name: "fsetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_getxattr = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_lgetxattr = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_fgetxattr = call{Name: "fgetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_listxattr = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
 
 var zcall_llistxattr = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
 
 var zcall_flistxattr = call{Name: "flistxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_removexattr = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_lremovexattr = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_fremovexattr = call{Name: "fremovexattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_tkill = call{Name: "tkill", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt15, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt287, Reg: 0, Reg32: 0},
-}, Ret: &zt288, Class: 0x100, Defer: 0}
+	{Name: "tloc", Type: &zt324, Reg: 0, Reg32: 0},
+}, Ret: &zt325, Class: 0x100, Defer: 0}
 
 var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 	{Name: "FUTEX_WAIT", Value: 0x0, Mask: 0x0},
@@ -6319,135 +6649,152 @@ var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30, 32, 29, 31, 33}}
 
 var zunion_futex_utime = union{Name: "futex_utime", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt32},
-	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt37},
-}, Else: &zt8}
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt51},
+	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
+}, Else: &zt19}
 
 var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
 	{Name: "FUTEX_BITSET_MATCH_ANY", Value: 0xffffffff, Mask: 0xffffffff},
 }}
 
 var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
-	{Vals: []uint64{0x9, 0xa}, Type: &zt291},
-	{Vals: []uint64{0x4, 0xc}, Type: &zt37},
-	{Vals: []uint64{0x5}, Type: &zt292},
-}, Else: &zt10}
+	{Vals: []uint64{0x9, 0xa}, Type: &zt328},
+	{Vals: []uint64{0x4, 0xc}, Type: &zt11},
+	{Vals: []uint64{0x5}, Type: &zt329},
+}, Else: &zt20}
 
 var zcall_futex = call{Name: "futex", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt289, Reg: 1, Reg32: 1},
-	{Name: "val", Type: &zt37, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt290, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
-	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt293, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt326, Reg: 1, Reg32: 1},
+	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
+	{Name: "utime", Type: &zt327, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
+	{Name: "val3", Type: &zt330, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt272, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt309, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_io_setup = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
+	{Name: "nr_events", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "ctxp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
 
 var zcall_io_destroy = call{Name: "io_destroy", Args: []field{
-	{Name: "ctx", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
+	{Name: "ctx", Type: &zt26, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x4, Defer: 1, Derived: true}
 
 var zcall_io_getevents = call{Name: "io_getevents", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_io_submit = call{Name: "io_submit", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "nr", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "iocbpp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "iocb", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "result", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt294, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt331, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "cookie64", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_epoll_create = call{Name: "epoll_create", Args: []field{
 	{Name: "size", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_epoll_ctl_old = call{Name: "epoll_ctl_old", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "event", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_epoll_wait_old = call{Name: "epoll_wait_old", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_remap_file_pages = call{Name: "remap_file_pages", Args: []field{
-	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt12, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt13, Reg: 2, Reg32: 2},
-	{Name: "pgoff", Type: &zt12, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt14, Reg: 4, Reg32: 4},
+	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt24, Reg: 2, Reg32: 2},
+	{Name: "pgoff", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt25, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 5}
+
+var zstruct_linux_dirent64 = structure{Name: "linux_dirent64", Size: [3]uint16{24, 20, 24}, Fields: []field{
+	{Name: "d_ino", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "d_off", Type: &zt13, Off: [3]uint16{8, 8, 8}},
+	{Name: "d_reclen", Type: &zt150, Off: [3]uint16{16, 16, 16}},
+	{Name: "d_type", Type: &zt239, Off: [3]uint16{18, 18, 18}},
+	{Name: "d_name", Type: &zt238, Off: [3]uint16{19, 19, 19}},
+}}
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "dirent", Type: &zt333, Reg: 1, Reg32: 1},
+	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_set_tid_address = call{Name: "set_tid_address", Args: []field{
-	{Name: "tidptr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt39, Class: 0x0, Defer: 1}
+	{Name: "tidptr", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt57, Class: 0x0, Defer: 1}
 
 var zcall_restart_syscall = call{Name: "restart_syscall", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_semtimedop = call{Name: "semtimedop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
+	{Name: "tsops", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nsops", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
+
+var zset_fadvise = set{Name: "fadvise", Unknown: "POSIX_FADV_???", Vals: []val{
+	{Name: "POSIX_FADV_NORMAL", Value: 0x0, Mask: 0x0},
+	{Name: "POSIX_FADV_RANDOM", Value: 0x1, Mask: 0x1},
+	{Name: "POSIX_FADV_SEQUENTIAL", Value: 0x2, Mask: 0x2},
+	{Name: "POSIX_FADV_WILLNEED", Value: 0x3, Mask: 0x3},
+	{Name: "POSIX_FADV_DONTNEED", Value: 0x4, Mask: 0x4},
+	{Name: "POSIX_FADV_NOREUSE", Value: 0x5, Mask: 0x5},
+}}
 
 var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "advice", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
+	{Name: "advice", Type: &zt334, Reg: 3, Reg32: 4},
+}, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
 	{Name: "CLOCK_REALTIME", Value: 0x0, Mask: 0x0},
@@ -6465,13 +6812,13 @@ var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
 }}
 
 var zstruct_sigval = structure{Name: "sigval", Size: [3]uint16{8, 4, 4}, Show: []uint8{1, 0}, Fields: []field{
-	{Name: "sival_ptr", Type: &zt8, Off: [3]uint16{0, 0, 0}},
-	{Name: "sival_int", Type: &zt7, Attr: 256, Off: [3]uint16{0, 0, 0}},
+	{Name: "sival_ptr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
+	{Name: "sival_int", Type: &zt7, Attr: 512, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_signo = union{Name: "sigevent_signo", Alts: []alt{
-	{Vals: []uint64{0x0, 0x4}, Type: &zt15},
-}, Else: &zt37}
+	{Vals: []uint64{0x0, 0x4}, Type: &zt27},
+}, Else: &zt11}
 
 var zset_sigev_notify = set{Name: "sigev_notify", Unknown: "SIGEV_???", Vals: []val{
 	{Name: "SIGEV_SIGNAL", Value: 0x0, Mask: 0x0},
@@ -6481,34 +6828,34 @@ var zset_sigev_notify = set{Name: "sigev_notify", Unknown: "SIGEV_???", Vals: []
 }}
 
 var zstruct_sigevent_thread_id = structure{Name: "sigevent_thread_id", Size: [3]uint16{4, 4, 4}, Fields: []field{
-	{Name: "sigev_notify_thread_id", Type: &zt39, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_notify_thread_id", Type: &zt57, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "sigev_notify_function", Type: &zt8, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_notify_attributes", Type: &zt8, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify_function", Type: &zt19, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_notify_attributes", Type: &zt19, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "all", Type: &zt301, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt341, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt299},
-	{Vals: []uint64{0x2}, Type: &zt300},
-}, Else: &zt302}
+	{Vals: []uint64{0x4}, Type: &zt339},
+	{Vals: []uint64{0x2}, Type: &zt340},
+}, Else: &zt342}
 
 var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
-	{Name: "sigev_value", Type: &zt296, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_signo", Type: &zt297, Off: [3]uint16{8, 4, 4}},
-	{Name: "sigev_notify", Type: &zt298, Off: [3]uint16{12, 8, 8}},
-	{Name: "rest", Type: &zt303, Attr: 128, Off: [3]uint16{16, 12, 12}},
+	{Name: "sigev_value", Type: &zt336, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt337, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt338, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt343, Attr: 256, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt304, Reg: 1, Reg32: 1},
-	{Name: "created_timer_id", Type: &zt212, Reg: 2, Reg32: 2},
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt344, Reg: 1, Reg32: 1},
+	{Name: "created_timer_id", Type: &zt230, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zset_timer_flags = set{Name: "timer_flags", Unknown: "TIMER_???", Vals: []val{
@@ -6516,20 +6863,20 @@ var zset_timer_flags = set{Name: "timer_flags", Unknown: "TIMER_???", Vals: []va
 }}
 
 var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt110, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt110, Off: [3]uint16{16, 8, 16}},
+	{Name: "it_interval", Type: &zt129, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt129, Off: [3]uint16{16, 8, 16}},
 }}
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt305, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt306, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt307, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt345, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt346, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt347, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt307, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt347, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
@@ -6541,57 +6888,62 @@ var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt32, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt51, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt33, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt52, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt33, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt52, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt305, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt32, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt33, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt345, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt51, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt52, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_exit_group = call{Name: "exit_group", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt215, Class: 0x8, Defer: 1}
+}, Ret: &zt233, Class: 0x8, Defer: 1}
 
 var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_epoll_ctl = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "event", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_tgkill = call{Name: "tgkill", Args: []field{
-	{Name: "tgid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt39, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt15, Reg: 2, Reg32: 2},
+	{Name: "tgid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt57, Reg: 1, Reg32: 1},
+	{Name: "sig", Type: &zt27, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x18, Defer: 3}
 
-var zcall_utimes = call{Name: "utimes", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+var zstruct_timeval_date = structure{Name: "timeval_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
+	{Name: "tv_sec", Type: &zt21, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_usec", Type: &zt23, Off: [3]uint16{8, 4, 8}},
+}}
 
-var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_utimes = call{Name: "utimes", Args: []field{
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "utimes", Type: &zt349, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
+
+var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zset_mpol_mode = set{Name: "mpol_mode", Unknown: "MPOL_???", Vals: []val{
 	{Name: "MPOL_DEFAULT", Value: 0x0, Mask: 0xffff1fff},
@@ -6613,18 +6965,18 @@ var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val
 }}
 
 var zcall_mbind = call{Name: "mbind", Args: []field{
-	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt12, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt308, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt310, Reg: 3, Reg32: 3},
-	{Name: "maxnode", Type: &zt12, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt311, Reg: 5, Reg32: 5},
+	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt350, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "maxnode", Type: &zt23, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt353, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt312, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt313, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt12, Reg: 2, Reg32: 2},
+	{Name: "mode", Type: &zt354, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt355, Reg: 1, Reg32: 1},
+	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zset_mpol_modes = set{Name: "mpol_modes", Unknown: "MPOL_???", Vals: []val{
@@ -6643,57 +6995,57 @@ var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_?
 }}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt314, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt315, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt316, Reg: 4, Reg32: 4},
+	{Name: "policy", Type: &zt356, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt357, Reg: 1, Reg32: 1},
+	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
-	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "oflag", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "u_attr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "mode", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "u_attr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_mq_unlink = call{Name: "mq_unlink", Args: []field{
-	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_mq_timedsend = call{Name: "mq_timedsend", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msg_prio", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "msg_prio", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_mq_timedreceive = call{Name: "mq_timedreceive", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "u_msg_prio", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "u_msg_prio", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_mq_notify = call{Name: "mq_notify", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "u_notification", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_mq_getsetattr = call{Name: "mq_getsetattr", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "u_mqstat", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "u_omqstat", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_kexec_load = call{Name: "kexec_load", Args: []field{
-	{Name: "entry", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "nr_segments", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "entry", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "nr_segments", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "segments", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zset_waitid_types = set{Name: "waitid_types", Unknown: "P_???", Vals: []val{
 	{Name: "P_ALL", Value: 0x0, Mask: 0x0},
@@ -6703,175 +7055,184 @@ var zset_waitid_types = set{Name: "waitid_types", Unknown: "P_???", Vals: []val{
 }}
 
 var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
-	{Vals: []uint64{0x1, 0x2}, Type: &zt39},
+	{Vals: []uint64{0x1, 0x2}, Type: &zt57},
 	{Vals: []uint64{0x3}, Type: &zt0},
 }, Else: &zt7}
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt317, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt318, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt263, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt217, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt218, Reg: 4, Reg32: 4},
+	{Name: "which", Type: &zt359, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt360, Reg: 1, Reg32: 1},
+	{Name: "infop", Type: &zt288, Reg: 2, Reg32: 2},
+	{Name: "options", Type: &zt235, Reg: 3, Reg32: 3},
+	{Name: "ru", Type: &zt236, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x8, Defer: 2}
 
 var zcall_add_key = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "_payload", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "ringid", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_request_key = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "_callout_info", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "destringid", Type: &zt26, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_keyctl = call{Name: "keyctl", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_ioprio_set = call{Name: "ioprio_set", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_ioprio_get = call{Name: "ioprio_get", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
-var zcall_inotify_init = call{Name: "inotify_init", Args: []field{}, Ret: &zt9, Class: 0x2, Defer: 0, Derived: true}
+var zcall_inotify_init = call{Name: "inotify_init", Args: []field{}, Ret: &zt21, Class: 0x2, Defer: 0, Derived: true}
 
 var zcall_inotify_add_watch = call{Name: "inotify_add_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "wd", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "wd", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "maxnode", Type: &zt12, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt319, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt319, Reg: 3, Reg32: 3},
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "maxnode", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "old_nodes", Type: &zt361, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt361, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dev", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt296, Reg: 2, Reg32: 2},
+	{Name: "dev", Type: &zt297, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+}, Ret: &zt7, Class: 0x3, Defer: 4}
+
+var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
+	{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100, Mask: 0x100},
+	{Name: "AT_REMOVEDIR", Value: 0x200, Mask: 0x200},
+	{Name: "AT_SYMLINK_FOLLOW", Value: 0x400, Mask: 0x400},
+	{Name: "AT_NO_AUTOMOUNT", Value: 0x800, Mask: 0x800},
+	{Name: "AT_EMPTY_PATH", Value: 0x1000, Mask: 0x1000},
+	{Name: "AT_RECURSIVE", Value: 0x8000, Mask: 0x8000},
+}}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "user", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "group", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "user", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "group", Type: &zt126, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt363, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt349, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1803, Defer: 4, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt18, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt363, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "flag", Type: &zt363, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "olddfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "olddfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt363, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt31, Reg: 1, Reg32: 1},
-	{Name: "newname", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "newdfd", Type: &zt362, Reg: 1, Reg32: 1},
+	{Name: "newname", Type: &zt4, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "bufsiz", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt364, Reg: 2, Reg32: 2},
+	{Name: "bufsiz", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt2, Class: 0x3, Defer: 2}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt44, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_pselect6 = call{Name: "pselect6", Args: []field{
 	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
+	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tsp", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_ppoll = call{Name: "ppoll", Args: []field{
-	{Name: "ufds", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "tsp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: []val{
 	{Name: "CLONE_NEWTIME", Value: 0x80, Mask: 0x80},
@@ -6891,49 +7252,62 @@ var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: 
 }}
 
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt320, Reg: 0, Reg32: 0},
+	{Name: "unshare_flags", Type: &zt365, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
-	{Name: "head", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "head", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt275, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt321, Reg: 2, Reg32: 2},
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "head_ptr", Type: &zt312, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt366, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
+var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals: []val{
+	{Name: "SPLICE_F_MOVE", Value: 0x1, Mask: 0x1},
+	{Name: "SPLICE_F_NONBLOCK", Value: 0x2, Mask: 0x2},
+	{Name: "SPLICE_F_MORE", Value: 0x4, Mask: 0x4},
+	{Name: "SPLICE_F_GIFT", Value: 0x8, Mask: 0x8},
+}}
+
 var zcall_splice = call{Name: "splice", Args: []field{
-	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "fd_out", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "off_in", Type: &zt367, Reg: 1, Reg32: 1},
+	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
+	{Name: "off_out", Type: &zt367, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
+	{Name: "flags", Type: &zt368, Reg: 5, Reg32: 5},
+}, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_tee = call{Name: "tee", Args: []field{
-	{Name: "fdin", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "fdout", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "fdin", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "fdout", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt368, Reg: 3, Reg32: 3},
+}, Ret: &zt2, Class: 0x2, Defer: 4}
+
+var zset_sync_file_range_flags = set{Name: "sync_file_range_flags", Unknown: "SYNC_FILE_RANGE_???", Vals: []val{
+	{Name: "SYNC_FILE_RANGE_WAIT_BEFORE", Value: 0x1, Mask: 0x1},
+	{Name: "SYNC_FILE_RANGE_WRITE", Value: 0x2, Mask: 0x2},
+	{Name: "SYNC_FILE_RANGE_WAIT_AFTER", Value: 0x4, Mask: 0x4},
+}}
 
 var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nbytes", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "nbytes", Type: &zt13, Reg: 2, Reg32: 3},
+	{Name: "flags", Type: &zt369, Reg: 3, Reg32: 5},
+}, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uiov", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nr_segs", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "iov", Type: &zt43, Reg: 1, Reg32: 1},
+	{Name: "nr_segs", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt368, Reg: 3, Reg32: 3},
+}, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
 	{Name: "MPOL_MF_MOVE", Value: 0x2, Mask: 0x2},
@@ -6941,63 +7315,79 @@ var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", V
 }}
 
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "nr_pages", Type: &zt12, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt322, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt323, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt325, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt326, Reg: 5, Reg32: 5},
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "nr_pages", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "pages", Type: &zt370, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt371, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt373, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt374, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
+var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
+	{Name: "tv_sec", Type: &zt21, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_nsec", Type: &zt23, Off: [3]uint16{8, 4, 8}},
+}}
+
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt376, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt363, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_signalfd = call{Name: "signalfd", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x12, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x12, Defer: 3, Derived: true}
 
 var zcall_timerfd_create = call{Name: "timerfd_create", Args: []field{
 	{Name: "clockid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_eventfd = call{Name: "eventfd", Args: []field{
-	{Name: "count", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+	{Name: "count", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+
+var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals: []val{
+	{Name: "FALLOC_FL_KEEP_SIZE", Value: 0x1, Mask: 0x1},
+	{Name: "FALLOC_FL_PUNCH_HOLE", Value: 0x2, Mask: 0x2},
+	{Name: "FALLOC_FL_NO_HIDE_STALE", Value: 0x4, Mask: 0x4},
+	{Name: "FALLOC_FL_COLLAPSE_RANGE", Value: 0x8, Mask: 0x8},
+	{Name: "FALLOC_FL_ZERO_RANGE", Value: 0x10, Mask: 0x10},
+	{Name: "FALLOC_FL_INSERT_RANGE", Value: 0x20, Mask: 0x20},
+	{Name: "FALLOC_FL_UNSHARE_RANGE", Value: 0x40, Mask: 0x40},
+	{Name: "FALLOC_FL_WRITE_ZEROES", Value: 0x80, Mask: 0x80},
+}}
 
 var zcall_fallocate = call{Name: "fallocate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "len", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "mode", Type: &zt377, Reg: 1, Reg32: 1},
+	{Name: "offset", Type: &zt13, Reg: 2, Reg32: 2},
+	{Name: "len", Type: &zt13, Reg: 3, Reg32: 4},
+}, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_timerfd_settime = call{Name: "timerfd_settime", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "utmr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_timerfd_gettime = call{Name: "timerfd_gettime", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "otmr", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
 	{Name: "SOCK_CLOEXEC", Value: 0x80000, Mask: 0x80000},
@@ -7006,144 +7396,182 @@ var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
 
 var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt90, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt91, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt327, Reg: 3, Reg32: 3},
+	{Name: "upeer_sockaddr", Type: &zt109, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt110, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt378, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x12, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x12, Defer: 4, Derived: true}
 
 var zcall_eventfd2 = call{Name: "eventfd2", Args: []field{
-	{Name: "count", Type: &zt10, Reg: 0, Reg32: 0},
+	{Name: "count", Type: &zt20, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_epoll_create1 = call{Name: "epoll_create1", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+
+var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: []val{
+	{Name: "O_CREAT", Value: 0x40, Mask: 0x40},
+	{Name: "O_EXCL", Value: 0x80, Mask: 0x80},
+	{Name: "O_NOCTTY", Value: 0x100, Mask: 0x100},
+	{Name: "O_TRUNC", Value: 0x200, Mask: 0x200},
+	{Name: "O_APPEND", Value: 0x400, Mask: 0x400},
+	{Name: "O_NONBLOCK", Value: 0x800, Mask: 0x800},
+	{Name: "O_SYNC", Value: 0x101000, Mask: 0x101000},
+	{Name: "O_DSYNC", Value: 0x1000, Mask: 0x1000},
+	{Name: "O_DIRECT", Value: 0x4000, Mask: 0x4000},
+	{Name: "O_LARGEFILE", Value: 0x8000, Mask: 0x8000},
+	{Name: "O_NOFOLLOW", Value: 0x20000, Mask: 0x20000},
+	{Name: "O_NOATIME", Value: 0x40000, Mask: 0x40000},
+	{Name: "O_CLOEXEC", Value: 0x80000, Mask: 0x80000},
+	{Name: "O_PATH", Value: 0x200000, Mask: 0x200000},
+	{Name: "O_TMPFILE", Value: 0x410000, Mask: 0x410000},
+	{Name: "O_DIRECTORY", Value: 0x10000, Mask: 0x10000},
+	{Name: "FASYNC", Value: 0x2000, Mask: 0x2000},
+}, ARM64: []val{
+	{Name: "O_CREAT", Value: 0x40, Mask: 0x40},
+	{Name: "O_EXCL", Value: 0x80, Mask: 0x80},
+	{Name: "O_NOCTTY", Value: 0x100, Mask: 0x100},
+	{Name: "O_TRUNC", Value: 0x200, Mask: 0x200},
+	{Name: "O_APPEND", Value: 0x400, Mask: 0x400},
+	{Name: "O_NONBLOCK", Value: 0x800, Mask: 0x800},
+	{Name: "O_SYNC", Value: 0x101000, Mask: 0x101000},
+	{Name: "O_DSYNC", Value: 0x1000, Mask: 0x1000},
+	{Name: "O_DIRECT", Value: 0x10000, Mask: 0x10000},
+	{Name: "O_LARGEFILE", Value: 0x8000, Mask: 0x8000},
+	{Name: "O_NOFOLLOW", Value: 0x8000, Mask: 0x8000},
+	{Name: "O_NOATIME", Value: 0x40000, Mask: 0x40000},
+	{Name: "O_CLOEXEC", Value: 0x80000, Mask: 0x80000},
+	{Name: "O_PATH", Value: 0x200000, Mask: 0x200000},
+	{Name: "O_TMPFILE", Value: 0x404000, Mask: 0x410000},
+	{Name: "O_DIRECTORY", Value: 0x4000, Mask: 0x4000},
+	{Name: "FASYNC", Value: 0x2000, Mask: 0x2000},
+}}
 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
-	{Name: "oldfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt379, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_pipe2 = call{Name: "pipe2", Args: []field{
-	{Name: "fildes", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "fildes", Type: &zt45, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt379, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 0}
 
 var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_preadv = call{Name: "preadv", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "vec", Type: &zt40, Attr: 8, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
+	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 5},
+}, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev = call{Name: "pwritev", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "vec", Type: &zt43, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
+	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 5},
+}, Ret: &zt2, Class: 0x2, Defer: 5}
 
 var zcall_rt_tgsigqueueinfo = call{Name: "rt_tgsigqueueinfo", Args: []field{
-	{Name: "tgid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt39, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt15, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt264, Reg: 3, Reg32: 3},
+	{Name: "tgid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt57, Reg: 1, Reg32: 1},
+	{Name: "sig", Type: &zt27, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt289, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x18, Defer: 4}
 
 var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt39, Reg: 1, Reg32: 1},
+	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt57, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt328, Attr: 1024, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_len", Type: &zt37, Attr: 1024, Off: [3]uint16{56, 28, 28}},
+	{Name: "msg_hdr", Type: &zt380, Attr: 2048, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_len", Type: &zt11, Attr: 2048, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt330, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt37, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt94, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt32, Reg: 4, Reg32: 4},
+	{Name: "mmsg", Type: &zt382, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt113, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt51, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_fanotify_init = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "event_f_flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "event_f_flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt31, Reg: 3, Reg32: 3},
-	{Name: "pathname", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt362, Reg: 3, Reg32: 3},
+	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt331, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt331, Off: [3]uint16{8, 8, 8}},
+	{Name: "rlim_cur", Type: &zt383, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt383, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt221, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt332, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt333, Reg: 3, Reg32: 3},
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "resource", Type: &zt246, Reg: 1, Reg32: 1},
+	{Name: "new_rlim", Type: &zt384, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt385, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
 	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt282, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt283, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt319, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt320, Class: 0x100, Defer: 1}
 
 var zcall_syncfs = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+}, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt334, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_len", Type: &zt37, Attr: 1024, Off: [3]uint16{56, 28, 28}},
+	{Name: "msg_hdr", Type: &zt386, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_len", Type: &zt11, Attr: 2048, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt336, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt37, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt94, Reg: 3, Reg32: 3},
+	{Name: "mmsg", Type: &zt388, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt113, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: []val{
@@ -7159,46 +7587,41 @@ var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: [
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt337, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt389, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
-	{Name: "cpup", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nodep", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "unused", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "cpup", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nodep", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "unused", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt338, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt390, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt8, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt19, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt340, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt342, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt12, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt12, Reg: 5, Reg32: 5},
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "lvec", Type: &zt392, Reg: 1, Reg32: 1},
+	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "rvec", Type: &zt394, Reg: 3, Reg32: 3},
+	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 1}
 
-var zstruct_iovec_in = structure{Name: "iovec_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt343, Off: [3]uint16{0, 0, 0}},
-	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
-}}
-
 var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt345, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt342, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt12, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt12, Reg: 5, Reg32: 5},
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "lvec", Type: &zt43, Reg: 1, Reg32: 1},
+	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "rvec", Type: &zt394, Reg: 3, Reg32: 3},
+	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 6}
 
 var zset_kcmp_types = set{Name: "kcmp_types", Unknown: "KCMP_???", Vals: []val{
@@ -7214,59 +7637,65 @@ var zset_kcmp_types = set{Name: "kcmp_types", Unknown: "KCMP_???", Vals: []val{
 
 var zunion_kcmp_idx = union{Name: "kcmp_idx", Alts: []alt{
 	{Vals: []uint64{0x0, 0x7}, Type: &zt0},
-}, Else: &zt11}
+}, Else: &zt26}
 
 var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16{12, 12, 12}, Fields: []field{
 	{Name: "efd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
 	{Name: "tfd", Type: &zt0, Off: [3]uint16{4, 4, 4}},
-	{Name: "toff", Type: &zt37, Off: [3]uint16{8, 8, 8}},
+	{Name: "toff", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt0},
-	{Vals: []uint64{0x7}, Type: &zt348},
-}, Else: &zt11}
+	{Vals: []uint64{0x7}, Type: &zt397},
+}, Else: &zt26}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
-	{Name: "pid1", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "pid2", Type: &zt39, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt346, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt347, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
-	{Name: "idx2", Type: &zt349, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "pid1", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid2", Type: &zt57, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt395, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt396, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt398, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usize", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+
+var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []val{
+	{Name: "RENAME_NOREPLACE", Value: 0x1, Mask: 0x1},
+	{Name: "RENAME_EXCHANGE", Value: 0x2, Mask: 0x2},
+	{Name: "RENAME_WHITEOUT", Value: 0x4, Mask: 0x4},
+}}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "olddfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt399, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_seccomp = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "op", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 	{Name: "GRND_NONBLOCK", Value: 0x1, Mask: 0x1},
@@ -7275,29 +7704,38 @@ var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 }}
 
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt350, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt400, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt351, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt401, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x0, Defer: 0}
 
+var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
+	{Name: "MFD_CLOEXEC", Value: 0x1, Mask: 0x1},
+	{Name: "MFD_ALLOW_SEALING", Value: 0x2, Mask: 0x2},
+	{Name: "MFD_HUGETLB", Value: 0x4, Mask: 0x4},
+	{Name: "MFD_HUGE_SHIFT", Value: 0x1a, Mask: 0xfc000000},
+	{Name: "MFD_NOEXEC_SEAL", Value: 0x8, Mask: 0x8},
+	{Name: "MFD_EXEC", Value: 0x10, Mask: 0x10},
+}}
+
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
-	{Name: "uname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "uname_ptr", Type: &zt402, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt403, Reg: 1, Reg32: 1},
+}, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
 	{Name: "kernel_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "cmdline_len", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "cmdline_ptr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "cmdline_len", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "cmdline_ptr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_bpf = call{Name: "bpf", Args: []field{
 	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: []val{
 	{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100, Mask: 0x100},
@@ -7306,11 +7744,11 @@ var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: [
 }}
 
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt31, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt213, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt214, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt352, Reg: 4, Reg32: 4},
+	{Name: "argv", Type: &zt231, Reg: 2, Reg32: 2},
+	{Name: "envp", Type: &zt232, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt404, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0xb, Defer: 5}
 
 var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
@@ -7320,7 +7758,7 @@ var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
 }}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt353, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt405, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
@@ -7341,14 +7779,14 @@ var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_C
 }}
 
 var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
-	{Name: "cmd", Type: &zt356, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt355, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt408, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt407, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
-}, Ret: &zt11, Aux: &zt354, Class: 0x0, Defer: 3}
+}, Ret: &zt26, Aux: &zt406, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt354, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt355, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt406, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt407, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_membarrier__QUERY,
@@ -7359,42 +7797,53 @@ var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []
 }}
 
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
-	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt357, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt409, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
-	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "fd_out", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "off_in", Type: &zt367, Reg: 1, Reg32: 1},
+	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
+	{Name: "off_out", Type: &zt367, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 5, Reg32: 5},
+}, Ret: &zt2, Class: 0x2, Defer: 6}
+
+var zset_rwf_flags = set{Name: "rwf_flags", Unknown: "RWF_???", Vals: []val{
+	{Name: "RWF_HIPRI", Value: 0x1, Mask: 0x1},
+	{Name: "RWF_DSYNC", Value: 0x2, Mask: 0x2},
+	{Name: "RWF_SYNC", Value: 0x4, Mask: 0x4},
+	{Name: "RWF_NOWAIT", Value: 0x8, Mask: 0x8},
+	{Name: "RWF_APPEND", Value: 0x10, Mask: 0x10},
+	{Name: "RWF_NOAPPEND", Value: 0x20, Mask: 0x20},
+	{Name: "RWF_ATOMIC", Value: 0x40, Mask: 0x40},
+	{Name: "RWF_DONTCACHE", Value: 0x80, Mask: 0x80},
+}}
 
 var zcall_preadv2 = call{Name: "preadv2", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "vec", Type: &zt40, Attr: 8, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
+	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt410, Reg: 5, Reg32: 5},
+}, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "vec", Type: &zt43, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
+	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt410, Reg: 5, Reg32: 5},
+}, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
-	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt13, Reg: 2, Reg32: 2},
+	{Name: "prot", Type: &zt24, Reg: 2, Reg32: 2},
 	{Name: "pkey", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
@@ -7405,108 +7854,189 @@ var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val
 }}
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
-	{Name: "flags", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt358, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "init_val", Type: &zt411, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
 	{Name: "pkey", Type: &zt7, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
+var zset_statx_flags = set{Name: "statx_flags", Unknown: "AT_???", Vals: []val{
+	{Name: "AT_STATX_SYNC_AS_STAT", Value: 0x0, Mask: 0x6000},
+	{Name: "AT_STATX_FORCE_SYNC", Value: 0x2000, Mask: 0x2000},
+	{Name: "AT_STATX_DONT_SYNC", Value: 0x4000, Mask: 0x4000},
+	{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100, Mask: 0x100},
+	{Name: "AT_REMOVEDIR", Value: 0x200, Mask: 0x200},
+	{Name: "AT_SYMLINK_FOLLOW", Value: 0x400, Mask: 0x400},
+	{Name: "AT_NO_AUTOMOUNT", Value: 0x800, Mask: 0x800},
+	{Name: "AT_EMPTY_PATH", Value: 0x1000, Mask: 0x1000},
+	{Name: "AT_RECURSIVE", Value: 0x8000, Mask: 0x8000},
+}}
+
+var zset_statx_mask = set{Name: "statx_mask", Unknown: "STATX_???", Vals: []val{
+	{Name: "STATX_ALL", Value: 0xfff, Mask: 0xfff},
+	{Name: "STATX_BASIC_STATS", Value: 0x7ff, Mask: 0x7ff},
+	{Name: "STATX_TYPE", Value: 0x1, Mask: 0x1},
+	{Name: "STATX_MODE", Value: 0x2, Mask: 0x2},
+	{Name: "STATX_NLINK", Value: 0x4, Mask: 0x4},
+	{Name: "STATX_UID", Value: 0x8, Mask: 0x8},
+	{Name: "STATX_GID", Value: 0x10, Mask: 0x10},
+	{Name: "STATX_ATIME", Value: 0x20, Mask: 0x20},
+	{Name: "STATX_MTIME", Value: 0x40, Mask: 0x40},
+	{Name: "STATX_CTIME", Value: 0x80, Mask: 0x80},
+	{Name: "STATX_INO", Value: 0x100, Mask: 0x100},
+	{Name: "STATX_SIZE", Value: 0x200, Mask: 0x200},
+	{Name: "STATX_BLOCKS", Value: 0x400, Mask: 0x400},
+	{Name: "STATX_BTIME", Value: 0x800, Mask: 0x800},
+	{Name: "STATX_MNT_ID", Value: 0x1000, Mask: 0x1000},
+	{Name: "STATX_DIOALIGN", Value: 0x2000, Mask: 0x2000},
+	{Name: "STATX_MNT_ID_UNIQUE", Value: 0x4000, Mask: 0x4000},
+	{Name: "STATX_SUBVOL", Value: 0x8000, Mask: 0x8000},
+	{Name: "STATX_WRITE_ATOMIC", Value: 0x10000, Mask: 0x10000},
+	{Name: "STATX_DIO_READ_ALIGN", Value: 0x20000, Mask: 0x20000},
+}}
+
+var zset_statx_attrs = set{Name: "statx_attrs", Unknown: "STATX_ATTR_???", Vals: []val{
+	{Name: "STATX_ATTR_COMPRESSED", Value: 0x4, Mask: 0x4},
+	{Name: "STATX_ATTR_IMMUTABLE", Value: 0x10, Mask: 0x10},
+	{Name: "STATX_ATTR_APPEND", Value: 0x20, Mask: 0x20},
+	{Name: "STATX_ATTR_NODUMP", Value: 0x40, Mask: 0x40},
+	{Name: "STATX_ATTR_ENCRYPTED", Value: 0x800, Mask: 0x800},
+	{Name: "STATX_ATTR_AUTOMOUNT", Value: 0x1000, Mask: 0x1000},
+	{Name: "STATX_ATTR_MOUNT_ROOT", Value: 0x2000, Mask: 0x2000},
+	{Name: "STATX_ATTR_VERITY", Value: 0x100000, Mask: 0x100000},
+	{Name: "STATX_ATTR_DAX", Value: 0x200000, Mask: 0x200000},
+	{Name: "STATX_ATTR_WRITE_ATOMIC", Value: 0x400000, Mask: 0x400000},
+}}
+
+var zstruct_statx_timestamp = structure{Name: "statx_timestamp", Size: [3]uint16{16, 16, 16}, Dated: true, Fields: []field{
+	{Name: "tv_sec", Type: &zt13, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_nsec", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "reserved", Type: &zt12, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fields: []field{
+	{Name: "stx_mask", Type: &zt413, Off: [3]uint16{0, 0, 0}},
+	{Name: "stx_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
+	{Name: "stx_attributes", Type: &zt414, Off: [3]uint16{8, 8, 8}},
+	{Name: "stx_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{16, 16, 16}},
+	{Name: "stx_uid", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
+	{Name: "stx_gid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
+	{Name: "stx_mode", Type: &zt296, Off: [3]uint16{28, 28, 28}},
+	{Name: "spare0", Type: &zt99, Off: [3]uint16{30, 30, 30}},
+	{Name: "stx_ino", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "stx_size", Type: &zt9, Off: [3]uint16{40, 40, 40}},
+	{Name: "stx_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "stx_attributes_mask", Type: &zt414, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "stx_atime", Type: &zt415, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "stx_btime", Type: &zt415, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
+	{Name: "stx_ctime", Type: &zt415, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
+	{Name: "stx_mtime", Type: &zt415, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "stx_rdev_major", Type: &zt11, Attr: 1, Off: [3]uint16{128, 128, 128}},
+	{Name: "stx_rdev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{132, 132, 132}},
+	{Name: "stx_dev_major", Type: &zt11, Attr: 1, Off: [3]uint16{136, 136, 136}},
+	{Name: "stx_dev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{140, 140, 140}},
+	{Name: "stx_mnt_id", Type: &zt416, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "stx_dio_mem_align", Type: &zt11, Attr: 1, Off: [3]uint16{152, 152, 152}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
+	{Name: "stx_dio_offset_align", Type: &zt11, Attr: 1, Off: [3]uint16{156, 156, 156}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
+	{Name: "spare3", Type: &zt417, Off: [3]uint16{160, 160, 160}},
+}}
+
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1803, Defer: 5, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt412, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt413, Reg: 3, Reg32: 3},
+	{Name: "buffer", Type: &zt418, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x1803, Defer: 4}
 
 var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_rseq = call{Name: "rseq", Args: []field{
-	{Name: "rseq", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "rseq_len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "sig", Type: &zt10, Reg: 3, Reg32: 3},
+	{Name: "rseq", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "rseq_len", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "sig", Type: &zt20, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
-var zcall_uretprobe = call{Name: "uretprobe", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_uretprobe = call{Name: "uretprobe", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_uprobe = call{Name: "uprobe", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_uprobe = call{Name: "uprobe", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_pidfd_send_signal = call{Name: "pidfd_send_signal", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt15, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt264, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
+	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
+	{Name: "info", Type: &zt289, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1a, Defer: 4}
 
 var zcall_io_uring_setup = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "entries", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "params", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_io_uring_enter = call{Name: "io_uring_enter", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "to_submit", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "min_complete", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "argp", Type: &zt19, Reg: 4, Reg32: 4},
 	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x12, Defer: 6, Derived: true}
+}, Ret: &zt21, Class: 0x12, Defer: 6, Derived: true}
 
 var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x6, Defer: 4, Derived: true}
+	{Name: "opcode", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt31, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "from_dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "to_dfd", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_fsopen = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "_fs_name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fsconfig = call{Name: "fsconfig", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_fsmount = call{Name: "fsmount", Args: []field{
 	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "attr_flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", Vals: []val{
 	{Name: "PIDFD_NONBLOCK", Value: 0x800, Mask: 0x800},
@@ -7514,8 +8044,8 @@ var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", 
 }}
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt359, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt419, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
@@ -7548,117 +8078,147 @@ var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []
 }}
 
 var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt362},
-}, Else: &zt363}
+	{Vals: []uint64{0x1}, Type: &zt9},
+}, Else: &zt421}
 
 var zunion_clone_addr = union{Name: "clone_addr", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt361},
-}, Else: &zt365}
+	{Vals: []uint64{0x1}, Type: &zt416},
+}, Else: &zt423}
 
-var zunion_set_tid_list = union{Name: "set_tid_list", Alts: []alt{}, Else: &zt361}
+var zunion_set_tid_list = union{Name: "set_tid_list", Alts: []alt{}, Else: &zt416}
 
 var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
-	{Name: "flags", Type: &zt360, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt361, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt361, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
-	{Name: "parent_tid", Type: &zt361, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
-	{Name: "exit_signal", Type: &zt364, Off: [3]uint16{32, 32, 32}},
-	{Name: "stack", Type: &zt366, Off: [3]uint16{40, 40, 40}},
-	{Name: "stack_size", Type: &zt361, Off: [3]uint16{48, 48, 48}},
-	{Name: "tls", Type: &zt361, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "set_tid", Type: &zt367, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
-	{Name: "set_tid_size", Type: &zt362, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
-	{Name: "cgroup", Type: &zt362, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
+	{Name: "flags", Type: &zt420, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt416, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt416, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt416, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt422, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt424, Off: [3]uint16{40, 40, 40}},
+	{Name: "stack_size", Type: &zt416, Off: [3]uint16{48, 48, 48}},
+	{Name: "tls", Type: &zt416, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt425, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
+	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
+	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
 }}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt368, Reg: 0, Reg32: 0},
+	{Name: "uargs", Type: &zt426, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt39, Class: 0x8, Defer: 2}
+}, Ret: &zt57, Class: 0x8, Defer: 2}
+
+var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANGE_???", Vals: []val{
+	{Name: "CLOSE_RANGE_UNSHARE", Value: 0x2, Mask: 0x2},
+	{Name: "CLOSE_RANGE_CLOEXEC", Value: 0x4, Mask: 0x4},
+}}
 
 var zcall_close_range = call{Name: "close_range", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "max_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "max_fd", Type: &zt11, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt427, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals: []val{
+	{Name: "RESOLVE_NO_XDEV", Value: 0x1, Mask: 0x1},
+	{Name: "RESOLVE_NO_MAGICLINKS", Value: 0x2, Mask: 0x2},
+	{Name: "RESOLVE_NO_SYMLINKS", Value: 0x4, Mask: 0x4},
+	{Name: "RESOLVE_BENEATH", Value: 0x8, Mask: 0x8},
+	{Name: "RESOLVE_IN_ROOT", Value: 0x10, Mask: 0x10},
+	{Name: "RESOLVE_CACHED", Value: 0x20, Mask: 0x20},
+}}
+
+var zstruct_open_how = structure{Name: "open_how", Size: [3]uint16{24, 24, 24}, Fields: []field{
+	{Name: "flags", Type: &zt428, Off: [3]uint16{0, 0, 0}},
+	{Name: "mode", Type: &zt429, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "resolve", Type: &zt430, Off: [3]uint16{16, 16, 16}},
+}}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "how", Type: &zt431, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
+}, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_pidfd_getfd = call{Name: "pidfd_getfd", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
+var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals: []val{
+	{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100, Mask: 0x100},
+	{Name: "AT_EACCESS", Value: 0x200, Mask: 0x200},
+	{Name: "AT_EMPTY_PATH", Value: 0x1000, Mask: 0x1000},
+}}
+
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt44, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt432, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt369, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt433, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "behavior", Type: &zt30, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
+	{Name: "behavior", Type: &zt50, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x2, Defer: 5}
 
 var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_quotactl_fd = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_landlock_create_ruleset = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_landlock_add_rule = call{Name: "landlock_add_rule", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "rule_type", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "rule_attr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_landlock_restrict_self = call{Name: "landlock_restrict_self", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "flags", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+
+var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
+	{Name: "O_CLOEXEC", Value: 0x80000, Mask: 0x80000},
+}}
 
 var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+	{Name: "flags", Type: &zt434, Reg: 0, Reg32: 0},
+}, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???", Vals: []val{
@@ -7667,45 +8227,45 @@ var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???"
 }}
 
 var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "val", Type: &zt361, Off: [3]uint16{0, 0, 0}},
-	{Name: "uaddr", Type: &zt361, Off: [3]uint16{8, 8, 8}},
-	{Name: "flags", Type: &zt370, Off: [3]uint16{16, 16, 16}},
-	{Name: "__reserved", Type: &zt10, Attr: 2, Off: [3]uint16{20, 20, 20}},
+	{Name: "val", Type: &zt416, Off: [3]uint16{0, 0, 0}},
+	{Name: "uaddr", Type: &zt416, Off: [3]uint16{8, 8, 8}},
+	{Name: "flags", Type: &zt435, Off: [3]uint16{16, 16, 16}},
+	{Name: "__reserved", Type: &zt20, Attr: 2, Off: [3]uint16{20, 20, 20}},
 }}
 
 var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "tv_sec", Type: &zt373, Off: [3]uint16{0, 0, 0}},
-	{Name: "tv_nsec", Type: &zt362, Off: [3]uint16{8, 8, 8}},
+	{Name: "tv_sec", Type: &zt13, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_nsec", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt372, Reg: 0, Reg32: 0},
-	{Name: "nr_futexes", Type: &zt37, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt374, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "waiters", Type: &zt437, Reg: 0, Reg32: 0},
+	{Name: "nr_futexes", Type: &zt11, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt438, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt335, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
-	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt12, Reg: 1, Reg32: 1},
-	{Name: "home_node", Type: &zt12, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
+	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "home_node", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_cachestat = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "cstat_range", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "cstat", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt363, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
 	{Name: "SHADOW_STACK_SET_TOKEN", Value: 0x1, Mask: 0x1},
@@ -7713,4610 +8273,3428 @@ var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_S
 }}
 
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
-	{Name: "addr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt12, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt375, Reg: 2, Reg32: 2},
-}, Ret: &zt8, Class: 0x4, Defer: 3}
+	{Name: "addr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt439, Reg: 2, Reg32: 2},
+}, Ret: &zt19, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mask", Type: &zt11, Reg: 1, Reg32: 1},
+	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "mask", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt370, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt435, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "val", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt370, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt374, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt295, Reg: 5, Reg32: 5},
+	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "val", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt435, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt438, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt335, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt376, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
+	{Name: "waiters", Type: &zt440, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_statmount = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_listmount = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "mnt_ids", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_get_self_attr = call{Name: "lsm_get_self_attr", Args: []field{
-	{Name: "attr", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_set_self_attr = call{Name: "lsm_set_self_attr", Args: []field{
-	{Name: "attr", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_list_modules = call{Name: "lsm_list_modules", Args: []field{
-	{Name: "ids", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ids", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_mseal = call{Name: "mseal", Args: []field{
-	{Name: "start", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt361, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt416, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_listns = call{Name: "listns", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "ns_ids", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "ns_ids", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_rseq_slice_yield = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_waitpid = call{Name: "waitpid", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt216, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
-	{Name: "options", Type: &zt217, Reg: 2, Reg32: 2},
-}, Ret: &zt39, Class: 0x8, Defer: 1}
-
-var zcall_creat_2 = call{Name: "creat", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x3, Defer: 2, Derived: true}
-
-var zcall_link_2 = call{Name: "link", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newname", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_unlink_2 = call{Name: "unlink", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_chdir_2 = call{Name: "chdir", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_mknod_2 = call{Name: "mknod", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "dev", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_chmod_2 = call{Name: "chmod", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "stat_addr", Type: &zt234, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt235, Reg: 2, Reg32: 2},
+}, Ret: &zt57, Class: 0x8, Defer: 1}
 
 var zcall_lchown_2 = call{Name: "lchown", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "user", Type: &zt441, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt441, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x1, Defer: 3}
 
-var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt9, Class: 0x4, Defer: 0, Derived: true}
+var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt21, Class: 0x4, Defer: 0, Derived: true}
 
 var zcall_oldstat = call{Name: "oldstat", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1201, Defer: 2, Derived: true}
-
-var zcall_lseek_2 = call{Name: "lseek", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "whence", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "statbuf", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1201, Defer: 2}
 
 var zcall_mount_2 = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
+	{Name: "dev_name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "dir_name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_umount = call{Name: "umount", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt377, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt441, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt378, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt442, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_ptrace_2 = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "request", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt26, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_oldfstat = call{Name: "oldfstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1802, Defer: 2, Derived: true}
+	{Name: "statbuf", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1802, Defer: 2}
 
-var zcall_utime_2 = call{Name: "utime", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "times", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+var zcall_stty = call{Name: "stty", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_stty = call{Name: "stty", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_gtty = call{Name: "gtty", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_access_2 = call{Name: "access", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+var zcall_gtty = call{Name: "gtty", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_nice = call{Name: "nice", Args: []field{
 	{Name: "increment", Type: &zt7, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
-var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_sync_2 = call{Name: "sync", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_rename_2 = call{Name: "rename", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newname", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_mkdir_2 = call{Name: "mkdir", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_rmdir_2 = call{Name: "rmdir", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_dup_2 = call{Name: "dup", Args: []field{
-	{Name: "fildes", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_pipe_2 = call{Name: "pipe", Args: []field{
-	{Name: "fildes", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt377, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt441, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
-	{Name: "sig", Type: &zt15, Reg: 0, Reg32: 0},
-	{Name: "handler", Type: &zt16, Reg: 1, Reg32: 1},
-}, Ret: &zt11, Aux: &zt16, Class: 0x10, Defer: 2}
-
-var zcall_acct_2 = call{Name: "acct", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "sig", Type: &zt27, Reg: 0, Reg32: 0},
+	{Name: "handler", Type: &zt28, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt28, Class: 0x10, Defer: 2}
 
 var zcall_umount2_2 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
-var zcall_lock = call{Name: "lock", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_lock = call{Name: "lock", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_ioctl_2 = call{Name: "ioctl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fcntl_2 = call{Name: "fcntl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_mpx = call{Name: "mpx", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_mpx = call{Name: "mpx", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_ulimit = call{Name: "ulimit", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_ulimit = call{Name: "ulimit", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_umask_2 = call{Name: "umask", Args: []field{
-	{Name: "mask", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_chroot_2 = call{Name: "chroot", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_ustat_2 = call{Name: "ustat", Args: []field{
-	{Name: "dev", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x8000, Defer: 2, Derived: true}
-
-var zcall_dup2_2 = call{Name: "dup2", Args: []field{
-	{Name: "oldfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
-	{Name: "sa_handler", Type: &zt16, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt379, Off: [3]uint16{8, 4, 4}},
-	{Name: "sa_flags", Type: &zt17, Off: [3]uint16{16, 8, 8}},
-	{Name: "sa_restorer", Type: &zt8, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
+	{Name: "sa_handler", Type: &zt28, Off: [3]uint16{0, 0, 0}},
+	{Name: "sa_mask", Type: &zt443, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_flags", Type: &zt29, Off: [3]uint16{16, 8, 8}},
+	{Name: "sa_restorer", Type: &zt19, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
-	{Name: "sig", Type: &zt15, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt380, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt381, Reg: 2, Reg32: 2},
+	{Name: "sig", Type: &zt27, Reg: 0, Reg32: 0},
+	{Name: "act", Type: &zt444, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt445, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
-var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt11, Class: 0x10, Defer: 0}
+var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt26, Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt379, Reg: 0, Reg32: 0},
-}, Ret: &zt11, Class: 0x10, Defer: 1}
+	{Name: "newmask", Type: &zt443, Reg: 0, Reg32: 0},
+}, Ret: &zt26, Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt377, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt377, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt441, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt441, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt377, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt377, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt441, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt441, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt379, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt443, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt382, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt446, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt383, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt447, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt384, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt448, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_select_2 = call{Name: "select", Args: []field{
 	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tvp", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_symlink_2 = call{Name: "symlink", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newname", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tvp", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_oldlstat = call{Name: "oldlstat", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1401, Defer: 2, Derived: true}
-
-var zcall_readlink_2 = call{Name: "readlink", Args: []field{
-	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "bufsiz", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_uselib_2 = call{Name: "uselib", Args: []field{
-	{Name: "library", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "statbuf", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1401, Defer: 2}
 
 var zcall_swapon_2 = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_reboot_2 = call{Name: "reboot", Args: []field{
 	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_readdir = call{Name: "readdir", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "dirent", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "count", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, Fields: []field{
-	{Name: "addr", Type: &zt8, Attr: 64, Off: [3]uint16{0, 0, 0}},
-	{Name: "len", Type: &zt12, Attr: 64, Off: [3]uint16{8, 4, 8}},
-	{Name: "prot", Type: &zt13, Attr: 64, Off: [3]uint16{16, 8, 16}},
-	{Name: "flags", Type: &zt14, Attr: 64, Off: [3]uint16{24, 12, 24}},
+	{Name: "addr", Type: &zt19, Attr: 64, Off: [3]uint16{0, 0, 0}},
+	{Name: "len", Type: &zt23, Attr: 64, Off: [3]uint16{8, 4, 8}},
+	{Name: "prot", Type: &zt24, Attr: 64, Off: [3]uint16{16, 8, 16}},
+	{Name: "flags", Type: &zt25, Attr: 64, Off: [3]uint16{24, 12, 24}},
 	{Name: "fd", Type: &zt0, Attr: 64, Off: [3]uint16{32, 16, 32}},
-	{Name: "off", Type: &zt11, Attr: 64, Off: [3]uint16{40, 20, 40}},
+	{Name: "off", Type: &zt26, Attr: 64, Off: [3]uint16{40, 20, 40}},
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt385, Attr: 128, Reg: 0, Reg32: 0},
-}, Ret: &zt8, Class: 0x6, Defer: 1}
-
-var zcall_truncate_2 = call{Name: "truncate", Args: []field{
-	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "length", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_ftruncate_2 = call{Name: "ftruncate", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "length", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fchmod_2 = call{Name: "fchmod", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "arg", Type: &zt449, Attr: 256, Reg: 0, Reg32: 0},
+}, Ret: &zt19, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "user", Type: &zt441, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt441, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
 
-var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+
+var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
+	{Name: "f_type", Type: &zt450, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "f_bavail", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "f_files", Type: &zt11, Off: [3]uint16{20, 20, 20}},
+	{Name: "f_ffree", Type: &zt11, Off: [3]uint16{24, 24, 24}},
+	{Name: "f_fsid", Type: &zt302, Off: [3]uint16{28, 28, 28}},
+	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
+	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
+	{Name: "f_flags", Type: &zt451, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt452, Off: [3]uint16{48, 48, 48}},
+}}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0xa001, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt453, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0xc002, Defer: 2, Derived: true}
+	{Name: "buf", Type: &zt453, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
 	{Name: "call", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "args", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "args", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_syslog_2 = call{Name: "syslog", Args: []field{
 	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+
+var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}, Show: []uint8{0, 1, 2, 3, 4, 5, 8, 9, 7, 6, 10, 11, 12, 13, 14, 15}, Fields: []field{
+	{Name: "st_dev", Type: &zt297, Attr: 1, Off: [3]uint16{0, 0, 0}},
+	{Name: "st_ino", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
+	{Name: "st_mode", Type: &zt296, Off: [3]uint16{8, 8, 8}},
+	{Name: "st_nlink", Type: &zt150, Attr: 1, Off: [3]uint16{10, 10, 10}},
+	{Name: "st_uid", Type: &zt150, Attr: 1, Off: [3]uint16{12, 12, 12}},
+	{Name: "st_gid", Type: &zt150, Attr: 1, Off: [3]uint16{14, 14, 14}},
+	{Name: "st_rdev", Type: &zt297, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
+	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
+	{Name: "st_atime", Type: &zt454, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
+	{Name: "st_mtime", Type: &zt455, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
+	{Name: "st_ctime", Type: &zt456, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
+	{Name: "unused", Type: &zt457, Off: [3]uint16{56, 56, 56}},
+}}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1201, Defer: 2, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "statbuf", Type: &zt458, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1401, Defer: 2, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "statbuf", Type: &zt458, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1802, Defer: 2, Derived: true}
+	{Name: "statbuf", Type: &zt458, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_vhangup_2 = call{Name: "vhangup", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_vhangup_2 = call{Name: "vhangup", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_idle = call{Name: "idle", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_idle = call{Name: "idle", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_vm86old = call{Name: "vm86old", Args: []field{
-	{Name: "user_vm86", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "user_vm86", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_swapoff_2 = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_sysinfo_2 = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "info", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_ipc = call{Name: "ipc", Args: []field{
-	{Name: "call", Type: &zt10, Reg: 0, Reg32: 0},
+	{Name: "call", Type: &zt20, Reg: 0, Reg32: 0},
 	{Name: "first", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "second", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "third", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "ptr", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "fifth", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x20, Defer: 6, Derived: true}
+	{Name: "second", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "third", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "ptr", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "fifth", Type: &zt26, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x20, Defer: 6, Derived: true}
 
-var zcall_fsync_2 = call{Name: "fsync", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_sigreturn = call{Name: "sigreturn", Args: []field{}, Ret: &zt9, Class: 0x10, Defer: 0, Derived: true}
+var zcall_sigreturn = call{Name: "sigreturn", Args: []field{}, Ret: &zt21, Class: 0x10, Defer: 0, Derived: true}
 
 var zcall_clone_2 = call{Name: "clone", Args: []field{
-	{Name: "child_stack", Type: &zt8, Attr: 32, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt211, Attr: 32, Reg: 0, Reg32: 0},
-	{Name: "parent_tid", Type: &zt212, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
-	{Name: "tls", Type: &zt272, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "child_tidptr", Type: &zt8, Attr: 32, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
-}, Ret: &zt39, Class: 0x8, Defer: 2}
+	{Name: "child_stack", Type: &zt19, Attr: 32, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt229, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "parent_tid", Type: &zt230, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
+	{Name: "tls", Type: &zt309, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "child_tidptr", Type: &zt19, Attr: 32, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
+}, Ret: &zt57, Class: 0x8, Defer: 2}
 
 var zcall_setdomainname_2 = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_uname_2 = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
-	{Name: "how", Type: &zt21, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt386, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt382, Reg: 2, Reg32: 2},
+	{Name: "how", Type: &zt33, Reg: 0, Reg32: 0},
+	{Name: "nset", Type: &zt459, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt446, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_init_module_2 = call{Name: "init_module", Args: []field{
-	{Name: "umod", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "umod", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_delete_module_2 = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "name_user", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_get_kernel_syms_2 = call{Name: "get_kernel_syms", Args: []field{
-	{Name: "table", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "table", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_quotactl_2 = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_fchdir_2 = call{Name: "fchdir", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+	{Name: "cmd", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "special", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_bdflush = call{Name: "bdflush", Args: []field{
 	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "data", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sysfs_2 = call{Name: "sysfs", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg1", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg2", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "arg1", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "arg2", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_personality_2 = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "personality", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt377, Reg: 0, Reg32: 0},
-}, Ret: &zt107, Class: 0x80, Defer: 1}
+	{Name: "uid", Type: &zt441, Reg: 0, Reg32: 0},
+}, Ret: &zt126, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt377, Reg: 0, Reg32: 0},
-}, Ret: &zt107, Class: 0x80, Defer: 1}
+	{Name: "gid", Type: &zt441, Reg: 0, Reg32: 0},
+}, Ret: &zt126, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset_high", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "offset_low", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "whence", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_getdents_2 = call{Name: "getdents", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "offset_high", Type: &zt23, Attr: 4, Reg: 1, Reg32: 1},
+	{Name: "offset_low", Type: &zt23, Attr: 4, Reg: 2, Reg32: 2},
+	{Name: "result", Type: &zt460, Reg: 3, Reg32: 3},
+	{Name: "whence", Type: &zt22, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall__newselect = call{Name: "_newselect", Args: []field{
 	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tvp", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_flock_2 = call{Name: "flock", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_readv_2 = call{Name: "readv", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_writev_2 = call{Name: "writev", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_fdatasync_2 = call{Name: "fdatasync", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tvp", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall__sysctl_2 = call{Name: "_sysctl", Args: []field{
-	{Name: "args", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "args", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_setparam_2 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_getparam_2 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler_2 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "param", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler_2 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_sched_yield_2 = call{Name: "sched_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_sched_yield_2 = call{Name: "sched_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_sched_get_priority_max_2 = call{Name: "sched_get_priority_max", Args: []field{
 	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_min_2 = call{Name: "sched_get_priority_min", Args: []field{
 	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval_2 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt377, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt377, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt377, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt441, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt441, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt441, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt387, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt387, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt387, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt461, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt461, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt461, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
-	{Name: "cmd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "arg", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "cmd", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_query_module_2 = call{Name: "query_module", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "which", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "bufsize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ret", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "ret", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_poll_2 = call{Name: "poll", Args: []field{
-	{Name: "ufds", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt10, Reg: 1, Reg32: 1},
+	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "timeout_msecs", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_nfsservctl_2 = call{Name: "nfsservctl", Args: []field{
 	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "argp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "resp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "argp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "resp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt377, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt377, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt377, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt441, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt441, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt441, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt387, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt387, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt387, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt461, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt461, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt461, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_prctl_2 = call{Name: "prctl", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x80, Defer: 5, Derived: true}
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt388, Off: [3]uint16{0, 0, 0}},
-	{Name: "mask", Type: &zt18, Off: [3]uint16{248, 248, 248}},
+	{Name: "uc", Type: &zt462, Off: [3]uint16{0, 0, 0}},
+	{Name: "mask", Type: &zt30, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt389, Reg: 6, Reg32: 6},
-}, Ret: &zt9, Class: 0x10, Defer: 1}
-
-var zcall_pread64_2 = call{Name: "pread64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "pos", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_pwrite64_2 = call{Name: "pwrite64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "pos", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "frame", Type: &zt463, Reg: 6, Reg32: 6},
+}, Ret: &zt21, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_getcwd_2 = call{Name: "getcwd", Args: []field{
-	{Name: "buf", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "user", Type: &zt441, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt441, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_capget_2 = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "dataptr", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_capset_2 = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "data", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
 
-var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
-	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x42, Defer: 4, Derived: true}
+var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
 
-var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt9, Class: 0x40, Defer: 0, Derived: true}
-
-var zcall_putpmsg_2 = call{Name: "putpmsg", Args: []field{}, Ret: &zt9, Class: 0x40, Defer: 0, Derived: true}
+var zcall_putpmsg_2 = call{Name: "putpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
 
 var zcall_ugetrlimit = call{Name: "ugetrlimit", Args: []field{
-	{Name: "resource", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt223, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt246, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt248, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_mmap2 = call{Name: "mmap2", Args: []field{
-	{Name: "addr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt12, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt13, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt14, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt24, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt390, Reg: 5, Reg32: 5},
-}, Ret: &zt8, Class: 0x6, Defer: 6}
+	{Name: "pgoff", Type: &zt464, Reg: 5, Reg32: 5},
+}, Ret: &zt19, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
-	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "offset_low", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "offset_high", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
+	{Name: "path", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "length", Type: &zt13, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_ftruncate64 = call{Name: "ftruncate64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset_low", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "offset_high", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "length", Type: &zt9, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96, 96}, Packed: true, Show: []uint8{0, 18, 3, 4, 5, 6, 10, 11, 9, 7, 12, 13, 14, 15, 16, 17}, Fields: []field{
+	{Name: "st_dev", Type: &zt8, Attr: 1, Off: [3]uint16{0, 0, 0}},
+	{Name: "pad0", Type: &zt12, Off: [3]uint16{8, 8, 8}},
+	{Name: "short_ino", Type: &zt11, Attr: 4, Off: [3]uint16{12, 12, 12}},
+	{Name: "st_mode", Type: &zt10, Off: [3]uint16{16, 16, 16}},
+	{Name: "st_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
+	{Name: "st_uid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
+	{Name: "st_gid", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
+	{Name: "st_rdev", Type: &zt8, Off: [3]uint16{32, 32, 32}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "pad3", Type: &zt12, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
+	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "st_atime", Type: &zt455, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
+	{Name: "st_mtime", Type: &zt456, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
+	{Name: "st_ctime", Type: &zt465, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
+	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
+}}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1201, Defer: 2, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "statbuf", Type: &zt466, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1401, Defer: 2, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "statbuf", Type: &zt466, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1802, Defer: 2, Derived: true}
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "statbuf", Type: &zt466, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "user", Type: &zt126, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt126, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x1, Defer: 3}
 
-var zcall_getuid32 = call{Name: "getuid32", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
+var zcall_getuid32 = call{Name: "getuid32", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
 
-var zcall_getgid32 = call{Name: "getgid32", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
+var zcall_getgid32 = call{Name: "getgid32", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
 
-var zcall_geteuid32 = call{Name: "geteuid32", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
+var zcall_geteuid32 = call{Name: "geteuid32", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
 
-var zcall_getegid32 = call{Name: "getegid32", Args: []field{}, Ret: &zt107, Class: 0x10080, Defer: 0}
+var zcall_getegid32 = call{Name: "getegid32", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
 
 var zcall_setreuid32 = call{Name: "setreuid32", Args: []field{
-	{Name: "ruid", Type: &zt107, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt107, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt126, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid32 = call{Name: "setregid32", Args: []field{
-	{Name: "rgid", Type: &zt107, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt107, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt126, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_getgroups32 = call{Name: "getgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt227, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt252, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups32 = call{Name: "setgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt228, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt253, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_fchown32 = call{Name: "fchown32", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "user", Type: &zt126, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt126, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_setresuid32 = call{Name: "setresuid32", Args: []field{
-	{Name: "ruid", Type: &zt107, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt107, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt107, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt126, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt126, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid32 = call{Name: "getresuid32", Args: []field{
-	{Name: "ruid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt229, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt229, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt254, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt254, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt254, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
-	{Name: "rgid", Type: &zt107, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt107, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt107, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt126, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt126, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid32 = call{Name: "getresgid32", Args: []field{
-	{Name: "rgid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt229, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt229, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt254, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt254, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt254, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_chown32 = call{Name: "chown32", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
+	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "user", Type: &zt126, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt126, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_setuid32 = call{Name: "setuid32", Args: []field{
-	{Name: "uid", Type: &zt107, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt126, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgid32 = call{Name: "setgid32", Args: []field{
-	{Name: "gid", Type: &zt107, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt126, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setfsuid32 = call{Name: "setfsuid32", Args: []field{
-	{Name: "uid", Type: &zt107, Reg: 0, Reg32: 0},
-}, Ret: &zt107, Class: 0x80, Defer: 1}
+	{Name: "uid", Type: &zt126, Reg: 0, Reg32: 0},
+}, Ret: &zt126, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid32 = call{Name: "setfsgid32", Args: []field{
-	{Name: "gid", Type: &zt107, Reg: 0, Reg32: 0},
-}, Ret: &zt107, Class: 0x80, Defer: 1}
+	{Name: "gid", Type: &zt126, Reg: 0, Reg32: 0},
+}, Ret: &zt126, Class: 0x80, Defer: 1}
 
 var zcall_pivot_root_2 = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_getdents64_2 = call{Name: "getdents64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "new_root", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "put_old", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_readahead_2 = call{Name: "readahead", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_setxattr_2 = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_lsetxattr_2 = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_fsetxattr_2 = call{Name: "fsetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_getxattr_2 = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_lgetxattr_2 = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_fgetxattr_2 = call{Name: "fgetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_listxattr_2 = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
 
 var zcall_llistxattr_2 = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
 
 var zcall_flistxattr_2 = call{Name: "flistxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_removexattr_2 = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_lremovexattr_2 = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_fremovexattr_2 = call{Name: "fremovexattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt467, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x42, Defer: 4, Derived: true}
+}, Ret: &zt2, Class: 0x42, Defer: 2}
 
 var zcall_sched_setaffinity_2 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity_2 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_io_setup_2 = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
+	{Name: "nr_events", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "ctxp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
 
 var zcall_io_destroy_2 = call{Name: "io_destroy", Args: []field{
-	{Name: "ctx", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
+	{Name: "ctx", Type: &zt26, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x4, Defer: 1, Derived: true}
 
 var zcall_io_getevents_2 = call{Name: "io_getevents", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_io_submit_2 = call{Name: "io_submit", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "nr", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "iocbpp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_io_cancel_2 = call{Name: "io_cancel", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_fadvise64_2 = call{Name: "fadvise64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "advice", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "iocb", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "result", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_lookup_dcookie_2 = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "cookie64", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_epoll_create_2 = call{Name: "epoll_create", Args: []field{
 	{Name: "size", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_epoll_ctl_2 = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "event", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_epoll_wait_2 = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
+	{Name: "f_type", Type: &zt450, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
+	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
+	{Name: "f_bavail", Type: &zt9, Off: [3]uint16{24, 24, 24}},
+	{Name: "f_files", Type: &zt9, Off: [3]uint16{32, 32, 32}},
+	{Name: "f_ffree", Type: &zt9, Off: [3]uint16{40, 40, 40}},
+	{Name: "f_fsid", Type: &zt302, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
+	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
+	{Name: "f_flags", Type: &zt451, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt452, Off: [3]uint16{68, 68, 68}},
+}}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
-	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0xa001, Defer: 3, Derived: true}
+	{Name: "buf", Type: &zt468, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0xc002, Defer: 3, Derived: true}
-
-var zcall_utimes_2 = call{Name: "utimes", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "buf", Type: &zt468, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset_low", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "offset_high", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "len_low", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "len_high", Type: &zt10, Reg: 4, Reg32: 4},
-	{Name: "advice", Type: &zt7, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
+	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt13, Reg: 2, Reg32: 3},
+	{Name: "advice", Type: &zt334, Reg: 3, Reg32: 5},
+}, Ret: &zt7, Class: 0x2, Defer: 4}
 
-var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_mq_open_2 = call{Name: "mq_open", Args: []field{
-	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "oflag", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "u_attr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "mode", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "u_attr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_mq_unlink_2 = call{Name: "mq_unlink", Args: []field{
-	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_mq_timedsend_2 = call{Name: "mq_timedsend", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msg_prio", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "msg_prio", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_mq_timedreceive_2 = call{Name: "mq_timedreceive", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "u_msg_prio", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "u_msg_prio", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_mq_notify_2 = call{Name: "mq_notify", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "u_notification", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_mq_getsetattr_2 = call{Name: "mq_getsetattr", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "u_mqstat", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "u_omqstat", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_kexec_load_2 = call{Name: "kexec_load", Args: []field{
-	{Name: "entry", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "nr_segments", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "entry", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "nr_segments", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "segments", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_add_key_2 = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "_payload", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "ringid", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_request_key_2 = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "_callout_info", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "destringid", Type: &zt26, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_keyctl_2 = call{Name: "keyctl", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_ioprio_set_2 = call{Name: "ioprio_set", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_ioprio_get_2 = call{Name: "ioprio_get", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
-var zcall_inotify_init_2 = call{Name: "inotify_init", Args: []field{}, Ret: &zt9, Class: 0x2, Defer: 0, Derived: true}
+var zcall_inotify_init_2 = call{Name: "inotify_init", Args: []field{}, Ret: &zt21, Class: 0x2, Defer: 0, Derived: true}
 
 var zcall_inotify_add_watch_2 = call{Name: "inotify_add_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_inotify_rm_watch_2 = call{Name: "inotify_rm_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "wd", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_mkdirat_2 = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_mknodat_2 = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dev", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_fchownat_2 = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "user", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "group", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_futimesat_2 = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "wd", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1803, Defer: 4, Derived: true}
-
-var zcall_unlinkat_2 = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_renameat_2 = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_linkat_2 = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_symlinkat_2 = call{Name: "symlinkat", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt31, Reg: 1, Reg32: 1},
-	{Name: "newname", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_readlinkat_2 = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "bufsiz", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_fchmodat_2 = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_faccessat_2 = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt466, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt363, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_pselect6_2 = call{Name: "pselect6", Args: []field{
 	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
+	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tsp", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_ppoll_2 = call{Name: "ppoll", Args: []field{
-	{Name: "ufds", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "tsp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_splice_2 = call{Name: "splice", Args: []field{
-	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "fd_out", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_sync_file_range_2 = call{Name: "sync_file_range", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nbytes", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_tee_2 = call{Name: "tee", Args: []field{
-	{Name: "fdin", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "fdout", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_vmsplice_2 = call{Name: "vmsplice", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uiov", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nr_segs", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_getcpu_2 = call{Name: "getcpu", Args: []field{
-	{Name: "cpup", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nodep", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "unused", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "cpup", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nodep", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "unused", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_utimensat_2 = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_signalfd_2 = call{Name: "signalfd", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x12, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x12, Defer: 3, Derived: true}
 
 var zcall_timerfd_create_2 = call{Name: "timerfd_create", Args: []field{
 	{Name: "clockid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_eventfd_2 = call{Name: "eventfd", Args: []field{
-	{Name: "count", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_fallocate_2 = call{Name: "fallocate", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "len", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "count", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_timerfd_settime_2 = call{Name: "timerfd_settime", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "utmr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_timerfd_gettime_2 = call{Name: "timerfd_gettime", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "otmr", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_signalfd4_2 = call{Name: "signalfd4", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x12, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x12, Defer: 4, Derived: true}
 
 var zcall_eventfd2_2 = call{Name: "eventfd2", Args: []field{
-	{Name: "count", Type: &zt10, Reg: 0, Reg32: 0},
+	{Name: "count", Type: &zt20, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_epoll_create1_2 = call{Name: "epoll_create1", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_dup3_2 = call{Name: "dup3", Args: []field{
-	{Name: "oldfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_pipe2_2 = call{Name: "pipe2", Args: []field{
-	{Name: "fildes", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_inotify_init1_2 = call{Name: "inotify_init1", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_preadv_2 = call{Name: "preadv", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_pwritev_2 = call{Name: "pwritev", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_perf_event_open_2 = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt39, Reg: 1, Reg32: 1},
+	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt57, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_fanotify_init_2 = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "event_f_flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "event_f_flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fanotify_mark_2 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt31, Reg: 3, Reg32: 3},
-	{Name: "pathname", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt362, Reg: 3, Reg32: 3},
+	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_2 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_open_by_handle_at_2 = call{Name: "open_by_handle_at", Args: []field{
 	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_syncfs_2 = call{Name: "syncfs", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_finit_module_2 = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr_2 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr_2 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usize", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_renameat2_2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_seccomp_2 = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_memfd_create_2 = call{Name: "memfd_create", Args: []field{
-	{Name: "uname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "op", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_bpf_2 = call{Name: "bpf", Args: []field{
 	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_copy_file_range_2 = call{Name: "copy_file_range", Args: []field{
-	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "fd_out", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_preadv2_2 = call{Name: "preadv2", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_pwritev2_2 = call{Name: "pwritev2", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_statx_2 = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1803, Defer: 5, Derived: true}
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_io_pgetevents_2 = call{Name: "io_pgetevents", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_semget_2 = call{Name: "semget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "semflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_semctl_2 = call{Name: "semctl", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
+	{Name: "arg", Type: &zt26, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
 
 var zcall_shmget_2 = call{Name: "shmget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_shmctl_2 = call{Name: "shmctl", Args: []field{
 	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
+	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_shmat_2 = call{Name: "shmat", Args: []field{
 	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "shmaddr", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "shmaddr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x24, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x24, Defer: 3, Derived: true}
 
 var zcall_shmdt_2 = call{Name: "shmdt", Args: []field{
-	{Name: "shmaddr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x24, Defer: 1, Derived: true}
+	{Name: "shmaddr", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x24, Defer: 1, Derived: true}
 
 var zcall_msgget_2 = call{Name: "msgget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "msgflg", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x20, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x20, Defer: 2, Derived: true}
 
 var zcall_msgsnd_2 = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgflg", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
 
 var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgtyp", Type: &zt11, Reg: 3, Reg32: 3},
+	{Name: "msgtyp", Type: &zt26, Reg: 3, Reg32: 3},
 	{Name: "msgflg", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x20, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x20, Defer: 5, Derived: true}
 
 var zcall_msgctl_2 = call{Name: "msgctl", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
+	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt391, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt469, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt374, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt438, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "tv_sec", Type: &zt373, Off: [3]uint16{0, 0, 0}},
-	{Name: "tv_usec", Type: &zt362, Off: [3]uint16{8, 8, 8}},
+	{Name: "tv_sec", Type: &zt13, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_usec", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208}, Fields: []field{
-	{Name: "modes", Type: &zt279, Off: [3]uint16{0, 0, 0}},
-	{Name: "pad1", Type: &zt392, Off: [3]uint16{4, 4, 4}},
-	{Name: "offset", Type: &zt373, Off: [3]uint16{8, 8, 8}},
-	{Name: "freq", Type: &zt373, Off: [3]uint16{16, 16, 16}},
-	{Name: "maxerror", Type: &zt362, Off: [3]uint16{24, 24, 24}},
-	{Name: "esterror", Type: &zt362, Off: [3]uint16{32, 32, 32}},
-	{Name: "status", Type: &zt280, Off: [3]uint16{40, 40, 40}},
-	{Name: "pad2", Type: &zt392, Off: [3]uint16{44, 44, 44}},
-	{Name: "constant", Type: &zt373, Off: [3]uint16{48, 48, 48}},
-	{Name: "precision", Type: &zt362, Off: [3]uint16{56, 56, 56}},
-	{Name: "tolerance", Type: &zt373, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt393, Off: [3]uint16{72, 72, 72}},
-	{Name: "tick", Type: &zt373, Off: [3]uint16{88, 88, 88}},
-	{Name: "ppsfreq", Type: &zt373, Off: [3]uint16{96, 96, 96}},
-	{Name: "jitter", Type: &zt373, Off: [3]uint16{104, 104, 104}},
+	{Name: "modes", Type: &zt316, Off: [3]uint16{0, 0, 0}},
+	{Name: "pad1", Type: &zt12, Off: [3]uint16{4, 4, 4}},
+	{Name: "offset", Type: &zt13, Off: [3]uint16{8, 8, 8}},
+	{Name: "freq", Type: &zt13, Off: [3]uint16{16, 16, 16}},
+	{Name: "maxerror", Type: &zt9, Off: [3]uint16{24, 24, 24}},
+	{Name: "esterror", Type: &zt9, Off: [3]uint16{32, 32, 32}},
+	{Name: "status", Type: &zt317, Off: [3]uint16{40, 40, 40}},
+	{Name: "pad2", Type: &zt12, Off: [3]uint16{44, 44, 44}},
+	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
+	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
+	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
+	{Name: "time", Type: &zt470, Off: [3]uint16{72, 72, 72}},
+	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
+	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
+	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
 	{Name: "shift", Type: &zt7, Off: [3]uint16{112, 112, 112}},
-	{Name: "pad3", Type: &zt392, Off: [3]uint16{116, 116, 116}},
-	{Name: "stabil", Type: &zt373, Off: [3]uint16{120, 120, 120}},
-	{Name: "jitcnt", Type: &zt373, Off: [3]uint16{128, 128, 128}},
-	{Name: "calcnt", Type: &zt373, Off: [3]uint16{136, 136, 136}},
-	{Name: "errcnt", Type: &zt373, Off: [3]uint16{144, 144, 144}},
-	{Name: "stbcnt", Type: &zt373, Off: [3]uint16{152, 152, 152}},
+	{Name: "pad3", Type: &zt12, Off: [3]uint16{116, 116, 116}},
+	{Name: "stabil", Type: &zt13, Off: [3]uint16{120, 120, 120}},
+	{Name: "jitcnt", Type: &zt13, Off: [3]uint16{128, 128, 128}},
+	{Name: "calcnt", Type: &zt13, Off: [3]uint16{136, 136, 136}},
+	{Name: "errcnt", Type: &zt13, Off: [3]uint16{144, 144, 144}},
+	{Name: "stbcnt", Type: &zt13, Off: [3]uint16{152, 152, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 160, 160}},
-	{Name: "reserved", Type: &zt281, Off: [3]uint16{164, 164, 164}},
+	{Name: "reserved", Type: &zt318, Off: [3]uint16{164, 164, 164}},
 }}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt394, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt283, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt471, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt320, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt391, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt469, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt295, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt305, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt374, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt391, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt345, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt438, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt469, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt395, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt395, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt472, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt472, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt396, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt473, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt305, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt397, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt396, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt345, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt474, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt473, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "otmr", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_timerfd_settime64 = call{Name: "timerfd_settime64", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "utmr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+
+var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16{16, 16, 16}, Dated: true, Fields: []field{
+	{Name: "tv_sec", Type: &zt13, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_nsec", Type: &zt9, Off: [3]uint16{8, 8, 8}},
+}}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt476, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt363, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
 	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
+	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tsp", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_ppoll_time64 = call{Name: "ppoll_time64", Args: []field{
-	{Name: "ufds", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "tsp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_io_pgetevents_time64 = call{Name: "io_pgetevents_time64", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_recvmmsg_time64 = call{Name: "recvmmsg_time64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x40, Defer: 5, Derived: true}
+	{Name: "mmsg", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
 
 var zcall_mq_timedsend_time64 = call{Name: "mq_timedsend_time64", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msg_prio", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "msg_prio", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_mq_timedreceive_time64 = call{Name: "mq_timedreceive_time64", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "u_msg_prio", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "u_msg_prio", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
+	{Name: "tsops", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nsops", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
 
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
-	{Name: "uthese", Type: &zt22, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt263, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt374, Reg: 2, Reg32: 2},
+	{Name: "uthese", Type: &zt34, Reg: 0, Reg32: 0},
+	{Name: "uinfo", Type: &zt288, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt438, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt7, Aux: &zt15, Class: 0x10, Defer: 1}
+}, Ret: &zt7, Aux: &zt27, Class: 0x10, Defer: 1}
 
 var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt374},
-	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt37},
-}, Else: &zt8}
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt438},
+	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
+}, Else: &zt19}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
-	{Name: "uaddr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt289, Reg: 1, Reg32: 1},
-	{Name: "val", Type: &zt37, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt398, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
-	{Name: "uaddr2", Type: &zt8, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt293, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt326, Reg: 1, Reg32: 1},
+	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
+	{Name: "utime", Type: &zt477, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
+	{Name: "val3", Type: &zt330, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_io_uring_setup_2 = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "entries", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "params", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_io_uring_enter_2 = call{Name: "io_uring_enter", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "to_submit", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "min_complete", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "argp", Type: &zt19, Reg: 4, Reg32: 4},
 	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x12, Defer: 6, Derived: true}
+}, Ret: &zt21, Class: 0x12, Defer: 6, Derived: true}
 
 var zcall_io_uring_register_2 = call{Name: "io_uring_register", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x6, Defer: 4, Derived: true}
+	{Name: "opcode", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_2 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_2 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt31, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "from_dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "to_dfd", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_fsopen_2 = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "_fs_name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fsconfig_2 = call{Name: "fsconfig", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_fsmount_2 = call{Name: "fsmount", Args: []field{
 	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "attr_flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_2 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_close_range_2 = call{Name: "close_range", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "max_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_openat2_2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_faccessat2_2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_2 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_quotactl_fd_2 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_landlock_create_ruleset_2 = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_landlock_add_rule_2 = call{Name: "landlock_add_rule", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "rule_type", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "rule_attr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_landlock_restrict_self_2 = call{Name: "landlock_restrict_self", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_memfd_secret_2 = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+	{Name: "flags", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_cachestat_2 = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_fchmodat2_2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "cstat_range", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "cstat", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_statmount_2 = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_listmount_2 = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "mnt_ids", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_get_self_attr_2 = call{Name: "lsm_get_self_attr", Args: []field{
-	{Name: "attr", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_set_self_attr_2 = call{Name: "lsm_set_self_attr", Args: []field{
-	{Name: "attr", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_list_modules_2 = call{Name: "lsm_list_modules", Args: []field{
-	{Name: "ids", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ids", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_2 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_2 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_listns_2 = call{Name: "listns", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "ns_ids", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "ns_ids", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_stat_3 = call{Name: "stat", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1201, Defer: 2, Derived: true}
-
-var zcall_fstat_3 = call{Name: "fstat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1802, Defer: 2, Derived: true}
-
-var zcall_lstat_3 = call{Name: "lstat", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1401, Defer: 2, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_poll_3 = call{Name: "poll", Args: []field{
-	{Name: "ufds", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt10, Reg: 1, Reg32: 1},
+	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "timeout_msecs", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_lseek_3 = call{Name: "lseek", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "whence", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_pread64_3 = call{Name: "pread64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "pos", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_pwrite64_3 = call{Name: "pwrite64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "pos", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_access_3 = call{Name: "access", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_pipe_3 = call{Name: "pipe", Args: []field{
-	{Name: "fildes", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_select_3 = call{Name: "select", Args: []field{
 	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tvp", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tvp", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
-var zcall_sched_yield_3 = call{Name: "sched_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_sched_yield_3 = call{Name: "sched_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_shmget_3 = call{Name: "shmget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_shmat_3 = call{Name: "shmat", Args: []field{
 	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "shmaddr", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "shmaddr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x24, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x24, Defer: 3, Derived: true}
 
 var zcall_shmctl_3 = call{Name: "shmctl", Args: []field{
 	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
+	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
-var zcall_dup_3 = call{Name: "dup", Args: []field{
-	{Name: "fildes", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_dup2_3 = call{Name: "dup2", Args: []field{
-	{Name: "oldfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_sendfile_3 = call{Name: "sendfile", Args: []field{
+var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt467, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x42, Defer: 4, Derived: true}
+}, Ret: &zt2, Class: 0x42, Defer: 2}
 
 var zcall_uname_3 = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_semget_3 = call{Name: "semget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "semflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_semop_2 = call{Name: "semop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
+	{Name: "tsops", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nsops", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_semctl_3 = call{Name: "semctl", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
+	{Name: "arg", Type: &zt26, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
 
 var zcall_shmdt_3 = call{Name: "shmdt", Args: []field{
-	{Name: "shmaddr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x24, Defer: 1, Derived: true}
+	{Name: "shmaddr", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x24, Defer: 1, Derived: true}
 
 var zcall_msgget_3 = call{Name: "msgget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "msgflg", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x20, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x20, Defer: 2, Derived: true}
 
 var zcall_msgsnd_3 = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgflg", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
 
 var zcall_msgrcv_3 = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgtyp", Type: &zt11, Reg: 3, Reg32: 3},
+	{Name: "msgtyp", Type: &zt26, Reg: 3, Reg32: 3},
 	{Name: "msgflg", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x20, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x20, Defer: 5, Derived: true}
 
 var zcall_msgctl_3 = call{Name: "msgctl", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
+	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_fcntl_3 = call{Name: "fcntl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_flock_3 = call{Name: "flock", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fsync_3 = call{Name: "fsync", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_fdatasync_3 = call{Name: "fdatasync", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_truncate_3 = call{Name: "truncate", Args: []field{
-	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "length", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_ftruncate_3 = call{Name: "ftruncate", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "length", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_getdents_3 = call{Name: "getdents", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_getcwd_3 = call{Name: "getcwd", Args: []field{
-	{Name: "buf", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_chdir_3 = call{Name: "chdir", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_fchdir_3 = call{Name: "fchdir", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_rename_3 = call{Name: "rename", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newname", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_mkdir_3 = call{Name: "mkdir", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_rmdir_3 = call{Name: "rmdir", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_creat_3 = call{Name: "creat", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x3, Defer: 2, Derived: true}
-
-var zcall_link_3 = call{Name: "link", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newname", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_unlink_3 = call{Name: "unlink", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_symlink_3 = call{Name: "symlink", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newname", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_readlink_3 = call{Name: "readlink", Args: []field{
-	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "bufsiz", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_chmod_3 = call{Name: "chmod", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_fchmod_3 = call{Name: "fchmod", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_chown_3 = call{Name: "chown", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_fchown_3 = call{Name: "fchown", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_lchown_3 = call{Name: "lchown", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_umask_3 = call{Name: "umask", Args: []field{
-	{Name: "mask", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sysinfo_3 = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "info", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_syslog_3 = call{Name: "syslog", Args: []field{
 	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_capget_3 = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "dataptr", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_capset_3 = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_utime_3 = call{Name: "utime", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "times", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_mknod_3 = call{Name: "mknod", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "dev", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
+	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "data", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_personality_3 = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_ustat_3 = call{Name: "ustat", Args: []field{
-	{Name: "dev", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x8000, Defer: 2, Derived: true}
-
-var zcall_statfs_3 = call{Name: "statfs", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0xa001, Defer: 2, Derived: true}
-
-var zcall_fstatfs_3 = call{Name: "fstatfs", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0xc002, Defer: 2, Derived: true}
+	{Name: "personality", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sysfs_3 = call{Name: "sysfs", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg1", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg2", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "arg1", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "arg2", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_setparam_3 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_getparam_3 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler_3 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "param", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler_3 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_max_3 = call{Name: "sched_get_priority_max", Args: []field{
 	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_min_3 = call{Name: "sched_get_priority_min", Args: []field{
 	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval_3 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
-var zcall_vhangup_3 = call{Name: "vhangup", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_vhangup_3 = call{Name: "vhangup", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_pivot_root_3 = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "new_root", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "put_old", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_prctl_3 = call{Name: "prctl", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x80, Defer: 5, Derived: true}
-
-var zcall_chroot_3 = call{Name: "chroot", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_sync_3 = call{Name: "sync", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_acct_3 = call{Name: "acct", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
 
 var zcall_mount_3 = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
+	{Name: "dev_name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "dir_name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_umount2_3 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_swapon_3 = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_swapoff_3 = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_reboot_3 = call{Name: "reboot", Args: []field{
 	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_sethostname_3 = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_setdomainname_3 = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_init_module_3 = call{Name: "init_module", Args: []field{
-	{Name: "umod", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "umod", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_delete_module_3 = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "name_user", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_quotactl_3 = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "special", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
 
-var zcall_getpmsg_3 = call{Name: "getpmsg", Args: []field{}, Ret: &zt9, Class: 0x40, Defer: 0, Derived: true}
+var zcall_getpmsg_3 = call{Name: "getpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
 
-var zcall_putpmsg_3 = call{Name: "putpmsg", Args: []field{}, Ret: &zt9, Class: 0x40, Defer: 0, Derived: true}
+var zcall_putpmsg_3 = call{Name: "putpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
 
-var zcall_afs_syscall_3 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_afs_syscall_3 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_tuxcall_2 = call{Name: "tuxcall", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_tuxcall_2 = call{Name: "tuxcall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_security_2 = call{Name: "security", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_readahead_3 = call{Name: "readahead", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+var zcall_security_2 = call{Name: "security", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setxattr_3 = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_lsetxattr_3 = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_fsetxattr_3 = call{Name: "fsetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_getxattr_3 = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_lgetxattr_3 = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_fgetxattr_3 = call{Name: "fgetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_listxattr_3 = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
 
 var zcall_llistxattr_3 = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
 
 var zcall_flistxattr_3 = call{Name: "flistxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_removexattr_3 = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_lremovexattr_3 = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_fremovexattr_3 = call{Name: "fremovexattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_sched_setaffinity_3 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity_3 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_io_destroy_3 = call{Name: "io_destroy", Args: []field{
-	{Name: "ctx", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
+	{Name: "ctx", Type: &zt26, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x4, Defer: 1, Derived: true}
 
 var zcall_io_getevents_3 = call{Name: "io_getevents", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_io_cancel_3 = call{Name: "io_cancel", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "iocb", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "result", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_lookup_dcookie_3 = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "cookie64", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_epoll_create_3 = call{Name: "epoll_create", Args: []field{
 	{Name: "size", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_getdents64_3 = call{Name: "getdents64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_semtimedop_2 = call{Name: "semtimedop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
-
-var zcall_fadvise64_3 = call{Name: "fadvise64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "advice", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "tsops", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nsops", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
 
 var zcall_epoll_wait_3 = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_epoll_ctl_3 = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_utimes_3 = call{Name: "utimes", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "event", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_mq_open_3 = call{Name: "mq_open", Args: []field{
-	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "oflag", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "u_attr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "mode", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "u_attr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_mq_unlink_3 = call{Name: "mq_unlink", Args: []field{
-	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_mq_timedsend_3 = call{Name: "mq_timedsend", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msg_prio", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "msg_prio", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_mq_timedreceive_3 = call{Name: "mq_timedreceive", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "u_msg_prio", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "u_msg_prio", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_mq_getsetattr_3 = call{Name: "mq_getsetattr", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "u_mqstat", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "u_omqstat", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_add_key_3 = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "_payload", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "ringid", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_request_key_3 = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "_callout_info", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "destringid", Type: &zt26, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_keyctl_3 = call{Name: "keyctl", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_ioprio_set_3 = call{Name: "ioprio_set", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_ioprio_get_3 = call{Name: "ioprio_get", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
-var zcall_inotify_init_3 = call{Name: "inotify_init", Args: []field{}, Ret: &zt9, Class: 0x2, Defer: 0, Derived: true}
+var zcall_inotify_init_3 = call{Name: "inotify_init", Args: []field{}, Ret: &zt21, Class: 0x2, Defer: 0, Derived: true}
 
 var zcall_inotify_add_watch_3 = call{Name: "inotify_add_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_inotify_rm_watch_3 = call{Name: "inotify_rm_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "wd", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_mkdirat_3 = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_mknodat_3 = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dev", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_fchownat_3 = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "user", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "group", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_futimesat_3 = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1803, Defer: 4, Derived: true}
-
-var zcall_unlinkat_3 = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_renameat_3 = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_linkat_3 = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_symlinkat_3 = call{Name: "symlinkat", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt31, Reg: 1, Reg32: 1},
-	{Name: "newname", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_readlinkat_3 = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "bufsiz", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_fchmodat_3 = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_faccessat_3 = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "wd", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_pselect6_3 = call{Name: "pselect6", Args: []field{
 	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
+	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tsp", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_ppoll_3 = call{Name: "ppoll", Args: []field{
-	{Name: "ufds", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "tsp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_splice_3 = call{Name: "splice", Args: []field{
-	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "fd_out", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_tee_3 = call{Name: "tee", Args: []field{
-	{Name: "fdin", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "fdout", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_sync_file_range_3 = call{Name: "sync_file_range", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nbytes", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_utimensat_3 = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_epoll_pwait_3 = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_signalfd_3 = call{Name: "signalfd", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x12, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x12, Defer: 3, Derived: true}
 
 var zcall_timerfd_create_3 = call{Name: "timerfd_create", Args: []field{
 	{Name: "clockid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_eventfd_3 = call{Name: "eventfd", Args: []field{
-	{Name: "count", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_fallocate_3 = call{Name: "fallocate", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "len", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "count", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_timerfd_settime_3 = call{Name: "timerfd_settime", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "utmr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_timerfd_gettime_3 = call{Name: "timerfd_gettime", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "otmr", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_signalfd4_3 = call{Name: "signalfd4", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x12, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x12, Defer: 4, Derived: true}
 
 var zcall_eventfd2_3 = call{Name: "eventfd2", Args: []field{
-	{Name: "count", Type: &zt10, Reg: 0, Reg32: 0},
+	{Name: "count", Type: &zt20, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_epoll_create1_3 = call{Name: "epoll_create1", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_dup3_3 = call{Name: "dup3", Args: []field{
-	{Name: "oldfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_pipe2_3 = call{Name: "pipe2", Args: []field{
-	{Name: "fildes", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_inotify_init1_3 = call{Name: "inotify_init1", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_perf_event_open_3 = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt39, Reg: 1, Reg32: 1},
+	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt57, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_fanotify_init_3 = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "event_f_flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "event_f_flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fanotify_mark_3 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt31, Reg: 3, Reg32: 3},
-	{Name: "pathname", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt362, Reg: 3, Reg32: 3},
+	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_3 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_open_by_handle_at_3 = call{Name: "open_by_handle_at", Args: []field{
 	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_syncfs_3 = call{Name: "syncfs", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_getcpu_3 = call{Name: "getcpu", Args: []field{
-	{Name: "cpup", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nodep", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "unused", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "cpup", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nodep", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "unused", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_finit_module_3 = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr_3 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr_3 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usize", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_renameat2_3 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_seccomp_3 = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_memfd_create_3 = call{Name: "memfd_create", Args: []field{
-	{Name: "uname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "op", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_kexec_file_load_2 = call{Name: "kexec_file_load", Args: []field{
 	{Name: "kernel_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "cmdline_len", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "cmdline_ptr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "cmdline_len", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "cmdline_ptr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_bpf_3 = call{Name: "bpf", Args: []field{
 	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_copy_file_range_3 = call{Name: "copy_file_range", Args: []field{
-	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "fd_out", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_statx_3 = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1803, Defer: 5, Derived: true}
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_io_pgetevents_3 = call{Name: "io_pgetevents", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_io_uring_setup_3 = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "entries", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "params", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_io_uring_enter_3 = call{Name: "io_uring_enter", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "to_submit", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "min_complete", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "argp", Type: &zt19, Reg: 4, Reg32: 4},
 	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x12, Defer: 6, Derived: true}
+}, Ret: &zt21, Class: 0x12, Defer: 6, Derived: true}
 
 var zcall_io_uring_register_3 = call{Name: "io_uring_register", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x6, Defer: 4, Derived: true}
+	{Name: "opcode", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_3 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_3 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt31, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "from_dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "to_dfd", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_fsopen_3 = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "_fs_name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fsconfig_3 = call{Name: "fsconfig", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_fsmount_3 = call{Name: "fsmount", Args: []field{
 	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "attr_flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_3 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_close_range_3 = call{Name: "close_range", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "max_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_openat2_3 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_faccessat2_3 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_epoll_pwait2_3 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_3 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_quotactl_fd_3 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_landlock_create_ruleset_3 = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_landlock_add_rule_3 = call{Name: "landlock_add_rule", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "rule_type", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "rule_attr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_landlock_restrict_self_3 = call{Name: "landlock_restrict_self", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_memfd_secret_3 = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+	{Name: "flags", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_cachestat_3 = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_fchmodat2_3 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "cstat_range", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "cstat", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_statmount_3 = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_listmount_3 = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "mnt_ids", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_get_self_attr_3 = call{Name: "lsm_get_self_attr", Args: []field{
-	{Name: "attr", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_set_self_attr_3 = call{Name: "lsm_set_self_attr", Args: []field{
-	{Name: "attr", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_list_modules_3 = call{Name: "lsm_list_modules", Args: []field{
-	{Name: "ids", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ids", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_3 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_3 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_listns_3 = call{Name: "listns", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "ns_ids", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "ns_ids", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_ioctl_3 = call{Name: "ioctl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_readv_3 = call{Name: "readv", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_writev_3 = call{Name: "writev", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_ptrace_3 = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "request", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt26, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_mq_notify_3 = call{Name: "mq_notify", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "u_notification", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_kexec_load_3 = call{Name: "kexec_load", Args: []field{
-	{Name: "entry", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "nr_segments", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_vmsplice_3 = call{Name: "vmsplice", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uiov", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nr_segs", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_preadv_3 = call{Name: "preadv", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_pwritev_3 = call{Name: "pwritev", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "entry", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "nr_segments", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "segments", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_io_setup_3 = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
+	{Name: "nr_events", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "ctxp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
 
 var zcall_io_submit_3 = call{Name: "io_submit", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_preadv2_3 = call{Name: "preadv2", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_pwritev2_3 = call{Name: "pwritev2", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
+	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "nr", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "iocbpp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_io_setup_4 = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x4, Defer: 2, Derived: true}
+	{Name: "nr_events", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "ctxp", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
 
 var zcall_io_destroy_4 = call{Name: "io_destroy", Args: []field{
-	{Name: "ctx", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x4, Defer: 1, Derived: true}
+	{Name: "ctx", Type: &zt26, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x4, Defer: 1, Derived: true}
 
 var zcall_io_submit_4 = call{Name: "io_submit", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "nr", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "iocbpp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_io_cancel_4 = call{Name: "io_cancel", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "iocb", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "result", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_io_getevents_4 = call{Name: "io_getevents", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_setxattr_4 = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_lsetxattr_4 = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_fsetxattr_4 = call{Name: "fsetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_getxattr_4 = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_lgetxattr_4 = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_fgetxattr_4 = call{Name: "fgetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_listxattr_4 = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
 
 var zcall_llistxattr_4 = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
 
 var zcall_flistxattr_4 = call{Name: "flistxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_removexattr_4 = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_lremovexattr_4 = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_fremovexattr_4 = call{Name: "fremovexattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_getcwd_4 = call{Name: "getcwd", Args: []field{
-	{Name: "buf", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_lookup_dcookie_4 = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "cookie64", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_eventfd2_4 = call{Name: "eventfd2", Args: []field{
-	{Name: "count", Type: &zt10, Reg: 0, Reg32: 0},
+	{Name: "count", Type: &zt20, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_epoll_create1_4 = call{Name: "epoll_create1", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_epoll_ctl_4 = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "event", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_epoll_pwait_4 = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_dup_4 = call{Name: "dup", Args: []field{
-	{Name: "fildes", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_dup3_4 = call{Name: "dup3", Args: []field{
-	{Name: "oldfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "newfd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_fcntl_4 = call{Name: "fcntl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_inotify_init1_4 = call{Name: "inotify_init1", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
 
 var zcall_inotify_add_watch_4 = call{Name: "inotify_add_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_inotify_rm_watch_4 = call{Name: "inotify_rm_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "wd", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "wd", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_ioctl_4 = call{Name: "ioctl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_ioprio_set_4 = call{Name: "ioprio_set", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_ioprio_get_4 = call{Name: "ioprio_get", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_flock_4 = call{Name: "flock", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_mknodat_4 = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dev", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_mkdirat_4 = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_unlinkat_4 = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_symlinkat_4 = call{Name: "symlinkat", Args: []field{
-	{Name: "oldname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt31, Reg: 1, Reg32: 1},
-	{Name: "newname", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_linkat_4 = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_renameat_4 = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_umount2_4 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_mount_4 = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1, Defer: 5, Derived: true}
+	{Name: "dev_name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "dir_name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_pivot_root_4 = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "new_root", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "put_old", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_nfsservctl_3 = call{Name: "nfsservctl", Args: []field{
 	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "argp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "resp", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "argp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "resp", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_statfs_4 = call{Name: "statfs", Args: []field{
-	{Name: "pathname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0xa001, Defer: 2, Derived: true}
-
-var zcall_fstatfs_4 = call{Name: "fstatfs", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0xc002, Defer: 2, Derived: true}
-
-var zcall_truncate_4 = call{Name: "truncate", Args: []field{
-	{Name: "path", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "length", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_ftruncate_4 = call{Name: "ftruncate", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "length", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fallocate_4 = call{Name: "fallocate", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "len", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_faccessat_4 = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_chdir_4 = call{Name: "chdir", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_fchdir_4 = call{Name: "fchdir", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_chroot_4 = call{Name: "chroot", Args: []field{
-	{Name: "filename", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_fchmod_4 = call{Name: "fchmod", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fchmodat_4 = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_fchownat_4 = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "user", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "group", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fchown_4 = call{Name: "fchown", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_vhangup_4 = call{Name: "vhangup", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_pipe2_4 = call{Name: "pipe2", Args: []field{
-	{Name: "fildes", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+var zcall_vhangup_4 = call{Name: "vhangup", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_quotactl_4 = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_getdents64_4 = call{Name: "getdents64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_lseek_4 = call{Name: "lseek", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "whence", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_readv_4 = call{Name: "readv", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_writev_4 = call{Name: "writev", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_pread64_4 = call{Name: "pread64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "pos", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_pwrite64_4 = call{Name: "pwrite64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "pos", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_preadv_4 = call{Name: "preadv", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_pwritev_4 = call{Name: "pwritev", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_sendfile_4 = call{Name: "sendfile", Args: []field{
-	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x42, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "special", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_pselect6_4 = call{Name: "pselect6", Args: []field{
 	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
+	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "tsp", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_ppoll_4 = call{Name: "ppoll", Args: []field{
-	{Name: "ufds", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "tsp", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_signalfd4_4 = call{Name: "signalfd4", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x12, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x12, Defer: 4, Derived: true}
 
-var zcall_vmsplice_4 = call{Name: "vmsplice", Args: []field{
+var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128, 128}, Show: []uint8{0, 1, 2, 3, 4, 5, 9, 11, 8, 6, 12, 13, 14, 15, 16, 17}, Fields: []field{
+	{Name: "st_dev", Type: &zt8, Attr: 1, Off: [3]uint16{0, 0, 0}},
+	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{8, 8, 8}},
+	{Name: "st_mode", Type: &zt10, Off: [3]uint16{16, 16, 16}},
+	{Name: "st_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
+	{Name: "st_uid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
+	{Name: "st_gid", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
+	{Name: "st_rdev", Type: &zt8, Off: [3]uint16{32, 32, 32}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "pad1", Type: &zt457, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_size", Type: &zt13, Off: [3]uint16{48, 48, 48}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
+	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt478, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_mtime", Type: &zt479, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
+	{Name: "st_ctime", Type: &zt480, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
+	{Name: "unused", Type: &zt457, Off: [3]uint16{120, 120, 120}},
+}}
+
+var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt481, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt363, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x1803, Defer: 2}
+
+var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uiov", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nr_segs", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_splice_4 = call{Name: "splice", Args: []field{
-	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "fd_out", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_tee_4 = call{Name: "tee", Args: []field{
-	{Name: "fdin", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "fdout", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_readlinkat_4 = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "bufsiz", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_newfstatat_3 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x1803, Defer: 4, Derived: true}
-
-var zcall_fstat_4 = call{Name: "fstat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1802, Defer: 2, Derived: true}
-
-var zcall_sync_4 = call{Name: "sync", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_fsync_4 = call{Name: "fsync", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_fdatasync_4 = call{Name: "fdatasync", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_sync_file_range_4 = call{Name: "sync_file_range", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nbytes", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "statbuf", Type: &zt481, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_timerfd_create_4 = call{Name: "timerfd_create", Args: []field{
 	{Name: "clockid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_timerfd_settime_4 = call{Name: "timerfd_settime", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "utmr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_timerfd_gettime_4 = call{Name: "timerfd_gettime", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_utimensat_4 = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_acct_4 = call{Name: "acct", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "otmr", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_capget_4 = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "dataptr", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_capset_4 = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "data", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_personality_4 = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "personality", Type: &zt20, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_kexec_load_4 = call{Name: "kexec_load", Args: []field{
-	{Name: "entry", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "nr_segments", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "entry", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "nr_segments", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "segments", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_init_module_4 = call{Name: "init_module", Args: []field{
-	{Name: "umod", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "umod", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_delete_module_4 = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "name_user", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_syslog_4 = call{Name: "syslog", Args: []field{
 	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_ptrace_4 = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "request", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt26, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_sched_setparam_4 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler_4 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "param", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler_4 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_getparam_4 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setaffinity_4 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity_4 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_sched_yield_4 = call{Name: "sched_yield", Args: []field{}, Ret: &zt9, Class: 0x0, Defer: 0, Derived: true}
+var zcall_sched_yield_4 = call{Name: "sched_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_sched_get_priority_max_4 = call{Name: "sched_get_priority_max", Args: []field{
 	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_min_4 = call{Name: "sched_get_priority_min", Args: []field{
 	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval_4 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_reboot_4 = call{Name: "reboot", Args: []field{
 	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_uname_4 = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sethostname_4 = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_setdomainname_4 = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_umask_4 = call{Name: "umask", Args: []field{
-	{Name: "mask", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_prctl_4 = call{Name: "prctl", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x80, Defer: 5, Derived: true}
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
 
 var zcall_getcpu_4 = call{Name: "getcpu", Args: []field{
-	{Name: "cpup", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "nodep", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "unused", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "cpup", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nodep", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "unused", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sysinfo_4 = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "info", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_mq_open_4 = call{Name: "mq_open", Args: []field{
-	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "oflag", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "u_attr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "mode", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "u_attr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_mq_unlink_4 = call{Name: "mq_unlink", Args: []field{
-	{Name: "u_name", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_mq_timedsend_4 = call{Name: "mq_timedsend", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msg_prio", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "msg_prio", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_mq_timedreceive_4 = call{Name: "mq_timedreceive", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "u_msg_prio", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "u_msg_prio", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_mq_notify_4 = call{Name: "mq_notify", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "u_notification", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_mq_getsetattr_4 = call{Name: "mq_getsetattr", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "u_mqstat", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "u_omqstat", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_msgget_4 = call{Name: "msgget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "msgflg", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x20, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x20, Defer: 2, Derived: true}
 
 var zcall_msgctl_4 = call{Name: "msgctl", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
+	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_msgrcv_4 = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgtyp", Type: &zt11, Reg: 3, Reg32: 3},
+	{Name: "msgtyp", Type: &zt26, Reg: 3, Reg32: 3},
 	{Name: "msgflg", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x20, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x20, Defer: 5, Derived: true}
 
 var zcall_msgsnd_4 = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgflg", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
 
 var zcall_semget_4 = call{Name: "semget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "semflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_semctl_4 = call{Name: "semctl", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
+	{Name: "arg", Type: &zt26, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
 
 var zcall_semtimedop_3 = call{Name: "semtimedop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x20, Defer: 4, Derived: true}
+	{Name: "tsops", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nsops", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
 
 var zcall_semop_3 = call{Name: "semop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
+	{Name: "tsops", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "nsops", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_shmget_4 = call{Name: "shmget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_shmctl_4 = call{Name: "shmctl", Args: []field{
 	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x20, Defer: 3, Derived: true}
+	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_shmat_4 = call{Name: "shmat", Args: []field{
 	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "shmaddr", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "shmaddr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x24, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x24, Defer: 3, Derived: true}
 
 var zcall_shmdt_4 = call{Name: "shmdt", Args: []field{
-	{Name: "shmaddr", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x24, Defer: 1, Derived: true}
-
-var zcall_readahead_4 = call{Name: "readahead", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "shmaddr", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x24, Defer: 1, Derived: true}
 
 var zcall_add_key_4 = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "_payload", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "ringid", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_request_key_4 = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "_callout_info", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "destringid", Type: &zt26, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_keyctl_4 = call{Name: "keyctl", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_fadvise64_4 = call{Name: "fadvise64", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "advice", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_swapon_4 = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x1, Defer: 2, Derived: true}
+}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_swapoff_4 = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt8, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_perf_event_open_4 = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt39, Reg: 1, Reg32: 1},
+	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt57, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_fanotify_init_4 = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "event_f_flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "event_f_flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fanotify_mark_4 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt31, Reg: 3, Reg32: 3},
-	{Name: "pathname", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt362, Reg: 3, Reg32: 3},
+	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_4 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_open_by_handle_at_4 = call{Name: "open_by_handle_at", Args: []field{
 	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_syncfs_4 = call{Name: "syncfs", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_finit_module_4 = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr_4 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr_4 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt39, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "usize", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_renameat2_4 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "oldname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt31, Reg: 2, Reg32: 2},
-	{Name: "newname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_seccomp_4 = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt8, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_memfd_create_4 = call{Name: "memfd_create", Args: []field{
-	{Name: "uname", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "op", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_bpf_4 = call{Name: "bpf", Args: []field{
 	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_copy_file_range_4 = call{Name: "copy_file_range", Args: []field{
-	{Name: "fd_in", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "fd_out", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt10, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_preadv2_4 = call{Name: "preadv2", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_pwritev2_4 = call{Name: "pwritev2", Args: []field{
-	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "pos_l", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt11, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt11, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_statx_4 = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt8, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x1803, Defer: 5, Derived: true}
+	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_io_pgetevents_4 = call{Name: "io_pgetevents", Args: []field{
-	{Name: "ctx_id", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt8, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt8, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt19, Reg: 5, Reg32: 5},
+}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_kexec_file_load_3 = call{Name: "kexec_file_load", Args: []field{
 	{Name: "kernel_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "cmdline_len", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "cmdline_ptr", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt11, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "cmdline_len", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "cmdline_ptr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_io_uring_setup_4 = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt8, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "entries", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "params", Type: &zt19, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_io_uring_enter_4 = call{Name: "io_uring_enter", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "to_submit", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "min_complete", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "argp", Type: &zt19, Reg: 4, Reg32: 4},
 	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x12, Defer: 6, Derived: true}
+}, Ret: &zt21, Class: 0x12, Defer: 6, Derived: true}
 
 var zcall_io_uring_register_4 = call{Name: "io_uring_register", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x6, Defer: 4, Derived: true}
+	{Name: "opcode", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_4 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_4 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt31, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "from_dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "to_dfd", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_fsopen_4 = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "_fs_name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fsconfig_4 = call{Name: "fsconfig", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_fsmount_4 = call{Name: "fsmount", Args: []field{
 	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "attr_flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_4 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_close_range_4 = call{Name: "close_range", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "max_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_openat2_4 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_faccessat2_4 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_epoll_pwait2_4 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x2, Defer: 6, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_4 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_quotactl_fd_4 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt10, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_landlock_create_ruleset_4 = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt8, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_landlock_add_rule_4 = call{Name: "landlock_add_rule", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "rule_type", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "rule_attr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_landlock_restrict_self_4 = call{Name: "landlock_restrict_self", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt11, Reg: 1, Reg32: 1},
-}, Ret: &zt9, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_memfd_secret_4 = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt10, Reg: 0, Reg32: 0},
-}, Ret: &zt9, Class: 0x2, Defer: 1, Derived: true}
+	{Name: "flags", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_cachestat_4 = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_fchmodat2_4 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "cstat_range", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "cstat", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_statmount_4 = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_listmount_4 = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "mnt_ids", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_get_self_attr_4 = call{Name: "lsm_get_self_attr", Args: []field{
-	{Name: "attr", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt8, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_set_self_attr_4 = call{Name: "lsm_set_self_attr", Args: []field{
-	{Name: "attr", Type: &zt10, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_list_modules_4 = call{Name: "lsm_list_modules", Args: []field{
-	{Name: "ids", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt10, Reg: 2, Reg32: 2},
-}, Ret: &zt9, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ids", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt8, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt9, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_4 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt10, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt8, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt8, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_4 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt31, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt8, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt8, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt10, Reg: 4, Reg32: 4},
-}, Ret: &zt9, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
+}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_listns_4 = call{Name: "listns", Args: []field{
-	{Name: "req", Type: &zt8, Reg: 0, Reg32: 0},
-	{Name: "ns_ids", Type: &zt8, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "ns_ids", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt10, Reg: 3, Reg32: 3},
-}, Ret: &zt9, Class: 0x0, Defer: 4, Derived: true}
-
-var zset_access_mode = set{Name: "access_mode", Unknown: "?_OK", Vals: []val{
-	{Name: "F_OK", Value: 0x0, Mask: 0x0},
-	{Name: "R_OK", Value: 0x4, Mask: 0x4},
-	{Name: "W_OK", Value: 0x2, Mask: 0x2},
-	{Name: "X_OK", Value: 0x1, Mask: 0x1},
-}}
-
-var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
-	{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100, Mask: 0x100},
-	{Name: "AT_REMOVEDIR", Value: 0x200, Mask: 0x200},
-	{Name: "AT_SYMLINK_FOLLOW", Value: 0x400, Mask: 0x400},
-	{Name: "AT_NO_AUTOMOUNT", Value: 0x800, Mask: 0x800},
-	{Name: "AT_EMPTY_PATH", Value: 0x1000, Mask: 0x1000},
-	{Name: "AT_STATX_FORCE_SYNC", Value: 0x2000, Mask: 0x2000},
-	{Name: "AT_STATX_DONT_SYNC", Value: 0x4000, Mask: 0x4000},
-	{Name: "AT_RECURSIVE", Value: 0x8000, Mask: 0x8000},
-}}
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zset_cap_bits = set{Name: "cap_bits", Unknown: "CAP_???", Vals: []val{
 	{Name: "1<<CAP_CHOWN", Value: 0x1, Mask: 0x1},
@@ -12465,20 +11843,7 @@ var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
 	{Name: "AF_MCTP", Value: 0x2d, Mask: 0x2d},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
-var zset_whence = set{Name: "whence", Unknown: "SEEK_???", Vals: []val{
-	{Name: "SEEK_SET", Value: 0x0, Mask: 0x0},
-	{Name: "SEEK_CUR", Value: 0x1, Mask: 0x1},
-	{Name: "SEEK_END", Value: 0x2, Mask: 0x2},
-	{Name: "SEEK_DATA", Value: 0x3, Mask: 0x3},
-	{Name: "SEEK_HOLE", Value: 0x4, Mask: 0x4},
-}}
-
 var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "version", Type: &zt399, Off: [3]uint16{0, 0, 0}},
-	{Name: "pid", Type: &zt39, Off: [3]uint16{4, 4, 4}},
-}}
-
-var zstruct_iovec_out = structure{Name: "iovec_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt400, Off: [3]uint16{0, 0, 0}},
-	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+	{Name: "version", Type: &zt482, Off: [3]uint16{0, 0, 0}},
+	{Name: "pid", Type: &zt57, Off: [3]uint16{4, 4, 4}},
 }}

@@ -183,6 +183,9 @@ func (e *emitter) structure(s *syscalls.Struct) string {
 	if s.Packed {
 		b.WriteString(", Packed: true")
 	}
+	if s.Dated {
+		b.WriteString(", Dated: true")
+	}
 	if s.Show != nil {
 		b.WriteString(", Show: []uint8{")
 		for i, n := range s.Show {

@@ -1,0 +1,140 @@
+package farcall_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// TestConformance runs the C programs of testdata/conformance under the machine's strace and under
+// farcall, and wants equal lines from the first call of umask on, with which every program begins.
+//
+// The first line of a program lists the options to compare with, separated by semicolons:
+// "// options: ; -v; -X verbose". A line "// differs: TEXT: REASON" excuses lines of strace that contain TEXT.
+// "// arch: i386" compiles for int 0x80. Address space randomisation is off and the environment
+// empty, so that addresses are the same.
+func TestConformance(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("strace's lines are known for amd64")
+	}
+	if os.Getuid() != 0 {
+		t.Skip("fixtures make calls that need root")
+	}
+	for _, p := range []string{"strace", "gcc", "setarch"} {
+		if _, err := exec.LookPath(p); err != nil {
+			t.Skipf("no %s", p)
+		}
+	}
+	dir := t.TempDir()
+	farcall := filepath.Join(dir, "farcall")
+	if out, err := exec.Command("go", "build", "-o", farcall, "./cmd/farcall").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	sources, err := filepath.Glob("testdata/conformance/*.c")
+	if err != nil || len(sources) == 0 {
+		t.Fatalf("no fixtures: %v", err)
+	}
+	for _, src := range sources {
+		name := strings.TrimSuffix(filepath.Base(src), ".c")
+		t.Run(name, func(t *testing.T) { conform(t, farcall, src, filepath.Join(dir, name)) })
+	}
+}
+
+func conform(t *testing.T, farcall, src, program string) {
+	text, err := os.ReadFile(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := []string{"-w", "-O1", "-o", program, src}
+	options := []string{""}
+	var excused []string
+	for _, l := range strings.Split(string(text), "\n") {
+		if rest, ok := strings.CutPrefix(l, "// options:"); ok {
+			options = strings.Split(rest, ";")
+		}
+		if rest, ok := strings.CutPrefix(l, "// differs: "); ok {
+			what, why, _ := strings.Cut(rest, ": ")
+			if why == "" {
+				t.Fatalf("%s: %q wants a reason", src, l)
+			}
+			excused = append(excused, what)
+		}
+		if strings.HasPrefix(l, "// arch: i386") {
+			args = append([]string{"-m32"}, args...)
+		}
+	}
+	if out, err := exec.Command("gcc", args...).CombinedOutput(); err != nil {
+		if args[0] == "-m32" {
+			t.Skipf("gcc -m32: %v", err)
+		}
+		t.Fatalf("gcc: %v\n%s", err, out)
+	}
+	for _, o := range options {
+		opts := strings.Fields(o)
+		want := traceLines(t, program, append([]string{"strace"}, opts...))
+		got := traceLines(t, program, append([]string{farcall, "trace"}, opts...))
+		bad := 0
+		for i := range max(len(got), len(want)) {
+			g, w := "(no line)", "(no line)"
+			if i < len(got) {
+				g = got[i]
+			}
+			if i < len(want) {
+				w = want[i]
+			}
+			if g == w || isExcused(w, excused) {
+				continue
+			}
+			if bad++; bad <= 20 {
+				t.Errorf("%q line %d:\nfarcall %s\nstrace  %s", o, i+1, g, w)
+			}
+		}
+		t.Logf("%q: %d lines, %d differ", o, len(want), bad)
+		if len(want) < 3 {
+			t.Errorf("%q: strace printed only %d lines", o, len(want))
+		}
+	}
+}
+
+func isExcused(line string, excused []string) bool {
+	for _, e := range excused {
+		if strings.Contains(line, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// traceLines runs a program in an empty directory under a tracer and returns the lines from umask on.
+func traceLines(t *testing.T, program string, tracer []string) []string {
+	t.Helper()
+	work := program + ".work"
+	if err := os.RemoveAll(work); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(work, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	args := append([]string{"-R"}, tracer...)
+	args = append(args, "-o", program+".trace", program)
+	cmd := exec.Command("setarch", args...)
+	cmd.Dir = work
+	cmd.Env = []string{}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+	}
+	text, err := os.ReadFile(program + ".trace")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := bytes.Index(text, []byte("umask("))
+	if i < 0 {
+		t.Fatal(fmt.Errorf("%v: no umask in the trace", cmd.Args))
+	}
+	return strings.Split(strings.TrimSuffix(string(text[i:]), "\n"), "\n")
+}
