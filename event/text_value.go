@@ -329,6 +329,16 @@ func (s *Style) AppendFlags(b []byte, set *syscalls.Set, n uint64, abi syscalls.
 	if len(set.Unknown) > 0 && set.Unknown[0] == '|' && s.Consts != Abbrev {
 		return s.appendMixed(b, set, n, abi)
 	}
+	if perm := set.PermMask(); perm != 0 && (s.Consts != Abbrev && n&^perm != 0) {
+		plain := *set
+		plain.Vals = plain.Vals[:len(plain.Vals)-1]
+		if plain.ARM64 != nil {
+			plain.ARM64 = plain.ARM64[:len(plain.ARM64)-1]
+		}
+		return syscalls.AppendPerm(append(s.AppendFlags(b, &plain, n&^perm, abi), '|'), n&perm)
+	} else if perm != 0 && n&^perm == 0 {
+		return syscalls.AppendPerm(b, n)
+	}
 	if s.Consts == Raw {
 		return appendHex(b, n)
 	}

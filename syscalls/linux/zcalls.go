@@ -665,12 +665,12 @@ var zcallsI386 = [...]*call{
 	274: &zcall_mbind,
 	275: &zcall_get_mempolicy,
 	276: &zcall_set_mempolicy,
-	277: &zcall_mq_open_2,
-	278: &zcall_mq_unlink_2,
-	279: &zcall_mq_timedsend_2,
-	280: &zcall_mq_timedreceive_2,
-	281: &zcall_mq_notify_2,
-	282: &zcall_mq_getsetattr_2,
+	277: &zcall_mq_open,
+	278: &zcall_mq_unlink,
+	279: &zcall_mq_timedsend,
+	280: &zcall_mq_timedreceive,
+	281: &zcall_mq_notify,
+	282: &zcall_mq_getsetattr,
 	283: &zcall_kexec_load_2,
 	284: &zcall_waitid,
 	286: &zcall_add_key_2,
@@ -774,16 +774,16 @@ var zcallsI386 = [...]*call{
 	384: &zcall_arch_prctl,
 	385: &zcall_io_pgetevents_2,
 	386: &zcall_rseq,
-	393: &zcall_semget_2,
-	394: &zcall_semctl_2,
-	395: &zcall_shmget_2,
-	396: &zcall_shmctl_2,
-	397: &zcall_shmat_2,
-	398: &zcall_shmdt_2,
-	399: &zcall_msgget_2,
+	393: &zcall_semget,
+	394: &zcall_semctl,
+	395: &zcall_shmget,
+	396: &zcall_shmctl,
+	397: &zcall_shmat,
+	398: &zcall_shmdt,
+	399: &zcall_msgget,
 	400: &zcall_msgsnd_2,
 	401: &zcall_msgrcv_2,
-	402: &zcall_msgctl_2,
+	402: &zcall_msgctl,
 	403: &zcall_clock_gettime64,
 	404: &zcall_clock_settime64,
 	405: &zcall_clock_adjtime64,
@@ -879,9 +879,9 @@ var zcallsX32 = [...]*call{
 	26:  &zcall_msync,
 	27:  &zcall_mincore,
 	28:  &zcall_madvise,
-	29:  &zcall_shmget_3,
-	30:  &zcall_shmat_3,
-	31:  &zcall_shmctl_3,
+	29:  &zcall_shmget,
+	30:  &zcall_shmat,
+	31:  &zcall_shmctl,
 	32:  &zcall_dup,
 	33:  &zcall_dup2,
 	34:  &zcall_pause,
@@ -908,14 +908,14 @@ var zcallsX32 = [...]*call{
 	61:  &zcall_wait4,
 	62:  &zcall_kill,
 	63:  &zcall_uname_3,
-	64:  &zcall_semget_3,
-	65:  &zcall_semop_2,
-	66:  &zcall_semctl_3,
-	67:  &zcall_shmdt_3,
-	68:  &zcall_msgget_3,
-	69:  &zcall_msgsnd_3,
-	70:  &zcall_msgrcv_3,
-	71:  &zcall_msgctl_3,
+	64:  &zcall_semget,
+	65:  &zcall_semop,
+	66:  &zcall_semctl,
+	67:  &zcall_shmdt,
+	68:  &zcall_msgget,
+	69:  &zcall_msgsnd,
+	70:  &zcall_msgrcv,
+	71:  &zcall_msgctl,
 	72:  &zcall_fcntl_3,
 	73:  &zcall_flock,
 	74:  &zcall_fsync,
@@ -1047,7 +1047,7 @@ var zcallsX32 = [...]*call{
 	217: &zcall_getdents64,
 	218: &zcall_set_tid_address,
 	219: &zcall_restart_syscall,
-	220: &zcall_semtimedop_2,
+	220: &zcall_semtimedop,
 	221: &zcall_fadvise64,
 	223: &zcall_timer_settime,
 	224: &zcall_timer_gettime,
@@ -1065,11 +1065,11 @@ var zcallsX32 = [...]*call{
 	237: &zcall_mbind,
 	238: &zcall_set_mempolicy,
 	239: &zcall_get_mempolicy,
-	240: &zcall_mq_open_3,
-	241: &zcall_mq_unlink_3,
-	242: &zcall_mq_timedsend_3,
-	243: &zcall_mq_timedreceive_3,
-	245: &zcall_mq_getsetattr_3,
+	240: &zcall_mq_open,
+	241: &zcall_mq_unlink,
+	242: &zcall_mq_timedsend,
+	243: &zcall_mq_timedreceive,
+	245: &zcall_mq_getsetattr,
 	248: &zcall_add_key_3,
 	249: &zcall_request_key_3,
 	250: &zcall_keyctl_3,
@@ -1205,7 +1205,7 @@ var zcallsX32 = [...]*call{
 	524: &zcall_rt_sigqueueinfo,
 	525: &zcall_sigaltstack,
 	526: &zcall_timer_create,
-	527: &zcall_mq_notify_3,
+	527: &zcall_mq_notify,
 	528: &zcall_kexec_load_3,
 	529: &zcall_waitid,
 	530: &zcall_set_robust_list,
@@ -1409,24 +1409,24 @@ var zcallsARM64 = [...]*call{
 	177: &zcall_getegid,
 	178: &zcall_gettid,
 	179: &zcall_sysinfo_4,
-	180: &zcall_mq_open_4,
-	181: &zcall_mq_unlink_4,
-	182: &zcall_mq_timedsend_4,
-	183: &zcall_mq_timedreceive_4,
-	184: &zcall_mq_notify_4,
-	185: &zcall_mq_getsetattr_4,
-	186: &zcall_msgget_4,
-	187: &zcall_msgctl_4,
-	188: &zcall_msgrcv_4,
-	189: &zcall_msgsnd_4,
-	190: &zcall_semget_4,
-	191: &zcall_semctl_4,
-	192: &zcall_semtimedop_3,
-	193: &zcall_semop_3,
-	194: &zcall_shmget_4,
-	195: &zcall_shmctl_4,
-	196: &zcall_shmat_4,
-	197: &zcall_shmdt_4,
+	180: &zcall_mq_open,
+	181: &zcall_mq_unlink,
+	182: &zcall_mq_timedsend,
+	183: &zcall_mq_timedreceive,
+	184: &zcall_mq_notify,
+	185: &zcall_mq_getsetattr,
+	186: &zcall_msgget,
+	187: &zcall_msgctl,
+	188: &zcall_msgrcv,
+	189: &zcall_msgsnd,
+	190: &zcall_semget,
+	191: &zcall_semctl,
+	192: &zcall_semtimedop,
+	193: &zcall_semop,
+	194: &zcall_shmget,
+	195: &zcall_shmctl,
+	196: &zcall_shmat,
+	197: &zcall_shmdt,
 	198: &zcall_socket,
 	199: &zcall_socketpair,
 	200: &zcall_bind,
@@ -1591,6 +1591,9 @@ var (
 		{name: "grnd_flags", it: &zset_grnd_flags},
 		{name: "hci_channels", it: &zset_hci_channels},
 		{name: "icmp_types", it: &zset_icmp_types},
+		{name: "ipc_flags", it: &zset_ipc_flags},
+		{name: "ipc_keys", it: &zset_ipc_keys},
+		{name: "ipc_msg_flags", it: &zset_ipc_msg_flags},
 		{name: "itimer_which", it: &zset_itimer_which},
 		{name: "kcmp_types", it: &zset_kcmp_types},
 		{name: "madvise_cmds", it: &zset_madvise_cmds},
@@ -1605,7 +1608,9 @@ var (
 		{name: "move_pages_flags", it: &zset_move_pages_flags},
 		{name: "mpol_mode", it: &zset_mpol_mode},
 		{name: "mpol_modes", it: &zset_mpol_modes},
+		{name: "mq_flags", it: &zset_mq_flags},
 		{name: "mremap_flags", it: &zset_mremap_flags},
+		{name: "msg_cmds", it: &zset_msg_cmds},
 		{name: "msg_flags", it: &zset_msg_flags},
 		{name: "msync_flags", it: &zset_msync_flags},
 		{name: "nfc_protocols", it: &zset_nfc_protocols},
@@ -1638,8 +1643,13 @@ var (
 		{name: "sa_flags", it: &zset_sa_flags},
 		{name: "sa_handlers", it: &zset_sa_handlers},
 		{name: "secretmem_flags", it: &zset_secretmem_flags},
+		{name: "sem_cmds", it: &zset_sem_cmds},
+		{name: "sem_op_flags", it: &zset_sem_op_flags},
 		{name: "setns_types", it: &zset_setns_types},
 		{name: "shadow_stack_flags", it: &zset_shadow_stack_flags},
+		{name: "shm_at_flags", it: &zset_shm_at_flags},
+		{name: "shm_cmds", it: &zset_shm_cmds},
+		{name: "shm_get_flags", it: &zset_shm_get_flags},
 		{name: "shutdown_modes", it: &zset_shutdown_modes},
 		{name: "si_codes", it: &zset_si_codes},
 		{name: "si_codes_bus", it: &zset_si_codes_bus},
@@ -1723,6 +1733,8 @@ var (
 		{name: "iovec_in", it: &zstruct_iovec_in},
 		{name: "iovec_out", it: &zstruct_iovec_out},
 		{name: "ip_mreq", it: &zstruct_ip_mreq},
+		{name: "ipc_perm", it: &zstruct_ipc_perm},
+		{name: "ipc_perm_set", it: &zstruct_ipc_perm_set},
 		{name: "ipv6_mreq", it: &zstruct_ipv6_mreq},
 		{name: "itimerspec", it: &zstruct_itimerspec},
 		{name: "itimerspec64", it: &zstruct_itimerspec64},
@@ -1733,10 +1745,17 @@ var (
 		{name: "linux_dirent64", it: &zstruct_linux_dirent64},
 		{name: "mmsghdr_in", it: &zstruct_mmsghdr_in},
 		{name: "mmsghdr_out", it: &zstruct_mmsghdr_out},
+		{name: "mq_attr", it: &zstruct_mq_attr},
 		{name: "msg_iov_in", it: &zstruct_msg_iov_in},
 		{name: "msg_iov_out", it: &zstruct_msg_iov_out},
+		{name: "msgbuf", it: &zstruct_msgbuf},
 		{name: "msghdr_in", it: &zstruct_msghdr_in},
 		{name: "msghdr_out", it: &zstruct_msghdr_out},
+		{name: "msginfo", it: &zstruct_msginfo},
+		{name: "msqid_ds", it: &zstruct_msqid_ds},
+		{name: "msqid_ds_i386", it: &zstruct_msqid_ds_i386},
+		{name: "msqid_ds_set", it: &zstruct_msqid_ds_set},
+		{name: "msqid_ds_set_i386", it: &zstruct_msqid_ds_set_i386},
 		{name: "old_mmap", it: &zstruct_old_mmap},
 		{name: "old_sigaction", it: &zstruct_old_sigaction},
 		{name: "open_how", it: &zstruct_open_how},
@@ -1744,6 +1763,16 @@ var (
 		{name: "rlimit", it: &zstruct_rlimit},
 		{name: "rlimit64", it: &zstruct_rlimit64},
 		{name: "rusage", it: &zstruct_rusage},
+		{name: "sembuf", it: &zstruct_sembuf},
+		{name: "semid_ds", it: &zstruct_semid_ds},
+		{name: "semid_ds_arm64", it: &zstruct_semid_ds_arm64},
+		{name: "semid_ds_set", it: &zstruct_semid_ds_set},
+		{name: "seminfo", it: &zstruct_seminfo},
+		{name: "shm_info", it: &zstruct_shm_info},
+		{name: "shmid_ds", it: &zstruct_shmid_ds},
+		{name: "shmid_ds_i386", it: &zstruct_shmid_ds_i386},
+		{name: "shmid_ds_set", it: &zstruct_shmid_ds_set},
+		{name: "shminfo", it: &zstruct_shminfo},
 		{name: "si_bounds", it: &zstruct_si_bounds},
 		{name: "si_child", it: &zstruct_si_child},
 		{name: "si_exited", it: &zstruct_si_exited},
@@ -1888,438 +1917,497 @@ var (
 	zt48  = typ{Kind: 1, Width: 1}
 	zt49  = typ{Kind: 26, Dir: 2, Elem: &zt48, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x1000}}}
 	zt50  = typ{Kind: 20, Width: 4, Set: &zset_madvise_cmds}
-	zt51  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec}
-	zt52  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec}
-	zt53  = typ{Kind: 20, Width: 4, Set: &zset_itimer_which}
-	zt54  = typ{Kind: 27, Struct: &zstruct_timeval}
-	zt55  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerval}
-	zt56  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerval}
-	zt57  = typ{Kind: 7, Width: 4}
-	zt58  = typ{Kind: 1, Dir: 3, Width: 254}
-	zt59  = typ{Kind: 20, Width: 4, Set: &zset_sock_families}
-	zt60  = typ{Kind: 19, Width: 4, Set: &zset_sock_types}
-	zt61  = typ{Kind: 20, Width: 4, Set: &zset_proto_inet}
-	zt62  = typ{Kind: 20, Width: 4, Set: &zset_proto_netlink}
-	zt63  = typ{Kind: 15, Width: 2, Set: &zset_ethernet_protocols}
-	zt64  = typ{Kind: 20, Width: 4, Set: &zset_proto_irda}
-	zt65  = typ{Kind: 20, Width: 4, Set: &zset_proto_can}
-	zt66  = typ{Kind: 20, Width: 4, Set: &zset_proto_bluetooth}
-	zt67  = typ{Kind: 20, Width: 4, Set: &zset_proto_isdn}
-	zt68  = typ{Kind: 20, Width: 4, Set: &zset_proto_phonet}
-	zt69  = typ{Kind: 20, Width: 4, Set: &zset_proto_caif}
-	zt70  = typ{Kind: 20, Width: 4, Set: &zset_proto_nfc}
-	zt71  = typ{Kind: 20, Width: 4, Set: &zset_proto_kcm}
-	zt72  = typ{Kind: 20, Width: 4, Set: &zset_proto_smc}
-	zt73  = typ{Kind: 28, Union: &zunion_sock_protocol, Sel: &expr{Op: 1}}
-	zt74  = typ{Kind: 20, Width: 2, Set: &zset_sock_families}
-	zt75  = typ{Kind: 42}
-	zt76  = typ{Kind: 27, Struct: &zstruct_sockaddr_un}
-	zt77  = typ{Kind: 15, Width: 2}
-	zt78  = typ{Kind: 16, Width: 4}
-	zt79  = typ{Kind: 27, Struct: &zstruct_sockaddr_in}
-	zt80  = typ{Kind: 15, Width: 4}
-	zt81  = typ{Kind: 17, Width: 16}
-	zt82  = typ{Kind: 40, Width: 4}
-	zt83  = typ{Kind: 28, Union: &zunion_in6_scope, Sel: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xc0ff}}, R: &expr{Op: 0, Num: 0x80fe}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x2ff}}}}
-	zt84  = typ{Kind: 27, Struct: &zstruct_sockaddr_in6}
-	zt85  = typ{Kind: 2, Width: 2}
-	zt86  = typ{Kind: 43, Width: 4}
-	zt87  = typ{Kind: 27, Struct: &zstruct_sockaddr_nl}
-	zt88  = typ{Kind: 20, Width: 2, Set: &zset_arp_hardware_types}
-	zt89  = typ{Kind: 20, Width: 1, Set: &zset_packet_types}
-	zt90  = typ{Kind: 2, Width: 1}
-	zt91  = typ{Kind: 26, Elem: &zt90, Len: &expr{Op: 2, Num: 0x4}}
-	zt92  = typ{Kind: 27, Struct: &zstruct_sockaddr_ll}
-	zt93  = typ{Kind: 20, Width: 4, Set: &zset_vsock_ports}
-	zt94  = typ{Kind: 20, Width: 4, Set: &zset_vsock_cids}
-	zt95  = typ{Kind: 24, Width: 2, Len: &expr{Op: 0, Num: 0x3}}
-	zt96  = typ{Kind: 27, Struct: &zstruct_sockaddr_vm}
-	zt97  = typ{Kind: 26, Elem: &zt90, Len: &expr{Op: 0, Num: 0x6}}
-	zt98  = typ{Kind: 27, Struct: &zstruct_sockaddr_ipx}
-	zt99  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2}}
-	zt100 = typ{Kind: 27, Struct: &zstruct_sockaddr_qrtr}
-	zt101 = typ{Kind: 20, Width: 4, Set: &zset_nfc_protocols}
-	zt102 = typ{Kind: 27, Struct: &zstruct_sockaddr_nfc}
-	zt103 = typ{Kind: 19, Width: 2, Set: &zset_xdp_sockaddr_flags}
-	zt104 = typ{Kind: 27, Struct: &zstruct_sockaddr_xdp}
-	zt105 = typ{Kind: 24, Width: 1}
-	zt106 = typ{Kind: 27, Struct: &zstruct_sockaddr_other}
-	zt107 = typ{Kind: 28, Union: &zunion_sockaddr_data, Sel: &expr{Op: 2}}
-	zt108 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}}
-	zt109 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x2}}
-	zt110 = typ{Kind: 0, Dir: 3, Width: 4}
-	zt111 = typ{Kind: 24}
-	zt112 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
-	zt113 = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
-	zt114 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
-	zt115 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
-	zt116 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
-	zt117 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
-	zt118 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
-	zt119 = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
-	zt120 = typ{Kind: 26, Dir: 1, Elem: &zt119, Len: &expr{Op: 2, Num: 0x3}}
-	zt121 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
-	zt122 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
-	zt123 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
-	zt124 = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
-	zt125 = typ{Kind: 26, Elem: &zt0}
-	zt126 = typ{Kind: 8, Width: 4}
-	zt127 = typ{Kind: 27, Struct: &zstruct_ucred}
-	zt128 = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
-	zt129 = typ{Kind: 27, Struct: &zstruct_timespec}
-	zt130 = typ{Kind: 26, Elem: &zt129, Len: &expr{Op: 0, Num: 0x3}}
-	zt131 = typ{Kind: 26, Elem: &zt90}
-	zt132 = typ{Kind: 26, Elem: &zt11}
-	zt133 = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
-	zt134 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
-	zt135 = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
-	zt136 = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
-	zt137 = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
-	zt138 = typ{Kind: 27, Struct: &zstruct_cmsg}
-	zt139 = typ{Kind: 41, Dir: 1, Elem: &zt138, Len: &expr{Op: 2, Num: 0x5}}
-	zt140 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt141 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
-	zt142 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
-	zt143 = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
-	zt144 = typ{Kind: 26, Dir: 1, Elem: &zt143, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
-	zt145 = typ{Kind: 41, Dir: 2, Elem: &zt138, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
-	zt146 = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}, &expr{Op: 4}}}
-	zt147 = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
-	zt148 = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
-	zt149 = typ{Kind: 27, Struct: &zstruct_linger}
-	zt150 = typ{Kind: 1, Width: 2}
-	zt151 = typ{Kind: 27, Struct: &zstruct_sock_fprog}
-	zt152 = typ{Kind: 27, Struct: &zstruct_ip_mreq}
-	zt153 = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
-	zt154 = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
-	zt155 = typ{Kind: 27, Struct: &zstruct_group_req}
-	zt156 = typ{Kind: 46, Width: 4, Set: &zset_icmp_types}
-	zt157 = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
-	zt158 = typ{Kind: 44, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
-	zt159 = typ{Kind: 27, Struct: &zstruct_packet_mreq}
-	zt160 = typ{Kind: 27, Struct: &zstruct_tpacket_req}
-	zt161 = typ{Kind: 24, Width: 4}
-	zt162 = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
-	zt163 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{Name: "SOL_IP", Value: 0x0, Mask: 0x0}}}}
-	zt164 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
-	zt165 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1}}}}
-	zt166 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
-	zt167 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{Name: "SOL_TCP", Value: 0x6, Mask: 0x6}}}}
-	zt168 = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
-	zt169 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{Name: "SOL_UDP", Value: 0x11, Mask: 0x11}}}}
-	zt170 = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
-	zt171 = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28}}}}
-	zt172 = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
-	zt173 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29}}}}
-	zt174 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
-	zt175 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65}}}}
-	zt176 = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
-	zt177 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84}}}}
-	zt178 = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
-	zt179 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{Name: "SOL_RAW", Value: 0xff, Mask: 0xff}}}}
-	zt180 = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
-	zt181 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{Name: "SOL_IPX", Value: 0x100, Mask: 0x100}}}}
-	zt182 = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
-	zt183 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{Name: "SOL_AX25", Value: 0x101, Mask: 0x101}}}}
-	zt184 = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
-	zt185 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107}}}}
-	zt186 = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
-	zt187 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a}}}}
-	zt188 = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
-	zt189 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c}}}}
-	zt190 = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
-	zt191 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d}}}}
-	zt192 = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
-	zt193 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e}}}}
-	zt194 = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
-	zt195 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f}}}}
-	zt196 = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
-	zt197 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110}}}}
-	zt198 = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
-	zt199 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111}}}}
-	zt200 = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
-	zt201 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112}}}}
-	zt202 = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
-	zt203 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113}}}}
-	zt204 = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
-	zt205 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{Name: "SOL_RDS", Value: 0x114, Mask: 0x114}}}}
-	zt206 = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
-	zt207 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115}}}}
-	zt208 = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
-	zt209 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116}}}}
-	zt210 = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
-	zt211 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{Name: "SOL_ALG", Value: 0x117, Mask: 0x117}}}}
-	zt212 = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
-	zt213 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{Name: "SOL_NFC", Value: 0x118, Mask: 0x118}}}}
-	zt214 = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
-	zt215 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{Name: "SOL_KCM", Value: 0x119, Mask: 0x119}}}}
-	zt216 = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
-	zt217 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a}}}}
-	zt218 = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
-	zt219 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b}}}}
-	zt220 = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
-	zt221 = typ{Kind: 45, Width: 4}
-	zt222 = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
-	zt223 = typ{Kind: 26, Elem: &zt126, Len: &expr{Op: 0, Num: 0x1}}
-	zt224 = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
-	zt225 = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
-	zt226 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
-	zt227 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
-	zt228 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
-	zt229 = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
-	zt230 = typ{Kind: 0, Dir: 2, Width: 4}
-	zt231 = typ{Kind: 30, Dir: 1}
-	zt232 = typ{Kind: 31, Dir: 1}
-	zt233 = typ{Kind: 32}
-	zt234 = typ{Kind: 36, Dir: 2, Width: 4}
-	zt235 = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
-	zt236 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
-	zt237 = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
-	zt238 = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
-	zt239 = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
-	zt240 = typ{Kind: 27, Struct: &zstruct_linux_dirent}
-	zt241 = typ{Kind: 34, Dir: 2, Elem: &zt240, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt242 = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
-	zt243 = typ{Kind: 3, Width: 4}
-	zt244 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
-	zt245 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
-	zt246 = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
-	zt247 = typ{Kind: 18, Width: 254}
-	zt248 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
-	zt249 = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
-	zt250 = typ{Kind: 38, Width: 254}
-	zt251 = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
-	zt252 = typ{Kind: 26, Dir: 2, Elem: &zt126, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt253 = typ{Kind: 26, Dir: 1, Elem: &zt126, Len: &expr{Op: 1}}
-	zt254 = typ{Kind: 8, Dir: 2, Width: 4}
-	zt255 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}}
-	zt256 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
-	zt257 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
-	zt258 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
-	zt259 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
-	zt260 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
-	zt261 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
-	zt262 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
-	zt263 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
-	zt264 = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
-	zt265 = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
-	zt266 = typ{Kind: 27, Struct: &zstruct_si_queue}
-	zt267 = typ{Kind: 27, Struct: &zstruct_si_kill}
-	zt268 = typ{Kind: 27, Struct: &zstruct_si_value}
-	zt269 = typ{Kind: 27, Struct: &zstruct_si_timer}
-	zt270 = typ{Kind: 27, Struct: &zstruct_si_poll}
-	zt271 = typ{Kind: 27, Struct: &zstruct_si_exited}
-	zt272 = typ{Kind: 27, Struct: &zstruct_si_child}
-	zt273 = typ{Kind: 27, Struct: &zstruct_si_fault}
-	zt274 = typ{Kind: 27, Struct: &zstruct_si_mce}
-	zt275 = typ{Kind: 2, Width: 255}
-	zt276 = typ{Kind: 27, Struct: &zstruct_si_bounds}
-	zt277 = typ{Kind: 27, Struct: &zstruct_si_pkey}
-	zt278 = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
-	zt279 = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
-	zt280 = typ{Kind: 27, Struct: &zstruct_si_perf}
-	zt281 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
-	zt282 = typ{Kind: 27, Struct: &zstruct_si_size}
-	zt283 = typ{Kind: 0, Width: 4, Format: 6}
-	zt284 = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
-	zt285 = typ{Kind: 27, Struct: &zstruct_si_sys}
-	zt286 = typ{Kind: 27, Struct: &zstruct_si_other}
-	zt287 = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1d}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}}}}}}
-	zt288 = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
-	zt289 = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
-	zt290 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt291 = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
-	zt292 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
-	zt293 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
-	zt294 = typ{Kind: 33, Width: 254}
-	zt295 = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
-	zt296 = typ{Kind: 11, Width: 2}
-	zt297 = typ{Kind: 12, Width: 4}
-	zt298 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
-	zt299 = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
-	zt300 = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
-	zt301 = typ{Kind: 26, Elem: &zt20, Len: &expr{Op: 0, Num: 0x2}}
-	zt302 = typ{Kind: 27, Struct: &zstruct_fsid}
-	zt303 = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
-	zt304 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
-	zt305 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
-	zt306 = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
-	zt307 = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
-	zt308 = typ{Kind: 35, Width: 4}
-	zt309 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
-	zt310 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
-	zt311 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
-	zt312 = typ{Kind: 4, Dir: 2, Width: 255}
-	zt313 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
-	zt314 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
-	zt315 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
-	zt316 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
-	zt317 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
-	zt318 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
-	zt319 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
-	zt320 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
-	zt321 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
-	zt322 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
-	zt323 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
-	zt324 = typ{Kind: 13, Dir: 2, Width: 254}
-	zt325 = typ{Kind: 13, Width: 254}
-	zt326 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
-	zt327 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt328 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
-	zt329 = typ{Kind: 2, Width: 4, Format: 4}
-	zt330 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt331 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
-	zt332 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
-	zt333 = typ{Kind: 34, Dir: 2, Elem: &zt332, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt334 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
-	zt335 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
-	zt336 = typ{Kind: 27, Struct: &zstruct_sigval}
-	zt337 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
-	zt338 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
-	zt339 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
-	zt340 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
-	zt341 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
-	zt342 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
-	zt343 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
-	zt344 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
-	zt345 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
-	zt346 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
-	zt347 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
-	zt348 = typ{Kind: 27, Struct: &zstruct_timeval_date}
-	zt349 = typ{Kind: 26, Dir: 1, Elem: &zt348, Len: &expr{Op: 0, Num: 0x2}}
-	zt350 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
-	zt351 = typ{Kind: 35, Width: 254}
-	zt352 = typ{Kind: 26, Dir: 1, Elem: &zt351, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt353 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
-	zt354 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
-	zt355 = typ{Kind: 26, Dir: 1, Elem: &zt351, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt356 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
-	zt357 = typ{Kind: 26, Dir: 2, Elem: &zt351, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt358 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
-	zt359 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
-	zt360 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
-	zt361 = typ{Kind: 26, Dir: 1, Elem: &zt351, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt362 = typ{Kind: 6, Width: 4}
-	zt363 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
-	zt364 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
-	zt365 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
-	zt366 = typ{Kind: 1, Dir: 2, Width: 255}
-	zt367 = typ{Kind: 0, Dir: 1, Width: 8}
-	zt368 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
-	zt369 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
-	zt370 = typ{Kind: 26, Dir: 1, Elem: &zt19, Len: &expr{Op: 1, Num: 0x1}}
-	zt371 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
-	zt372 = typ{Kind: 37, Width: 4}
-	zt373 = typ{Kind: 26, Dir: 2, Elem: &zt372, Len: &expr{Op: 1, Num: 0x1}}
-	zt374 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
-	zt375 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
-	zt376 = typ{Kind: 26, Dir: 1, Elem: &zt375, Len: &expr{Op: 0, Num: 0x2}}
-	zt377 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
-	zt378 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt379 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
-	zt380 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt381 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt382 = typ{Kind: 26, Dir: 3, Elem: &zt381, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt383 = typ{Kind: 18, Width: 8}
-	zt384 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
-	zt385 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
-	zt386 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt387 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt388 = typ{Kind: 26, Dir: 3, Elem: &zt387, Len: &expr{Op: 1, Num: 0x2}}
-	zt389 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
-	zt390 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
-	zt391 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
-	zt392 = typ{Kind: 26, Dir: 2, Elem: &zt391, Len: &expr{Op: 1, Num: 0x2}}
-	zt393 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
-	zt394 = typ{Kind: 26, Dir: 1, Elem: &zt393, Len: &expr{Op: 1, Num: 0x4}}
-	zt395 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
-	zt396 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
-	zt397 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
-	zt398 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
-	zt399 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
-	zt400 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt401 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
-	zt402 = typ{Kind: 22, Dir: 1}
-	zt403 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
-	zt404 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
-	zt405 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
-	zt406 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
-	zt407 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
-	zt408 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
-	zt409 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
-	zt410 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
-	zt411 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
-	zt412 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
-	zt413 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
-	zt414 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
-	zt415 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
-	zt416 = typ{Kind: 2, Width: 8}
-	zt417 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
-	zt418 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
-	zt419 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
-	zt420 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
-	zt421 = typ{Kind: 9, Width: 8}
-	zt422 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
-	zt423 = typ{Kind: 4, Width: 8}
-	zt424 = typ{Kind: 28, Union: &zunion_clone_addr, Sel: &expr{Op: 14, L: &expr{Op: 2, Num: 0x5}, R: &expr{Op: 0}}}
-	zt425 = typ{Kind: 28, Union: &zunion_set_tid_list, Sel: &expr{Op: 6, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}, R: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0, Num: 0x21}}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}}}}
-	zt426 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x1}}
-	zt427 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
-	zt428 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
-	zt429 = typ{Kind: 10, Width: 8}
-	zt430 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
-	zt431 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
-	zt432 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
-	zt433 = typ{Kind: 26, Dir: 1, Elem: &zt393, Len: &expr{Op: 1, Num: 0x2}}
-	zt434 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
-	zt435 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
-	zt436 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
-	zt437 = typ{Kind: 26, Dir: 1, Elem: &zt436, Len: &expr{Op: 1, Num: 0x1}}
-	zt438 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
-	zt439 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
-	zt440 = typ{Kind: 26, Dir: 1, Elem: &zt436, Len: &expr{Op: 0, Num: 0x2}}
-	zt441 = typ{Kind: 8, Width: 2}
-	zt442 = typ{Kind: 13, Dir: 1, Width: 254}
-	zt443 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt444 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt445 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt446 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt447 = typ{Kind: 26, Dir: 2, Elem: &zt441, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt448 = typ{Kind: 26, Dir: 1, Elem: &zt441, Len: &expr{Op: 1}}
-	zt449 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt450 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt451 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt452 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt453 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt454 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt455 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt456 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt457 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x8}}
-	zt458 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt459 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt460 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt461 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt462 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt463 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt464 = typ{Kind: 2, Width: 254, Format: 3}
-	zt465 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt466 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt467 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt468 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt469 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt470 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt471 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt472 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt473 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt474 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt475 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt476 = typ{Kind: 26, Dir: 1, Elem: &zt475, Len: &expr{Op: 0, Num: 0x2}}
-	zt477 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt478 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt479 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt480 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt481 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
-	zt482 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
+	zt51  = typ{Kind: 20, Width: 4, Set: &zset_ipc_keys}
+	zt52  = typ{Kind: 19, Width: 4, Set: &zset_shm_get_flags}
+	zt53  = typ{Kind: 19, Width: 4, Set: &zset_shm_at_flags}
+	zt54  = typ{Kind: 19, Width: 4, Set: &zset_shm_cmds}
+	zt55  = typ{Kind: 21, Width: 254, Set: &set{Name: "IPC_SET", Vals: []val{{Name: "IPC_SET", Value: 0x1, Mask: 0x1}}}}
+	zt56  = typ{Kind: 8, Width: 4}
+	zt57  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x6}}
+	zt58  = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x2}}
+	zt59  = typ{Kind: 27, Struct: &zstruct_ipc_perm_set}
+	zt60  = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x8}}
+	zt61  = typ{Kind: 27, Dir: 1, Struct: &zstruct_shmid_ds_set}
+	zt62  = typ{Kind: 21, Width: 254, Set: &set{Name: "IPC_STAT", Vals: []val{{Name: "IPC_STAT", Value: 0x2, Mask: 0x2}}}}
+	zt63  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2}}
+	zt64  = typ{Kind: 27, Struct: &zstruct_ipc_perm}
+	zt65  = typ{Kind: 7, Width: 4}
+	zt66  = typ{Kind: 27, Dir: 2, Struct: &zstruct_shmid_ds}
+	zt67  = typ{Kind: 27, Dir: 2, Struct: &zstruct_shmid_ds_i386}
+	zt68  = typ{Kind: 21, Width: 254, Set: &set{Name: "IPC_INFO", Vals: []val{{Name: "IPC_INFO", Value: 0x3, Mask: 0x3}}}}
+	zt69  = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x4}}
+	zt70  = typ{Kind: 27, Dir: 2, Struct: &zstruct_shminfo}
+	zt71  = typ{Kind: 21, Width: 254, Set: &set{Name: "SHM_STAT", Vals: []val{{Name: "SHM_STAT", Value: 0xd, Mask: 0xd}}}}
+	zt72  = typ{Kind: 21, Width: 254, Set: &set{Name: "SHM_INFO", Vals: []val{{Name: "SHM_INFO", Value: 0xe, Mask: 0xe}}}}
+	zt73  = typ{Kind: 27, Dir: 2, Struct: &zstruct_shm_info}
+	zt74  = typ{Kind: 21, Width: 254, Set: &set{Name: "SHM_STAT_ANY", Vals: []val{{Name: "SHM_STAT_ANY", Value: 0xf, Mask: 0xf}}}}
+	zt75  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec}
+	zt76  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec}
+	zt77  = typ{Kind: 20, Width: 4, Set: &zset_itimer_which}
+	zt78  = typ{Kind: 27, Struct: &zstruct_timeval}
+	zt79  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerval}
+	zt80  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerval}
+	zt81  = typ{Kind: 1, Dir: 3, Width: 254}
+	zt82  = typ{Kind: 20, Width: 4, Set: &zset_sock_families}
+	zt83  = typ{Kind: 19, Width: 4, Set: &zset_sock_types}
+	zt84  = typ{Kind: 20, Width: 4, Set: &zset_proto_inet}
+	zt85  = typ{Kind: 20, Width: 4, Set: &zset_proto_netlink}
+	zt86  = typ{Kind: 15, Width: 2, Set: &zset_ethernet_protocols}
+	zt87  = typ{Kind: 20, Width: 4, Set: &zset_proto_irda}
+	zt88  = typ{Kind: 20, Width: 4, Set: &zset_proto_can}
+	zt89  = typ{Kind: 20, Width: 4, Set: &zset_proto_bluetooth}
+	zt90  = typ{Kind: 20, Width: 4, Set: &zset_proto_isdn}
+	zt91  = typ{Kind: 20, Width: 4, Set: &zset_proto_phonet}
+	zt92  = typ{Kind: 20, Width: 4, Set: &zset_proto_caif}
+	zt93  = typ{Kind: 20, Width: 4, Set: &zset_proto_nfc}
+	zt94  = typ{Kind: 20, Width: 4, Set: &zset_proto_kcm}
+	zt95  = typ{Kind: 20, Width: 4, Set: &zset_proto_smc}
+	zt96  = typ{Kind: 28, Union: &zunion_sock_protocol, Sel: &expr{Op: 1}}
+	zt97  = typ{Kind: 20, Width: 2, Set: &zset_sock_families}
+	zt98  = typ{Kind: 42}
+	zt99  = typ{Kind: 27, Struct: &zstruct_sockaddr_un}
+	zt100 = typ{Kind: 15, Width: 2}
+	zt101 = typ{Kind: 16, Width: 4}
+	zt102 = typ{Kind: 27, Struct: &zstruct_sockaddr_in}
+	zt103 = typ{Kind: 15, Width: 4}
+	zt104 = typ{Kind: 17, Width: 16}
+	zt105 = typ{Kind: 40, Width: 4}
+	zt106 = typ{Kind: 28, Union: &zunion_in6_scope, Sel: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xc0ff}}, R: &expr{Op: 0, Num: 0x80fe}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x2ff}}}}
+	zt107 = typ{Kind: 27, Struct: &zstruct_sockaddr_in6}
+	zt108 = typ{Kind: 2, Width: 2}
+	zt109 = typ{Kind: 43, Width: 4}
+	zt110 = typ{Kind: 27, Struct: &zstruct_sockaddr_nl}
+	zt111 = typ{Kind: 20, Width: 2, Set: &zset_arp_hardware_types}
+	zt112 = typ{Kind: 20, Width: 1, Set: &zset_packet_types}
+	zt113 = typ{Kind: 2, Width: 1}
+	zt114 = typ{Kind: 26, Elem: &zt113, Len: &expr{Op: 2, Num: 0x4}}
+	zt115 = typ{Kind: 27, Struct: &zstruct_sockaddr_ll}
+	zt116 = typ{Kind: 20, Width: 4, Set: &zset_vsock_ports}
+	zt117 = typ{Kind: 20, Width: 4, Set: &zset_vsock_cids}
+	zt118 = typ{Kind: 24, Width: 2, Len: &expr{Op: 0, Num: 0x3}}
+	zt119 = typ{Kind: 27, Struct: &zstruct_sockaddr_vm}
+	zt120 = typ{Kind: 26, Elem: &zt113, Len: &expr{Op: 0, Num: 0x6}}
+	zt121 = typ{Kind: 27, Struct: &zstruct_sockaddr_ipx}
+	zt122 = typ{Kind: 27, Struct: &zstruct_sockaddr_qrtr}
+	zt123 = typ{Kind: 20, Width: 4, Set: &zset_nfc_protocols}
+	zt124 = typ{Kind: 27, Struct: &zstruct_sockaddr_nfc}
+	zt125 = typ{Kind: 19, Width: 2, Set: &zset_xdp_sockaddr_flags}
+	zt126 = typ{Kind: 27, Struct: &zstruct_sockaddr_xdp}
+	zt127 = typ{Kind: 24, Width: 1}
+	zt128 = typ{Kind: 27, Struct: &zstruct_sockaddr_other}
+	zt129 = typ{Kind: 28, Union: &zunion_sockaddr_data, Sel: &expr{Op: 2}}
+	zt130 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}}
+	zt131 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x2}}
+	zt132 = typ{Kind: 0, Dir: 3, Width: 4}
+	zt133 = typ{Kind: 24}
+	zt134 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt135 = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
+	zt136 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
+	zt137 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt138 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
+	zt139 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
+	zt140 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt141 = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt142 = typ{Kind: 26, Dir: 1, Elem: &zt141, Len: &expr{Op: 2, Num: 0x3}}
+	zt143 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
+	zt144 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
+	zt145 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
+	zt146 = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
+	zt147 = typ{Kind: 26, Elem: &zt0}
+	zt148 = typ{Kind: 27, Struct: &zstruct_ucred}
+	zt149 = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
+	zt150 = typ{Kind: 27, Struct: &zstruct_timespec}
+	zt151 = typ{Kind: 26, Elem: &zt150, Len: &expr{Op: 0, Num: 0x3}}
+	zt152 = typ{Kind: 26, Elem: &zt113}
+	zt153 = typ{Kind: 26, Elem: &zt11}
+	zt154 = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
+	zt155 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
+	zt156 = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
+	zt157 = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
+	zt158 = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
+	zt159 = typ{Kind: 27, Struct: &zstruct_cmsg}
+	zt160 = typ{Kind: 41, Dir: 1, Elem: &zt159, Len: &expr{Op: 2, Num: 0x5}}
+	zt161 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt162 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
+	zt163 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt164 = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt165 = typ{Kind: 26, Dir: 1, Elem: &zt164, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
+	zt166 = typ{Kind: 41, Dir: 2, Elem: &zt159, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
+	zt167 = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}, &expr{Op: 4}}}
+	zt168 = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
+	zt169 = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
+	zt170 = typ{Kind: 27, Struct: &zstruct_linger}
+	zt171 = typ{Kind: 1, Width: 2}
+	zt172 = typ{Kind: 27, Struct: &zstruct_sock_fprog}
+	zt173 = typ{Kind: 27, Struct: &zstruct_ip_mreq}
+	zt174 = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
+	zt175 = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
+	zt176 = typ{Kind: 27, Struct: &zstruct_group_req}
+	zt177 = typ{Kind: 46, Width: 4, Set: &zset_icmp_types}
+	zt178 = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
+	zt179 = typ{Kind: 44, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
+	zt180 = typ{Kind: 27, Struct: &zstruct_packet_mreq}
+	zt181 = typ{Kind: 27, Struct: &zstruct_tpacket_req}
+	zt182 = typ{Kind: 24, Width: 4}
+	zt183 = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt184 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{Name: "SOL_IP", Value: 0x0, Mask: 0x0}}}}
+	zt185 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
+	zt186 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1}}}}
+	zt187 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
+	zt188 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{Name: "SOL_TCP", Value: 0x6, Mask: 0x6}}}}
+	zt189 = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
+	zt190 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{Name: "SOL_UDP", Value: 0x11, Mask: 0x11}}}}
+	zt191 = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
+	zt192 = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28}}}}
+	zt193 = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
+	zt194 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29}}}}
+	zt195 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
+	zt196 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65}}}}
+	zt197 = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
+	zt198 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84}}}}
+	zt199 = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
+	zt200 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{Name: "SOL_RAW", Value: 0xff, Mask: 0xff}}}}
+	zt201 = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
+	zt202 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{Name: "SOL_IPX", Value: 0x100, Mask: 0x100}}}}
+	zt203 = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
+	zt204 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{Name: "SOL_AX25", Value: 0x101, Mask: 0x101}}}}
+	zt205 = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
+	zt206 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107}}}}
+	zt207 = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
+	zt208 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a}}}}
+	zt209 = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
+	zt210 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c}}}}
+	zt211 = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
+	zt212 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d}}}}
+	zt213 = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
+	zt214 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e}}}}
+	zt215 = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
+	zt216 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f}}}}
+	zt217 = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
+	zt218 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110}}}}
+	zt219 = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
+	zt220 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111}}}}
+	zt221 = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
+	zt222 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112}}}}
+	zt223 = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
+	zt224 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113}}}}
+	zt225 = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
+	zt226 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{Name: "SOL_RDS", Value: 0x114, Mask: 0x114}}}}
+	zt227 = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
+	zt228 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115}}}}
+	zt229 = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
+	zt230 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116}}}}
+	zt231 = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
+	zt232 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{Name: "SOL_ALG", Value: 0x117, Mask: 0x117}}}}
+	zt233 = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
+	zt234 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{Name: "SOL_NFC", Value: 0x118, Mask: 0x118}}}}
+	zt235 = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
+	zt236 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{Name: "SOL_KCM", Value: 0x119, Mask: 0x119}}}}
+	zt237 = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
+	zt238 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a}}}}
+	zt239 = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
+	zt240 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b}}}}
+	zt241 = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
+	zt242 = typ{Kind: 45, Width: 4}
+	zt243 = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
+	zt244 = typ{Kind: 26, Elem: &zt56, Len: &expr{Op: 0, Num: 0x1}}
+	zt245 = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
+	zt246 = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt247 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
+	zt248 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
+	zt249 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
+	zt250 = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
+	zt251 = typ{Kind: 0, Dir: 2, Width: 4}
+	zt252 = typ{Kind: 30, Dir: 1}
+	zt253 = typ{Kind: 31, Dir: 1}
+	zt254 = typ{Kind: 32}
+	zt255 = typ{Kind: 36, Dir: 2, Width: 4}
+	zt256 = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
+	zt257 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
+	zt258 = typ{Kind: 19, Width: 4, Set: &zset_ipc_flags}
+	zt259 = typ{Kind: 0, Width: 2}
+	zt260 = typ{Kind: 19, Width: 2, Set: &zset_sem_op_flags}
+	zt261 = typ{Kind: 27, Struct: &zstruct_sembuf}
+	zt262 = typ{Kind: 26, Dir: 1, Elem: &zt261, Len: &expr{Op: 1, Num: 0x2}}
+	zt263 = typ{Kind: 19, Width: 4, Set: &zset_sem_cmds}
+	zt264 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x7}}
+	zt265 = typ{Kind: 27, Dir: 1, Struct: &zstruct_semid_ds_set}
+	zt266 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x1}}
+	zt267 = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds}
+	zt268 = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds_arm64}
+	zt269 = typ{Kind: 27, Dir: 2, Struct: &zstruct_seminfo}
+	zt270 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT", Vals: []val{{Name: "SEM_STAT", Value: 0x12, Mask: 0x12}}}}
+	zt271 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_INFO", Vals: []val{{Name: "SEM_INFO", Value: 0x13, Mask: 0x13}}}}
+	zt272 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT_ANY", Vals: []val{{Name: "SEM_STAT_ANY", Value: 0x14, Mask: 0x14}}}}
+	zt273 = typ{Kind: 24, Len: &expr{Op: 3}}
+	zt274 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt275 = typ{Kind: 19, Width: 4, Set: &zset_ipc_msg_flags}
+	zt276 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 4}}}
+	zt277 = typ{Kind: 19, Width: 4, Set: &zset_msg_cmds}
+	zt278 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x5}}
+	zt279 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x3}}
+	zt280 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set}
+	zt281 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set_i386}
+	zt282 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds}
+	zt283 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds_i386}
+	zt284 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msginfo}
+	zt285 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT", Vals: []val{{Name: "MSG_STAT", Value: 0xb, Mask: 0xb}}}}
+	zt286 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_INFO", Vals: []val{{Name: "MSG_INFO", Value: 0xc, Mask: 0xc}}}}
+	zt287 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT_ANY", Vals: []val{{Name: "MSG_STAT_ANY", Value: 0xd, Mask: 0xd}}}}
+	zt288 = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
+	zt289 = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
+	zt290 = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
+	zt291 = typ{Kind: 27, Struct: &zstruct_linux_dirent}
+	zt292 = typ{Kind: 34, Dir: 2, Elem: &zt291, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt293 = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
+	zt294 = typ{Kind: 3, Width: 4}
+	zt295 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
+	zt296 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
+	zt297 = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
+	zt298 = typ{Kind: 18, Width: 254}
+	zt299 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
+	zt300 = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
+	zt301 = typ{Kind: 38, Width: 254}
+	zt302 = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
+	zt303 = typ{Kind: 26, Dir: 2, Elem: &zt56, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt304 = typ{Kind: 26, Dir: 1, Elem: &zt56, Len: &expr{Op: 1}}
+	zt305 = typ{Kind: 8, Dir: 2, Width: 4}
+	zt306 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}}
+	zt307 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
+	zt308 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
+	zt309 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
+	zt310 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
+	zt311 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
+	zt312 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
+	zt313 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
+	zt314 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
+	zt315 = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
+	zt316 = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
+	zt317 = typ{Kind: 27, Struct: &zstruct_si_queue}
+	zt318 = typ{Kind: 27, Struct: &zstruct_si_kill}
+	zt319 = typ{Kind: 27, Struct: &zstruct_si_value}
+	zt320 = typ{Kind: 27, Struct: &zstruct_si_timer}
+	zt321 = typ{Kind: 27, Struct: &zstruct_si_poll}
+	zt322 = typ{Kind: 27, Struct: &zstruct_si_exited}
+	zt323 = typ{Kind: 27, Struct: &zstruct_si_child}
+	zt324 = typ{Kind: 27, Struct: &zstruct_si_fault}
+	zt325 = typ{Kind: 27, Struct: &zstruct_si_mce}
+	zt326 = typ{Kind: 2, Width: 255}
+	zt327 = typ{Kind: 27, Struct: &zstruct_si_bounds}
+	zt328 = typ{Kind: 27, Struct: &zstruct_si_pkey}
+	zt329 = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
+	zt330 = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
+	zt331 = typ{Kind: 27, Struct: &zstruct_si_perf}
+	zt332 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
+	zt333 = typ{Kind: 27, Struct: &zstruct_si_size}
+	zt334 = typ{Kind: 0, Width: 4, Format: 6}
+	zt335 = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
+	zt336 = typ{Kind: 27, Struct: &zstruct_si_sys}
+	zt337 = typ{Kind: 27, Struct: &zstruct_si_other}
+	zt338 = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1d}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}}}}}}
+	zt339 = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
+	zt340 = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
+	zt341 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt342 = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
+	zt343 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
+	zt344 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
+	zt345 = typ{Kind: 33, Width: 254}
+	zt346 = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
+	zt347 = typ{Kind: 11, Width: 2}
+	zt348 = typ{Kind: 12, Width: 4}
+	zt349 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
+	zt350 = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
+	zt351 = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
+	zt352 = typ{Kind: 26, Elem: &zt20, Len: &expr{Op: 0, Num: 0x2}}
+	zt353 = typ{Kind: 27, Struct: &zstruct_fsid}
+	zt354 = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
+	zt355 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
+	zt356 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
+	zt357 = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
+	zt358 = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
+	zt359 = typ{Kind: 35, Width: 4}
+	zt360 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
+	zt361 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
+	zt362 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
+	zt363 = typ{Kind: 4, Dir: 2, Width: 255}
+	zt364 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
+	zt365 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
+	zt366 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
+	zt367 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
+	zt368 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
+	zt369 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
+	zt370 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
+	zt371 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
+	zt372 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
+	zt373 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
+	zt374 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
+	zt375 = typ{Kind: 13, Dir: 2, Width: 254}
+	zt376 = typ{Kind: 13, Width: 254}
+	zt377 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt378 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt379 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt380 = typ{Kind: 2, Width: 4, Format: 4}
+	zt381 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt382 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt383 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
+	zt384 = typ{Kind: 34, Dir: 2, Elem: &zt383, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt385 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
+	zt386 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt387 = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt388 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt389 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt390 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt391 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt392 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt393 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt394 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt395 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt396 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt397 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt398 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt399 = typ{Kind: 27, Struct: &zstruct_timeval_date}
+	zt400 = typ{Kind: 26, Dir: 1, Elem: &zt399, Len: &expr{Op: 0, Num: 0x2}}
+	zt401 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt402 = typ{Kind: 35, Width: 254}
+	zt403 = typ{Kind: 26, Dir: 1, Elem: &zt402, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt404 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt405 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt406 = typ{Kind: 26, Dir: 1, Elem: &zt402, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt407 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt408 = typ{Kind: 26, Dir: 2, Elem: &zt402, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt409 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt410 = typ{Kind: 10, Width: 4}
+	zt411 = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
+	zt412 = typ{Kind: 26, Elem: &zt21, Len: &expr{Op: 0, Num: 0x4}}
+	zt413 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
+	zt414 = typ{Kind: 1, Dir: 2, Width: 4}
+	zt415 = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
+	zt416 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt417 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt418 = typ{Kind: 26, Dir: 1, Elem: &zt402, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt419 = typ{Kind: 6, Width: 4}
+	zt420 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
+	zt421 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
+	zt422 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt423 = typ{Kind: 1, Dir: 2, Width: 255}
+	zt424 = typ{Kind: 0, Dir: 1, Width: 8}
+	zt425 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
+	zt426 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
+	zt427 = typ{Kind: 26, Dir: 1, Elem: &zt19, Len: &expr{Op: 1, Num: 0x1}}
+	zt428 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt429 = typ{Kind: 37, Width: 4}
+	zt430 = typ{Kind: 26, Dir: 2, Elem: &zt429, Len: &expr{Op: 1, Num: 0x1}}
+	zt431 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt432 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
+	zt433 = typ{Kind: 26, Dir: 1, Elem: &zt432, Len: &expr{Op: 0, Num: 0x2}}
+	zt434 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
+	zt435 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt436 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
+	zt437 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt438 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt439 = typ{Kind: 26, Dir: 3, Elem: &zt438, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt440 = typ{Kind: 18, Width: 8}
+	zt441 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt442 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt443 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt444 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt445 = typ{Kind: 26, Dir: 3, Elem: &zt444, Len: &expr{Op: 1, Num: 0x2}}
+	zt446 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt447 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt448 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt449 = typ{Kind: 26, Dir: 2, Elem: &zt448, Len: &expr{Op: 1, Num: 0x2}}
+	zt450 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt451 = typ{Kind: 26, Dir: 1, Elem: &zt450, Len: &expr{Op: 1, Num: 0x4}}
+	zt452 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt453 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt454 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt455 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt456 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
+	zt457 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt458 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt459 = typ{Kind: 22, Dir: 1}
+	zt460 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
+	zt461 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt462 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt463 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt464 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt465 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
+	zt466 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt467 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
+	zt468 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt469 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
+	zt470 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
+	zt471 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
+	zt472 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
+	zt473 = typ{Kind: 2, Width: 8}
+	zt474 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
+	zt475 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
+	zt476 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt477 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
+	zt478 = typ{Kind: 9, Width: 8}
+	zt479 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt480 = typ{Kind: 4, Width: 8}
+	zt481 = typ{Kind: 28, Union: &zunion_clone_addr, Sel: &expr{Op: 14, L: &expr{Op: 2, Num: 0x5}, R: &expr{Op: 0}}}
+	zt482 = typ{Kind: 28, Union: &zunion_set_tid_list, Sel: &expr{Op: 6, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}, R: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0, Num: 0x21}}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}}}}
+	zt483 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x1}}
+	zt484 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
+	zt485 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
+	zt486 = typ{Kind: 10, Width: 8}
+	zt487 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
+	zt488 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
+	zt489 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
+	zt490 = typ{Kind: 26, Dir: 1, Elem: &zt450, Len: &expr{Op: 1, Num: 0x2}}
+	zt491 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
+	zt492 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt493 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt494 = typ{Kind: 26, Dir: 1, Elem: &zt493, Len: &expr{Op: 1, Num: 0x1}}
+	zt495 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt496 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt497 = typ{Kind: 26, Dir: 1, Elem: &zt493, Len: &expr{Op: 0, Num: 0x2}}
+	zt498 = typ{Kind: 8, Width: 2}
+	zt499 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt500 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt501 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt502 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt503 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt504 = typ{Kind: 26, Dir: 2, Elem: &zt498, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt505 = typ{Kind: 26, Dir: 1, Elem: &zt498, Len: &expr{Op: 1}}
+	zt506 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt507 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt508 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt509 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt510 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt511 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt512 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt513 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt514 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x8}}
+	zt515 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt516 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt517 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt518 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt519 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt520 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt521 = typ{Kind: 2, Width: 254, Format: 3}
+	zt522 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt523 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt524 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt525 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt526 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt527 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
+	zt528 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt529 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt530 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt531 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt532 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt533 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt534 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt535 = typ{Kind: 26, Dir: 1, Elem: &zt534, Len: &expr{Op: 0, Num: 0x2}}
+	zt536 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt537 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt538 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt539 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt540 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
+	zt541 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -2756,23 +2844,191 @@ var zcall_madvise = call{Name: "madvise", Args: []field{
 	{Name: "behavior", Type: &zt50, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
+var zset_ipc_keys = set{Name: "ipc_keys", Vals: []val{
+	{Name: "IPC_PRIVATE", Value: 0x0, Mask: 0x0},
+}}
+
+var zset_shm_get_flags = set{Name: "shm_get_flags", Unknown: "SHM_???", Vals: []val{
+	{Name: "IPC_CREAT", Value: 0x200, Mask: 0x200},
+	{Name: "IPC_EXCL", Value: 0x400, Mask: 0x400},
+	{Name: "SHM_HUGETLB", Value: 0x800, Mask: 0x800},
+	{Name: "SHM_NORESERVE", Value: 0x1000, Mask: 0x1000},
+	{Name: "SHM_HUGE_SHIFT", Value: 0x1a, Mask: 0xfc000000},
+	{Name: "", Value: 0x0, Mask: 0x1ff},
+}}
+
 var zcall_shmget = call{Name: "shmget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "key", Type: &zt51, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+	{Name: "shmflg", Type: &zt52, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 3}
+
+var zset_shm_at_flags = set{Name: "shm_at_flags", Unknown: "SHM_???", Vals: []val{
+	{Name: "SHM_RDONLY", Value: 0x1000, Mask: 0x1000},
+	{Name: "SHM_RND", Value: 0x2000, Mask: 0x2000},
+	{Name: "SHM_REMAP", Value: 0x4000, Mask: 0x4000},
+	{Name: "SHM_EXEC", Value: 0x8000, Mask: 0x8000},
+}}
 
 var zcall_shmat = call{Name: "shmat", Args: []field{
 	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "shmaddr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x24, Defer: 3, Derived: true}
+	{Name: "shmflg", Type: &zt53, Reg: 2, Reg32: 2},
+}, Ret: &zt19, Class: 0x24, Defer: 3}
+
+var zset_shm_cmds = set{Name: "shm_cmds", Unknown: "SHM_???", Vals: []val{
+	{Name: "IPC_64", Value: 0x100, Mask: 0x100},
+	{Name: "IPC_RMID", Value: 0x0, Mask: 0xfffffeff},
+	{Name: "IPC_SET", Value: 0x1, Mask: 0xfffffeff},
+	{Name: "IPC_STAT", Value: 0x2, Mask: 0xfffffeff},
+	{Name: "IPC_INFO", Value: 0x3, Mask: 0xfffffeff},
+	{Name: "SHM_LOCK", Value: 0xb, Mask: 0xfffffeff},
+	{Name: "SHM_UNLOCK", Value: 0xc, Mask: 0xfffffeff},
+	{Name: "SHM_STAT", Value: 0xd, Mask: 0xfffffeff},
+	{Name: "SHM_INFO", Value: 0xe, Mask: 0xfffffeff},
+	{Name: "SHM_STAT_ANY", Value: 0xf, Mask: 0xfffffeff},
+}}
+
+var zstruct_ipc_perm_set = structure{Name: "ipc_perm_set", Size: [3]uint16{48, 36, 48}, Fields: []field{
+	{Name: "key", Type: &zt12, Off: [3]uint16{0, 0, 0}},
+	{Name: "uid", Type: &zt56, Off: [3]uint16{4, 4, 4}},
+	{Name: "gid", Type: &zt56, Off: [3]uint16{8, 8, 8}},
+	{Name: "cuid", Type: &zt12, Off: [3]uint16{12, 12, 12}},
+	{Name: "cgid", Type: &zt12, Off: [3]uint16{16, 16, 16}},
+	{Name: "mode", Type: &zt6, Off: [3]uint16{20, 20, 20}},
+	{Name: "pad1", Type: &zt57, Off: [3]uint16{22, 22, 22}},
+	{Name: "unused", Type: &zt58, Attr: 4, Off: [3]uint16{32, 28, 32}},
+}}
+
+var zstruct_shmid_ds_set = structure{Name: "shmid_ds_set", Size: [3]uint16{112, 68, 112}, Fields: []field{
+	{Name: "shm_perm", Type: &zt59, Off: [3]uint16{0, 0, 0}},
+	{Name: "rest", Type: &zt60, Attr: 4, Off: [3]uint16{48, 36, 48}},
+}}
+
+var zcall_shmctl__SET = call{Name: "shmctl", Variant: "SET", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt55, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt61, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 3}
+
+var zstruct_ipc_perm = structure{Name: "ipc_perm", Size: [3]uint16{48, 36, 48}, Show: []uint8{1, 2, 5, 0, 3, 4}, Fields: []field{
+	{Name: "key", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "uid", Type: &zt56, Off: [3]uint16{4, 4, 4}},
+	{Name: "gid", Type: &zt56, Off: [3]uint16{8, 8, 8}},
+	{Name: "cuid", Type: &zt56, Off: [3]uint16{12, 12, 12}},
+	{Name: "cgid", Type: &zt56, Off: [3]uint16{16, 16, 16}},
+	{Name: "mode", Type: &zt6, Off: [3]uint16{20, 20, 20}},
+	{Name: "pad1", Type: &zt63, Off: [3]uint16{22, 22, 22}},
+	{Name: "seq", Type: &zt63, Off: [3]uint16{24, 24, 24}},
+	{Name: "pad2", Type: &zt63, Off: [3]uint16{26, 26, 26}},
+	{Name: "unused", Type: &zt58, Attr: 4, Off: [3]uint16{32, 28, 32}},
+}}
+
+var zstruct_shmid_ds = structure{Name: "shmid_ds", Size: [3]uint16{112, 72, 112}, Show: []uint8{0, 1, 5, 6, 7, 2, 3, 4}, Fields: []field{
+	{Name: "shm_perm", Type: &zt64, Off: [3]uint16{0, 0, 0}},
+	{Name: "shm_segsz", Type: &zt2, Off: [3]uint16{48, 36, 48}},
+	{Name: "shm_atime", Type: &zt21, Off: [3]uint16{56, 40, 56}},
+	{Name: "shm_dtime", Type: &zt21, Off: [3]uint16{64, 44, 64}},
+	{Name: "shm_ctime", Type: &zt21, Off: [3]uint16{72, 48, 72}},
+	{Name: "shm_cpid", Type: &zt65, Off: [3]uint16{80, 52, 80}},
+	{Name: "shm_lpid", Type: &zt65, Off: [3]uint16{84, 56, 84}},
+	{Name: "shm_nattch", Type: &zt23, Off: [3]uint16{88, 60, 88}},
+	{Name: "unused", Type: &zt58, Attr: 4, Off: [3]uint16{96, 64, 96}},
+}}
+
+var zcall_shmctl__STAT = call{Name: "shmctl", Variant: "STAT", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt62, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt66, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zstruct_shmid_ds_i386 = structure{Name: "shmid_ds_i386", Size: [3]uint16{112, 84, 112}, Show: []uint8{0, 1, 5, 6, 7, 2, 3, 4}, Fields: []field{
+	{Name: "shm_perm", Type: &zt64, Off: [3]uint16{0, 0, 0}},
+	{Name: "shm_segsz", Type: &zt2, Off: [3]uint16{48, 36, 48}},
+	{Name: "shm_atime", Type: &zt13, Off: [3]uint16{56, 40, 56}},
+	{Name: "shm_dtime", Type: &zt13, Off: [3]uint16{64, 48, 64}},
+	{Name: "shm_ctime", Type: &zt13, Off: [3]uint16{72, 56, 72}},
+	{Name: "shm_cpid", Type: &zt65, Off: [3]uint16{80, 64, 80}},
+	{Name: "shm_lpid", Type: &zt65, Off: [3]uint16{84, 68, 84}},
+	{Name: "shm_nattch", Type: &zt23, Off: [3]uint16{88, 72, 88}},
+	{Name: "unused", Type: &zt58, Attr: 4, Off: [3]uint16{96, 76, 96}},
+}}
+
+var zcall_shmctl__STAT_2 = call{Name: "shmctl", Variant: "STAT", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt62, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt67, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zstruct_shminfo = structure{Name: "shminfo", Size: [3]uint16{72, 36, 72}, Fields: []field{
+	{Name: "shmmax", Type: &zt23, Off: [3]uint16{0, 0, 0}},
+	{Name: "shmmin", Type: &zt23, Off: [3]uint16{8, 4, 8}},
+	{Name: "shmmni", Type: &zt23, Off: [3]uint16{16, 8, 16}},
+	{Name: "shmseg", Type: &zt23, Off: [3]uint16{24, 12, 24}},
+	{Name: "shmall", Type: &zt23, Off: [3]uint16{32, 16, 32}},
+	{Name: "unused", Type: &zt69, Attr: 4, Off: [3]uint16{40, 20, 40}},
+}}
+
+var zcall_shmctl__IPC_INFO = call{Name: "shmctl", Variant: "IPC_INFO", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt68, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt70, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zcall_shmctl__STAT_3 = call{Name: "shmctl", Variant: "STAT", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt71, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt66, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zcall_shmctl__STAT_4 = call{Name: "shmctl", Variant: "STAT", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt71, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt67, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zstruct_shm_info = structure{Name: "shm_info", Size: [3]uint16{48, 24, 48}, Fields: []field{
+	{Name: "used_ids", Type: &zt7, Off: [3]uint16{0, 0, 0}},
+	{Name: "shm_tot", Type: &zt23, Off: [3]uint16{8, 4, 8}},
+	{Name: "shm_rss", Type: &zt23, Off: [3]uint16{16, 8, 16}},
+	{Name: "shm_swp", Type: &zt23, Off: [3]uint16{24, 12, 24}},
+	{Name: "swap_attempts", Type: &zt23, Off: [3]uint16{32, 16, 32}},
+	{Name: "swap_successes", Type: &zt23, Off: [3]uint16{40, 20, 40}},
+}}
+
+var zcall_shmctl__SHM_INFO = call{Name: "shmctl", Variant: "SHM_INFO", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt72, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt73, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zcall_shmctl__STAT_5 = call{Name: "shmctl", Variant: "STAT", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt74, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt66, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zcall_shmctl__STAT_6 = call{Name: "shmctl", Variant: "STAT", Args: []field{
+	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt74, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt67, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_shmctl = call{Name: "shmctl", Args: []field{
 	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt54, Reg: 1, Reg32: 1},
 	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x20, Defer: 3, Key: 1, Variants: []*call{
+	&zcall_shmctl__SET,
+	&zcall_shmctl__STAT,
+	&zcall_shmctl__STAT_2,
+	&zcall_shmctl__IPC_INFO,
+	&zcall_shmctl__STAT_3,
+	&zcall_shmctl__STAT_4,
+	&zcall_shmctl__SHM_INFO,
+	&zcall_shmctl__STAT_5,
+	&zcall_shmctl__STAT_6,
+}}
 
 var zcall_dup = call{Name: "dup", Args: []field{
 	{Name: "fildes", Type: &zt0, Reg: 0, Reg32: 0},
@@ -2791,8 +3047,8 @@ var zstruct_timespec = structure{Name: "timespec", Size: [3]uint16{16, 8, 16}, F
 }}
 
 var zcall_nanosleep = call{Name: "nanosleep", Args: []field{
-	{Name: "rqtp", Type: &zt51, Reg: 0, Reg32: 0},
-	{Name: "rmtp", Type: &zt52, Reg: 1, Reg32: 1, When: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}},
+	{Name: "rqtp", Type: &zt75, Reg: 0, Reg32: 0},
+	{Name: "rmtp", Type: &zt76, Reg: 1, Reg32: 1, When: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_itimer_which = set{Name: "itimer_which", Unknown: "ITIMER_???", Vals: []val{
@@ -2807,13 +3063,13 @@ var zstruct_timeval = structure{Name: "timeval", Size: [3]uint16{16, 8, 16}, Fie
 }}
 
 var zstruct_itimerval = structure{Name: "itimerval", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt54, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt54, Off: [3]uint16{16, 8, 16}},
+	{Name: "it_interval", Type: &zt78, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt78, Off: [3]uint16{16, 8, 16}},
 }}
 
 var zcall_getitimer = call{Name: "getitimer", Args: []field{
-	{Name: "which", Type: &zt53, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt55, Reg: 1, Reg32: 1},
+	{Name: "which", Type: &zt77, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt79, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_alarm = call{Name: "alarm", Args: []field{
@@ -2821,17 +3077,17 @@ var zcall_alarm = call{Name: "alarm", Args: []field{
 }, Ret: &zt11, Class: 0x0, Defer: 1}
 
 var zcall_setitimer = call{Name: "setitimer", Args: []field{
-	{Name: "which", Type: &zt53, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt56, Reg: 1, Reg32: 1},
-	{Name: "ovalue", Type: &zt55, Reg: 2, Reg32: 2},
+	{Name: "which", Type: &zt77, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt80, Reg: 1, Reg32: 1},
+	{Name: "ovalue", Type: &zt79, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
-var zcall_getpid = call{Name: "getpid", Args: []field{}, Ret: &zt57, Class: 0x10000, Defer: 0}
+var zcall_getpid = call{Name: "getpid", Args: []field{}, Ret: &zt65, Class: 0x10000, Defer: 0}
 
 var zcall_sendfile = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt58, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt81, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -3137,52 +3393,52 @@ var zset_proto_smc = set{Name: "proto_smc", Unknown: "SMCPROTO_???", Vals: []val
 }}
 
 var zunion_sock_protocol = union{Name: "sock_protocol", Alts: []alt{
-	{Vals: []uint64{0x2, 0xa}, Type: &zt61},
-	{Vals: []uint64{0x10}, Type: &zt62},
-	{Vals: []uint64{0x11}, Type: &zt63},
-	{Vals: []uint64{0x17}, Type: &zt64},
-	{Vals: []uint64{0x1d}, Type: &zt65},
-	{Vals: []uint64{0x1f}, Type: &zt66},
-	{Vals: []uint64{0x21}, Type: &zt59},
-	{Vals: []uint64{0x22}, Type: &zt67},
-	{Vals: []uint64{0x23}, Type: &zt68},
-	{Vals: []uint64{0x25}, Type: &zt69},
-	{Vals: []uint64{0x27}, Type: &zt70},
-	{Vals: []uint64{0x29}, Type: &zt71},
-	{Vals: []uint64{0x2b}, Type: &zt72},
+	{Vals: []uint64{0x2, 0xa}, Type: &zt84},
+	{Vals: []uint64{0x10}, Type: &zt85},
+	{Vals: []uint64{0x11}, Type: &zt86},
+	{Vals: []uint64{0x17}, Type: &zt87},
+	{Vals: []uint64{0x1d}, Type: &zt88},
+	{Vals: []uint64{0x1f}, Type: &zt89},
+	{Vals: []uint64{0x21}, Type: &zt82},
+	{Vals: []uint64{0x22}, Type: &zt90},
+	{Vals: []uint64{0x23}, Type: &zt91},
+	{Vals: []uint64{0x25}, Type: &zt92},
+	{Vals: []uint64{0x27}, Type: &zt93},
+	{Vals: []uint64{0x29}, Type: &zt94},
+	{Vals: []uint64{0x2b}, Type: &zt95},
 }, Else: &zt11}
 
 var zcall_socket = call{Name: "socket", Args: []field{
-	{Name: "family", Type: &zt59, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt60, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt73, Reg: 2, Reg32: 2},
+	{Name: "family", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt83, Reg: 1, Reg32: 1},
+	{Name: "protocol", Type: &zt96, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x40, Defer: 3}
 
 var zstruct_sockaddr_un = structure{Name: "sockaddr_un", Size: [3]uint16{0, 0, 0}, Packed: true, Fields: []field{
-	{Name: "sun_path", Type: &zt75, Off: [3]uint16{0, 0, 0}},
+	{Name: "sun_path", Type: &zt98, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zstruct_sockaddr_in = structure{Name: "sockaddr_in", Size: [3]uint16{6, 6, 6}, Packed: true, Fields: []field{
-	{Name: "sin_port", Type: &zt77, Off: [3]uint16{0, 0, 0}},
-	{Name: "sin_addr", Type: &zt78, Off: [3]uint16{2, 2, 2}},
+	{Name: "sin_port", Type: &zt100, Off: [3]uint16{0, 0, 0}},
+	{Name: "sin_addr", Type: &zt101, Off: [3]uint16{2, 2, 2}},
 }}
 
 var zunion_in6_scope = union{Name: "in6_scope", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt82},
+	{Vals: []uint64{0x1}, Type: &zt105},
 	{Vals: []uint64{0x0}, Type: &zt11},
 }}
 
 var zstruct_sockaddr_in6 = structure{Name: "sockaddr_in6", Size: [3]uint16{26, 26, 26}, Packed: true, Fields: []field{
-	{Name: "sin6_port", Type: &zt77, Off: [3]uint16{0, 0, 0}},
-	{Name: "sin6_flowinfo", Type: &zt80, Off: [3]uint16{2, 2, 2}},
-	{Name: "sin6_addr", Type: &zt81, Off: [3]uint16{6, 6, 6}},
-	{Name: "sin6_scope_id", Type: &zt83, Off: [3]uint16{22, 22, 22}},
+	{Name: "sin6_port", Type: &zt100, Off: [3]uint16{0, 0, 0}},
+	{Name: "sin6_flowinfo", Type: &zt103, Off: [3]uint16{2, 2, 2}},
+	{Name: "sin6_addr", Type: &zt104, Off: [3]uint16{6, 6, 6}},
+	{Name: "sin6_scope_id", Type: &zt106, Off: [3]uint16{22, 22, 22}},
 }}
 
 var zstruct_sockaddr_nl = structure{Name: "sockaddr_nl", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
-	{Name: "nl_pad", Type: &zt85, Attr: 2, Off: [3]uint16{0, 0, 0}},
+	{Name: "nl_pad", Type: &zt108, Attr: 2, Off: [3]uint16{0, 0, 0}},
 	{Name: "nl_pid", Type: &zt11, Off: [3]uint16{2, 2, 2}},
-	{Name: "nl_groups", Type: &zt86, Off: [3]uint16{6, 6, 6}},
+	{Name: "nl_groups", Type: &zt109, Off: [3]uint16{6, 6, 6}},
 }}
 
 var zset_arp_hardware_types = set{Name: "arp_hardware_types", Unknown: "ARPHRD_???", Vals: []val{
@@ -3267,12 +3523,12 @@ var zset_packet_types = set{Name: "packet_types", Unknown: "PACKET_???", Vals: [
 }}
 
 var zstruct_sockaddr_ll = structure{Name: "sockaddr_ll", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
-	{Name: "sll_protocol", Type: &zt63, Off: [3]uint16{0, 0, 0}},
-	{Name: "sll_ifindex", Type: &zt82, Off: [3]uint16{2, 2, 2}},
-	{Name: "sll_hatype", Type: &zt88, Off: [3]uint16{6, 6, 6}},
-	{Name: "sll_pkttype", Type: &zt89, Off: [3]uint16{8, 8, 8}},
+	{Name: "sll_protocol", Type: &zt86, Off: [3]uint16{0, 0, 0}},
+	{Name: "sll_ifindex", Type: &zt105, Off: [3]uint16{2, 2, 2}},
+	{Name: "sll_hatype", Type: &zt111, Off: [3]uint16{6, 6, 6}},
+	{Name: "sll_pkttype", Type: &zt112, Off: [3]uint16{8, 8, 8}},
 	{Name: "sll_halen", Type: &zt48, Off: [3]uint16{9, 9, 9}},
-	{Name: "sll_addr", Type: &zt91, Off: [3]uint16{10, 10, 10}, Cond: &expr{Op: 2, Num: 0x4}},
+	{Name: "sll_addr", Type: &zt114, Off: [3]uint16{10, 10, 10}, Cond: &expr{Op: 2, Num: 0x4}},
 }}
 
 var zset_vsock_ports = set{Name: "vsock_ports", Vals: []val{
@@ -3287,23 +3543,23 @@ var zset_vsock_cids = set{Name: "vsock_cids", Vals: []val{
 }}
 
 var zstruct_sockaddr_vm = structure{Name: "sockaddr_vm", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "svm_reserved1", Type: &zt85, Attr: 2, Off: [3]uint16{0, 0, 0}},
-	{Name: "svm_port", Type: &zt93, Off: [3]uint16{2, 2, 2}},
-	{Name: "svm_cid", Type: &zt94, Off: [3]uint16{6, 6, 6}},
-	{Name: "svm_flags", Type: &zt90, Off: [3]uint16{10, 10, 10}},
-	{Name: "svm_zero", Type: &zt95, Attr: 2, Off: [3]uint16{11, 11, 11}},
+	{Name: "svm_reserved1", Type: &zt108, Attr: 2, Off: [3]uint16{0, 0, 0}},
+	{Name: "svm_port", Type: &zt116, Off: [3]uint16{2, 2, 2}},
+	{Name: "svm_cid", Type: &zt117, Off: [3]uint16{6, 6, 6}},
+	{Name: "svm_flags", Type: &zt113, Off: [3]uint16{10, 10, 10}},
+	{Name: "svm_zero", Type: &zt118, Attr: 2, Off: [3]uint16{11, 11, 11}},
 }}
 
 var zstruct_sockaddr_ipx = structure{Name: "sockaddr_ipx", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "sipx_port", Type: &zt77, Off: [3]uint16{0, 0, 0}},
-	{Name: "sipx_network", Type: &zt80, Off: [3]uint16{2, 2, 2}},
-	{Name: "sipx_node", Type: &zt97, Off: [3]uint16{6, 6, 6}},
-	{Name: "sipx_type", Type: &zt90, Off: [3]uint16{12, 12, 12}},
-	{Name: "sipx_zero", Type: &zt90, Attr: 2, Off: [3]uint16{13, 13, 13}},
+	{Name: "sipx_port", Type: &zt100, Off: [3]uint16{0, 0, 0}},
+	{Name: "sipx_network", Type: &zt103, Off: [3]uint16{2, 2, 2}},
+	{Name: "sipx_node", Type: &zt120, Off: [3]uint16{6, 6, 6}},
+	{Name: "sipx_type", Type: &zt113, Off: [3]uint16{12, 12, 12}},
+	{Name: "sipx_zero", Type: &zt113, Attr: 2, Off: [3]uint16{13, 13, 13}},
 }}
 
 var zstruct_sockaddr_qrtr = structure{Name: "sockaddr_qrtr", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
-	{Name: "pad", Type: &zt99, Off: [3]uint16{0, 0, 0}},
+	{Name: "pad", Type: &zt63, Off: [3]uint16{0, 0, 0}},
 	{Name: "sq_node", Type: &zt20, Off: [3]uint16{2, 2, 2}},
 	{Name: "sq_port", Type: &zt20, Off: [3]uint16{6, 6, 6}},
 }}
@@ -3319,10 +3575,10 @@ var zset_nfc_protocols = set{Name: "nfc_protocols", Unknown: "NFC_PROTO_???", Va
 }}
 
 var zstruct_sockaddr_nfc = structure{Name: "sockaddr_nfc", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "pad", Type: &zt99, Off: [3]uint16{0, 0, 0}},
+	{Name: "pad", Type: &zt63, Off: [3]uint16{0, 0, 0}},
 	{Name: "dev_idx", Type: &zt11, Off: [3]uint16{2, 2, 2}},
 	{Name: "target_idx", Type: &zt20, Off: [3]uint16{6, 6, 6}},
-	{Name: "nfc_protocol", Type: &zt101, Off: [3]uint16{10, 10, 10}},
+	{Name: "nfc_protocol", Type: &zt123, Off: [3]uint16{10, 10, 10}},
 }}
 
 var zset_xdp_sockaddr_flags = set{Name: "xdp_sockaddr_flags", Unknown: "XDP_???", Vals: []val{
@@ -3334,49 +3590,49 @@ var zset_xdp_sockaddr_flags = set{Name: "xdp_sockaddr_flags", Unknown: "XDP_???"
 }}
 
 var zstruct_sockaddr_xdp = structure{Name: "sockaddr_xdp", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "sxdp_flags", Type: &zt103, Off: [3]uint16{0, 0, 0}},
-	{Name: "sxdp_ifindex", Type: &zt82, Off: [3]uint16{2, 2, 2}},
+	{Name: "sxdp_flags", Type: &zt125, Off: [3]uint16{0, 0, 0}},
+	{Name: "sxdp_ifindex", Type: &zt105, Off: [3]uint16{2, 2, 2}},
 	{Name: "sxdp_queue_id", Type: &zt11, Off: [3]uint16{6, 6, 6}},
 	{Name: "sxdp_shared_umem_fd", Type: &zt0, Off: [3]uint16{10, 10, 10}},
 }}
 
 var zstruct_sockaddr_other = structure{Name: "sockaddr_other", Size: [3]uint16{0, 0, 0}, Packed: true, Fields: []field{
-	{Name: "sa_data", Type: &zt105, Off: [3]uint16{0, 0, 0}},
+	{Name: "sa_data", Type: &zt127, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sockaddr_data = union{Name: "sockaddr_data", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt76, Min: 1, Only: false},
-	{Vals: []uint64{0x2}, Type: &zt79, Min: 14, Only: false},
-	{Vals: []uint64{0xa}, Type: &zt84, Min: 22, Only: false},
-	{Vals: []uint64{0x10}, Type: &zt87, Min: 10, Only: false},
-	{Vals: []uint64{0x11}, Type: &zt92, Min: 18, Only: false},
-	{Vals: []uint64{0x28}, Type: &zt96, Min: 14, Only: false},
-	{Vals: []uint64{0x4}, Type: &zt98, Min: 14, Only: false},
-	{Vals: []uint64{0x2a}, Type: &zt100, Min: 10, Only: false},
-	{Vals: []uint64{0x27}, Type: &zt102, Min: 14, Only: false},
-	{Vals: []uint64{0x2c}, Type: &zt104, Min: 14, Only: false},
-}, Else: &zt106}
+	{Vals: []uint64{0x1}, Type: &zt99, Min: 1, Only: false},
+	{Vals: []uint64{0x2}, Type: &zt102, Min: 14, Only: false},
+	{Vals: []uint64{0xa}, Type: &zt107, Min: 22, Only: false},
+	{Vals: []uint64{0x10}, Type: &zt110, Min: 10, Only: false},
+	{Vals: []uint64{0x11}, Type: &zt115, Min: 18, Only: false},
+	{Vals: []uint64{0x28}, Type: &zt119, Min: 14, Only: false},
+	{Vals: []uint64{0x4}, Type: &zt121, Min: 14, Only: false},
+	{Vals: []uint64{0x2a}, Type: &zt122, Min: 10, Only: false},
+	{Vals: []uint64{0x27}, Type: &zt124, Min: 14, Only: false},
+	{Vals: []uint64{0x2c}, Type: &zt126, Min: 14, Only: false},
+}, Else: &zt128}
 
 var zstruct_sockaddr_any = structure{Name: "sockaddr_any", Size: [3]uint16{28, 28, 28}, Packed: true, Fields: []field{
-	{Name: "sa_family", Type: &zt74, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt107, Attr: 256, Off: [3]uint16{2, 2, 2}},
+	{Name: "sa_family", Type: &zt97, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt129, Attr: 256, Off: [3]uint16{2, 2, 2}},
 }}
 
 var zcall_connect = call{Name: "connect", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uservaddr", Type: &zt108, Reg: 1, Reg32: 1},
+	{Name: "uservaddr", Type: &zt130, Reg: 1, Reg32: 1},
 	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_accept = call{Name: "accept", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt109, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt110, Reg: 2, Reg32: 2},
+	{Name: "upeer_sockaddr", Type: &zt131, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt132, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zunion_msg_data = union{Name: "msg_data", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt111},
-}, Else: &zt111}
+	{Vals: []uint64{0x0}, Type: &zt133},
+}, Else: &zt133}
 
 var zset_msg_flags = set{Name: "msg_flags", Unknown: "MSG_???", Vals: []val{
 	{Name: "MSG_OOB", Value: 0x1, Mask: 0x1},
@@ -3408,24 +3664,24 @@ var zset_msg_flags = set{Name: "msg_flags", Unknown: "MSG_???", Vals: []val{
 
 var zcall_sendto = call{Name: "sendto", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buff", Type: &zt112, Reg: 1, Reg32: 1},
+	{Name: "buff", Type: &zt134, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt113, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt114, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt135, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt136, Reg: 4, Reg32: 4},
 	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x40, Defer: 6}
 
 var zcall_recvfrom = call{Name: "recvfrom", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt115, Reg: 1, Reg32: 1},
+	{Name: "ubuf", Type: &zt137, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt113, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt116, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt110, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt135, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt138, Reg: 4, Reg32: 4},
+	{Name: "addr_len", Type: &zt132, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x40, Defer: 1}
 
 var zstruct_msg_iov_in = structure{Name: "msg_iov_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt118, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt140, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -3506,20 +3762,20 @@ var zset_cmsg_socket_types = set{Name: "cmsg_socket_types", Unknown: "SCM_???", 
 }}
 
 var zunion_cmsg_type = union{Name: "cmsg_type", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt122},
-	{Vals: []uint64{0x1}, Type: &zt123},
+	{Vals: []uint64{0x0}, Type: &zt144},
+	{Vals: []uint64{0x1}, Type: &zt145},
 }, Else: &zt20}
 
 var zstruct_ucred = structure{Name: "ucred", Size: [3]uint16{12, 12, 12}, Fields: []field{
-	{Name: "pid", Type: &zt57, Off: [3]uint16{0, 0, 0}},
-	{Name: "uid", Type: &zt126, Off: [3]uint16{4, 4, 4}},
-	{Name: "gid", Type: &zt126, Off: [3]uint16{8, 8, 8}},
+	{Name: "pid", Type: &zt65, Off: [3]uint16{0, 0, 0}},
+	{Name: "uid", Type: &zt56, Off: [3]uint16{4, 4, 4}},
+	{Name: "gid", Type: &zt56, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_in_pktinfo = structure{Name: "in_pktinfo", Size: [3]uint16{12, 12, 12}, Fields: []field{
-	{Name: "ipi_ifindex", Type: &zt82, Off: [3]uint16{0, 0, 0}},
-	{Name: "ipi_spec_dst", Type: &zt78, Off: [3]uint16{4, 4, 4}},
-	{Name: "ipi_addr", Type: &zt78, Off: [3]uint16{8, 8, 8}},
+	{Name: "ipi_ifindex", Type: &zt105, Off: [3]uint16{0, 0, 0}},
+	{Name: "ipi_spec_dst", Type: &zt101, Off: [3]uint16{4, 4, 4}},
+	{Name: "ipi_addr", Type: &zt101, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_sock_extended_err = structure{Name: "sock_extended_err", Size: [3]uint16{44, 44, 44}, Fields: []field{
@@ -3527,70 +3783,70 @@ var zstruct_sock_extended_err = structure{Name: "sock_extended_err", Size: [3]ui
 	{Name: "ee_origin", Type: &zt48, Off: [3]uint16{4, 4, 4}},
 	{Name: "ee_type", Type: &zt48, Off: [3]uint16{5, 5, 5}},
 	{Name: "ee_code", Type: &zt48, Off: [3]uint16{6, 6, 6}},
-	{Name: "ee_pad", Type: &zt134, Off: [3]uint16{7, 7, 7}},
+	{Name: "ee_pad", Type: &zt155, Off: [3]uint16{7, 7, 7}},
 	{Name: "ee_info", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "ee_data", Type: &zt11, Off: [3]uint16{12, 12, 12}},
-	{Name: "offender", Type: &zt135, Off: [3]uint16{16, 16, 16}},
+	{Name: "offender", Type: &zt156, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zunion_cmsg_data = union{Name: "cmsg_data", Alts: []alt{
-	{Vals: []uint64{0x10001}, Type: &zt125},
-	{Vals: []uint64{0x10002}, Type: &zt127, Min: 12, Only: false},
-	{Vals: []uint64{0x10003}, Type: &zt105},
-	{Vals: []uint64{0x10004}, Type: &zt128, Min: 4, Only: false},
-	{Vals: []uint64{0x1001d, 0x1003f}, Type: &zt54, Min: 16, Only: false},
-	{Vals: []uint64{0x10023, 0x10040}, Type: &zt129, Min: 16, Only: false},
-	{Vals: []uint64{0x10025, 0x10041}, Type: &zt130, Min: 48, Only: false},
-	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt131},
-	{Vals: []uint64{0x2, 0x17}, Type: &zt132},
-	{Vals: []uint64{0x3}, Type: &zt105},
-	{Vals: []uint64{0x8}, Type: &zt133, Min: 12, Only: false},
-	{Vals: []uint64{0xb}, Type: &zt136, Min: 32, Only: false},
-	{Vals: []uint64{0x14}, Type: &zt135, Min: 16, Only: false},
+	{Vals: []uint64{0x10001}, Type: &zt147},
+	{Vals: []uint64{0x10002}, Type: &zt148, Min: 12, Only: false},
+	{Vals: []uint64{0x10003}, Type: &zt127},
+	{Vals: []uint64{0x10004}, Type: &zt149, Min: 4, Only: false},
+	{Vals: []uint64{0x1001d, 0x1003f}, Type: &zt78, Min: 16, Only: false},
+	{Vals: []uint64{0x10023, 0x10040}, Type: &zt150, Min: 16, Only: false},
+	{Vals: []uint64{0x10025, 0x10041}, Type: &zt151, Min: 48, Only: false},
+	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt152},
+	{Vals: []uint64{0x2, 0x17}, Type: &zt153},
+	{Vals: []uint64{0x3}, Type: &zt127},
+	{Vals: []uint64{0x8}, Type: &zt154, Min: 12, Only: false},
+	{Vals: []uint64{0xb}, Type: &zt157, Min: 32, Only: false},
+	{Vals: []uint64{0x14}, Type: &zt156, Min: 16, Only: false},
 }}
 
 var zstruct_cmsg = structure{Name: "cmsg", Size: [3]uint16{64, 56, 64}, Fields: []field{
 	{Name: "cmsg_len", Type: &zt2, Off: [3]uint16{0, 0, 0}},
-	{Name: "cmsg_level", Type: &zt121, Off: [3]uint16{8, 4, 4}},
-	{Name: "cmsg_type", Type: &zt124, Off: [3]uint16{12, 8, 8}},
-	{Name: "cmsg_data", Type: &zt137, Off: [3]uint16{16, 12, 16}},
+	{Name: "cmsg_level", Type: &zt143, Off: [3]uint16{8, 4, 4}},
+	{Name: "cmsg_type", Type: &zt146, Off: [3]uint16{12, 8, 8}},
+	{Name: "cmsg_data", Type: &zt158, Off: [3]uint16{16, 12, 16}},
 }}
 
 var zstruct_msghdr_in = structure{Name: "msghdr_in", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt117, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_name", Type: &zt139, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_namelen", Type: &zt7, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt120, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iov", Type: &zt142, Off: [3]uint16{16, 8, 8}},
 	{Name: "msg_iovlen", Type: &zt2, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt139, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_control", Type: &zt160, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
 	{Name: "msg_controllen", Type: &zt2, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt113, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_flags", Type: &zt135, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_sendmsg = call{Name: "sendmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt140, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt113, Reg: 2, Reg32: 2},
+	{Name: "msg", Type: &zt161, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt135, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x40, Defer: 3}
 
 var zstruct_msg_iov_out = structure{Name: "msg_iov_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt142, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt163, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_msghdr_out = structure{Name: "msghdr_out", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt141, Attr: 2048, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_name", Type: &zt162, Attr: 2048, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_namelen", Type: &zt7, Attr: 1024, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt144, Attr: 2048, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iov", Type: &zt165, Attr: 2048, Off: [3]uint16{16, 8, 8}},
 	{Name: "msg_iovlen", Type: &zt2, Attr: 2048, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt145, Attr: 2048, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_control", Type: &zt166, Attr: 2048, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
 	{Name: "msg_controllen", Type: &zt2, Attr: 2048, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt113, Attr: 2048, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_flags", Type: &zt135, Attr: 2048, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_recvmsg = call{Name: "recvmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt146, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt113, Reg: 2, Reg32: 2},
+	{Name: "msg", Type: &zt167, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt135, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x40, Defer: 1}
 
 var zset_shutdown_modes = set{Name: "shutdown_modes", Unknown: "SHUT_???", Vals: []val{
@@ -3601,12 +3857,12 @@ var zset_shutdown_modes = set{Name: "shutdown_modes", Unknown: "SHUT_???", Vals:
 
 var zcall_shutdown = call{Name: "shutdown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "how", Type: &zt147, Reg: 1, Reg32: 1},
+	{Name: "how", Type: &zt168, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x40, Defer: 2}
 
 var zcall_bind = call{Name: "bind", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "umyaddr", Type: &zt108, Reg: 1, Reg32: 1},
+	{Name: "umyaddr", Type: &zt130, Reg: 1, Reg32: 1},
 	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
@@ -3617,19 +3873,19 @@ var zcall_listen = call{Name: "listen", Args: []field{
 
 var zcall_getsockname = call{Name: "getsockname", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt109, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt110, Reg: 2, Reg32: 2},
+	{Name: "usockaddr", Type: &zt131, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt132, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_getpeername = call{Name: "getpeername", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt109, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt110, Reg: 2, Reg32: 2},
+	{Name: "usockaddr", Type: &zt131, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt132, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_socketpair = call{Name: "socketpair", Args: []field{
-	{Name: "family", Type: &zt59, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt60, Reg: 1, Reg32: 1},
+	{Name: "family", Type: &zt82, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt83, Reg: 1, Reg32: 1},
 	{Name: "protocol", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "usockvec", Type: &zt45, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
@@ -3687,24 +3943,24 @@ var zstruct_linger = structure{Name: "linger", Size: [3]uint16{8, 8, 8}, Fields:
 }}
 
 var zstruct_sock_fprog = structure{Name: "sock_fprog", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "len", Type: &zt150, Off: [3]uint16{0, 0, 0}},
+	{Name: "len", Type: &zt171, Off: [3]uint16{0, 0, 0}},
 	{Name: "filter", Type: &zt19, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_ip_mreq = structure{Name: "ip_mreq", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "imr_multiaddr", Type: &zt78, Off: [3]uint16{0, 0, 0}},
-	{Name: "imr_interface", Type: &zt78, Off: [3]uint16{4, 4, 4}},
+	{Name: "imr_multiaddr", Type: &zt101, Off: [3]uint16{0, 0, 0}},
+	{Name: "imr_interface", Type: &zt101, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zstruct_ipv6_mreq = structure{Name: "ipv6_mreq", Size: [3]uint16{20, 20, 20}, Fields: []field{
-	{Name: "ipv6mr_multiaddr", Type: &zt81, Off: [3]uint16{0, 0, 0}},
-	{Name: "ipv6mr_interface", Type: &zt82, Off: [3]uint16{16, 16, 16}},
+	{Name: "ipv6mr_multiaddr", Type: &zt104, Off: [3]uint16{0, 0, 0}},
+	{Name: "ipv6mr_interface", Type: &zt105, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zstruct_group_req = structure{Name: "group_req", Size: [3]uint16{40, 32, 32}, Fields: []field{
-	{Name: "gr_interface", Type: &zt82, Off: [3]uint16{0, 0, 0}},
-	{Name: "align", Type: &zt154, Attr: 4, Off: [3]uint16{8, 4, 4}},
-	{Name: "gr_group", Type: &zt135, Off: [3]uint16{8, 4, 4}},
+	{Name: "gr_interface", Type: &zt105, Off: [3]uint16{0, 0, 0}},
+	{Name: "align", Type: &zt175, Attr: 4, Off: [3]uint16{8, 4, 4}},
+	{Name: "gr_group", Type: &zt156, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zset_icmp_types = set{Name: "icmp_types", Unknown: "ICMP_???", Vals: []val{
@@ -3731,10 +3987,10 @@ var zset_packet_mr_types = set{Name: "packet_mr_types", Unknown: "PACKET_MR_???"
 }}
 
 var zstruct_packet_mreq = structure{Name: "packet_mreq", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "mr_ifindex", Type: &zt82, Off: [3]uint16{0, 0, 0}},
-	{Name: "mr_type", Type: &zt157, Off: [3]uint16{4, 4, 4}},
-	{Name: "mr_alen", Type: &zt150, Off: [3]uint16{6, 6, 6}},
-	{Name: "mr_address", Type: &zt158, Off: [3]uint16{8, 8, 8}},
+	{Name: "mr_ifindex", Type: &zt105, Off: [3]uint16{0, 0, 0}},
+	{Name: "mr_type", Type: &zt178, Off: [3]uint16{4, 4, 4}},
+	{Name: "mr_alen", Type: &zt171, Off: [3]uint16{6, 6, 6}},
+	{Name: "mr_address", Type: &zt179, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_tpacket_req = structure{Name: "tpacket_req", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -3745,17 +4001,17 @@ var zstruct_tpacket_req = structure{Name: "tpacket_req", Size: [3]uint16{16, 16,
 }}
 
 var zunion_sockopt_in = union{Name: "sockopt_in", Alts: []alt{
-	{Vals: []uint64{0x1000d}, Type: &zt149, Min: 8, Only: true},
-	{Vals: []uint64{0x1001a, 0x10033}, Type: &zt151, Min: 0, Only: true},
+	{Vals: []uint64{0x1000d}, Type: &zt170, Min: 8, Only: true},
+	{Vals: []uint64{0x1001a, 0x10033}, Type: &zt172, Min: 0, Only: true},
 	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: true},
-	{Vals: []uint64{0x23, 0x24}, Type: &zt152, Min: 8, Only: true},
-	{Vals: []uint64{0x290014, 0x290015, 0x29001b, 0x29001c}, Type: &zt153, Min: 20, Only: true},
-	{Vals: []uint64{0x2a, 0x2d, 0x29002a, 0x29002d}, Type: &zt155, Min: 136, Only: true},
-	{Vals: []uint64{0xff0001}, Type: &zt156},
-	{Vals: []uint64{0x1070001, 0x1070002}, Type: &zt159, Min: 16, Only: true},
-	{Vals: []uint64{0x1070005, 0x107000d}, Type: &zt160, Min: 0, Only: true},
+	{Vals: []uint64{0x23, 0x24}, Type: &zt173, Min: 8, Only: true},
+	{Vals: []uint64{0x290014, 0x290015, 0x29001b, 0x29001c}, Type: &zt174, Min: 20, Only: true},
+	{Vals: []uint64{0x2a, 0x2d, 0x29002a, 0x29002d}, Type: &zt176, Min: 136, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt177},
+	{Vals: []uint64{0x1070001, 0x1070002}, Type: &zt180, Min: 16, Only: true},
+	{Vals: []uint64{0x1070005, 0x107000d}, Type: &zt181, Min: 0, Only: true},
 	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: true},
-}, Else: &zt161}
+}, Else: &zt182}
 
 var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
 	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
@@ -3815,9 +4071,9 @@ var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
 
 var zcall_setsockopt__IP = call{Name: "setsockopt", Variant: "IP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt163, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt164, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt184, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt185, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -3907,9 +4163,9 @@ var zset_so_socket_set = set{Name: "so_socket_set", Unknown: "SO_???", Vals: []v
 
 var zcall_setsockopt__SOCKET = call{Name: "setsockopt", Variant: "SOCKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt165, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt166, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt186, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt187, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -3964,9 +4220,9 @@ var zset_so_tcp = set{Name: "so_tcp", Unknown: "TCP_???", Vals: []val{
 
 var zcall_setsockopt__TCP = call{Name: "setsockopt", Variant: "TCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt167, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt168, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt188, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt189, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -3981,9 +4237,9 @@ var zset_so_udp = set{Name: "so_udp", Unknown: "UDP_???", Vals: []val{
 
 var zcall_setsockopt__UDP = call{Name: "setsockopt", Variant: "UDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt169, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt170, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt190, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt191, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4000,9 +4256,9 @@ var zset_so_vsock = set{Name: "so_vsock", Unknown: "SO_VM_???", Vals: []val{
 
 var zcall_setsockopt__VSOCK = call{Name: "setsockopt", Variant: "VSOCK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt171, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt172, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt192, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt193, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4077,9 +4333,9 @@ var zset_so_ipv6_set = set{Name: "so_ipv6_set", Unknown: "IPV6_???", Vals: []val
 
 var zcall_setsockopt__IPV6 = call{Name: "setsockopt", Variant: "IPV6", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt173, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt174, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt194, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt195, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4094,9 +4350,9 @@ var zset_so_can_raw = set{Name: "so_can_raw", Unknown: "CAN_RAW_???", Vals: []va
 
 var zcall_setsockopt__CAN_RAW = call{Name: "setsockopt", Variant: "CAN_RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt175, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt196, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt197, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4177,9 +4433,9 @@ var zset_so_sctp = set{Name: "so_sctp", Unknown: "SCTP_???", Vals: []val{
 
 var zcall_setsockopt__SCTP = call{Name: "setsockopt", Variant: "SCTP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt177, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt178, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt198, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt199, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4189,9 +4445,9 @@ var zset_so_raw = set{Name: "so_raw", Unknown: "RAW_???", Vals: []val{
 
 var zcall_setsockopt__RAW = call{Name: "setsockopt", Variant: "RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt179, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt180, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt200, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt201, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4201,9 +4457,9 @@ var zset_so_ipx = set{Name: "so_ipx", Unknown: "IPX_???", Vals: []val{
 
 var zcall_setsockopt__IPX = call{Name: "setsockopt", Variant: "IPX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt181, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt182, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt202, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt203, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4224,9 +4480,9 @@ var zset_so_ax25 = set{Name: "so_ax25", Unknown: "AX25_???", Vals: []val{
 
 var zcall_setsockopt__AX25 = call{Name: "setsockopt", Variant: "AX25", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt183, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt184, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt204, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt205, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4257,9 +4513,9 @@ var zset_so_packet = set{Name: "so_packet", Unknown: "PACKET_???", Vals: []val{
 
 var zcall_setsockopt__PACKET = call{Name: "setsockopt", Variant: "PACKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt185, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt186, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt206, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt207, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4279,9 +4535,9 @@ var zset_so_irda = set{Name: "so_irda", Unknown: "IRLMP_???", Vals: []val{
 
 var zcall_setsockopt__IRDA = call{Name: "setsockopt", Variant: "IRDA", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt187, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt188, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt208, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt209, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4300,9 +4556,9 @@ var zset_so_llc = set{Name: "so_llc", Unknown: "LLC_OPT_???", Vals: []val{
 
 var zcall_setsockopt__LLC = call{Name: "setsockopt", Variant: "LLC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt189, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt190, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt210, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt211, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4327,9 +4583,9 @@ var zset_so_dccp = set{Name: "so_dccp", Unknown: "DCCP_SOCKOPT_???", Vals: []val
 
 var zcall_setsockopt__DCCP = call{Name: "setsockopt", Variant: "DCCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt191, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt192, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt212, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt213, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4350,9 +4606,9 @@ var zset_so_netlink = set{Name: "so_netlink", Unknown: "NETLINK_???", Vals: []va
 
 var zcall_setsockopt__NETLINK = call{Name: "setsockopt", Variant: "NETLINK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt193, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt194, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt214, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt215, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4373,9 +4629,9 @@ var zset_so_tipc = set{Name: "so_tipc", Unknown: "TIPC_???", Vals: []val{
 
 var zcall_setsockopt__TIPC = call{Name: "setsockopt", Variant: "TIPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt195, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt196, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt216, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt217, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4390,9 +4646,9 @@ var zset_so_rxrpc = set{Name: "so_rxrpc", Unknown: "RXRPC_???", Vals: []val{
 
 var zcall_setsockopt__RXRPC = call{Name: "setsockopt", Variant: "RXRPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt197, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt198, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt218, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt219, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4406,9 +4662,9 @@ var zset_so_pppol2tp = set{Name: "so_pppol2tp", Unknown: "PPPOL2TP_SO_???", Vals
 
 var zcall_setsockopt__PPPOL2TP = call{Name: "setsockopt", Variant: "PPPOL2TP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt199, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt200, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt220, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt221, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4425,9 +4681,9 @@ var zset_so_bluetooth = set{Name: "so_bluetooth", Unknown: "BT_???", Vals: []val
 
 var zcall_setsockopt__BLUETOOTH = call{Name: "setsockopt", Variant: "BLUETOOTH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt201, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt202, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt222, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt223, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4440,9 +4696,9 @@ var zset_so_pnpipe = set{Name: "so_pnpipe", Unknown: "PNPIPE_???", Vals: []val{
 
 var zcall_setsockopt__PNPIPE = call{Name: "setsockopt", Variant: "PNPIPE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt203, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt204, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt224, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt225, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4461,9 +4717,9 @@ var zset_so_rds = set{Name: "so_rds", Unknown: "RDS_???", Vals: []val{
 
 var zcall_setsockopt__RDS = call{Name: "setsockopt", Variant: "RDS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt205, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt206, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt226, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt227, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4473,9 +4729,9 @@ var zset_so_iucv = set{Name: "so_iucv", Unknown: "SO_???", Vals: []val{
 
 var zcall_setsockopt__IUCV = call{Name: "setsockopt", Variant: "IUCV", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt207, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt208, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt228, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt229, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4487,9 +4743,9 @@ var zset_so_caif = set{Name: "so_caif", Unknown: "CAIFSO_???", Vals: []val{
 
 var zcall_setsockopt__CAIF = call{Name: "setsockopt", Variant: "CAIF", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt209, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt210, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt230, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt231, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4504,9 +4760,9 @@ var zset_so_alg = set{Name: "so_alg", Unknown: "ALG_???", Vals: []val{
 
 var zcall_setsockopt__ALG = call{Name: "setsockopt", Variant: "ALG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt211, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt212, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt232, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt233, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4520,9 +4776,9 @@ var zset_so_nfc = set{Name: "so_nfc", Unknown: "NFC_LLCP_???", Vals: []val{
 
 var zcall_setsockopt__NFC = call{Name: "setsockopt", Variant: "NFC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt213, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt214, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt234, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt235, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4532,9 +4788,9 @@ var zset_so_kcm = set{Name: "so_kcm", Unknown: "KCM_???", Vals: []val{
 
 var zcall_setsockopt__KCM = call{Name: "setsockopt", Variant: "KCM", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt215, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt216, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt236, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt237, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4547,9 +4803,9 @@ var zset_so_tls = set{Name: "so_tls", Unknown: "TLS_???", Vals: []val{
 
 var zcall_setsockopt__TLS = call{Name: "setsockopt", Variant: "TLS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt217, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt218, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt238, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt239, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4566,17 +4822,17 @@ var zset_so_xdp = set{Name: "so_xdp", Unknown: "XDP_???", Vals: []val{
 
 var zcall_setsockopt__XDP = call{Name: "setsockopt", Variant: "XDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt219, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt220, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt240, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt241, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zcall_setsockopt = call{Name: "setsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt148, Reg: 1, Reg32: 1},
+	{Name: "level", Type: &zt169, Reg: 1, Reg32: 1},
 	{Name: "optname", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optval", Type: &zt183, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5, Key: 1, Variants: []*call{
 	&zcall_setsockopt__IP,
@@ -4622,16 +4878,16 @@ var zstruct_tpacket_stats = structure{Name: "tpacket_stats", Size: [3]uint16{8, 
 }}
 
 var zunion_sockopt_out = union{Name: "sockopt_out", Alts: []alt{
-	{Vals: []uint64{0x1000d}, Type: &zt149, Min: 4, Only: false},
-	{Vals: []uint64{0x10011}, Type: &zt127, Min: 4, Only: false},
+	{Vals: []uint64{0x1000d}, Type: &zt170, Min: 4, Only: false},
+	{Vals: []uint64{0x10011}, Type: &zt148, Min: 4, Only: false},
 	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: false},
-	{Vals: []uint64{0x10004}, Type: &zt221, Min: 4, Only: false},
-	{Vals: []uint64{0x1004a}, Type: &zt222},
-	{Vals: []uint64{0x1003b}, Type: &zt223, Min: 4, Only: true},
-	{Vals: []uint64{0xff0001}, Type: &zt156},
-	{Vals: []uint64{0x1070006}, Type: &zt224},
+	{Vals: []uint64{0x10004}, Type: &zt242, Min: 4, Only: false},
+	{Vals: []uint64{0x1004a}, Type: &zt243},
+	{Vals: []uint64{0x1003b}, Type: &zt244, Min: 4, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt177},
+	{Vals: []uint64{0x1070006}, Type: &zt245},
 	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: false},
-}, Else: &zt161}
+}, Else: &zt182}
 
 var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
 	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
@@ -4696,10 +4952,10 @@ var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
 
 var zcall_getsockopt__IP = call{Name: "getsockopt", Variant: "IP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt163, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt226, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt184, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt247, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zset_so_socket_get = set{Name: "so_socket_get", Unknown: "SO_???", Vals: []val{
@@ -4788,34 +5044,34 @@ var zset_so_socket_get = set{Name: "so_socket_get", Unknown: "SO_???", Vals: []v
 
 var zcall_getsockopt__SOCKET = call{Name: "getsockopt", Variant: "SOCKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt165, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt227, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt186, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt248, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TCP = call{Name: "getsockopt", Variant: "TCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt167, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt168, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt188, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt189, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__UDP = call{Name: "getsockopt", Variant: "UDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt169, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt170, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt190, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt191, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__VSOCK = call{Name: "getsockopt", Variant: "VSOCK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt171, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt172, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt192, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt193, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zset_so_ipv6_get = set{Name: "so_ipv6_get", Unknown: "IPV6_???", Vals: []val{
@@ -4891,202 +5147,202 @@ var zset_so_ipv6_get = set{Name: "so_ipv6_get", Unknown: "IPV6_???", Vals: []val
 
 var zcall_getsockopt__IPV6 = call{Name: "getsockopt", Variant: "IPV6", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt173, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt228, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt194, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt249, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__CAN_RAW = call{Name: "getsockopt", Variant: "CAN_RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt175, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt196, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt197, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__SCTP = call{Name: "getsockopt", Variant: "SCTP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt177, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt178, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt198, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt199, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RAW = call{Name: "getsockopt", Variant: "RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt179, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt180, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt200, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt201, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IPX = call{Name: "getsockopt", Variant: "IPX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt181, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt182, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt202, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt203, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__AX25 = call{Name: "getsockopt", Variant: "AX25", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt183, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt184, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt204, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt205, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PACKET = call{Name: "getsockopt", Variant: "PACKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt185, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt186, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt206, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt207, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IRDA = call{Name: "getsockopt", Variant: "IRDA", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt187, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt188, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt208, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt209, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__LLC = call{Name: "getsockopt", Variant: "LLC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt189, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt190, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt210, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt211, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__DCCP = call{Name: "getsockopt", Variant: "DCCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt191, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt192, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt212, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt213, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__NETLINK = call{Name: "getsockopt", Variant: "NETLINK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt193, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt194, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt214, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt215, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TIPC = call{Name: "getsockopt", Variant: "TIPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt195, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt196, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt216, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt217, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RXRPC = call{Name: "getsockopt", Variant: "RXRPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt197, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt198, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt218, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt219, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PPPOL2TP = call{Name: "getsockopt", Variant: "PPPOL2TP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt199, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt200, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt220, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt221, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__BLUETOOTH = call{Name: "getsockopt", Variant: "BLUETOOTH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt201, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt202, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt222, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt223, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PNPIPE = call{Name: "getsockopt", Variant: "PNPIPE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt203, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt204, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt224, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt225, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RDS = call{Name: "getsockopt", Variant: "RDS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt205, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt206, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt226, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt227, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IUCV = call{Name: "getsockopt", Variant: "IUCV", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt207, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt208, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt228, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt229, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__CAIF = call{Name: "getsockopt", Variant: "CAIF", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt209, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt210, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt230, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt231, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__ALG = call{Name: "getsockopt", Variant: "ALG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt211, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt212, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt232, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt233, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__NFC = call{Name: "getsockopt", Variant: "NFC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt213, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt214, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt234, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt235, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__KCM = call{Name: "getsockopt", Variant: "KCM", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt215, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt216, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt236, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt237, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TLS = call{Name: "getsockopt", Variant: "TLS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt217, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt218, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt238, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt239, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__XDP = call{Name: "getsockopt", Variant: "XDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt219, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt220, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt240, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt241, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt = call{Name: "getsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt148, Reg: 1, Reg32: 1},
+	{Name: "level", Type: &zt169, Reg: 1, Reg32: 1},
 	{Name: "optname", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "optval", Type: &zt246, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt132, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_getsockopt__IP,
 	&zcall_getsockopt__SOCKET,
@@ -5147,25 +5403,25 @@ var zset_clone_flags = set{Name: "clone_flags", Unknown: "CLONE_???", Vals: []va
 
 var zcall_clone = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt19, Attr: 32, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt229, Attr: 32, Reg: 0, Reg32: 0},
-	{Name: "parent_tid", Type: &zt230, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
+	{Name: "flags", Type: &zt250, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "parent_tid", Type: &zt251, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "tls", Type: &zt19, Attr: 32, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
 	{Name: "child_tidptr", Type: &zt19, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
-}, Ret: &zt57, Class: 0x8, Defer: 2}
+}, Ret: &zt65, Class: 0x8, Defer: 2}
 
-var zcall_fork = call{Name: "fork", Args: []field{}, Ret: &zt57, Class: 0x8, Defer: 0}
+var zcall_fork = call{Name: "fork", Args: []field{}, Ret: &zt65, Class: 0x8, Defer: 0}
 
-var zcall_vfork = call{Name: "vfork", Args: []field{}, Ret: &zt57, Class: 0x8, Defer: 0}
+var zcall_vfork = call{Name: "vfork", Args: []field{}, Ret: &zt65, Class: 0x8, Defer: 0}
 
 var zcall_execve = call{Name: "execve", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt231, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt232, Reg: 2, Reg32: 2},
+	{Name: "argv", Type: &zt252, Reg: 1, Reg32: 1},
+	{Name: "envp", Type: &zt253, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x9, Defer: 3}
 
 var zcall_exit = call{Name: "exit", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt233, Class: 0x8, Defer: 1}
+}, Ret: &zt254, Class: 0x8, Defer: 1}
 
 var zset_wait_options = set{Name: "wait_options", Unknown: "W???", Vals: []val{
 	{Name: "WNOHANG", Value: 0x1, Mask: 0x1},
@@ -5179,8 +5435,8 @@ var zset_wait_options = set{Name: "wait_options", Unknown: "W???", Vals: []val{
 }}
 
 var zstruct_rusage = structure{Name: "rusage", Size: [3]uint16{144, 72, 144}, Fields: []field{
-	{Name: "ru_utime", Type: &zt54, Off: [3]uint16{0, 0, 0}},
-	{Name: "ru_stime", Type: &zt54, Off: [3]uint16{16, 8, 16}},
+	{Name: "ru_utime", Type: &zt78, Off: [3]uint16{0, 0, 0}},
+	{Name: "ru_stime", Type: &zt78, Off: [3]uint16{16, 8, 16}},
 	{Name: "ru_maxrss", Type: &zt23, Attr: 1, Off: [3]uint16{32, 16, 32}},
 	{Name: "ru_ixrss", Type: &zt23, Attr: 1, Off: [3]uint16{40, 20, 40}},
 	{Name: "ru_idrss", Type: &zt23, Attr: 1, Off: [3]uint16{48, 24, 48}},
@@ -5198,14 +5454,14 @@ var zstruct_rusage = structure{Name: "rusage", Size: [3]uint16{144, 72, 144}, Fi
 }}
 
 var zcall_wait4 = call{Name: "wait4", Args: []field{
-	{Name: "upid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt234, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
-	{Name: "options", Type: &zt235, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt236, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
-}, Ret: &zt57, Class: 0x8, Defer: 1}
+	{Name: "upid", Type: &zt65, Reg: 0, Reg32: 0},
+	{Name: "stat_addr", Type: &zt255, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt256, Reg: 2, Reg32: 2},
+	{Name: "ru", Type: &zt257, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
+}, Ret: &zt65, Class: 0x8, Defer: 1}
 
 var zcall_kill = call{Name: "kill", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
@@ -5213,54 +5469,344 @@ var zcall_uname = call{Name: "uname", Args: []field{
 	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
+var zset_ipc_flags = set{Name: "ipc_flags", Unknown: "IPC_???", Vals: []val{
+	{Name: "IPC_CREAT", Value: 0x200, Mask: 0x200},
+	{Name: "IPC_EXCL", Value: 0x400, Mask: 0x400},
+	{Name: "IPC_NOWAIT", Value: 0x800, Mask: 0x800},
+	{Name: "", Value: 0x0, Mask: 0x1ff},
+}}
+
 var zcall_semget = call{Name: "semget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "key", Type: &zt51, Reg: 0, Reg32: 0},
 	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "semflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+	{Name: "semflg", Type: &zt258, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 3}
+
+var zset_sem_op_flags = set{Name: "sem_op_flags", Unknown: "SEM_???", Vals: []val{
+	{Name: "SEM_UNDO", Value: 0x1000, Mask: 0x1000},
+	{Name: "IPC_NOWAIT", Value: 0x800, Mask: 0x800},
+}}
+
+var zstruct_sembuf = structure{Name: "sembuf", Size: [3]uint16{6, 6, 6}, Fields: []field{
+	{Name: "sem_num", Type: &zt171, Off: [3]uint16{0, 0, 0}},
+	{Name: "sem_op", Type: &zt259, Off: [3]uint16{2, 2, 2}},
+	{Name: "sem_flg", Type: &zt260, Off: [3]uint16{4, 4, 4}},
+}}
 
 var zcall_semop = call{Name: "semop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+	{Name: "tsops", Type: &zt262, Reg: 1, Reg32: 1},
+	{Name: "nsops", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 3}
+
+var zset_sem_cmds = set{Name: "sem_cmds", Unknown: "SEM_???", Vals: []val{
+	{Name: "IPC_64", Value: 0x100, Mask: 0x100},
+	{Name: "IPC_RMID", Value: 0x0, Mask: 0xfffffeff},
+	{Name: "IPC_SET", Value: 0x1, Mask: 0xfffffeff},
+	{Name: "IPC_STAT", Value: 0x2, Mask: 0xfffffeff},
+	{Name: "IPC_INFO", Value: 0x3, Mask: 0xfffffeff},
+	{Name: "GETPID", Value: 0xb, Mask: 0xfffffeff},
+	{Name: "GETVAL", Value: 0xc, Mask: 0xfffffeff},
+	{Name: "GETALL", Value: 0xd, Mask: 0xfffffeff},
+	{Name: "GETNCNT", Value: 0xe, Mask: 0xfffffeff},
+	{Name: "GETZCNT", Value: 0xf, Mask: 0xfffffeff},
+	{Name: "SETVAL", Value: 0x10, Mask: 0xfffffeff},
+	{Name: "SETALL", Value: 0x11, Mask: 0xfffffeff},
+	{Name: "SEM_STAT", Value: 0x12, Mask: 0xfffffeff},
+	{Name: "SEM_INFO", Value: 0x13, Mask: 0xfffffeff},
+	{Name: "SEM_STAT_ANY", Value: 0x14, Mask: 0xfffffeff},
+}}
+
+var zstruct_semid_ds_set = structure{Name: "semid_ds_set", Size: [3]uint16{104, 64, 104}, Fields: []field{
+	{Name: "sem_perm", Type: &zt59, Off: [3]uint16{0, 0, 0}},
+	{Name: "rest", Type: &zt264, Attr: 4, Off: [3]uint16{48, 36, 48}},
+}}
+
+var zcall_semctl__SET = call{Name: "semctl", Variant: "SET", Args: []field{
+	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt55, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt265, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x20, Defer: 4}
+
+var zstruct_semid_ds = structure{Name: "semid_ds", Size: [3]uint16{104, 64, 104}, Fields: []field{
+	{Name: "sem_perm", Type: &zt64, Off: [3]uint16{0, 0, 0}},
+	{Name: "sem_otime", Type: &zt21, Off: [3]uint16{48, 36, 48}},
+	{Name: "pad1", Type: &zt266, Attr: 4, Off: [3]uint16{56, 40, 56}},
+	{Name: "sem_ctime", Type: &zt21, Off: [3]uint16{64, 44, 64}},
+	{Name: "pad2", Type: &zt266, Attr: 4, Off: [3]uint16{72, 48, 72}},
+	{Name: "sem_nsems", Type: &zt23, Off: [3]uint16{80, 52, 80}},
+	{Name: "unused", Type: &zt58, Attr: 4, Off: [3]uint16{88, 56, 88}},
+}}
+
+var zcall_semctl__STAT = call{Name: "semctl", Variant: "STAT", Args: []field{
+	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt62, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt267, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x20, Defer: 3}
+
+var zstruct_semid_ds_arm64 = structure{Name: "semid_ds_arm64", Size: [3]uint16{88, 56, 88}, Fields: []field{
+	{Name: "sem_perm", Type: &zt64, Off: [3]uint16{0, 0, 0}},
+	{Name: "sem_otime", Type: &zt21, Off: [3]uint16{48, 36, 48}},
+	{Name: "sem_ctime", Type: &zt21, Off: [3]uint16{56, 40, 56}},
+	{Name: "sem_nsems", Type: &zt23, Off: [3]uint16{64, 44, 64}},
+	{Name: "unused", Type: &zt58, Attr: 4, Off: [3]uint16{72, 48, 72}},
+}}
+
+var zcall_semctl__STAT_2 = call{Name: "semctl", Variant: "STAT", Args: []field{
+	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt62, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt268, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x20, Defer: 3}
+
+var zstruct_seminfo = structure{Name: "seminfo", Size: [3]uint16{40, 40, 40}, Fields: []field{
+	{Name: "semmap", Type: &zt7, Off: [3]uint16{0, 0, 0}},
+	{Name: "semmni", Type: &zt7, Off: [3]uint16{4, 4, 4}},
+	{Name: "semmns", Type: &zt7, Off: [3]uint16{8, 8, 8}},
+	{Name: "semmnu", Type: &zt7, Off: [3]uint16{12, 12, 12}},
+	{Name: "semmsl", Type: &zt7, Off: [3]uint16{16, 16, 16}},
+	{Name: "semopm", Type: &zt7, Off: [3]uint16{20, 20, 20}},
+	{Name: "semume", Type: &zt7, Off: [3]uint16{24, 24, 24}},
+	{Name: "semusz", Type: &zt7, Off: [3]uint16{28, 28, 28}},
+	{Name: "semvmx", Type: &zt7, Off: [3]uint16{32, 32, 32}},
+	{Name: "semaem", Type: &zt7, Off: [3]uint16{36, 36, 36}},
+}}
+
+var zcall_semctl__INFO = call{Name: "semctl", Variant: "INFO", Args: []field{
+	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt68, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt269, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x20, Defer: 3}
+
+var zcall_semctl__STAT_3 = call{Name: "semctl", Variant: "STAT", Args: []field{
+	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt270, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt267, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x20, Defer: 3}
+
+var zcall_semctl__STAT_4 = call{Name: "semctl", Variant: "STAT", Args: []field{
+	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt270, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt268, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x20, Defer: 3}
+
+var zcall_semctl__INFO_2 = call{Name: "semctl", Variant: "INFO", Args: []field{
+	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt271, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt269, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x20, Defer: 3}
+
+var zcall_semctl__STAT_5 = call{Name: "semctl", Variant: "STAT", Args: []field{
+	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt272, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt267, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x20, Defer: 3}
+
+var zcall_semctl__STAT_6 = call{Name: "semctl", Variant: "STAT", Args: []field{
+	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt272, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt268, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl = call{Name: "semctl", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt263, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x20, Defer: 4, Key: 2, Variants: []*call{
+	&zcall_semctl__SET,
+	&zcall_semctl__STAT,
+	&zcall_semctl__STAT_2,
+	&zcall_semctl__INFO,
+	&zcall_semctl__STAT_3,
+	&zcall_semctl__STAT_4,
+	&zcall_semctl__INFO_2,
+	&zcall_semctl__STAT_5,
+	&zcall_semctl__STAT_6,
+}}
 
 var zcall_shmdt = call{Name: "shmdt", Args: []field{
 	{Name: "shmaddr", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x24, Defer: 1, Derived: true}
+}, Ret: &zt7, Class: 0x24, Defer: 1}
 
 var zcall_msgget = call{Name: "msgget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgflg", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x20, Defer: 2, Derived: true}
+	{Name: "key", Type: &zt51, Reg: 0, Reg32: 0},
+	{Name: "msgflg", Type: &zt258, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zstruct_msgbuf = structure{Name: "msgbuf", Size: [3]uint16{8, 4, 8}, Fields: []field{
+	{Name: "mtype", Type: &zt21, Off: [3]uint16{0, 0, 0}},
+	{Name: "mtext", Type: &zt273, Off: [3]uint16{8, 4, 8}},
+}}
+
+var zset_ipc_msg_flags = set{Name: "ipc_msg_flags", Unknown: "MSG_???", Vals: []val{
+	{Name: "MSG_NOERROR", Value: 0x1000, Mask: 0x1000},
+	{Name: "MSG_EXCEPT", Value: 0x2000, Mask: 0x2000},
+	{Name: "MSG_COPY", Value: 0x4000, Mask: 0x4000},
+	{Name: "IPC_NOWAIT", Value: 0x800, Mask: 0x800},
+}}
 
 var zcall_msgsnd = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt274, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgflg", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
+	{Name: "msgflg", Type: &zt275, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt276, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgtyp", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "msgflg", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x20, Defer: 5, Derived: true}
+	{Name: "msgtyp", Type: &zt21, Reg: 3, Reg32: 3},
+	{Name: "msgflg", Type: &zt275, Reg: 4, Reg32: 4},
+}, Ret: &zt2, Class: 0x20, Defer: 1}
+
+var zset_msg_cmds = set{Name: "msg_cmds", Unknown: "MSG_???", Vals: []val{
+	{Name: "IPC_64", Value: 0x100, Mask: 0x100},
+	{Name: "IPC_RMID", Value: 0x0, Mask: 0xfffffeff},
+	{Name: "IPC_SET", Value: 0x1, Mask: 0xfffffeff},
+	{Name: "IPC_STAT", Value: 0x2, Mask: 0xfffffeff},
+	{Name: "IPC_INFO", Value: 0x3, Mask: 0xfffffeff},
+	{Name: "MSG_STAT", Value: 0xb, Mask: 0xfffffeff},
+	{Name: "MSG_INFO", Value: 0xc, Mask: 0xfffffeff},
+	{Name: "MSG_STAT_ANY", Value: 0xd, Mask: 0xfffffeff},
+}}
+
+var zstruct_msqid_ds_set = structure{Name: "msqid_ds_set", Size: [3]uint16{120, 72, 120}, Fields: []field{
+	{Name: "msg_perm", Type: &zt59, Off: [3]uint16{0, 0, 0}},
+	{Name: "times", Type: &zt278, Attr: 4, Off: [3]uint16{48, 36, 48}},
+	{Name: "msg_qbytes", Type: &zt23, Off: [3]uint16{88, 56, 88}},
+	{Name: "rest", Type: &zt279, Attr: 4, Off: [3]uint16{96, 60, 96}},
+}}
+
+var zcall_msgctl__SET = call{Name: "msgctl", Variant: "SET", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt55, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt280, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 3}
+
+var zstruct_msqid_ds_set_i386 = structure{Name: "msqid_ds_set_i386", Size: [3]uint16{152, 88, 152}, Fields: []field{
+	{Name: "msg_perm", Type: &zt59, Off: [3]uint16{0, 0, 0}},
+	{Name: "times", Type: &zt60, Attr: 4, Off: [3]uint16{48, 36, 48}},
+	{Name: "msg_qbytes", Type: &zt23, Off: [3]uint16{112, 68, 112}},
+	{Name: "rest", Type: &zt69, Attr: 4, Off: [3]uint16{120, 72, 120}},
+}}
+
+var zcall_msgctl__SET_2 = call{Name: "msgctl", Variant: "SET", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt55, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt281, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 3}
+
+var zstruct_msqid_ds = structure{Name: "msqid_ds", Size: [3]uint16{120, 76, 120}, Fields: []field{
+	{Name: "msg_perm", Type: &zt64, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_stime", Type: &zt21, Off: [3]uint16{48, 36, 48}},
+	{Name: "msg_rtime", Type: &zt21, Off: [3]uint16{56, 40, 56}},
+	{Name: "msg_ctime", Type: &zt21, Off: [3]uint16{64, 44, 64}},
+	{Name: "msg_cbytes", Type: &zt23, Attr: 4, Off: [3]uint16{72, 48, 72}},
+	{Name: "msg_qnum", Type: &zt23, Off: [3]uint16{80, 52, 80}},
+	{Name: "msg_qbytes", Type: &zt23, Off: [3]uint16{88, 56, 88}},
+	{Name: "msg_lspid", Type: &zt65, Off: [3]uint16{96, 60, 96}},
+	{Name: "msg_lrpid", Type: &zt65, Off: [3]uint16{100, 64, 100}},
+	{Name: "unused", Type: &zt58, Attr: 4, Off: [3]uint16{104, 68, 104}},
+}}
+
+var zcall_msgctl__STAT = call{Name: "msgctl", Variant: "STAT", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt62, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt282, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zstruct_msqid_ds_i386 = structure{Name: "msqid_ds_i386", Size: [3]uint16{120, 88, 120}, Fields: []field{
+	{Name: "msg_perm", Type: &zt64, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_stime", Type: &zt13, Off: [3]uint16{48, 36, 48}},
+	{Name: "msg_rtime", Type: &zt13, Off: [3]uint16{56, 44, 56}},
+	{Name: "msg_ctime", Type: &zt13, Off: [3]uint16{64, 52, 64}},
+	{Name: "msg_cbytes", Type: &zt23, Attr: 4, Off: [3]uint16{72, 60, 72}},
+	{Name: "msg_qnum", Type: &zt23, Off: [3]uint16{80, 64, 80}},
+	{Name: "msg_qbytes", Type: &zt23, Off: [3]uint16{88, 68, 88}},
+	{Name: "msg_lspid", Type: &zt65, Off: [3]uint16{96, 72, 96}},
+	{Name: "msg_lrpid", Type: &zt65, Off: [3]uint16{100, 76, 100}},
+	{Name: "unused", Type: &zt58, Attr: 4, Off: [3]uint16{104, 80, 104}},
+}}
+
+var zcall_msgctl__STAT_2 = call{Name: "msgctl", Variant: "STAT", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt62, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt283, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zstruct_msginfo = structure{Name: "msginfo", Size: [3]uint16{32, 32, 32}, Fields: []field{
+	{Name: "msgpool", Type: &zt7, Off: [3]uint16{0, 0, 0}},
+	{Name: "msgmap", Type: &zt7, Off: [3]uint16{4, 4, 4}},
+	{Name: "msgmax", Type: &zt7, Off: [3]uint16{8, 8, 8}},
+	{Name: "msgmnb", Type: &zt7, Off: [3]uint16{12, 12, 12}},
+	{Name: "msgmni", Type: &zt7, Off: [3]uint16{16, 16, 16}},
+	{Name: "msgssz", Type: &zt7, Off: [3]uint16{20, 20, 20}},
+	{Name: "msgtql", Type: &zt7, Off: [3]uint16{24, 24, 24}},
+	{Name: "msgseg", Type: &zt171, Off: [3]uint16{28, 28, 28}},
+}}
+
+var zcall_msgctl__INFO = call{Name: "msgctl", Variant: "INFO", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt68, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt284, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zcall_msgctl__STAT_3 = call{Name: "msgctl", Variant: "STAT", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt285, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt282, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zcall_msgctl__STAT_4 = call{Name: "msgctl", Variant: "STAT", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt285, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt283, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zcall_msgctl__INFO_2 = call{Name: "msgctl", Variant: "INFO", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt286, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt284, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zcall_msgctl__STAT_5 = call{Name: "msgctl", Variant: "STAT", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt287, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt282, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zcall_msgctl__STAT_6 = call{Name: "msgctl", Variant: "STAT", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt287, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt283, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl = call{Name: "msgctl", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt277, Reg: 1, Reg32: 1},
 	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x20, Defer: 3, Key: 1, Variants: []*call{
+	&zcall_msgctl__SET,
+	&zcall_msgctl__SET_2,
+	&zcall_msgctl__STAT,
+	&zcall_msgctl__STAT_2,
+	&zcall_msgctl__INFO,
+	&zcall_msgctl__STAT_3,
+	&zcall_msgctl__STAT_4,
+	&zcall_msgctl__INFO_2,
+	&zcall_msgctl__STAT_5,
+	&zcall_msgctl__STAT_6,
+}}
 
 var zcall_fcntl = call{Name: "fcntl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -5280,7 +5826,7 @@ var zset_flock_ops = set{Name: "flock_ops", Unknown: "LOCK_???", Vals: []val{
 
 var zcall_flock = call{Name: "flock", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt237, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt288, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fsync = call{Name: "fsync", Args: []field{
@@ -5316,19 +5862,19 @@ var zset_dirent_types = set{Name: "dirent_types", Unknown: "DT_???", Vals: []val
 var zstruct_linux_dirent = structure{Name: "linux_dirent", Size: [3]uint16{24, 12, 24}, Fields: []field{
 	{Name: "d_ino", Type: &zt23, Off: [3]uint16{0, 0, 0}},
 	{Name: "d_off", Type: &zt23, Off: [3]uint16{8, 4, 8}},
-	{Name: "d_reclen", Type: &zt150, Off: [3]uint16{16, 8, 16}},
-	{Name: "d_name", Type: &zt238, Off: [3]uint16{18, 10, 18}},
-	{Name: "d_type", Type: &zt239, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_reclen", Type: &zt171, Off: [3]uint16{16, 8, 16}},
+	{Name: "d_name", Type: &zt289, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_type", Type: &zt290, Off: [3]uint16{18, 10, 18}},
 }}
 
 var zcall_getdents = call{Name: "getdents", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt241, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt292, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_getcwd = call{Name: "getcwd", Args: []field{
-	{Name: "buf", Type: &zt242, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt293, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt2, Class: 0x1, Defer: 0}
 
@@ -5391,25 +5937,25 @@ var zcall_fchmod = call{Name: "fchmod", Args: []field{
 
 var zcall_chown = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt126, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt56, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt56, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_fchown = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt126, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt56, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt56, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_lchown = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt126, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt56, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt56, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_umask = call{Name: "umask", Args: []field{
 	{Name: "mask", Type: &zt6, Reg: 0, Reg32: 0},
-}, Ret: &zt243, Class: 0x0, Defer: 1}
+}, Ret: &zt294, Class: 0x0, Defer: 1}
 
 var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "tz_minuteswest", Type: &zt7, Off: [3]uint16{0, 0, 0}},
@@ -5417,8 +5963,8 @@ var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fie
 }}
 
 var zcall_gettimeofday = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt244, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt245, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt295, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt296, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 0}
 
 var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
@@ -5441,13 +5987,13 @@ var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
 }}
 
 var zstruct_rlimit = structure{Name: "rlimit", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt247, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt247, Off: [3]uint16{8, 4, 8}},
+	{Name: "rlim_cur", Type: &zt298, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt298, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_getrlimit = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt246, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt248, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt297, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt299, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val{
@@ -5458,8 +6004,8 @@ var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val
 }}
 
 var zcall_getrusage = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt249, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt236, Reg: 1, Reg32: 1},
+	{Name: "who", Type: &zt300, Reg: 0, Reg32: 0},
+	{Name: "ru", Type: &zt257, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
@@ -5467,14 +6013,14 @@ var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zstruct_tms = structure{Name: "tms", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "tms_utime", Type: &zt250, Off: [3]uint16{0, 0, 0}},
-	{Name: "tms_stime", Type: &zt250, Off: [3]uint16{8, 4, 8}},
-	{Name: "tms_cutime", Type: &zt250, Off: [3]uint16{16, 8, 16}},
-	{Name: "tms_cstime", Type: &zt250, Off: [3]uint16{24, 12, 24}},
+	{Name: "tms_utime", Type: &zt301, Off: [3]uint16{0, 0, 0}},
+	{Name: "tms_stime", Type: &zt301, Off: [3]uint16{8, 4, 8}},
+	{Name: "tms_cutime", Type: &zt301, Off: [3]uint16{16, 8, 16}},
+	{Name: "tms_cstime", Type: &zt301, Off: [3]uint16{24, 12, 24}},
 }}
 
 var zcall_times = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt251, Reg: 0, Reg32: 0},
+	{Name: "tbuf", Type: &zt302, Reg: 0, Reg32: 0},
 }, Ret: &zt23, Class: 0x0, Defer: 0}
 
 var zcall_ptrace = call{Name: "ptrace", Args: []field{
@@ -5484,7 +6030,7 @@ var zcall_ptrace = call{Name: "ptrace", Args: []field{
 	{Name: "data", Type: &zt26, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
-var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
+var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
 
 var zcall_syslog = call{Name: "syslog", Args: []field{
 	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
@@ -5492,90 +6038,90 @@ var zcall_syslog = call{Name: "syslog", Args: []field{
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
+var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
 
 var zcall_setuid = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt56, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgid = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt56, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
-var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
+var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
 
-var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
+var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
 
 var zcall_setpgid = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt57, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
+	{Name: "pgid", Type: &zt65, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
-var zcall_getppid = call{Name: "getppid", Args: []field{}, Ret: &zt57, Class: 0x10000, Defer: 0}
+var zcall_getppid = call{Name: "getppid", Args: []field{}, Ret: &zt65, Class: 0x10000, Defer: 0}
 
-var zcall_getpgrp = call{Name: "getpgrp", Args: []field{}, Ret: &zt57, Class: 0x10000, Defer: 0}
+var zcall_getpgrp = call{Name: "getpgrp", Args: []field{}, Ret: &zt65, Class: 0x10000, Defer: 0}
 
-var zcall_setsid = call{Name: "setsid", Args: []field{}, Ret: &zt57, Class: 0x0, Defer: 0}
+var zcall_setsid = call{Name: "setsid", Args: []field{}, Ret: &zt65, Class: 0x0, Defer: 0}
 
 var zcall_setreuid = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt126, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt56, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt56, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt126, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt56, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt56, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_getgroups = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt252, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt303, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt253, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt304, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setresuid = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt126, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt56, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt56, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt56, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt254, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt254, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt254, Reg: 2, Reg32: 2},
+	{Name: "ruidp", Type: &zt305, Reg: 0, Reg32: 0},
+	{Name: "euidp", Type: &zt305, Reg: 1, Reg32: 1},
+	{Name: "suidp", Type: &zt305, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt126, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt56, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt56, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt56, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt254, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt254, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt254, Reg: 2, Reg32: 2},
+	{Name: "rgidp", Type: &zt305, Reg: 0, Reg32: 0},
+	{Name: "egidp", Type: &zt305, Reg: 1, Reg32: 1},
+	{Name: "sgidp", Type: &zt305, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_getpgid = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-}, Ret: &zt57, Class: 0x0, Defer: 1}
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
+}, Ret: &zt65, Class: 0x0, Defer: 1}
 
 var zcall_setfsuid = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt126, Reg: 0, Reg32: 0},
-}, Ret: &zt126, Class: 0x80, Defer: 1}
+	{Name: "uid", Type: &zt56, Reg: 0, Reg32: 0},
+}, Ret: &zt56, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt126, Reg: 0, Reg32: 0},
-}, Ret: &zt126, Class: 0x80, Defer: 1}
+	{Name: "gid", Type: &zt56, Reg: 0, Reg32: 0},
+}, Ret: &zt56, Class: 0x80, Defer: 1}
 
 var zcall_getsid = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-}, Ret: &zt57, Class: 0x0, Defer: 1}
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
+}, Ret: &zt65, Class: 0x0, Defer: 1}
 
 var zcall_capget = call{Name: "capget", Args: []field{
 	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
@@ -5588,7 +6134,7 @@ var zcall_capset = call{Name: "capset", Args: []field{
 }, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_rt_sigpending = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt255, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt306, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
@@ -5764,26 +6310,26 @@ var zset_si_codes = set{Name: "si_codes", Vals: []val{
 }}
 
 var zunion_si_code = union{Name: "si_code", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt256},
-	{Vals: []uint64{0x8}, Type: &zt257},
-	{Vals: []uint64{0xb}, Type: &zt258},
-	{Vals: []uint64{0x7}, Type: &zt259},
-	{Vals: []uint64{0x5}, Type: &zt260},
-	{Vals: []uint64{0x11}, Type: &zt261},
-	{Vals: []uint64{0x1d}, Type: &zt262},
-	{Vals: []uint64{0x1f}, Type: &zt263},
-}, Else: &zt264}
+	{Vals: []uint64{0x4}, Type: &zt307},
+	{Vals: []uint64{0x8}, Type: &zt308},
+	{Vals: []uint64{0xb}, Type: &zt309},
+	{Vals: []uint64{0x7}, Type: &zt310},
+	{Vals: []uint64{0x5}, Type: &zt311},
+	{Vals: []uint64{0x11}, Type: &zt312},
+	{Vals: []uint64{0x1d}, Type: &zt313},
+	{Vals: []uint64{0x1f}, Type: &zt314},
+}, Else: &zt315}
 
 var zstruct_si_queue = structure{Name: "si_queue", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
-	{Name: "si_pid", Type: &zt57, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt126, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_pid", Type: &zt65, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt56, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_ptr", Type: &zt19, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 	{Name: "si_int", Type: &zt7, Attr: 512, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 }}
 
 var zstruct_si_kill = structure{Name: "si_kill", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "si_pid", Type: &zt57, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt126, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_pid", Type: &zt65, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt56, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zstruct_si_value = structure{Name: "si_value", Size: [3]uint16{8, 4, 4}, Show: []uint8{1, 0}, Fields: []field{
@@ -5794,7 +6340,7 @@ var zstruct_si_value = structure{Name: "si_value", Size: [3]uint16{8, 4, 4}, Sho
 var zstruct_si_timer = structure{Name: "si_timer", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_timerid", Type: &zt20, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_overrun", Type: &zt7, Off: [3]uint16{4, 4, 4}},
-	{Name: "si_value", Type: &zt268, Attr: 256, Off: [3]uint16{8, 8, 8}},
+	{Name: "si_value", Type: &zt319, Attr: 256, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_si_poll = structure{Name: "si_poll", Size: [3]uint16{16, 8, 16}, Fields: []field{
@@ -5803,19 +6349,19 @@ var zstruct_si_poll = structure{Name: "si_poll", Size: [3]uint16{16, 8, 16}, Fie
 }}
 
 var zstruct_si_exited = structure{Name: "si_exited", Size: [3]uint16{32, 20, 32}, Fields: []field{
-	{Name: "si_pid", Type: &zt57, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt126, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_pid", Type: &zt65, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt56, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt7, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt250, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt250, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt301, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt301, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_child = structure{Name: "si_child", Size: [3]uint16{32, 20, 32}, Fields: []field{
-	{Name: "si_pid", Type: &zt57, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt126, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_pid", Type: &zt65, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt56, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt27, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt250, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt250, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt301, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt301, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_fault = structure{Name: "si_fault", Size: [3]uint16{8, 4, 4}, Fields: []field{
@@ -5824,19 +6370,19 @@ var zstruct_si_fault = structure{Name: "si_fault", Size: [3]uint16{8, 4, 4}, Fie
 
 var zstruct_si_mce = structure{Name: "si_mce", Size: [3]uint16{16, 8, 8}, Fields: []field{
 	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_addr_lsb", Type: &zt85, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_addr_lsb", Type: &zt108, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_si_bounds = structure{Name: "si_bounds", Size: [3]uint16{32, 16, 16}, Show: []uint8{0, 2, 3}, Fields: []field{
 	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt275, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt326, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_lower", Type: &zt19, Off: [3]uint16{16, 8, 8}},
 	{Name: "si_upper", Type: &zt19, Off: [3]uint16{24, 12, 12}},
 }}
 
 var zstruct_si_pkey = structure{Name: "si_pkey", Size: [3]uint16{24, 12, 12}, Show: []uint8{0, 2}, Fields: []field{
 	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt275, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt326, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_pkey", Type: &zt11, Off: [3]uint16{16, 8, 8}},
 }}
 
@@ -5855,13 +6401,13 @@ var zset_trap_perf_flags = set{Name: "trap_perf_flags", Unknown: "TRAP_PERF_FLAG
 
 var zstruct_si_perf = structure{Name: "si_perf", Size: [3]uint16{24, 16, 16}, Fields: []field{
 	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_perf_data", Type: &zt275, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_perf_type", Type: &zt278, Off: [3]uint16{16, 8, 8}},
-	{Name: "si_perf_flags", Type: &zt279, Off: [3]uint16{20, 12, 12}},
+	{Name: "si_perf_data", Type: &zt326, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_perf_type", Type: &zt329, Off: [3]uint16{16, 8, 8}},
+	{Name: "si_perf_flags", Type: &zt330, Off: [3]uint16{20, 12, 12}},
 }}
 
 var zstruct_si_size = structure{Name: "si_size", Size: [3]uint16{112, 112, 112}, Fields: []field{
-	{Name: "all", Type: &zt281, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt332, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: []val{
@@ -5923,56 +6469,56 @@ var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: [
 
 var zstruct_si_sys = structure{Name: "si_sys", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_call_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_syscall", Type: &zt283, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_arch", Type: &zt284, Off: [3]uint16{12, 8, 8}},
+	{Name: "si_syscall", Type: &zt334, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_arch", Type: &zt335, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
-	{Name: "si_pid", Type: &zt57, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "si_uid", Type: &zt126, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "si_pid", Type: &zt65, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "si_uid", Type: &zt56, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
 	{Name: "si_ptr", Type: &zt19, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 	{Name: "si_int", Type: &zt7, Attr: 512, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 }}
 
 var zunion_siginfo_rest = union{Name: "siginfo_rest", Alts: []alt{
-	{Vals: []uint64{0x100}, Type: &zt266},
-	{Vals: []uint64{0x101}, Type: &zt267},
-	{Vals: []uint64{0x102}, Type: &zt269},
-	{Vals: []uint64{0x103}, Type: &zt270},
-	{Vals: []uint64{0x11}, Type: &zt271},
-	{Vals: []uint64{0x51}, Type: &zt272},
-	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt273},
-	{Vals: []uint64{0x47}, Type: &zt274},
-	{Vals: []uint64{0x4b}, Type: &zt276},
-	{Vals: []uint64{0x8b}, Type: &zt277},
-	{Vals: []uint64{0x45}, Type: &zt280},
-	{Vals: []uint64{0x1d}, Type: &zt270},
-	{Vals: []uint64{0x5d}, Type: &zt282},
-	{Vals: []uint64{0x1f}, Type: &zt285},
-}, Else: &zt286}
+	{Vals: []uint64{0x100}, Type: &zt317},
+	{Vals: []uint64{0x101}, Type: &zt318},
+	{Vals: []uint64{0x102}, Type: &zt320},
+	{Vals: []uint64{0x103}, Type: &zt321},
+	{Vals: []uint64{0x11}, Type: &zt322},
+	{Vals: []uint64{0x51}, Type: &zt323},
+	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt324},
+	{Vals: []uint64{0x47}, Type: &zt325},
+	{Vals: []uint64{0x4b}, Type: &zt327},
+	{Vals: []uint64{0x8b}, Type: &zt328},
+	{Vals: []uint64{0x45}, Type: &zt331},
+	{Vals: []uint64{0x1d}, Type: &zt321},
+	{Vals: []uint64{0x5d}, Type: &zt333},
+	{Vals: []uint64{0x1f}, Type: &zt336},
+}, Else: &zt337}
 
 var zstruct_siginfo = structure{Name: "siginfo", Size: [3]uint16{128, 124, 128}, Show: []uint8{0, 2, 1, 3}, Fields: []field{
 	{Name: "si_signo", Type: &zt27, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 2}},
 	{Name: "si_errno", Type: &zt11, Attr: 2, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 2}},
-	{Name: "si_code", Type: &zt265, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
-	{Name: "rest", Type: &zt287, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
+	{Name: "si_code", Type: &zt316, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
+	{Name: "rest", Type: &zt338, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
 }}
 
 var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 	{Name: "uthese", Type: &zt34, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt288, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt51, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt339, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt75, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt27, Class: 0x10, Defer: 1}
 
 var zcall_rt_sigqueueinfo = call{Name: "rt_sigqueueinfo", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt289, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt340, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x18, Defer: 3}
 
 var zcall_rt_sigsuspend = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt290, Reg: 0, Reg32: 0},
+	{Name: "unewset", Type: &zt341, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
@@ -5984,29 +6530,29 @@ var zset_ss_flags = set{Name: "ss_flags", Unknown: "SS_???", Vals: []val{
 
 var zstruct_sigaltstack = structure{Name: "sigaltstack", Size: [3]uint16{24, 12, 12}, Fields: []field{
 	{Name: "ss_sp", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "ss_flags", Type: &zt291, Off: [3]uint16{8, 4, 4}},
+	{Name: "ss_flags", Type: &zt342, Off: [3]uint16{8, 4, 4}},
 	{Name: "ss_size", Type: &zt2, Off: [3]uint16{16, 8, 8}},
 }}
 
 var zcall_sigaltstack = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt292, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt293, Reg: 1, Reg32: 1},
+	{Name: "uss", Type: &zt343, Reg: 0, Reg32: 0},
+	{Name: "uoss", Type: &zt344, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 1}
 
 var zstruct_utimbuf = structure{Name: "utimbuf", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "actime", Type: &zt294, Off: [3]uint16{0, 0, 0}},
-	{Name: "modtime", Type: &zt294, Off: [3]uint16{8, 4, 8}},
+	{Name: "actime", Type: &zt345, Off: [3]uint16{0, 0, 0}},
+	{Name: "modtime", Type: &zt345, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_utime = call{Name: "utime", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "times", Type: &zt295, Reg: 1, Reg32: 1},
+	{Name: "times", Type: &zt346, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_mknod = call{Name: "mknod", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt296, Reg: 1, Reg32: 1},
-	{Name: "dev", Type: &zt297, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt347, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt348, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_uselib = call{Name: "uselib", Args: []field{
@@ -6020,13 +6566,13 @@ var zcall_personality = call{Name: "personality", Args: []field{
 var zstruct_ustat = structure{Name: "ustat", Size: [3]uint16{32, 20, 32}, Fields: []field{
 	{Name: "f_tfree", Type: &zt7, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_tinode", Type: &zt23, Off: [3]uint16{8, 4, 8}},
-	{Name: "f_fname", Type: &zt298, Attr: 4, Off: [3]uint16{16, 8, 16}},
-	{Name: "f_fpack", Type: &zt298, Attr: 4, Off: [3]uint16{22, 14, 22}},
+	{Name: "f_fname", Type: &zt349, Attr: 4, Off: [3]uint16{16, 8, 16}},
+	{Name: "f_fpack", Type: &zt349, Attr: 4, Off: [3]uint16{22, 14, 22}},
 }}
 
 var zcall_ustat = call{Name: "ustat", Args: []field{
-	{Name: "dev", Type: &zt297, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt299, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt348, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt350, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x8000, Defer: 1}
 
 var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
@@ -6117,7 +6663,7 @@ var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
 }, Sorted: []uint16{59, 5, 44, 45, 23, 41, 42, 50, 46, 43, 70, 48, 49, 39, 38, 57, 53, 78, 0, 1, 29, 25, 14, 27, 35, 13, 75, 79, 34, 62, 4, 33, 47, 6, 77, 30, 18, 40, 9, 68, 24, 19, 22, 55, 63, 65, 3, 71, 73, 82, 83, 64, 58, 7, 74, 15, 21, 20, 32, 60, 2, 8, 51, 66, 72, 12, 17, 52, 76, 54, 61, 11, 37, 80, 81, 56, 10, 26, 28, 31, 67, 36, 69, 16}}
 
 var zstruct_fsid = structure{Name: "fsid", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "val", Type: &zt301, Off: [3]uint16{0, 0, 0}},
+	{Name: "val", Type: &zt352, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val{
@@ -6138,28 +6684,28 @@ var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val
 }}
 
 var zstruct_statfs = structure{Name: "statfs", Size: [3]uint16{120, 80, 120}, Fields: []field{
-	{Name: "f_type", Type: &zt300, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt351, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "f_blocks", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "f_bfree", Type: &zt23, Off: [3]uint16{24, 12, 24}},
 	{Name: "f_bavail", Type: &zt23, Off: [3]uint16{32, 16, 32}},
 	{Name: "f_files", Type: &zt23, Off: [3]uint16{40, 20, 40}},
 	{Name: "f_ffree", Type: &zt23, Off: [3]uint16{48, 24, 48}},
-	{Name: "f_fsid", Type: &zt302, Off: [3]uint16{56, 28, 56}},
+	{Name: "f_fsid", Type: &zt353, Off: [3]uint16{56, 28, 56}},
 	{Name: "f_namelen", Type: &zt23, Off: [3]uint16{64, 36, 64}},
 	{Name: "f_frsize", Type: &zt23, Off: [3]uint16{72, 40, 72}},
-	{Name: "f_flags", Type: &zt303, Off: [3]uint16{80, 44, 80}},
-	{Name: "spare", Type: &zt304, Off: [3]uint16{88, 48, 88}},
+	{Name: "f_flags", Type: &zt354, Off: [3]uint16{80, 44, 80}},
+	{Name: "spare", Type: &zt355, Off: [3]uint16{88, 48, 88}},
 }}
 
 var zcall_statfs = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt305, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt356, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt305, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt356, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_sysfs = call{Name: "sysfs", Args: []field{
@@ -6175,34 +6721,34 @@ var zset_prio_which = set{Name: "prio_which", Unknown: "PRIO_???", Vals: []val{
 }}
 
 var zcall_getpriority = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt306, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt357, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setpriority = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt306, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt357, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_setparam = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_getparam = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_max = call{Name: "sched_get_priority_max", Args: []field{
@@ -6214,7 +6760,7 @@ var zcall_sched_get_priority_min = call{Name: "sched_get_priority_min", Args: []
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
@@ -6235,7 +6781,7 @@ var zset_mlockall_flags = set{Name: "mlockall_flags", Unknown: "MCL_???", Vals: 
 }}
 
 var zcall_mlockall = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt307, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt358, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt7, Class: 0x4, Defer: 0}
@@ -6243,9 +6789,9 @@ var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt7, Clas
 var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "entry_number", Type: &zt126, Off: [3]uint16{0, 0, 0}},
-	{Name: "base_addr", Type: &zt308, Off: [3]uint16{4, 4, 4}},
-	{Name: "limit", Type: &zt308, Off: [3]uint16{8, 8, 8}},
+	{Name: "entry_number", Type: &zt56, Off: [3]uint16{0, 0, 0}},
+	{Name: "base_addr", Type: &zt359, Off: [3]uint16{4, 4, 4}},
+	{Name: "limit", Type: &zt359, Off: [3]uint16{8, 8, 8}},
 	{Name: "seg_32bit", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{0, 1}},
 	{Name: "contents", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{1, 2}},
 	{Name: "read_exec_only", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{3, 1}},
@@ -6257,7 +6803,7 @@ var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}
 
 var zcall_modify_ldt = call{Name: "modify_ldt", Args: []field{
 	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt309, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
+	{Name: "ptr", Type: &zt360, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
 	{Name: "bytecount", Type: &zt23, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
@@ -6296,26 +6842,26 @@ var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", V
 }}
 
 var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt311, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt312, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt363, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_2 = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt313, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt312, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt363, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_CPUID = call{Name: "arch_prctl", Variant: "GET_CPUID", Args: []field{
-	{Name: "option", Type: &zt314, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt365, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__SET_CPUID = call{Name: "arch_prctl", Variant: "SET_CPUID", Args: []field{
-	{Name: "option", Type: &zt315, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt366, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt310, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt361, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2, Key: 0, Variants: []*call{
 	&zcall_arch_prctl__GET,
@@ -6360,16 +6906,16 @@ var zset_timex_status = set{Name: "timex_status", Unknown: "STA_???", Vals: []va
 }}
 
 var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fields: []field{
-	{Name: "modes", Type: &zt316, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt367, Off: [3]uint16{0, 0, 0}},
 	{Name: "offset", Type: &zt21, Off: [3]uint16{8, 4, 8}},
 	{Name: "freq", Type: &zt21, Off: [3]uint16{16, 8, 16}},
 	{Name: "maxerror", Type: &zt23, Off: [3]uint16{24, 12, 24}},
 	{Name: "esterror", Type: &zt23, Off: [3]uint16{32, 16, 32}},
-	{Name: "status", Type: &zt317, Off: [3]uint16{40, 20, 40}},
+	{Name: "status", Type: &zt368, Off: [3]uint16{40, 20, 40}},
 	{Name: "constant", Type: &zt21, Off: [3]uint16{48, 24, 48}},
 	{Name: "precision", Type: &zt23, Off: [3]uint16{56, 28, 56}},
 	{Name: "tolerance", Type: &zt21, Off: [3]uint16{64, 32, 64}},
-	{Name: "time", Type: &zt54, Off: [3]uint16{72, 36, 72}},
+	{Name: "time", Type: &zt78, Off: [3]uint16{72, 36, 72}},
 	{Name: "tick", Type: &zt21, Off: [3]uint16{88, 44, 88}},
 	{Name: "ppsfreq", Type: &zt21, Off: [3]uint16{96, 48, 96}},
 	{Name: "jitter", Type: &zt21, Off: [3]uint16{104, 52, 104}},
@@ -6380,7 +6926,7 @@ var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fie
 	{Name: "errcnt", Type: &zt21, Off: [3]uint16{144, 72, 144}},
 	{Name: "stbcnt", Type: &zt21, Off: [3]uint16{152, 76, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 80, 160}},
-	{Name: "reserved", Type: &zt318, Off: [3]uint16{164, 84, 164}},
+	{Name: "reserved", Type: &zt369, Off: [3]uint16{164, 84, 164}},
 }}
 
 var zset_timex_state = set{Name: "timex_state", Vals: []val{
@@ -6393,12 +6939,12 @@ var zset_timex_state = set{Name: "timex_state", Vals: []val{
 }}
 
 var zcall_adjtimex = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt319, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt320, Class: 0x100, Defer: 0}
+	{Name: "txc_p", Type: &zt370, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt371, Class: 0x100, Defer: 0}
 
 var zcall_setrlimit = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt246, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt321, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt297, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt372, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_chroot = call{Name: "chroot", Args: []field{
@@ -6412,8 +6958,8 @@ var zcall_acct = call{Name: "acct", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt322, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt323, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt373, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt374, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_mount = call{Name: "mount", Args: []field{
@@ -6516,7 +7062,7 @@ var zcall_tuxcall = call{Name: "tuxcall", Args: []field{}, Ret: &zt21, Class: 0x
 
 var zcall_security = call{Name: "security", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_gettid = call{Name: "gettid", Args: []field{}, Ret: &zt57, Class: 0x10000, Defer: 0}
+var zcall_gettid = call{Name: "gettid", Args: []field{}, Ret: &zt65, Class: 0x10000, Defer: 0}
 
 var zcall_readahead = call{Name: "readahead", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -6603,13 +7149,13 @@ var zcall_fremovexattr = call{Name: "fremovexattr", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_tkill = call{Name: "tkill", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt324, Reg: 0, Reg32: 0},
-}, Ret: &zt325, Class: 0x100, Defer: 0}
+	{Name: "tloc", Type: &zt375, Reg: 0, Reg32: 0},
+}, Ret: &zt376, Class: 0x100, Defer: 0}
 
 var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 	{Name: "FUTEX_WAIT", Value: 0x0, Mask: 0x0},
@@ -6649,7 +7195,7 @@ var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30, 32, 29, 31, 33}}
 
 var zunion_futex_utime = union{Name: "futex_utime", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt51},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt75},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
 }, Else: &zt19}
 
@@ -6658,34 +7204,34 @@ var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
 }}
 
 var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
-	{Vals: []uint64{0x9, 0xa}, Type: &zt328},
+	{Vals: []uint64{0x9, 0xa}, Type: &zt379},
 	{Vals: []uint64{0x4, 0xc}, Type: &zt11},
-	{Vals: []uint64{0x5}, Type: &zt329},
+	{Vals: []uint64{0x5}, Type: &zt380},
 }, Else: &zt20}
 
 var zcall_futex = call{Name: "futex", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt326, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt377, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt327, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt378, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt330, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt381, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt309, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt360, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_io_setup = call{Name: "io_setup", Args: []field{
@@ -6718,7 +7264,7 @@ var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt331, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt382, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
@@ -6756,29 +7302,29 @@ var zcall_remap_file_pages = call{Name: "remap_file_pages", Args: []field{
 var zstruct_linux_dirent64 = structure{Name: "linux_dirent64", Size: [3]uint16{24, 20, 24}, Fields: []field{
 	{Name: "d_ino", Type: &zt9, Off: [3]uint16{0, 0, 0}},
 	{Name: "d_off", Type: &zt13, Off: [3]uint16{8, 8, 8}},
-	{Name: "d_reclen", Type: &zt150, Off: [3]uint16{16, 16, 16}},
-	{Name: "d_type", Type: &zt239, Off: [3]uint16{18, 18, 18}},
-	{Name: "d_name", Type: &zt238, Off: [3]uint16{19, 19, 19}},
+	{Name: "d_reclen", Type: &zt171, Off: [3]uint16{16, 16, 16}},
+	{Name: "d_type", Type: &zt290, Off: [3]uint16{18, 18, 18}},
+	{Name: "d_name", Type: &zt289, Off: [3]uint16{19, 19, 19}},
 }}
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt333, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt384, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_set_tid_address = call{Name: "set_tid_address", Args: []field{
 	{Name: "tidptr", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt57, Class: 0x0, Defer: 1}
+}, Ret: &zt65, Class: 0x0, Defer: 1}
 
 var zcall_restart_syscall = call{Name: "restart_syscall", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_semtimedop = call{Name: "semtimedop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
+	{Name: "tsops", Type: &zt262, Reg: 1, Reg32: 1},
+	{Name: "nsops", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt75, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zset_fadvise = set{Name: "fadvise", Unknown: "POSIX_FADV_???", Vals: []val{
 	{Name: "POSIX_FADV_NORMAL", Value: 0x0, Mask: 0x0},
@@ -6793,7 +7339,7 @@ var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt334, Reg: 3, Reg32: 4},
+	{Name: "advice", Type: &zt385, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
@@ -6817,7 +7363,7 @@ var zstruct_sigval = structure{Name: "sigval", Size: [3]uint16{8, 4, 4}, Show: [
 }}
 
 var zunion_sigevent_signo = union{Name: "sigevent_signo", Alts: []alt{
-	{Vals: []uint64{0x0, 0x4}, Type: &zt27},
+	{Vals: []uint64{0x0, 0x2, 0x4}, Type: &zt27},
 }, Else: &zt11}
 
 var zset_sigev_notify = set{Name: "sigev_notify", Unknown: "SIGEV_???", Vals: []val{
@@ -6828,7 +7374,7 @@ var zset_sigev_notify = set{Name: "sigev_notify", Unknown: "SIGEV_???", Vals: []
 }}
 
 var zstruct_sigevent_thread_id = structure{Name: "sigevent_thread_id", Size: [3]uint16{4, 4, 4}, Fields: []field{
-	{Name: "sigev_notify_thread_id", Type: &zt57, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_notify_thread_id", Type: &zt65, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16{16, 8, 8}, Fields: []field{
@@ -6837,25 +7383,25 @@ var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16
 }}
 
 var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "all", Type: &zt341, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt392, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt339},
-	{Vals: []uint64{0x2}, Type: &zt340},
-}, Else: &zt342}
+	{Vals: []uint64{0x4}, Type: &zt390},
+	{Vals: []uint64{0x2}, Type: &zt391},
+}, Else: &zt393}
 
 var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
-	{Name: "sigev_value", Type: &zt336, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_signo", Type: &zt337, Off: [3]uint16{8, 4, 4}},
-	{Name: "sigev_notify", Type: &zt338, Off: [3]uint16{12, 8, 8}},
-	{Name: "rest", Type: &zt343, Attr: 256, Off: [3]uint16{16, 12, 12}},
+	{Name: "sigev_value", Type: &zt387, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt388, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt389, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt394, Attr: 256, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt344, Reg: 1, Reg32: 1},
-	{Name: "created_timer_id", Type: &zt230, Reg: 2, Reg32: 2},
+	{Name: "which_clock", Type: &zt386, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt395, Reg: 1, Reg32: 1},
+	{Name: "created_timer_id", Type: &zt251, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zset_timer_flags = set{Name: "timer_flags", Unknown: "TIMER_???", Vals: []val{
@@ -6863,20 +7409,20 @@ var zset_timer_flags = set{Name: "timer_flags", Unknown: "TIMER_???", Vals: []va
 }}
 
 var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt129, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt129, Off: [3]uint16{16, 8, 16}},
+	{Name: "it_interval", Type: &zt150, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt150, Off: [3]uint16{16, 8, 16}},
 }}
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt345, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt346, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt347, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt396, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt397, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt398, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt347, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt398, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
@@ -6888,30 +7434,30 @@ var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt51, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt386, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt75, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt52, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt386, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt76, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt52, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt386, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt76, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt345, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt51, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt52, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt386, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt396, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt75, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt76, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_exit_group = call{Name: "exit_group", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt233, Class: 0x8, Defer: 1}
+}, Ret: &zt254, Class: 0x8, Defer: 1}
 
 var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -6928,8 +7474,8 @@ var zcall_epoll_ctl = call{Name: "epoll_ctl", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_tgkill = call{Name: "tgkill", Args: []field{
-	{Name: "tgid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt57, Reg: 1, Reg32: 1},
+	{Name: "tgid", Type: &zt65, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt27, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x18, Defer: 3}
 
@@ -6940,7 +7486,7 @@ var zstruct_timeval_date = structure{Name: "timeval_date", Size: [3]uint16{16, 8
 
 var zcall_utimes = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt349, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt400, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
@@ -6967,15 +7513,15 @@ var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val
 var zcall_mbind = call{Name: "mbind", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt350, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt401, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt403, Reg: 3, Reg32: 3},
 	{Name: "maxnode", Type: &zt23, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt353, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt404, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt354, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt355, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt405, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt406, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
@@ -6995,50 +7541,62 @@ var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_?
 }}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt356, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt357, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt407, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt408, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt358, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt409, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 0}
 
+var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
+	{Name: "O_NONBLOCK", Value: 0x800, Mask: 0x800},
+}}
+
+var zstruct_mq_attr = structure{Name: "mq_attr", Size: [3]uint16{64, 32, 64}, Fields: []field{
+	{Name: "mq_flags", Type: &zt411, Off: [3]uint16{0, 0, 0}},
+	{Name: "mq_maxmsg", Type: &zt21, Off: [3]uint16{8, 4, 8}},
+	{Name: "mq_msgsize", Type: &zt21, Off: [3]uint16{16, 8, 16}},
+	{Name: "mq_curmsgs", Type: &zt21, Off: [3]uint16{24, 12, 24}},
+	{Name: "unused", Type: &zt412, Attr: 4, Off: [3]uint16{32, 16, 32}},
+}}
+
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
-	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "oflag", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "u_attr", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "u_name", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "oflag", Type: &zt5, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt410, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "u_attr", Type: &zt413, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+}, Ret: &zt0, Class: 0x2, Defer: 4}
 
 var zcall_mq_unlink = call{Name: "mq_unlink", Args: []field{
-	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "u_name", Type: &zt4, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_mq_timedsend = call{Name: "mq_timedsend", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "u_msg_ptr", Type: &zt3, Reg: 1, Reg32: 1},
 	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msg_prio", Type: &zt20, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "msg_prio", Type: &zt11, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt75, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x2, Defer: 5}
 
 var zcall_mq_timedreceive = call{Name: "mq_timedreceive", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "u_msg_ptr", Type: &zt1, Reg: 1, Reg32: 1},
 	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "u_msg_prio", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "u_msg_prio", Type: &zt414, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt75, Reg: 4, Reg32: 4},
+}, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_mq_notify = call{Name: "mq_notify", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "u_notification", Type: &zt395, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_mq_getsetattr = call{Name: "mq_getsetattr", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "u_mqstat", Type: &zt413, Reg: 1, Reg32: 1},
+	{Name: "u_omqstat", Type: &zt415, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_kexec_load = call{Name: "kexec_load", Args: []field{
 	{Name: "entry", Type: &zt26, Reg: 0, Reg32: 0},
@@ -7055,16 +7613,16 @@ var zset_waitid_types = set{Name: "waitid_types", Unknown: "P_???", Vals: []val{
 }}
 
 var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
-	{Vals: []uint64{0x1, 0x2}, Type: &zt57},
+	{Vals: []uint64{0x1, 0x2}, Type: &zt65},
 	{Vals: []uint64{0x3}, Type: &zt0},
 }, Else: &zt7}
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt359, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt360, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt288, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt235, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt236, Reg: 4, Reg32: 4},
+	{Name: "which", Type: &zt416, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt417, Reg: 1, Reg32: 1},
+	{Name: "infop", Type: &zt339, Reg: 2, Reg32: 2},
+	{Name: "options", Type: &zt256, Reg: 3, Reg32: 3},
+	{Name: "ru", Type: &zt257, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x8, Defer: 2}
 
 var zcall_add_key = call{Name: "add_key", Args: []field{
@@ -7115,30 +7673,30 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt361, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt361, Reg: 3, Reg32: 3},
+	{Name: "old_nodes", Type: &zt418, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt418, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt296, Reg: 2, Reg32: 2},
-	{Name: "dev", Type: &zt297, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt347, Reg: 2, Reg32: 2},
+	{Name: "dev", Type: &zt348, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
@@ -7151,68 +7709,68 @@ var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
 }}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "user", Type: &zt126, Reg: 2, Reg32: 2},
-	{Name: "group", Type: &zt126, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt363, Reg: 4, Reg32: 4},
+	{Name: "user", Type: &zt56, Reg: 2, Reg32: 2},
+	{Name: "group", Type: &zt56, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt420, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt349, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt400, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt18, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt363, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt420, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt363, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt420, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt419, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt419, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt363, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt420, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt362, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt419, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt4, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt364, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt421, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x3, Defer: 2}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt44, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
@@ -7252,7 +7810,7 @@ var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: 
 }}
 
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt365, Reg: 0, Reg32: 0},
+	{Name: "unshare_flags", Type: &zt422, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
@@ -7261,9 +7819,9 @@ var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt312, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt366, Reg: 2, Reg32: 2},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
+	{Name: "head_ptr", Type: &zt363, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt423, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals: []val{
@@ -7275,18 +7833,18 @@ var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals:
 
 var zcall_splice = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt367, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt424, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt367, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt424, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt368, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt425, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_tee = call{Name: "tee", Args: []field{
 	{Name: "fdin", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fdout", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt368, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt425, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_sync_file_range_flags = set{Name: "sync_file_range_flags", Unknown: "SYNC_FILE_RANGE_???", Vals: []val{
@@ -7299,14 +7857,14 @@ var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "nbytes", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "flags", Type: &zt369, Reg: 3, Reg32: 5},
+	{Name: "flags", Type: &zt426, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "iov", Type: &zt43, Reg: 1, Reg32: 1},
 	{Name: "nr_segs", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt368, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt425, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
@@ -7315,12 +7873,12 @@ var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", V
 }}
 
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt370, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt371, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt373, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt374, Reg: 5, Reg32: 5},
+	{Name: "pages", Type: &zt427, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt428, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt430, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt431, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
@@ -7329,10 +7887,10 @@ var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16,
 }}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt376, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt363, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt433, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt420, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
@@ -7372,7 +7930,7 @@ var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals
 
 var zcall_fallocate = call{Name: "fallocate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt377, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt434, Reg: 1, Reg32: 1},
 	{Name: "offset", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "len", Type: &zt13, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
@@ -7396,9 +7954,9 @@ var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
 
 var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt109, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt110, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt378, Reg: 3, Reg32: 3},
+	{Name: "upeer_sockaddr", Type: &zt131, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt132, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt435, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
@@ -7458,12 +8016,12 @@ var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
 	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt379, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt436, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_pipe2 = call{Name: "pipe2", Args: []field{
 	{Name: "fildes", Type: &zt45, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt379, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt436, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 0}
 
 var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
@@ -7487,31 +8045,31 @@ var zcall_pwritev = call{Name: "pwritev", Args: []field{
 }, Ret: &zt2, Class: 0x2, Defer: 5}
 
 var zcall_rt_tgsigqueueinfo = call{Name: "rt_tgsigqueueinfo", Args: []field{
-	{Name: "tgid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt57, Reg: 1, Reg32: 1},
+	{Name: "tgid", Type: &zt65, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt27, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt289, Reg: 3, Reg32: 3},
+	{Name: "uinfo", Type: &zt340, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x18, Defer: 4}
 
 var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
 	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt57, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt65, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt380, Attr: 2048, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt437, Attr: 2048, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 2048, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt382, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt439, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt113, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt51, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt135, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt75, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_fanotify_init = call{Name: "fanotify_init", Args: []field{
@@ -7523,24 +8081,24 @@ var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt362, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt419, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt383, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt383, Off: [3]uint16{8, 8, 8}},
+	{Name: "rlim_cur", Type: &zt440, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt440, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt246, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt384, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt385, Reg: 3, Reg32: 3},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
+	{Name: "resource", Type: &zt297, Reg: 1, Reg32: 1},
+	{Name: "new_rlim", Type: &zt441, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt442, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -7554,24 +8112,24 @@ var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt319, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt320, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt386, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt370, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt371, Class: 0x100, Defer: 1}
 
 var zcall_syncfs = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt386, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt443, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 2048, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt388, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt445, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt113, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt135, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: []val{
@@ -7587,7 +8145,7 @@ var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: [
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt389, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt446, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
@@ -7597,7 +8155,7 @@ var zcall_getcpu = call{Name: "getcpu", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt390, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt447, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -7607,19 +8165,19 @@ var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}
 }}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt392, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
+	{Name: "lvec", Type: &zt449, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt394, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt451, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 1}
 
 var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt43, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt394, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt451, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 6}
@@ -7647,15 +8205,15 @@ var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16
 
 var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt0},
-	{Vals: []uint64{0x7}, Type: &zt397},
+	{Vals: []uint64{0x7}, Type: &zt454},
 }, Else: &zt26}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
-	{Name: "pid1", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "pid2", Type: &zt57, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt395, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt396, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
-	{Name: "idx2", Type: &zt398, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "pid1", Type: &zt65, Reg: 0, Reg32: 0},
+	{Name: "pid2", Type: &zt65, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt452, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt453, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt455, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
@@ -7665,13 +8223,13 @@ var zcall_finit_module = call{Name: "finit_module", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
@@ -7684,11 +8242,11 @@ var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []
 }}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt419, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt399, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt456, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_seccomp = call{Name: "seccomp", Args: []field{
@@ -7704,9 +8262,9 @@ var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 }}
 
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt400, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt457, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt401, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt458, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
@@ -7719,8 +8277,8 @@ var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
 }}
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
-	{Name: "uname_ptr", Type: &zt402, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt403, Reg: 1, Reg32: 1},
+	{Name: "uname_ptr", Type: &zt459, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt460, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
@@ -7744,11 +8302,11 @@ var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: [
 }}
 
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt231, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt232, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt404, Reg: 4, Reg32: 4},
+	{Name: "argv", Type: &zt252, Reg: 2, Reg32: 2},
+	{Name: "envp", Type: &zt253, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt461, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0xb, Defer: 5}
 
 var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
@@ -7758,7 +8316,7 @@ var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
 }}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt405, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt462, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
@@ -7779,14 +8337,14 @@ var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_C
 }}
 
 var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
-	{Name: "cmd", Type: &zt408, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt407, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt465, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt464, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
-}, Ret: &zt26, Aux: &zt406, Class: 0x0, Defer: 3}
+}, Ret: &zt26, Aux: &zt463, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt406, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt407, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt463, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt464, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_membarrier__QUERY,
@@ -7799,14 +8357,14 @@ var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt409, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt466, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt367, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt424, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt367, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt424, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt20, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
@@ -7828,7 +8386,7 @@ var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt410, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt467, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
@@ -7837,7 +8395,7 @@ var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
 	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt410, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt467, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
@@ -7855,7 +8413,7 @@ var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
 	{Name: "flags", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt411, Reg: 1, Reg32: 1},
+	{Name: "init_val", Type: &zt468, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
@@ -7917,38 +8475,38 @@ var zstruct_statx_timestamp = structure{Name: "statx_timestamp", Size: [3]uint16
 }}
 
 var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "stx_mask", Type: &zt413, Off: [3]uint16{0, 0, 0}},
+	{Name: "stx_mask", Type: &zt470, Off: [3]uint16{0, 0, 0}},
 	{Name: "stx_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "stx_attributes", Type: &zt414, Off: [3]uint16{8, 8, 8}},
+	{Name: "stx_attributes", Type: &zt471, Off: [3]uint16{8, 8, 8}},
 	{Name: "stx_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{16, 16, 16}},
 	{Name: "stx_uid", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
 	{Name: "stx_gid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
-	{Name: "stx_mode", Type: &zt296, Off: [3]uint16{28, 28, 28}},
-	{Name: "spare0", Type: &zt99, Off: [3]uint16{30, 30, 30}},
+	{Name: "stx_mode", Type: &zt347, Off: [3]uint16{28, 28, 28}},
+	{Name: "spare0", Type: &zt63, Off: [3]uint16{30, 30, 30}},
 	{Name: "stx_ino", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "stx_size", Type: &zt9, Off: [3]uint16{40, 40, 40}},
 	{Name: "stx_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "stx_attributes_mask", Type: &zt414, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "stx_atime", Type: &zt415, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "stx_btime", Type: &zt415, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
-	{Name: "stx_ctime", Type: &zt415, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
-	{Name: "stx_mtime", Type: &zt415, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "stx_attributes_mask", Type: &zt471, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "stx_atime", Type: &zt472, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "stx_btime", Type: &zt472, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
+	{Name: "stx_ctime", Type: &zt472, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
+	{Name: "stx_mtime", Type: &zt472, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
 	{Name: "stx_rdev_major", Type: &zt11, Attr: 1, Off: [3]uint16{128, 128, 128}},
 	{Name: "stx_rdev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{132, 132, 132}},
 	{Name: "stx_dev_major", Type: &zt11, Attr: 1, Off: [3]uint16{136, 136, 136}},
 	{Name: "stx_dev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{140, 140, 140}},
-	{Name: "stx_mnt_id", Type: &zt416, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "stx_mnt_id", Type: &zt473, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
 	{Name: "stx_dio_mem_align", Type: &zt11, Attr: 1, Off: [3]uint16{152, 152, 152}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
 	{Name: "stx_dio_offset_align", Type: &zt11, Attr: 1, Off: [3]uint16{156, 156, 156}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
-	{Name: "spare3", Type: &zt417, Off: [3]uint16{160, 160, 160}},
+	{Name: "spare3", Type: &zt474, Off: [3]uint16{160, 160, 160}},
 }}
 
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt412, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt413, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt418, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt469, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt470, Reg: 3, Reg32: 3},
+	{Name: "buffer", Type: &zt475, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1803, Defer: 4}
 
 var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
@@ -7974,7 +8532,7 @@ var zcall_uprobe = call{Name: "uprobe", Args: []field{}, Ret: &zt21, Class: 0x0,
 var zcall_pidfd_send_signal = call{Name: "pidfd_send_signal", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt289, Reg: 2, Reg32: 2},
+	{Name: "info", Type: &zt340, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1a, Defer: 4}
 
@@ -8000,15 +8558,15 @@ var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt419, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -8033,7 +8591,7 @@ var zcall_fsmount = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -8044,8 +8602,8 @@ var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", 
 }}
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt419, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt476, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
@@ -8079,32 +8637,32 @@ var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []
 
 var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
 	{Vals: []uint64{0x1}, Type: &zt9},
-}, Else: &zt421}
+}, Else: &zt478}
 
 var zunion_clone_addr = union{Name: "clone_addr", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt416},
-}, Else: &zt423}
+	{Vals: []uint64{0x1}, Type: &zt473},
+}, Else: &zt480}
 
-var zunion_set_tid_list = union{Name: "set_tid_list", Alts: []alt{}, Else: &zt416}
+var zunion_set_tid_list = union{Name: "set_tid_list", Alts: []alt{}, Else: &zt473}
 
 var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
-	{Name: "flags", Type: &zt420, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt416, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt416, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
-	{Name: "parent_tid", Type: &zt416, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
-	{Name: "exit_signal", Type: &zt422, Off: [3]uint16{32, 32, 32}},
-	{Name: "stack", Type: &zt424, Off: [3]uint16{40, 40, 40}},
-	{Name: "stack_size", Type: &zt416, Off: [3]uint16{48, 48, 48}},
-	{Name: "tls", Type: &zt416, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "set_tid", Type: &zt425, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
+	{Name: "flags", Type: &zt477, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt473, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt473, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt473, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt479, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt481, Off: [3]uint16{40, 40, 40}},
+	{Name: "stack_size", Type: &zt473, Off: [3]uint16{48, 48, 48}},
+	{Name: "tls", Type: &zt473, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt482, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
 	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
 	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
 }}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt426, Reg: 0, Reg32: 0},
+	{Name: "uargs", Type: &zt483, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt57, Class: 0x8, Defer: 2}
+}, Ret: &zt65, Class: 0x8, Defer: 2}
 
 var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANGE_???", Vals: []val{
 	{Name: "CLOSE_RANGE_UNSHARE", Value: 0x2, Mask: 0x2},
@@ -8114,7 +8672,7 @@ var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANG
 var zcall_close_range = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "max_fd", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt427, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt484, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals: []val{
@@ -8127,15 +8685,15 @@ var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals
 }}
 
 var zstruct_open_how = structure{Name: "open_how", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "flags", Type: &zt428, Off: [3]uint16{0, 0, 0}},
-	{Name: "mode", Type: &zt429, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "resolve", Type: &zt430, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt485, Off: [3]uint16{0, 0, 0}},
+	{Name: "mode", Type: &zt486, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "resolve", Type: &zt487, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt431, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
+	{Name: "how", Type: &zt488, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
@@ -8152,15 +8710,15 @@ var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals:
 }}
 
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt44, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt432, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt489, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt433, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt490, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "behavior", Type: &zt50, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
@@ -8176,7 +8734,7 @@ var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -8213,7 +8771,7 @@ var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
 }}
 
 var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt434, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt491, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
@@ -8227,9 +8785,9 @@ var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???"
 }}
 
 var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "val", Type: &zt416, Off: [3]uint16{0, 0, 0}},
-	{Name: "uaddr", Type: &zt416, Off: [3]uint16{8, 8, 8}},
-	{Name: "flags", Type: &zt435, Off: [3]uint16{16, 16, 16}},
+	{Name: "val", Type: &zt473, Off: [3]uint16{0, 0, 0}},
+	{Name: "uaddr", Type: &zt473, Off: [3]uint16{8, 8, 8}},
+	{Name: "flags", Type: &zt492, Off: [3]uint16{16, 16, 16}},
 	{Name: "__reserved", Type: &zt20, Attr: 2, Off: [3]uint16{20, 20, 20}},
 }}
 
@@ -8239,11 +8797,11 @@ var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 1
 }}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt437, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt494, Reg: 0, Reg32: 0},
 	{Name: "nr_futexes", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt438, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt335, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt495, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt386, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
@@ -8261,10 +8819,10 @@ var zcall_cachestat = call{Name: "cachestat", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt363, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt420, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
@@ -8275,27 +8833,27 @@ var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_S
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
 	{Name: "addr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt439, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt496, Reg: 2, Reg32: 2},
 }, Ret: &zt19, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "mask", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt435, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt492, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "val", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt435, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt438, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt335, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt492, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt495, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt386, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt440, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt497, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
@@ -8338,11 +8896,11 @@ var zcall_lsm_list_modules = call{Name: "lsm_list_modules", Args: []field{
 var zcall_mseal = call{Name: "mseal", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt416, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt473, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -8351,7 +8909,7 @@ var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -8360,7 +8918,7 @@ var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -8368,14 +8926,14 @@ var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -8383,7 +8941,7 @@ var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -8391,7 +8949,7 @@ var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -8408,15 +8966,15 @@ var zcall_listns = call{Name: "listns", Args: []field{
 var zcall_rseq_slice_yield = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_waitpid = call{Name: "waitpid", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt234, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
-	{Name: "options", Type: &zt235, Reg: 2, Reg32: 2},
-}, Ret: &zt57, Class: 0x8, Defer: 1}
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
+	{Name: "stat_addr", Type: &zt255, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt256, Reg: 2, Reg32: 2},
+}, Ret: &zt65, Class: 0x8, Defer: 1}
 
 var zcall_lchown_2 = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt441, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt441, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt498, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt498, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt21, Class: 0x4, Defer: 0, Derived: true}
@@ -8439,11 +8997,11 @@ var zcall_umount = call{Name: "umount", Args: []field{
 }, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt441, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt498, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt442, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt499, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_ptrace_2 = call{Name: "ptrace", Args: []field{
@@ -8471,7 +9029,7 @@ var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt21, Class: 0x0, D
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt441, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt498, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
@@ -8508,41 +9066,41 @@ var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
 	{Name: "sa_handler", Type: &zt28, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt443, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_mask", Type: &zt500, Off: [3]uint16{8, 4, 4}},
 	{Name: "sa_flags", Type: &zt29, Off: [3]uint16{16, 8, 8}},
 	{Name: "sa_restorer", Type: &zt19, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "sig", Type: &zt27, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt444, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt445, Reg: 2, Reg32: 2},
+	{Name: "act", Type: &zt501, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt502, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt26, Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt443, Reg: 0, Reg32: 0},
+	{Name: "newmask", Type: &zt500, Reg: 0, Reg32: 0},
 }, Ret: &zt26, Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt441, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt441, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt498, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt498, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt441, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt441, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt498, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt498, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt443, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt500, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt446, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt503, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
@@ -8552,12 +9110,12 @@ var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt447, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt504, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt448, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt505, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_select_2 = call{Name: "select", Args: []field{
@@ -8601,40 +9159,40 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt449, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt506, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt19, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt441, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt441, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt498, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt498, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt450, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt507, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "f_bavail", Type: &zt11, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_files", Type: &zt11, Off: [3]uint16{20, 20, 20}},
 	{Name: "f_ffree", Type: &zt11, Off: [3]uint16{24, 24, 24}},
-	{Name: "f_fsid", Type: &zt302, Off: [3]uint16{28, 28, 28}},
+	{Name: "f_fsid", Type: &zt353, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt451, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt452, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt508, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt509, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt453, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt510, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt453, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt510, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
@@ -8649,38 +9207,38 @@ var zcall_syslog_2 = call{Name: "syslog", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}, Show: []uint8{0, 1, 2, 3, 4, 5, 8, 9, 7, 6, 10, 11, 12, 13, 14, 15}, Fields: []field{
-	{Name: "st_dev", Type: &zt297, Attr: 1, Off: [3]uint16{0, 0, 0}},
+	{Name: "st_dev", Type: &zt348, Attr: 1, Off: [3]uint16{0, 0, 0}},
 	{Name: "st_ino", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "st_mode", Type: &zt296, Off: [3]uint16{8, 8, 8}},
-	{Name: "st_nlink", Type: &zt150, Attr: 1, Off: [3]uint16{10, 10, 10}},
-	{Name: "st_uid", Type: &zt150, Attr: 1, Off: [3]uint16{12, 12, 12}},
-	{Name: "st_gid", Type: &zt150, Attr: 1, Off: [3]uint16{14, 14, 14}},
-	{Name: "st_rdev", Type: &zt297, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_mode", Type: &zt347, Off: [3]uint16{8, 8, 8}},
+	{Name: "st_nlink", Type: &zt171, Attr: 1, Off: [3]uint16{10, 10, 10}},
+	{Name: "st_uid", Type: &zt171, Attr: 1, Off: [3]uint16{12, 12, 12}},
+	{Name: "st_gid", Type: &zt171, Attr: 1, Off: [3]uint16{14, 14, 14}},
+	{Name: "st_rdev", Type: &zt348, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt454, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt511, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt455, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt512, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt456, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt513, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
-	{Name: "unused", Type: &zt457, Off: [3]uint16{56, 56, 56}},
+	{Name: "unused", Type: &zt514, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt458, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt515, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt458, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt515, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt458, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt515, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
@@ -8716,11 +9274,11 @@ var zcall_sigreturn = call{Name: "sigreturn", Args: []field{}, Ret: &zt21, Class
 
 var zcall_clone_2 = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt19, Attr: 32, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt229, Attr: 32, Reg: 0, Reg32: 0},
-	{Name: "parent_tid", Type: &zt230, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
-	{Name: "tls", Type: &zt309, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "flags", Type: &zt250, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "parent_tid", Type: &zt251, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
+	{Name: "tls", Type: &zt360, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
 	{Name: "child_tidptr", Type: &zt19, Attr: 32, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
-}, Ret: &zt57, Class: 0x8, Defer: 2}
+}, Ret: &zt65, Class: 0x8, Defer: 2}
 
 var zcall_setdomainname_2 = call{Name: "setdomainname", Args: []field{
 	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
@@ -8733,8 +9291,8 @@ var zcall_uname_2 = call{Name: "uname", Args: []field{
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt33, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt459, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt446, Reg: 2, Reg32: 2},
+	{Name: "nset", Type: &zt516, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt503, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
@@ -8782,18 +9340,18 @@ var zcall_personality_2 = call{Name: "personality", Args: []field{
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt441, Reg: 0, Reg32: 0},
-}, Ret: &zt126, Class: 0x80, Defer: 1}
+	{Name: "uid", Type: &zt498, Reg: 0, Reg32: 0},
+}, Ret: &zt56, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt441, Reg: 0, Reg32: 0},
-}, Ret: &zt126, Class: 0x80, Defer: 1}
+	{Name: "gid", Type: &zt498, Reg: 0, Reg32: 0},
+}, Ret: &zt56, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt23, Attr: 4, Reg: 1, Reg32: 1},
 	{Name: "offset_low", Type: &zt23, Attr: 4, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt460, Reg: 3, Reg32: 3},
+	{Name: "result", Type: &zt517, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt22, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -8810,23 +9368,23 @@ var zcall__sysctl_2 = call{Name: "_sysctl", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_setparam_2 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_getparam_2 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler_2 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler_2 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_yield_2 = call{Name: "sched_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
@@ -8840,20 +9398,20 @@ var zcall_sched_get_priority_min_2 = call{Name: "sched_get_priority_min", Args: 
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval_2 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt441, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt441, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt441, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt498, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt498, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt498, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt461, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt461, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt461, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt518, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt518, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt518, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -8882,15 +9440,15 @@ var zcall_nfsservctl_2 = call{Name: "nfsservctl", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt441, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt441, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt441, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt498, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt498, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt498, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt461, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt461, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt461, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt518, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt518, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt518, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_prctl_2 = call{Name: "prctl", Args: []field{
@@ -8902,18 +9460,18 @@ var zcall_prctl_2 = call{Name: "prctl", Args: []field{
 }, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt462, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt519, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt30, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt463, Reg: 6, Reg32: 6},
+	{Name: "frame", Type: &zt520, Reg: 6, Reg32: 6},
 }, Ret: &zt21, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt441, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt441, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt498, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt498, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_capget_2 = call{Name: "capget", Args: []field{
@@ -8931,8 +9489,8 @@ var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt21, Class: 
 var zcall_putpmsg_2 = call{Name: "putpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
 
 var zcall_ugetrlimit = call{Name: "ugetrlimit", Args: []field{
-	{Name: "resource", Type: &zt246, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt248, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt297, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt299, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_mmap2 = call{Name: "mmap2", Args: []field{
@@ -8941,7 +9499,7 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt24, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt464, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt521, Reg: 5, Reg32: 5},
 }, Ret: &zt19, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
@@ -8967,115 +9525,115 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt455, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt512, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt456, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt513, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt465, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt522, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt466, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt523, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt466, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt523, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt466, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt523, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt126, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt56, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt56, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
-var zcall_getuid32 = call{Name: "getuid32", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
+var zcall_getuid32 = call{Name: "getuid32", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
 
-var zcall_getgid32 = call{Name: "getgid32", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
+var zcall_getgid32 = call{Name: "getgid32", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
 
-var zcall_geteuid32 = call{Name: "geteuid32", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
+var zcall_geteuid32 = call{Name: "geteuid32", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
 
-var zcall_getegid32 = call{Name: "getegid32", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
+var zcall_getegid32 = call{Name: "getegid32", Args: []field{}, Ret: &zt56, Class: 0x10080, Defer: 0}
 
 var zcall_setreuid32 = call{Name: "setreuid32", Args: []field{
-	{Name: "ruid", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt126, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt56, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt56, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid32 = call{Name: "setregid32", Args: []field{
-	{Name: "rgid", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt126, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt56, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt56, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_getgroups32 = call{Name: "getgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt252, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt303, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups32 = call{Name: "setgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt253, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt304, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_fchown32 = call{Name: "fchown32", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt126, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt56, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt56, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_setresuid32 = call{Name: "setresuid32", Args: []field{
-	{Name: "ruid", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt126, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt56, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt56, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt56, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid32 = call{Name: "getresuid32", Args: []field{
-	{Name: "ruid", Type: &zt254, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt254, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt254, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt305, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt305, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt305, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
-	{Name: "rgid", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt126, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt56, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt56, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt56, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid32 = call{Name: "getresgid32", Args: []field{
-	{Name: "rgid", Type: &zt254, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt254, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt254, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt305, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt305, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt305, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_chown32 = call{Name: "chown32", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt126, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt56, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt56, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_setuid32 = call{Name: "setuid32", Args: []field{
-	{Name: "uid", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt56, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgid32 = call{Name: "setgid32", Args: []field{
-	{Name: "gid", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt56, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setfsuid32 = call{Name: "setfsuid32", Args: []field{
-	{Name: "uid", Type: &zt126, Reg: 0, Reg32: 0},
-}, Ret: &zt126, Class: 0x80, Defer: 1}
+	{Name: "uid", Type: &zt56, Reg: 0, Reg32: 0},
+}, Ret: &zt56, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid32 = call{Name: "setfsgid32", Args: []field{
-	{Name: "gid", Type: &zt126, Reg: 0, Reg32: 0},
-}, Ret: &zt126, Class: 0x80, Defer: 1}
+	{Name: "gid", Type: &zt56, Reg: 0, Reg32: 0},
+}, Ret: &zt56, Class: 0x80, Defer: 1}
 
 var zcall_pivot_root_2 = call{Name: "pivot_root", Args: []field{
 	{Name: "new_root", Type: &zt19, Reg: 0, Reg32: 0},
@@ -9169,18 +9727,18 @@ var zcall_fremovexattr_2 = call{Name: "fremovexattr", Args: []field{
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt467, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt524, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
 var zcall_sched_setaffinity_2 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity_2 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
@@ -9239,78 +9797,40 @@ var zcall_epoll_wait_2 = call{Name: "epoll_wait", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt450, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt507, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_bavail", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "f_files", Type: &zt9, Off: [3]uint16{32, 32, 32}},
 	{Name: "f_ffree", Type: &zt9, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_fsid", Type: &zt302, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_fsid", Type: &zt353, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt451, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt452, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt508, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt509, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt468, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt525, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt468, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt525, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt334, Reg: 3, Reg32: 5},
+	{Name: "advice", Type: &zt385, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_mq_open_2 = call{Name: "mq_open", Args: []field{
-	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "oflag", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "u_attr", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_mq_unlink_2 = call{Name: "mq_unlink", Args: []field{
-	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_mq_timedsend_2 = call{Name: "mq_timedsend", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msg_prio", Type: &zt20, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_mq_timedreceive_2 = call{Name: "mq_timedreceive", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "u_msg_prio", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_mq_notify_2 = call{Name: "mq_notify", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_mq_getsetattr_2 = call{Name: "mq_getsetattr", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_kexec_load_2 = call{Name: "kexec_load", Args: []field{
 	{Name: "entry", Type: &zt26, Reg: 0, Reg32: 0},
@@ -9367,10 +9887,10 @@ var zcall_inotify_rm_watch_2 = call{Name: "inotify_rm_watch", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt466, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt363, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt523, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt420, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_pselect6_2 = call{Name: "pselect6", Args: []field{
@@ -9454,7 +9974,7 @@ var zcall_inotify_init1_2 = call{Name: "inotify_init1", Args: []field{
 
 var zcall_perf_event_open_2 = call{Name: "perf_event_open", Args: []field{
 	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt57, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt65, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
@@ -9469,12 +9989,12 @@ var zcall_fanotify_mark_2 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt362, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt419, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_2 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9494,13 +10014,13 @@ var zcall_finit_module_2 = call{Name: "finit_module", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr_2 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr_2 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
@@ -9527,75 +10047,29 @@ var zcall_io_pgetevents_2 = call{Name: "io_pgetevents", Args: []field{
 	{Name: "usig", Type: &zt19, Reg: 5, Reg32: 5},
 }, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
 
-var zcall_semget_2 = call{Name: "semget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "semflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_semctl_2 = call{Name: "semctl", Args: []field{
-	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
-
-var zcall_shmget_2 = call{Name: "shmget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_shmctl_2 = call{Name: "shmctl", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_shmat_2 = call{Name: "shmat", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "shmaddr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x24, Defer: 3, Derived: true}
-
-var zcall_shmdt_2 = call{Name: "shmdt", Args: []field{
-	{Name: "shmaddr", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x24, Defer: 1, Derived: true}
-
-var zcall_msgget_2 = call{Name: "msgget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgflg", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x20, Defer: 2, Derived: true}
-
 var zcall_msgsnd_2 = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt526, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgflg", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
+	{Name: "msgflg", Type: &zt275, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt527, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgtyp", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "msgflg", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x20, Defer: 5, Derived: true}
-
-var zcall_msgctl_2 = call{Name: "msgctl", Args: []field{
-	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
+	{Name: "msgtyp", Type: &zt21, Reg: 3, Reg32: 3},
+	{Name: "msgflg", Type: &zt275, Reg: 4, Reg32: 4},
+}, Ret: &zt2, Class: 0x20, Defer: 1}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt469, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt386, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt528, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt438, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt386, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt495, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -9604,18 +10078,18 @@ var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}
 }}
 
 var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208}, Fields: []field{
-	{Name: "modes", Type: &zt316, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt367, Off: [3]uint16{0, 0, 0}},
 	{Name: "pad1", Type: &zt12, Off: [3]uint16{4, 4, 4}},
 	{Name: "offset", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "freq", Type: &zt13, Off: [3]uint16{16, 16, 16}},
 	{Name: "maxerror", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "esterror", Type: &zt9, Off: [3]uint16{32, 32, 32}},
-	{Name: "status", Type: &zt317, Off: [3]uint16{40, 40, 40}},
+	{Name: "status", Type: &zt368, Off: [3]uint16{40, 40, 40}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{44, 44, 44}},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt470, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt529, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -9627,41 +10101,41 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "errcnt", Type: &zt13, Off: [3]uint16{144, 144, 144}},
 	{Name: "stbcnt", Type: &zt13, Off: [3]uint16{152, 152, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 160, 160}},
-	{Name: "reserved", Type: &zt318, Off: [3]uint16{164, 164, 164}},
+	{Name: "reserved", Type: &zt369, Off: [3]uint16{164, 164, 164}},
 }}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt471, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt320, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt386, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt530, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt371, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt469, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt386, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt528, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt345, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt438, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt469, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt386, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt396, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt495, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt528, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt472, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt472, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt531, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt531, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt473, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt532, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt345, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt474, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt473, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt396, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt533, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt532, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
@@ -9682,10 +10156,10 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 }}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt476, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt363, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt535, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt420, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
@@ -9747,27 +10221,27 @@ var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
 	{Name: "uthese", Type: &zt34, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt288, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt438, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt339, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt495, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt27, Class: 0x10, Defer: 1}
 
 var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt438},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt495},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
 }, Else: &zt19}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt326, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt377, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt477, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt536, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt330, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt381, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
@@ -9793,15 +10267,15 @@ var zcall_io_uring_register_2 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_2 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_2 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt419, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -9826,7 +10300,7 @@ var zcall_fsmount_2 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_2 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -9841,7 +10315,7 @@ var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_2 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9915,7 +10389,7 @@ var zcall_lsm_list_modules_2 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9924,7 +10398,7 @@ var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9933,7 +10407,7 @@ var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9941,14 +10415,14 @@ var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_2 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9956,7 +10430,7 @@ var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -9964,7 +10438,7 @@ var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_2 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -9994,83 +10468,16 @@ var zcall_select_3 = call{Name: "select", Args: []field{
 
 var zcall_sched_yield_3 = call{Name: "sched_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_shmget_3 = call{Name: "shmget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_shmat_3 = call{Name: "shmat", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "shmaddr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x24, Defer: 3, Derived: true}
-
-var zcall_shmctl_3 = call{Name: "shmctl", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
-
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt467, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt524, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
 var zcall_uname_3 = call{Name: "uname", Args: []field{
 	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_semget_3 = call{Name: "semget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "semflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_semop_2 = call{Name: "semop", Args: []field{
-	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_semctl_3 = call{Name: "semctl", Args: []field{
-	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
-
-var zcall_shmdt_3 = call{Name: "shmdt", Args: []field{
-	{Name: "shmaddr", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x24, Defer: 1, Derived: true}
-
-var zcall_msgget_3 = call{Name: "msgget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgflg", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x20, Defer: 2, Derived: true}
-
-var zcall_msgsnd_3 = call{Name: "msgsnd", Args: []field{
-	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgflg", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
-
-var zcall_msgrcv_3 = call{Name: "msgrcv", Args: []field{
-	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgtyp", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "msgflg", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x20, Defer: 5, Derived: true}
-
-var zcall_msgctl_3 = call{Name: "msgctl", Args: []field{
-	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_fcntl_3 = call{Name: "fcntl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -10109,23 +10516,23 @@ var zcall_sysfs_3 = call{Name: "sysfs", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_setparam_3 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_getparam_3 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler_3 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler_3 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_max_3 = call{Name: "sched_get_priority_max", Args: []field{
@@ -10137,7 +10544,7 @@ var zcall_sched_get_priority_min_3 = call{Name: "sched_get_priority_min", Args: 
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval_3 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
@@ -10302,13 +10709,13 @@ var zcall_fremovexattr_3 = call{Name: "fremovexattr", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_sched_setaffinity_3 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity_3 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
@@ -10341,13 +10748,6 @@ var zcall_epoll_create_3 = call{Name: "epoll_create", Args: []field{
 	{Name: "size", Type: &zt7, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
 
-var zcall_semtimedop_2 = call{Name: "semtimedop", Args: []field{
-	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
-
 var zcall_epoll_wait_3 = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
@@ -10361,39 +10761,6 @@ var zcall_epoll_ctl_3 = call{Name: "epoll_ctl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
 	{Name: "event", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_mq_open_3 = call{Name: "mq_open", Args: []field{
-	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "oflag", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "u_attr", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_mq_unlink_3 = call{Name: "mq_unlink", Args: []field{
-	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_mq_timedsend_3 = call{Name: "mq_timedsend", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msg_prio", Type: &zt20, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_mq_timedreceive_3 = call{Name: "mq_timedreceive", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "u_msg_prio", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_mq_getsetattr_3 = call{Name: "mq_getsetattr", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_add_key_3 = call{Name: "add_key", Args: []field{
 	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
@@ -10517,7 +10884,7 @@ var zcall_inotify_init1_3 = call{Name: "inotify_init1", Args: []field{
 
 var zcall_perf_event_open_3 = call{Name: "perf_event_open", Args: []field{
 	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt57, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt65, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
@@ -10532,12 +10899,12 @@ var zcall_fanotify_mark_3 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt362, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt419, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_3 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10563,13 +10930,13 @@ var zcall_finit_module_3 = call{Name: "finit_module", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr_3 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr_3 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
@@ -10626,15 +10993,15 @@ var zcall_io_uring_register_3 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_3 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_3 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt419, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -10659,7 +11026,7 @@ var zcall_fsmount_3 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_3 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -10674,7 +11041,7 @@ var zcall_epoll_pwait2_3 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_3 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10748,7 +11115,7 @@ var zcall_lsm_list_modules_3 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10757,7 +11124,7 @@ var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10766,7 +11133,7 @@ var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10774,14 +11141,14 @@ var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_3 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10789,7 +11156,7 @@ var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -10797,7 +11164,7 @@ var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_3 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -10823,11 +11190,6 @@ var zcall_ptrace_3 = call{Name: "ptrace", Args: []field{
 	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt26, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_mq_notify_3 = call{Name: "mq_notify", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_kexec_load_3 = call{Name: "kexec_load", Args: []field{
 	{Name: "entry", Type: &zt26, Reg: 0, Reg32: 0},
@@ -11088,30 +11450,30 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_uid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_gid", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
 	{Name: "st_rdev", Type: &zt8, Off: [3]uint16{32, 32, 32}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
-	{Name: "pad1", Type: &zt457, Off: [3]uint16{40, 40, 40}},
+	{Name: "pad1", Type: &zt514, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{48, 48, 48}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt478, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt537, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt479, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt538, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt480, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt539, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
-	{Name: "unused", Type: &zt457, Off: [3]uint16{120, 120, 120}},
+	{Name: "unused", Type: &zt514, Off: [3]uint16{120, 120, 120}},
 }}
 
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt481, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt363, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt540, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt420, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt481, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt540, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_timerfd_create_4 = call{Name: "timerfd_create", Args: []field{
@@ -11177,33 +11539,33 @@ var zcall_ptrace_4 = call{Name: "ptrace", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_sched_setparam_4 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler_4 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler_4 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_getparam_4 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setaffinity_4 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity_4 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
@@ -11219,7 +11581,7 @@ var zcall_sched_get_priority_min_4 = call{Name: "sched_get_priority_min", Args: 
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval_4 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
@@ -11262,118 +11624,6 @@ var zcall_sysinfo_4 = call{Name: "sysinfo", Args: []field{
 	{Name: "info", Type: &zt19, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_mq_open_4 = call{Name: "mq_open", Args: []field{
-	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "oflag", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "u_attr", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_mq_unlink_4 = call{Name: "mq_unlink", Args: []field{
-	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_mq_timedsend_4 = call{Name: "mq_timedsend", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msg_prio", Type: &zt20, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_mq_timedreceive_4 = call{Name: "mq_timedreceive", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "u_msg_prio", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_mq_notify_4 = call{Name: "mq_notify", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_mq_getsetattr_4 = call{Name: "mq_getsetattr", Args: []field{
-	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_msgget_4 = call{Name: "msgget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgflg", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x20, Defer: 2, Derived: true}
-
-var zcall_msgctl_4 = call{Name: "msgctl", Args: []field{
-	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_msgrcv_4 = call{Name: "msgrcv", Args: []field{
-	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgtyp", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "msgflg", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x20, Defer: 5, Derived: true}
-
-var zcall_msgsnd_4 = call{Name: "msgsnd", Args: []field{
-	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgflg", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
-
-var zcall_semget_4 = call{Name: "semget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "semflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_semctl_4 = call{Name: "semctl", Args: []field{
-	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
-
-var zcall_semtimedop_3 = call{Name: "semtimedop", Args: []field{
-	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
-
-var zcall_semop_3 = call{Name: "semop", Args: []field{
-	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_shmget_4 = call{Name: "shmget", Args: []field{
-	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_shmctl_4 = call{Name: "shmctl", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
-
-var zcall_shmat_4 = call{Name: "shmat", Args: []field{
-	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "shmaddr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "shmflg", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x24, Defer: 3, Derived: true}
-
-var zcall_shmdt_4 = call{Name: "shmdt", Args: []field{
-	{Name: "shmaddr", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x24, Defer: 1, Derived: true}
-
 var zcall_add_key_4 = call{Name: "add_key", Args: []field{
 	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
@@ -11408,7 +11658,7 @@ var zcall_swapoff_4 = call{Name: "swapoff", Args: []field{
 
 var zcall_perf_event_open_4 = call{Name: "perf_event_open", Args: []field{
 	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt57, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt65, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
@@ -11423,12 +11673,12 @@ var zcall_fanotify_mark_4 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt362, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt419, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_4 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -11448,13 +11698,13 @@ var zcall_finit_module_4 = call{Name: "finit_module", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr_4 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr_4 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt65, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
@@ -11511,15 +11761,15 @@ var zcall_io_uring_register_4 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_4 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_4 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt419, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -11544,7 +11794,7 @@ var zcall_fsmount_4 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_4 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -11559,7 +11809,7 @@ var zcall_epoll_pwait2_4 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_4 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -11633,7 +11883,7 @@ var zcall_lsm_list_modules_4 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -11642,7 +11892,7 @@ var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -11651,7 +11901,7 @@ var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -11659,14 +11909,14 @@ var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_4 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -11674,7 +11924,7 @@ var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -11682,7 +11932,7 @@ var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_4 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt419, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -11844,6 +12094,6 @@ var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
 var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "version", Type: &zt482, Off: [3]uint16{0, 0, 0}},
-	{Name: "pid", Type: &zt57, Off: [3]uint16{4, 4, 4}},
+	{Name: "version", Type: &zt541, Off: [3]uint16{0, 0, 0}},
+	{Name: "pid", Type: &zt65, Off: [3]uint16{4, 4, 4}},
 }}
