@@ -475,6 +475,9 @@ func (p *parser) unionDef() error {
 				return err
 			}
 			alt.Min = uint16(n)
+			if alt.Only, err = p.accept("!"); err != nil {
+				return err
+			}
 		}
 		if err := p.expect(":"); err != nil {
 			return err

@@ -33,7 +33,7 @@ var baseTypes = map[string]Type{
 	"flags": {Kind: KindFlags, Width: 4}, "enum": {Kind: KindEnum, Width: 4},
 	"const": {Kind: KindConst, Width: WidthLong},
 	"bytes": {Kind: KindBytes}, "cstr": {Kind: KindChars}, "pad": {Kind: KindPad},
-	"whole": {Kind: KindBytes, Width: WholeBytes}, "hexes": {Kind: KindBytes, Width: HexBytes}, "sunpath": {Kind: KindSunPath}, "list": {Kind: KindList},
+	"whole": {Kind: KindBytes, Width: WholeBytes}, "hexes": {Kind: KindBytes, Width: HexBytes}, "num": {Kind: KindBytes, Width: IntBytes}, "sunpath": {Kind: KindSunPath}, "mac": {Kind: KindMAC}, "errnum": {Kind: KindErrnum, Width: 4}, "bits": {Kind: KindBits, Width: 4}, "list": {Kind: KindList},
 	"array": {Kind: KindArray}, "sigset": {Kind: KindSigset},
 	"bitset": {Kind: KindBitset}, "records": {Kind: KindRecords},
 }
@@ -279,7 +279,7 @@ func (p *parser) findSet(name string) *Set {
 func (p *parser) baseParams(name token, t *Type) error {
 	var need bool
 	switch t.Kind {
-	case KindFlags, KindEnum, KindConst, KindChars, KindArray, KindSigset, KindList, KindRecords, KindBitset:
+	case KindFlags, KindEnum, KindConst, KindChars, KindArray, KindSigset, KindList, KindRecords, KindBitset, KindMAC, KindBits:
 		need = true
 	case KindBytes, KindSunPath:
 		need = !p.inUnion // there the union says how many bytes there are
@@ -297,7 +297,7 @@ func (p *parser) baseParams(name token, t *Type) error {
 		return nil
 	}
 	switch t.Kind {
-	case KindFlags, KindEnum:
+	case KindFlags, KindEnum, KindBits:
 		n, err := p.ident("the name of a set")
 		if err != nil {
 			return err
@@ -335,7 +335,7 @@ func (p *parser) baseParams(name token, t *Type) error {
 			}
 		}
 		t.Set.Name = t.Set.Vals[0].Name
-	case KindBytes, KindChars, KindPad, KindSigset, KindSunPath, KindBitset:
+	case KindBytes, KindChars, KindPad, KindSigset, KindSunPath, KindBitset, KindMAC:
 		if rest, err := p.accept("*"); err != nil {
 			return err
 		} else if rest { // all that is there
