@@ -403,7 +403,7 @@ func (c *Call) contents(v *Value, n uint64, inline []byte) {
 			v.Bytes = inline[:min(len(inline), c.limit())]
 		}
 		v.More = v.Size > len(v.Bytes)
-	case syscalls.KindSigset, syscalls.KindIPv6, syscalls.KindIPv4, syscalls.KindBitset:
+	case syscalls.KindSigset, syscalls.KindIPv6, syscalls.KindIPv4, syscalls.KindBitset, syscalls.KindMAC:
 		v.Bytes = inline
 	case syscalls.KindFD, syscalls.KindDirFD, syscalls.KindPID:
 		c.resolve(v)
@@ -480,6 +480,13 @@ func (c *Call) pointee(v *Value) {
 			c.budget -= n
 		}
 		c.region(t, addr, n)
+		if t.Width == syscalls.IntBytes && (n == 4 || n == 0 && t.Dir&syscalls.Out != 0) {
+			b := c.read(addr, n)
+			if v.State = Address; len(b) == 4 {
+				v.State, v.Num, v.Type = Known, load(b, 4), &intPointer
+			}
+			return
+		}
 		v.Size = n
 		show := n
 		if t.Width != syscalls.WholeBytes {
@@ -690,7 +697,7 @@ func (c *Call) union(v *Value, n uint64, inline []byte) {
 	} else if inline == nil {
 		have = 8
 	}
-	alt := t.Union.Pick(t.Sel.Eval(&c.frames[c.depth]), have)
+	alt := t.Union.Pick(t.Sel.Eval(&c.frames[c.depth]), have, c.layout)
 	if alt != nil && t.Dir == 0 && alt.Size(c.layout) > have && have < alt.Extent(c.layout) && !fits(t.Union, alt, have) {
 		v.State = Absent
 		return
@@ -728,6 +735,9 @@ func (c *Call) union(v *Value, n uint64, inline []byte) {
 	}
 	v.Type = &through
 	c.pointee(v)
+	if v.Type.Kind == syscalls.KindStruct { // more bytes than an alternative has are not a newer version of it
+		v.Bytes = nil
+	}
 }
 
 // array decodes the elements of an array, inline or behind v.Addr.
@@ -834,6 +844,8 @@ func (c *Call) strings(v *Value) {
 		c.value(&v.Sub[i], p, nil)
 	}
 }
+
+var intPointer = syscalls.Type{Kind: syscalls.KindInt, Dir: syscalls.InOut, Width: 4}
 
 var stringType = syscalls.Type{Kind: syscalls.KindString, Dir: syscalls.In}
 

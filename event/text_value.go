@@ -82,7 +82,7 @@ func (s *Style) appendBare(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
 	}
 	switch t.Kind {
 	case syscalls.KindString, syscalls.KindPath, syscalls.KindBytes, syscalls.KindChars, syscalls.KindArray, syscalls.KindStruct,
-		syscalls.KindStrings, syscalls.KindSigset, syscalls.KindBitset, syscalls.KindList, syscalls.KindRecords:
+		syscalls.KindStrings, syscalls.KindSigset, syscalls.KindBitset, syscalls.KindList, syscalls.KindRecords, syscalls.KindBits:
 		return s.appendContents(b, v, abi)
 	case syscalls.KindEnv:
 		if s.Verbose {
@@ -181,6 +181,22 @@ func (s *Style) appendContents(b []byte, v *decode.Value, abi syscalls.ABI) []by
 			b = append(b, " */"...)
 		}
 		return b
+	case syscalls.KindMAC:
+		for i, x := range v.Bytes {
+			if i > 0 {
+				b = append(b, ':')
+			}
+			const digits = "0123456789abcdef"
+			b = append(b, digits[x>>4], digits[x&15])
+		}
+		return b
+	case syscalls.KindErrnum:
+		if name := syscalls.ErrnoName(int(v.Num)); name != "" {
+			return s.appendNamed(b, name, v.Num, true, abi)
+		}
+		return strconv.AppendInt(b, intOf(v, abi), 10)
+	case syscalls.KindBits:
+		return s.appendBits(b, t.Set, v.Num, 8*t.Extent(abi.Layout()), abi)
 	case syscalls.KindSunPath:
 		if len(v.Bytes) > 0 && v.Bytes[0] == 0 { // abstract
 			return s.AppendQuoted(append(b, '@'), v.Bytes[1:])
@@ -508,6 +524,27 @@ func (s *Style) appendTuple(b []byte, vs []decode.Value, abi syscalls.ABI) []byt
 		b = append(b, ']')
 	}
 	return b
+}
+
+// appendBits writes the numbers of the bits that are set, or of those that are not if there are fewer.
+func (s *Style) appendBits(b []byte, set *syscalls.Set, n uint64, width int, abi syscalls.ABI) []byte {
+	if bits.OnesCount64(n) >= width*2/3 {
+		b = append(b, '~')
+		n = ^n
+	}
+	b = append(b, '[')
+	first := true
+	for i := range width {
+		if n>>i&1 == 0 {
+			continue
+		}
+		if !first {
+			b = append(b, ' ')
+		}
+		first = false
+		b = s.AppendEnum(b, set, uint64(i), abi)
+	}
+	return append(b, ']')
 }
 
 // appendNet writes a number in network byte order.

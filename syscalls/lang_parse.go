@@ -382,7 +382,9 @@ func (p *parser) structDef() error {
 	if err := p.show(s); err != nil {
 		return err
 	}
-	s.place()
+	if !s.place() {
+		return p.fail(name, "structure %s is larger than %d bytes", s.Name, maxStruct)
+	}
 	p.table.Structs[s.Name] = s
 	return nil
 }
@@ -473,6 +475,9 @@ func (p *parser) unionDef() error {
 				return err
 			}
 			alt.Min = uint16(n)
+			if alt.Only, err = p.accept("!"); err != nil {
+				return err
+			}
 		}
 		if err := p.expect(":"); err != nil {
 			return err
@@ -648,7 +653,8 @@ func (p *parser) args(c *Call) error {
 		if err != nil {
 			return err
 		}
-		if f.Attr&attrReg != 0 { // shown elsewhere than it stands
+		named := f.Attr&attrReg != 0 // shown elsewhere than it stands
+		if named {
 			f.Attr &^= attrReg
 			reg, reg32 = f.Reg, f.Reg
 		}
@@ -658,7 +664,7 @@ func (p *parser) args(c *Call) error {
 		if f.Type.Dir == 0 && f.Type.Width == 8 { // two registers on i386
 			reg32++
 		}
-		if reg > 6 && f.Reg != RegSP {
+		if reg > 6 && !named {
 			return p.fail(p.tok, "call %s has more than six arguments", c.Name)
 		}
 		c.Args = append(c.Args, f)
@@ -744,6 +750,9 @@ func (p *parser) attach() error {
 	return nil
 }
 
+// maxVariants bounds what one line can stand for.
+const maxVariants = 1024
+
 // addVariant puts v, once for each combination of its constants, among c's variants.
 func addVariant(c, v *Call) error {
 	key := -1
@@ -764,6 +773,14 @@ func addVariant(c, v *Call) error {
 	}
 	c.Key = uint8(key)
 	v.Class |= c.Class
+	lines := 1
+	for i := range v.Args {
+		if t := v.Args[i].Type; t.Kind == KindConst {
+			if lines *= len(t.Set.Vals); lines > maxVariants {
+				return fmt.Errorf("variant %s stands for more than %d combinations of constants", v.Variant, maxVariants)
+			}
+		}
+	}
 	for _, one := range expandConsts(v, 0) {
 		at, _ := slices.BinarySearchFunc(c.Variants, one, func(a, b *Call) int {
 			x, y := uint32(a.KeyValue(c.Key)), uint32(b.KeyValue(c.Key))

@@ -33,7 +33,7 @@ var baseTypes = map[string]Type{
 	"flags": {Kind: KindFlags, Width: 4}, "enum": {Kind: KindEnum, Width: 4},
 	"const": {Kind: KindConst, Width: WidthLong},
 	"bytes": {Kind: KindBytes}, "cstr": {Kind: KindChars}, "pad": {Kind: KindPad},
-	"whole": {Kind: KindBytes, Width: WholeBytes}, "hexes": {Kind: KindBytes, Width: HexBytes}, "sunpath": {Kind: KindSunPath}, "list": {Kind: KindList},
+	"whole": {Kind: KindBytes, Width: WholeBytes}, "hexes": {Kind: KindBytes, Width: HexBytes}, "num": {Kind: KindBytes, Width: IntBytes}, "sunpath": {Kind: KindSunPath}, "mac": {Kind: KindMAC}, "errnum": {Kind: KindErrnum, Width: 4}, "bits": {Kind: KindBits, Width: 4}, "list": {Kind: KindList},
 	"array": {Kind: KindArray}, "sigset": {Kind: KindSigset},
 	"bitset": {Kind: KindBitset}, "records": {Kind: KindRecords},
 }
@@ -129,6 +129,10 @@ func (p *parser) numbers() ([]uint64, error) {
 
 // typ parses: [in|out|inout] NAME[[PARAMS]] [!FORMAT]
 func (p *parser) typ() (*Type, error) {
+	if p.nesting++; p.nesting > maxNesting {
+		return nil, p.fail(p.tok, "type is nested too deeply")
+	}
+	defer func() { p.nesting-- }()
 	name, err := p.ident("a type")
 	if err != nil {
 		return nil, err
@@ -275,7 +279,7 @@ func (p *parser) findSet(name string) *Set {
 func (p *parser) baseParams(name token, t *Type) error {
 	var need bool
 	switch t.Kind {
-	case KindFlags, KindEnum, KindConst, KindChars, KindArray, KindSigset, KindList, KindRecords, KindBitset:
+	case KindFlags, KindEnum, KindConst, KindChars, KindArray, KindSigset, KindList, KindRecords, KindBitset, KindMAC, KindBits:
 		need = true
 	case KindBytes, KindSunPath:
 		need = !p.inUnion // there the union says how many bytes there are
@@ -293,7 +297,7 @@ func (p *parser) baseParams(name token, t *Type) error {
 		return nil
 	}
 	switch t.Kind {
-	case KindFlags, KindEnum:
+	case KindFlags, KindEnum, KindBits:
 		n, err := p.ident("the name of a set")
 		if err != nil {
 			return err
@@ -331,7 +335,7 @@ func (p *parser) baseParams(name token, t *Type) error {
 			}
 		}
 		t.Set.Name = t.Set.Vals[0].Name
-	case KindBytes, KindChars, KindPad, KindSigset, KindSunPath, KindBitset:
+	case KindBytes, KindChars, KindPad, KindSigset, KindSunPath, KindBitset, KindMAC:
 		if rest, err := p.accept("*"); err != nil {
 			return err
 		} else if rest { // all that is there
@@ -439,7 +443,7 @@ var binary = map[string]struct {
 	"+": {8, OpAdd}, "-": {8, OpSub}, "*": {9, OpMul}, "/": {9, OpDiv},
 }
 
-// maxNesting bounds the depth of parentheses, so that hostile input cannot exhaust the stack.
+// maxNesting bounds the depth of types and parentheses, so that hostile input cannot exhaust the stack.
 const maxNesting = 64
 
 func (p *parser) expr(power int) (*Expr, error) {

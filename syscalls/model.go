@@ -63,6 +63,9 @@ const (
 	KindList                // elements of varying size: each begins with its own length
 	KindSunPath             // path of a UNIX socket; a leading NUL makes it abstract
 	KindHex8                // hexadecimal, at least eight characters
+	KindMAC                 // hardware address
+	KindErrnum              // error number, 0 as 0
+	KindBits                // numbers of the bits that are set, named by Set
 	numKinds
 )
 
@@ -76,6 +79,7 @@ const (
 const (
 	WholeBytes uint8 = 1 // shown whole, whatever the limit on strings
 	HexBytes   uint8 = 2 // shown in hexadecimal
+	IntBytes   uint8 = 4 // shown as an int when there are four of them, by address when there are none
 )
 
 // A Type describes a value in a register or in memory. With a direction it is a pointer
@@ -175,15 +179,20 @@ type Alt struct {
 	Vals []uint64
 	Type *Type
 	Min  uint16 // bytes that must be there, or else Union.Else applies
+	Only bool   // with fewer bytes (Min 0: than the type has) nothing applies, not even Union.Else
 }
 
 // Pick returns the alternative for a selector's value and have bytes of memory, nil if there is
 // none.
-func (u *Union) Pick(sel uint64, have int) *Type {
+func (u *Union) Pick(sel uint64, have, layout int) *Type {
 	for i := range u.Alts {
 		for _, v := range u.Alts[i].Vals {
 			if v == sel {
-				if have < int(u.Alts[i].Min) {
+				if u.Alts[i].Only {
+					if have < int(u.Alts[i].Min) || u.Alts[i].Min == 0 && have < u.Alts[i].Type.Extent(layout) {
+						return nil
+					}
+				} else if have < int(u.Alts[i].Min) {
 					return u.Else
 				}
 				return u.Alts[i].Type
@@ -285,7 +294,7 @@ func (t *Type) Extent(layout int) int {
 			n = max(n, t.Union.Else.Size(layout))
 		}
 		return n
-	case KindBytes, KindChars, KindPad, KindSigset, KindBitset, KindSunPath:
+	case KindBytes, KindChars, KindPad, KindSigset, KindBitset, KindSunPath, KindMAC:
 		if t.Len != nil && t.Len.Op == OpNum {
 			return int(t.Len.Num)
 		}
@@ -347,7 +356,7 @@ func (t *Type) align(layout int) int {
 		}
 	case t.Kind == KindArray:
 		n = t.Elem.align(layout)
-	case t.Kind == KindBytes, t.Kind == KindChars, t.Kind == KindPad, t.Kind == KindIPv6, t.Kind == KindList, t.Kind == KindSunPath:
+	case t.Kind == KindBytes, t.Kind == KindChars, t.Kind == KindPad, t.Kind == KindIPv6, t.Kind == KindList, t.Kind == KindSunPath, t.Kind == KindMAC:
 		n = 1
 	case t.Kind == KindSigset, t.Kind == KindBitset:
 		n = wordSize(layout)
@@ -364,8 +373,12 @@ func (t *Type) align(layout int) int {
 	return n
 }
 
-// place computes the offsets of a structure's members and its size on every layout.
-func (s *Struct) place() {
+// maxStruct is the size of the largest structure, in bytes.
+const maxStruct = 1<<16 - 1
+
+// place computes the offsets of a structure's members and its size on every layout. It tells whether the
+// structure is small enough.
+func (s *Struct) place() bool {
 	for l := range s.Size {
 		off, align := 0, 1
 		for i := range s.Fields {
@@ -380,9 +393,17 @@ func (s *Struct) place() {
 				continue
 			}
 			off = (off + a - 1) / a * a
+			size := f.Type.Size(l)
+			if size < 0 || size > maxStruct || off+size > maxStruct {
+				return false
+			}
 			f.Off[l] = uint16(off)
-			off += f.Type.Size(l)
+			off += size
 		}
-		s.Size[l] = uint16((off + align - 1) / align * align)
+		if off = (off + align - 1) / align * align; off > maxStruct {
+			return false
+		}
+		s.Size[l] = uint16(off)
 	}
+	return true
 }

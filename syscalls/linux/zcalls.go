@@ -752,8 +752,8 @@ var zcallsI386 = [...]*call{
 	362: &zcall_connect,
 	363: &zcall_listen,
 	364: &zcall_accept4,
-	365: &zcall_getsockopt_2,
-	366: &zcall_setsockopt_2,
+	365: &zcall_getsockopt,
+	366: &zcall_setsockopt,
 	367: &zcall_getsockname,
 	368: &zcall_getpeername,
 	369: &zcall_sendto,
@@ -1219,8 +1219,8 @@ var zcallsX32 = [...]*call{
 	538: &zcall_sendmmsg,
 	539: &zcall_process_vm_readv,
 	540: &zcall_process_vm_writev,
-	541: &zcall_setsockopt_3,
-	542: &zcall_getsockopt_3,
+	541: &zcall_setsockopt,
+	542: &zcall_getsockopt,
 	543: &zcall_io_setup_3,
 	544: &zcall_io_submit_3,
 	545: &zcall_execveat,
@@ -1437,8 +1437,8 @@ var zcallsARM64 = [...]*call{
 	205: &zcall_getpeername,
 	206: &zcall_sendto,
 	207: &zcall_recvfrom,
-	208: &zcall_setsockopt_4,
-	209: &zcall_getsockopt_4,
+	208: &zcall_setsockopt,
+	209: &zcall_getsockopt,
 	210: &zcall_shutdown,
 	211: &zcall_sendmsg,
 	212: &zcall_recvmsg,
@@ -1590,6 +1590,7 @@ var (
 		{name: "get_mempolicy_flags", it: &zset_get_mempolicy_flags},
 		{name: "grnd_flags", it: &zset_grnd_flags},
 		{name: "hci_channels", it: &zset_hci_channels},
+		{name: "icmp_types", it: &zset_icmp_types},
 		{name: "itimer_which", it: &zset_itimer_which},
 		{name: "kcmp_types", it: &zset_kcmp_types},
 		{name: "madvise_cmds", it: &zset_madvise_cmds},
@@ -1610,6 +1611,7 @@ var (
 		{name: "nfc_protocols", it: &zset_nfc_protocols},
 		{name: "open_flags", it: &zset_open_flags},
 		{name: "open_mode_flags", it: &zset_open_mode_flags},
+		{name: "packet_mr_types", it: &zset_packet_mr_types},
 		{name: "packet_types", it: &zset_packet_types},
 		{name: "perf_type_ids", it: &zset_perf_type_ids},
 		{name: "pidfd_open_flags", it: &zset_pidfd_open_flags},
@@ -1685,6 +1687,7 @@ var (
 		{name: "sock_families", it: &zset_sock_families},
 		{name: "sock_flags", it: &zset_sock_flags},
 		{name: "sock_levels", it: &zset_sock_levels},
+		{name: "sock_txrehash", it: &zset_sock_txrehash},
 		{name: "sock_types", it: &zset_sock_types},
 		{name: "splice_flags", it: &zset_splice_flags},
 		{name: "ss_flags", it: &zset_ss_flags},
@@ -1713,15 +1716,19 @@ var (
 		{name: "cmsg", it: &zstruct_cmsg},
 		{name: "fsid", it: &zstruct_fsid},
 		{name: "futex_waitv", it: &zstruct_futex_waitv},
+		{name: "group_req", it: &zstruct_group_req},
 		{name: "in_pktinfo", it: &zstruct_in_pktinfo},
 		{name: "iovec_addr", it: &zstruct_iovec_addr},
 		{name: "iovec_got", it: &zstruct_iovec_got},
 		{name: "iovec_in", it: &zstruct_iovec_in},
 		{name: "iovec_out", it: &zstruct_iovec_out},
+		{name: "ip_mreq", it: &zstruct_ip_mreq},
+		{name: "ipv6_mreq", it: &zstruct_ipv6_mreq},
 		{name: "itimerspec", it: &zstruct_itimerspec},
 		{name: "itimerspec64", it: &zstruct_itimerspec64},
 		{name: "itimerval", it: &zstruct_itimerval},
 		{name: "kcmp_epoll_slot", it: &zstruct_kcmp_epoll_slot},
+		{name: "linger", it: &zstruct_linger},
 		{name: "linux_dirent", it: &zstruct_linux_dirent},
 		{name: "linux_dirent64", it: &zstruct_linux_dirent64},
 		{name: "mmsghdr_in", it: &zstruct_mmsghdr_in},
@@ -1733,6 +1740,7 @@ var (
 		{name: "old_mmap", it: &zstruct_old_mmap},
 		{name: "old_sigaction", it: &zstruct_old_sigaction},
 		{name: "open_how", it: &zstruct_open_how},
+		{name: "packet_mreq", it: &zstruct_packet_mreq},
 		{name: "rlimit", it: &zstruct_rlimit},
 		{name: "rlimit64", it: &zstruct_rlimit64},
 		{name: "rusage", it: &zstruct_rusage},
@@ -1762,6 +1770,7 @@ var (
 		{name: "siginfo", it: &zstruct_siginfo},
 		{name: "sigval", it: &zstruct_sigval},
 		{name: "sock_extended_err", it: &zstruct_sock_extended_err},
+		{name: "sock_fprog", it: &zstruct_sock_fprog},
 		{name: "sockaddr_any", it: &zstruct_sockaddr_any},
 		{name: "sockaddr_in", it: &zstruct_sockaddr_in},
 		{name: "sockaddr_in6", it: &zstruct_sockaddr_in6},
@@ -1794,6 +1803,8 @@ var (
 		{name: "timex64", it: &zstruct_timex64},
 		{name: "timezone", it: &zstruct_timezone},
 		{name: "tms", it: &zstruct_tms},
+		{name: "tpacket_req", it: &zstruct_tpacket_req},
+		{name: "tpacket_stats", it: &zstruct_tpacket_stats},
 		{name: "ucred", it: &zstruct_ucred},
 		{name: "user_desc", it: &zstruct_user_desc},
 		{name: "ustat", it: &zstruct_ustat},
@@ -1818,6 +1829,8 @@ var (
 		{name: "siginfo_rest", it: &zunion_siginfo_rest},
 		{name: "sock_protocol", it: &zunion_sock_protocol},
 		{name: "sockaddr_data", it: &zunion_sockaddr_data},
+		{name: "sockopt_in", it: &zunion_sockopt_in},
+		{name: "sockopt_out", it: &zunion_sockopt_out},
 		{name: "waitid_id", it: &zunion_waitid_id},
 	}
 	ztypes = [...]named[typ]{}
@@ -1972,261 +1985,341 @@ var (
 	zt145 = typ{Kind: 41, Dir: 2, Elem: &zt138, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
 	zt146 = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}, &expr{Op: 4}}}
 	zt147 = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
-	zt148 = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
-	zt149 = typ{Kind: 0, Dir: 2, Width: 4}
-	zt150 = typ{Kind: 30, Dir: 1}
-	zt151 = typ{Kind: 31, Dir: 1}
-	zt152 = typ{Kind: 32}
-	zt153 = typ{Kind: 36, Dir: 2, Width: 4}
-	zt154 = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
-	zt155 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
-	zt156 = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
-	zt157 = typ{Kind: 1, Width: 2}
-	zt158 = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
-	zt159 = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
-	zt160 = typ{Kind: 27, Struct: &zstruct_linux_dirent}
-	zt161 = typ{Kind: 34, Dir: 2, Elem: &zt160, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt162 = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
-	zt163 = typ{Kind: 3, Width: 4}
-	zt164 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
-	zt165 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
-	zt166 = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
-	zt167 = typ{Kind: 18, Width: 254}
-	zt168 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
-	zt169 = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
-	zt170 = typ{Kind: 38, Width: 254}
-	zt171 = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
-	zt172 = typ{Kind: 26, Dir: 2, Elem: &zt126, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt173 = typ{Kind: 26, Dir: 1, Elem: &zt126, Len: &expr{Op: 1}}
-	zt174 = typ{Kind: 8, Dir: 2, Width: 4}
-	zt175 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}}
-	zt176 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
-	zt177 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
-	zt178 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
-	zt179 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
-	zt180 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
-	zt181 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
-	zt182 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
-	zt183 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
-	zt184 = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
-	zt185 = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
-	zt186 = typ{Kind: 27, Struct: &zstruct_si_queue}
-	zt187 = typ{Kind: 27, Struct: &zstruct_si_kill}
-	zt188 = typ{Kind: 27, Struct: &zstruct_si_value}
-	zt189 = typ{Kind: 27, Struct: &zstruct_si_timer}
-	zt190 = typ{Kind: 27, Struct: &zstruct_si_poll}
-	zt191 = typ{Kind: 27, Struct: &zstruct_si_exited}
-	zt192 = typ{Kind: 27, Struct: &zstruct_si_child}
-	zt193 = typ{Kind: 27, Struct: &zstruct_si_fault}
-	zt194 = typ{Kind: 27, Struct: &zstruct_si_mce}
-	zt195 = typ{Kind: 2, Width: 255}
-	zt196 = typ{Kind: 27, Struct: &zstruct_si_bounds}
-	zt197 = typ{Kind: 27, Struct: &zstruct_si_pkey}
-	zt198 = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
-	zt199 = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
-	zt200 = typ{Kind: 27, Struct: &zstruct_si_perf}
-	zt201 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
-	zt202 = typ{Kind: 27, Struct: &zstruct_si_size}
-	zt203 = typ{Kind: 0, Width: 4, Format: 6}
-	zt204 = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
-	zt205 = typ{Kind: 27, Struct: &zstruct_si_sys}
-	zt206 = typ{Kind: 27, Struct: &zstruct_si_other}
-	zt207 = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1d}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}}}}}}
-	zt208 = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
-	zt209 = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
-	zt210 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt211 = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
-	zt212 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
-	zt213 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
-	zt214 = typ{Kind: 33, Width: 254}
-	zt215 = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
-	zt216 = typ{Kind: 11, Width: 2}
-	zt217 = typ{Kind: 12, Width: 4}
-	zt218 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
-	zt219 = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
-	zt220 = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
-	zt221 = typ{Kind: 26, Elem: &zt20, Len: &expr{Op: 0, Num: 0x2}}
-	zt222 = typ{Kind: 27, Struct: &zstruct_fsid}
-	zt223 = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
-	zt224 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
-	zt225 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
-	zt226 = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
-	zt227 = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
-	zt228 = typ{Kind: 35, Width: 4}
-	zt229 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
-	zt230 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
-	zt231 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
-	zt232 = typ{Kind: 4, Dir: 2, Width: 255}
-	zt233 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
-	zt234 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
-	zt235 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
-	zt236 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
-	zt237 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
-	zt238 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
-	zt239 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
-	zt240 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
-	zt241 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
-	zt242 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
-	zt243 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
-	zt244 = typ{Kind: 13, Dir: 2, Width: 254}
-	zt245 = typ{Kind: 13, Width: 254}
-	zt246 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
-	zt247 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt248 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
-	zt249 = typ{Kind: 2, Width: 4, Format: 4}
-	zt250 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt251 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
-	zt252 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
-	zt253 = typ{Kind: 34, Dir: 2, Elem: &zt252, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt254 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
-	zt255 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
-	zt256 = typ{Kind: 27, Struct: &zstruct_sigval}
-	zt257 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
-	zt258 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
-	zt259 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
-	zt260 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
-	zt261 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
-	zt262 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
-	zt263 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
-	zt264 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
-	zt265 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
-	zt266 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
-	zt267 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
-	zt268 = typ{Kind: 27, Struct: &zstruct_timeval_date}
-	zt269 = typ{Kind: 26, Dir: 1, Elem: &zt268, Len: &expr{Op: 0, Num: 0x2}}
-	zt270 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
-	zt271 = typ{Kind: 35, Width: 254}
-	zt272 = typ{Kind: 26, Dir: 1, Elem: &zt271, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt273 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
-	zt274 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
-	zt275 = typ{Kind: 26, Dir: 1, Elem: &zt271, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt276 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
-	zt277 = typ{Kind: 26, Dir: 2, Elem: &zt271, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt278 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
-	zt279 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
-	zt280 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
-	zt281 = typ{Kind: 26, Dir: 1, Elem: &zt271, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt282 = typ{Kind: 6, Width: 4}
-	zt283 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
-	zt284 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
-	zt285 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
-	zt286 = typ{Kind: 1, Dir: 2, Width: 255}
-	zt287 = typ{Kind: 0, Dir: 1, Width: 8}
-	zt288 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
-	zt289 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
-	zt290 = typ{Kind: 26, Dir: 1, Elem: &zt19, Len: &expr{Op: 1, Num: 0x1}}
-	zt291 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
-	zt292 = typ{Kind: 37, Width: 4}
-	zt293 = typ{Kind: 26, Dir: 2, Elem: &zt292, Len: &expr{Op: 1, Num: 0x1}}
-	zt294 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
-	zt295 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
-	zt296 = typ{Kind: 26, Dir: 1, Elem: &zt295, Len: &expr{Op: 0, Num: 0x2}}
-	zt297 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
-	zt298 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt299 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
-	zt300 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt301 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt302 = typ{Kind: 26, Dir: 3, Elem: &zt301, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt303 = typ{Kind: 18, Width: 8}
-	zt304 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
-	zt305 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
-	zt306 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt307 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt308 = typ{Kind: 26, Dir: 3, Elem: &zt307, Len: &expr{Op: 1, Num: 0x2}}
-	zt309 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
-	zt310 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
-	zt311 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
-	zt312 = typ{Kind: 26, Dir: 2, Elem: &zt311, Len: &expr{Op: 1, Num: 0x2}}
-	zt313 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
-	zt314 = typ{Kind: 26, Dir: 1, Elem: &zt313, Len: &expr{Op: 1, Num: 0x4}}
-	zt315 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
-	zt316 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
-	zt317 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
-	zt318 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
-	zt319 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
-	zt320 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt321 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
-	zt322 = typ{Kind: 22, Dir: 1}
-	zt323 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
-	zt324 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
-	zt325 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
-	zt326 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
-	zt327 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
-	zt328 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
-	zt329 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
-	zt330 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
-	zt331 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
-	zt332 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
-	zt333 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
-	zt334 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
-	zt335 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
-	zt336 = typ{Kind: 2, Width: 8}
-	zt337 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
-	zt338 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
-	zt339 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
-	zt340 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
-	zt341 = typ{Kind: 9, Width: 8}
-	zt342 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
-	zt343 = typ{Kind: 4, Width: 8}
-	zt344 = typ{Kind: 28, Union: &zunion_clone_addr, Sel: &expr{Op: 14, L: &expr{Op: 2, Num: 0x5}, R: &expr{Op: 0}}}
-	zt345 = typ{Kind: 28, Union: &zunion_set_tid_list, Sel: &expr{Op: 6, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}, R: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0, Num: 0x21}}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}}}}
-	zt346 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x1}}
-	zt347 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
-	zt348 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
-	zt349 = typ{Kind: 10, Width: 8}
-	zt350 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
-	zt351 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
-	zt352 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
-	zt353 = typ{Kind: 26, Dir: 1, Elem: &zt313, Len: &expr{Op: 1, Num: 0x2}}
-	zt354 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
-	zt355 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
-	zt356 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
-	zt357 = typ{Kind: 26, Dir: 1, Elem: &zt356, Len: &expr{Op: 1, Num: 0x1}}
-	zt358 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
-	zt359 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
-	zt360 = typ{Kind: 26, Dir: 1, Elem: &zt356, Len: &expr{Op: 0, Num: 0x2}}
-	zt361 = typ{Kind: 8, Width: 2}
-	zt362 = typ{Kind: 13, Dir: 1, Width: 254}
-	zt363 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt364 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt365 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt366 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt367 = typ{Kind: 26, Dir: 2, Elem: &zt361, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt368 = typ{Kind: 26, Dir: 1, Elem: &zt361, Len: &expr{Op: 1}}
-	zt369 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt370 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt371 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt372 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt373 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt374 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt375 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt376 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt377 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x8}}
-	zt378 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt379 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt380 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt381 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt382 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt383 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt384 = typ{Kind: 2, Width: 254, Format: 3}
-	zt385 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt386 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt387 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt388 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt389 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt390 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt391 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt392 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt393 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt394 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt395 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt396 = typ{Kind: 26, Dir: 1, Elem: &zt395, Len: &expr{Op: 0, Num: 0x2}}
-	zt397 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt398 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt399 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt400 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt401 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
-	zt402 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
+	zt148 = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
+	zt149 = typ{Kind: 27, Struct: &zstruct_linger}
+	zt150 = typ{Kind: 1, Width: 2}
+	zt151 = typ{Kind: 27, Struct: &zstruct_sock_fprog}
+	zt152 = typ{Kind: 27, Struct: &zstruct_ip_mreq}
+	zt153 = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
+	zt154 = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
+	zt155 = typ{Kind: 27, Struct: &zstruct_group_req}
+	zt156 = typ{Kind: 46, Width: 4, Set: &zset_icmp_types}
+	zt157 = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
+	zt158 = typ{Kind: 44, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
+	zt159 = typ{Kind: 27, Struct: &zstruct_packet_mreq}
+	zt160 = typ{Kind: 27, Struct: &zstruct_tpacket_req}
+	zt161 = typ{Kind: 24, Width: 4}
+	zt162 = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt163 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{Name: "SOL_IP", Value: 0x0, Mask: 0x0}}}}
+	zt164 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
+	zt165 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1}}}}
+	zt166 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
+	zt167 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{Name: "SOL_TCP", Value: 0x6, Mask: 0x6}}}}
+	zt168 = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
+	zt169 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{Name: "SOL_UDP", Value: 0x11, Mask: 0x11}}}}
+	zt170 = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
+	zt171 = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28}}}}
+	zt172 = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
+	zt173 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29}}}}
+	zt174 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
+	zt175 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65}}}}
+	zt176 = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
+	zt177 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84}}}}
+	zt178 = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
+	zt179 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{Name: "SOL_RAW", Value: 0xff, Mask: 0xff}}}}
+	zt180 = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
+	zt181 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{Name: "SOL_IPX", Value: 0x100, Mask: 0x100}}}}
+	zt182 = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
+	zt183 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{Name: "SOL_AX25", Value: 0x101, Mask: 0x101}}}}
+	zt184 = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
+	zt185 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107}}}}
+	zt186 = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
+	zt187 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a}}}}
+	zt188 = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
+	zt189 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c}}}}
+	zt190 = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
+	zt191 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d}}}}
+	zt192 = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
+	zt193 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e}}}}
+	zt194 = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
+	zt195 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f}}}}
+	zt196 = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
+	zt197 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110}}}}
+	zt198 = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
+	zt199 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111}}}}
+	zt200 = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
+	zt201 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112}}}}
+	zt202 = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
+	zt203 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113}}}}
+	zt204 = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
+	zt205 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{Name: "SOL_RDS", Value: 0x114, Mask: 0x114}}}}
+	zt206 = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
+	zt207 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115}}}}
+	zt208 = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
+	zt209 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116}}}}
+	zt210 = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
+	zt211 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{Name: "SOL_ALG", Value: 0x117, Mask: 0x117}}}}
+	zt212 = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
+	zt213 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{Name: "SOL_NFC", Value: 0x118, Mask: 0x118}}}}
+	zt214 = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
+	zt215 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{Name: "SOL_KCM", Value: 0x119, Mask: 0x119}}}}
+	zt216 = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
+	zt217 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a}}}}
+	zt218 = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
+	zt219 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b}}}}
+	zt220 = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
+	zt221 = typ{Kind: 45, Width: 4}
+	zt222 = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
+	zt223 = typ{Kind: 26, Elem: &zt126, Len: &expr{Op: 0, Num: 0x1}}
+	zt224 = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
+	zt225 = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt226 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
+	zt227 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
+	zt228 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
+	zt229 = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
+	zt230 = typ{Kind: 0, Dir: 2, Width: 4}
+	zt231 = typ{Kind: 30, Dir: 1}
+	zt232 = typ{Kind: 31, Dir: 1}
+	zt233 = typ{Kind: 32}
+	zt234 = typ{Kind: 36, Dir: 2, Width: 4}
+	zt235 = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
+	zt236 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
+	zt237 = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
+	zt238 = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
+	zt239 = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
+	zt240 = typ{Kind: 27, Struct: &zstruct_linux_dirent}
+	zt241 = typ{Kind: 34, Dir: 2, Elem: &zt240, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt242 = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
+	zt243 = typ{Kind: 3, Width: 4}
+	zt244 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
+	zt245 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
+	zt246 = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
+	zt247 = typ{Kind: 18, Width: 254}
+	zt248 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
+	zt249 = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
+	zt250 = typ{Kind: 38, Width: 254}
+	zt251 = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
+	zt252 = typ{Kind: 26, Dir: 2, Elem: &zt126, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt253 = typ{Kind: 26, Dir: 1, Elem: &zt126, Len: &expr{Op: 1}}
+	zt254 = typ{Kind: 8, Dir: 2, Width: 4}
+	zt255 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}}
+	zt256 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
+	zt257 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
+	zt258 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
+	zt259 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
+	zt260 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
+	zt261 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
+	zt262 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
+	zt263 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
+	zt264 = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
+	zt265 = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
+	zt266 = typ{Kind: 27, Struct: &zstruct_si_queue}
+	zt267 = typ{Kind: 27, Struct: &zstruct_si_kill}
+	zt268 = typ{Kind: 27, Struct: &zstruct_si_value}
+	zt269 = typ{Kind: 27, Struct: &zstruct_si_timer}
+	zt270 = typ{Kind: 27, Struct: &zstruct_si_poll}
+	zt271 = typ{Kind: 27, Struct: &zstruct_si_exited}
+	zt272 = typ{Kind: 27, Struct: &zstruct_si_child}
+	zt273 = typ{Kind: 27, Struct: &zstruct_si_fault}
+	zt274 = typ{Kind: 27, Struct: &zstruct_si_mce}
+	zt275 = typ{Kind: 2, Width: 255}
+	zt276 = typ{Kind: 27, Struct: &zstruct_si_bounds}
+	zt277 = typ{Kind: 27, Struct: &zstruct_si_pkey}
+	zt278 = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
+	zt279 = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
+	zt280 = typ{Kind: 27, Struct: &zstruct_si_perf}
+	zt281 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
+	zt282 = typ{Kind: 27, Struct: &zstruct_si_size}
+	zt283 = typ{Kind: 0, Width: 4, Format: 6}
+	zt284 = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
+	zt285 = typ{Kind: 27, Struct: &zstruct_si_sys}
+	zt286 = typ{Kind: 27, Struct: &zstruct_si_other}
+	zt287 = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1d}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}}}}}}
+	zt288 = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
+	zt289 = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
+	zt290 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt291 = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
+	zt292 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
+	zt293 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
+	zt294 = typ{Kind: 33, Width: 254}
+	zt295 = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
+	zt296 = typ{Kind: 11, Width: 2}
+	zt297 = typ{Kind: 12, Width: 4}
+	zt298 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
+	zt299 = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
+	zt300 = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
+	zt301 = typ{Kind: 26, Elem: &zt20, Len: &expr{Op: 0, Num: 0x2}}
+	zt302 = typ{Kind: 27, Struct: &zstruct_fsid}
+	zt303 = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
+	zt304 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
+	zt305 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
+	zt306 = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
+	zt307 = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
+	zt308 = typ{Kind: 35, Width: 4}
+	zt309 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
+	zt310 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
+	zt311 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
+	zt312 = typ{Kind: 4, Dir: 2, Width: 255}
+	zt313 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
+	zt314 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
+	zt315 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
+	zt316 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
+	zt317 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
+	zt318 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
+	zt319 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
+	zt320 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
+	zt321 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
+	zt322 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
+	zt323 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
+	zt324 = typ{Kind: 13, Dir: 2, Width: 254}
+	zt325 = typ{Kind: 13, Width: 254}
+	zt326 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt327 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt328 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt329 = typ{Kind: 2, Width: 4, Format: 4}
+	zt330 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt331 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt332 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
+	zt333 = typ{Kind: 34, Dir: 2, Elem: &zt332, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt334 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
+	zt335 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt336 = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt337 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt338 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt339 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt340 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt341 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt342 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt343 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt344 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt345 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt346 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt347 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt348 = typ{Kind: 27, Struct: &zstruct_timeval_date}
+	zt349 = typ{Kind: 26, Dir: 1, Elem: &zt348, Len: &expr{Op: 0, Num: 0x2}}
+	zt350 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt351 = typ{Kind: 35, Width: 254}
+	zt352 = typ{Kind: 26, Dir: 1, Elem: &zt351, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt353 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt354 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt355 = typ{Kind: 26, Dir: 1, Elem: &zt351, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt356 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt357 = typ{Kind: 26, Dir: 2, Elem: &zt351, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt358 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt359 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt360 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt361 = typ{Kind: 26, Dir: 1, Elem: &zt351, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt362 = typ{Kind: 6, Width: 4}
+	zt363 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
+	zt364 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
+	zt365 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt366 = typ{Kind: 1, Dir: 2, Width: 255}
+	zt367 = typ{Kind: 0, Dir: 1, Width: 8}
+	zt368 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
+	zt369 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
+	zt370 = typ{Kind: 26, Dir: 1, Elem: &zt19, Len: &expr{Op: 1, Num: 0x1}}
+	zt371 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt372 = typ{Kind: 37, Width: 4}
+	zt373 = typ{Kind: 26, Dir: 2, Elem: &zt372, Len: &expr{Op: 1, Num: 0x1}}
+	zt374 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt375 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
+	zt376 = typ{Kind: 26, Dir: 1, Elem: &zt375, Len: &expr{Op: 0, Num: 0x2}}
+	zt377 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
+	zt378 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt379 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
+	zt380 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt381 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt382 = typ{Kind: 26, Dir: 3, Elem: &zt381, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt383 = typ{Kind: 18, Width: 8}
+	zt384 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt385 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt386 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt387 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt388 = typ{Kind: 26, Dir: 3, Elem: &zt387, Len: &expr{Op: 1, Num: 0x2}}
+	zt389 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt390 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt391 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt392 = typ{Kind: 26, Dir: 2, Elem: &zt391, Len: &expr{Op: 1, Num: 0x2}}
+	zt393 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt394 = typ{Kind: 26, Dir: 1, Elem: &zt393, Len: &expr{Op: 1, Num: 0x4}}
+	zt395 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt396 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt397 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt398 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt399 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
+	zt400 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt401 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt402 = typ{Kind: 22, Dir: 1}
+	zt403 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
+	zt404 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt405 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt406 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt407 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt408 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
+	zt409 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt410 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
+	zt411 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt412 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
+	zt413 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
+	zt414 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
+	zt415 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
+	zt416 = typ{Kind: 2, Width: 8}
+	zt417 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
+	zt418 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
+	zt419 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt420 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
+	zt421 = typ{Kind: 9, Width: 8}
+	zt422 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt423 = typ{Kind: 4, Width: 8}
+	zt424 = typ{Kind: 28, Union: &zunion_clone_addr, Sel: &expr{Op: 14, L: &expr{Op: 2, Num: 0x5}, R: &expr{Op: 0}}}
+	zt425 = typ{Kind: 28, Union: &zunion_set_tid_list, Sel: &expr{Op: 6, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}, R: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0, Num: 0x21}}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}}}}
+	zt426 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x1}}
+	zt427 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
+	zt428 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
+	zt429 = typ{Kind: 10, Width: 8}
+	zt430 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
+	zt431 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
+	zt432 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
+	zt433 = typ{Kind: 26, Dir: 1, Elem: &zt393, Len: &expr{Op: 1, Num: 0x2}}
+	zt434 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
+	zt435 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt436 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt437 = typ{Kind: 26, Dir: 1, Elem: &zt436, Len: &expr{Op: 1, Num: 0x1}}
+	zt438 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt439 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt440 = typ{Kind: 26, Dir: 1, Elem: &zt436, Len: &expr{Op: 0, Num: 0x2}}
+	zt441 = typ{Kind: 8, Width: 2}
+	zt442 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt443 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt444 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt445 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt446 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt447 = typ{Kind: 26, Dir: 2, Elem: &zt441, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt448 = typ{Kind: 26, Dir: 1, Elem: &zt441, Len: &expr{Op: 1}}
+	zt449 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt450 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt451 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt452 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt453 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt454 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt455 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt456 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt457 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x8}}
+	zt458 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt459 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt460 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt461 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt462 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt463 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt464 = typ{Kind: 2, Width: 254, Format: 3}
+	zt465 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt466 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt467 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt468 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt469 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt470 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt471 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt472 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt473 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt474 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt475 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt476 = typ{Kind: 26, Dir: 1, Elem: &zt475, Len: &expr{Op: 0, Num: 0x2}}
+	zt477 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt478 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt479 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt480 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt481 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
+	zt482 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -3252,16 +3345,16 @@ var zstruct_sockaddr_other = structure{Name: "sockaddr_other", Size: [3]uint16{0
 }}
 
 var zunion_sockaddr_data = union{Name: "sockaddr_data", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt76, Min: 1},
-	{Vals: []uint64{0x2}, Type: &zt79, Min: 14},
-	{Vals: []uint64{0xa}, Type: &zt84, Min: 22},
-	{Vals: []uint64{0x10}, Type: &zt87, Min: 10},
-	{Vals: []uint64{0x11}, Type: &zt92, Min: 18},
-	{Vals: []uint64{0x28}, Type: &zt96, Min: 14},
-	{Vals: []uint64{0x4}, Type: &zt98, Min: 14},
-	{Vals: []uint64{0x2a}, Type: &zt100, Min: 10},
-	{Vals: []uint64{0x27}, Type: &zt102, Min: 14},
-	{Vals: []uint64{0x2c}, Type: &zt104, Min: 14},
+	{Vals: []uint64{0x1}, Type: &zt76, Min: 1, Only: false},
+	{Vals: []uint64{0x2}, Type: &zt79, Min: 14, Only: false},
+	{Vals: []uint64{0xa}, Type: &zt84, Min: 22, Only: false},
+	{Vals: []uint64{0x10}, Type: &zt87, Min: 10, Only: false},
+	{Vals: []uint64{0x11}, Type: &zt92, Min: 18, Only: false},
+	{Vals: []uint64{0x28}, Type: &zt96, Min: 14, Only: false},
+	{Vals: []uint64{0x4}, Type: &zt98, Min: 14, Only: false},
+	{Vals: []uint64{0x2a}, Type: &zt100, Min: 10, Only: false},
+	{Vals: []uint64{0x27}, Type: &zt102, Min: 14, Only: false},
+	{Vals: []uint64{0x2c}, Type: &zt104, Min: 14, Only: false},
 }, Else: &zt106}
 
 var zstruct_sockaddr_any = structure{Name: "sockaddr_any", Size: [3]uint16{28, 28, 28}, Packed: true, Fields: []field{
@@ -3442,18 +3535,18 @@ var zstruct_sock_extended_err = structure{Name: "sock_extended_err", Size: [3]ui
 
 var zunion_cmsg_data = union{Name: "cmsg_data", Alts: []alt{
 	{Vals: []uint64{0x10001}, Type: &zt125},
-	{Vals: []uint64{0x10002}, Type: &zt127, Min: 12},
+	{Vals: []uint64{0x10002}, Type: &zt127, Min: 12, Only: false},
 	{Vals: []uint64{0x10003}, Type: &zt105},
-	{Vals: []uint64{0x10004}, Type: &zt128, Min: 4},
-	{Vals: []uint64{0x1001d, 0x1003f}, Type: &zt54, Min: 16},
-	{Vals: []uint64{0x10023, 0x10040}, Type: &zt129, Min: 16},
-	{Vals: []uint64{0x10025, 0x10041}, Type: &zt130, Min: 48},
+	{Vals: []uint64{0x10004}, Type: &zt128, Min: 4, Only: false},
+	{Vals: []uint64{0x1001d, 0x1003f}, Type: &zt54, Min: 16, Only: false},
+	{Vals: []uint64{0x10023, 0x10040}, Type: &zt129, Min: 16, Only: false},
+	{Vals: []uint64{0x10025, 0x10041}, Type: &zt130, Min: 48, Only: false},
 	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt131},
 	{Vals: []uint64{0x2, 0x17}, Type: &zt132},
 	{Vals: []uint64{0x3}, Type: &zt105},
-	{Vals: []uint64{0x8}, Type: &zt133, Min: 12},
-	{Vals: []uint64{0xb}, Type: &zt136, Min: 32},
-	{Vals: []uint64{0x14}, Type: &zt135, Min: 16},
+	{Vals: []uint64{0x8}, Type: &zt133, Min: 12, Only: false},
+	{Vals: []uint64{0xb}, Type: &zt136, Min: 32, Only: false},
+	{Vals: []uint64{0x14}, Type: &zt135, Min: 16, Only: false},
 }}
 
 var zstruct_cmsg = structure{Name: "cmsg", Size: [3]uint16{64, 56, 64}, Fields: []field{
@@ -3541,21 +3634,1490 @@ var zcall_socketpair = call{Name: "socketpair", Args: []field{
 	{Name: "usockvec", Type: &zt45, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
+var zset_sock_levels = set{Name: "sock_levels", Unknown: "SOL_??", Vals: []val{
+	{Name: "SOL_IP", Value: 0x0, Mask: 0x0},
+	{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1},
+	{Name: "SOL_TCP", Value: 0x6, Mask: 0x6},
+	{Name: "SOL_UDP", Value: 0x11, Mask: 0x11},
+	{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28},
+	{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29},
+	{Name: "SOL_ICMPV6", Value: 0x3a, Mask: 0x3a},
+	{Name: "SOL_CAN_BASE", Value: 0x64, Mask: 0x64},
+	{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65},
+	{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84},
+	{Name: "SOL_UDPLITE", Value: 0x88, Mask: 0x88},
+	{Name: "SOL_RAW", Value: 0xff, Mask: 0xff},
+	{Name: "SOL_IPX", Value: 0x100, Mask: 0x100},
+	{Name: "SOL_AX25", Value: 0x101, Mask: 0x101},
+	{Name: "SOL_ATALK", Value: 0x102, Mask: 0x102},
+	{Name: "SOL_NETROM", Value: 0x103, Mask: 0x103},
+	{Name: "SOL_ROSE", Value: 0x104, Mask: 0x104},
+	{Name: "SOL_DECNET", Value: 0x105, Mask: 0x105},
+	{Name: "SOL_X25", Value: 0x106, Mask: 0x106},
+	{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107},
+	{Name: "SOL_ATM", Value: 0x108, Mask: 0x108},
+	{Name: "SOL_AAL", Value: 0x109, Mask: 0x109},
+	{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a},
+	{Name: "SOL_NETBEUI", Value: 0x10b, Mask: 0x10b},
+	{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c},
+	{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d},
+	{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e},
+	{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f},
+	{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110},
+	{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111},
+	{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112},
+	{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113},
+	{Name: "SOL_RDS", Value: 0x114, Mask: 0x114},
+	{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115},
+	{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116},
+	{Name: "SOL_ALG", Value: 0x117, Mask: 0x117},
+	{Name: "SOL_NFC", Value: 0x118, Mask: 0x118},
+	{Name: "SOL_KCM", Value: 0x119, Mask: 0x119},
+	{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a},
+	{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b},
+	{Name: "SOL_MPTCP", Value: 0x11c, Mask: 0x11c},
+	{Name: "SOL_MCTP", Value: 0x11d, Mask: 0x11d},
+	{Name: "SOL_SMC", Value: 0x11e, Mask: 0x11e},
+	{Name: "SOL_VSOCK", Value: 0x11f, Mask: 0x11f},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43}}
+
+var zstruct_linger = structure{Name: "linger", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "l_onoff", Type: &zt7, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_linger", Type: &zt7, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zstruct_sock_fprog = structure{Name: "sock_fprog", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "len", Type: &zt150, Off: [3]uint16{0, 0, 0}},
+	{Name: "filter", Type: &zt19, Off: [3]uint16{8, 4, 4}},
+}}
+
+var zstruct_ip_mreq = structure{Name: "ip_mreq", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "imr_multiaddr", Type: &zt78, Off: [3]uint16{0, 0, 0}},
+	{Name: "imr_interface", Type: &zt78, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zstruct_ipv6_mreq = structure{Name: "ipv6_mreq", Size: [3]uint16{20, 20, 20}, Fields: []field{
+	{Name: "ipv6mr_multiaddr", Type: &zt81, Off: [3]uint16{0, 0, 0}},
+	{Name: "ipv6mr_interface", Type: &zt82, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zstruct_group_req = structure{Name: "group_req", Size: [3]uint16{40, 32, 32}, Fields: []field{
+	{Name: "gr_interface", Type: &zt82, Off: [3]uint16{0, 0, 0}},
+	{Name: "align", Type: &zt154, Attr: 4, Off: [3]uint16{8, 4, 4}},
+	{Name: "gr_group", Type: &zt135, Off: [3]uint16{8, 4, 4}},
+}}
+
+var zset_icmp_types = set{Name: "icmp_types", Unknown: "ICMP_???", Vals: []val{
+	{Name: "ICMP_ECHOREPLY", Value: 0x0, Mask: 0x0},
+	{Name: "ICMP_DEST_UNREACH", Value: 0x3, Mask: 0x3},
+	{Name: "ICMP_SOURCE_QUENCH", Value: 0x4, Mask: 0x4},
+	{Name: "ICMP_REDIRECT", Value: 0x5, Mask: 0x5},
+	{Name: "ICMP_ECHO", Value: 0x8, Mask: 0x8},
+	{Name: "ICMP_TIME_EXCEEDED", Value: 0xb, Mask: 0xb},
+	{Name: "ICMP_PARAMETERPROB", Value: 0xc, Mask: 0xc},
+	{Name: "ICMP_TIMESTAMP", Value: 0xd, Mask: 0xd},
+	{Name: "ICMP_TIMESTAMPREPLY", Value: 0xe, Mask: 0xe},
+	{Name: "ICMP_INFO_REQUEST", Value: 0xf, Mask: 0xf},
+	{Name: "ICMP_INFO_REPLY", Value: 0x10, Mask: 0x10},
+	{Name: "ICMP_ADDRESS", Value: 0x11, Mask: 0x11},
+	{Name: "ICMP_ADDRESSREPLY", Value: 0x12, Mask: 0x12},
+}}
+
+var zset_packet_mr_types = set{Name: "packet_mr_types", Unknown: "PACKET_MR_???", Vals: []val{
+	{Name: "PACKET_MR_MULTICAST", Value: 0x0, Mask: 0x0},
+	{Name: "PACKET_MR_PROMISC", Value: 0x1, Mask: 0x1},
+	{Name: "PACKET_MR_ALLMULTI", Value: 0x2, Mask: 0x2},
+	{Name: "PACKET_MR_UNICAST", Value: 0x3, Mask: 0x3},
+}}
+
+var zstruct_packet_mreq = structure{Name: "packet_mreq", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "mr_ifindex", Type: &zt82, Off: [3]uint16{0, 0, 0}},
+	{Name: "mr_type", Type: &zt157, Off: [3]uint16{4, 4, 4}},
+	{Name: "mr_alen", Type: &zt150, Off: [3]uint16{6, 6, 6}},
+	{Name: "mr_address", Type: &zt158, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zstruct_tpacket_req = structure{Name: "tpacket_req", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "tp_block_size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "tp_block_nr", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "tp_frame_size", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "tp_frame_nr", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zunion_sockopt_in = union{Name: "sockopt_in", Alts: []alt{
+	{Vals: []uint64{0x1000d}, Type: &zt149, Min: 8, Only: true},
+	{Vals: []uint64{0x1001a, 0x10033}, Type: &zt151, Min: 0, Only: true},
+	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: true},
+	{Vals: []uint64{0x23, 0x24}, Type: &zt152, Min: 8, Only: true},
+	{Vals: []uint64{0x290014, 0x290015, 0x29001b, 0x29001c}, Type: &zt153, Min: 20, Only: true},
+	{Vals: []uint64{0x2a, 0x2d, 0x29002a, 0x29002d}, Type: &zt155, Min: 136, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt156},
+	{Vals: []uint64{0x1070001, 0x1070002}, Type: &zt159, Min: 16, Only: true},
+	{Vals: []uint64{0x1070005, 0x107000d}, Type: &zt160, Min: 0, Only: true},
+	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: true},
+}, Else: &zt161}
+
+var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
+	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
+	{Name: "IP_TTL", Value: 0x2, Mask: 0x2},
+	{Name: "IP_HDRINCL", Value: 0x3, Mask: 0x3},
+	{Name: "IP_OPTIONS", Value: 0x4, Mask: 0x4},
+	{Name: "IP_ROUTER_ALERT", Value: 0x5, Mask: 0x5},
+	{Name: "IP_RECVOPTS", Value: 0x6, Mask: 0x6},
+	{Name: "IP_RETOPTS", Value: 0x7, Mask: 0x7},
+	{Name: "IP_PKTINFO", Value: 0x8, Mask: 0x8},
+	{Name: "IP_PKTOPTIONS", Value: 0x9, Mask: 0x9},
+	{Name: "IP_MTU_DISCOVER", Value: 0xa, Mask: 0xa},
+	{Name: "IP_RECVERR", Value: 0xb, Mask: 0xb},
+	{Name: "IP_RECVTTL", Value: 0xc, Mask: 0xc},
+	{Name: "IP_RECVTOS", Value: 0xd, Mask: 0xd},
+	{Name: "IP_MTU", Value: 0xe, Mask: 0xe},
+	{Name: "IP_FREEBIND", Value: 0xf, Mask: 0xf},
+	{Name: "IP_IPSEC_POLICY", Value: 0x10, Mask: 0x10},
+	{Name: "IP_XFRM_POLICY", Value: 0x11, Mask: 0x11},
+	{Name: "IP_PASSSEC", Value: 0x12, Mask: 0x12},
+	{Name: "IP_TRANSPARENT", Value: 0x13, Mask: 0x13},
+	{Name: "IP_ORIGDSTADDR", Value: 0x14, Mask: 0x14},
+	{Name: "IP_MINTTL", Value: 0x15, Mask: 0x15},
+	{Name: "IP_NODEFRAG", Value: 0x16, Mask: 0x16},
+	{Name: "IP_CHECKSUM", Value: 0x17, Mask: 0x17},
+	{Name: "IP_BIND_ADDRESS_NO_PORT", Value: 0x18, Mask: 0x18},
+	{Name: "IP_RECVFRAGSIZE", Value: 0x19, Mask: 0x19},
+	{Name: "IP_RECVERR_RFC4884", Value: 0x1a, Mask: 0x1a},
+	{Name: "IP_MULTICAST_IF", Value: 0x20, Mask: 0x20},
+	{Name: "IP_MULTICAST_TTL", Value: 0x21, Mask: 0x21},
+	{Name: "IP_MULTICAST_LOOP", Value: 0x22, Mask: 0x22},
+	{Name: "IP_ADD_MEMBERSHIP", Value: 0x23, Mask: 0x23},
+	{Name: "IP_DROP_MEMBERSHIP", Value: 0x24, Mask: 0x24},
+	{Name: "IP_UNBLOCK_SOURCE", Value: 0x25, Mask: 0x25},
+	{Name: "IP_BLOCK_SOURCE", Value: 0x26, Mask: 0x26},
+	{Name: "IP_ADD_SOURCE_MEMBERSHIP", Value: 0x27, Mask: 0x27},
+	{Name: "IP_DROP_SOURCE_MEMBERSHIP", Value: 0x28, Mask: 0x28},
+	{Name: "IP_MSFILTER", Value: 0x29, Mask: 0x29},
+	{Name: "MCAST_JOIN_GROUP", Value: 0x2a, Mask: 0x2a},
+	{Name: "MCAST_BLOCK_SOURCE", Value: 0x2b, Mask: 0x2b},
+	{Name: "MCAST_UNBLOCK_SOURCE", Value: 0x2c, Mask: 0x2c},
+	{Name: "MCAST_LEAVE_GROUP", Value: 0x2d, Mask: 0x2d},
+	{Name: "MCAST_JOIN_SOURCE_GROUP", Value: 0x2e, Mask: 0x2e},
+	{Name: "MCAST_LEAVE_SOURCE_GROUP", Value: 0x2f, Mask: 0x2f},
+	{Name: "MCAST_MSFILTER", Value: 0x30, Mask: 0x30},
+	{Name: "IP_MULTICAST_ALL", Value: 0x31, Mask: 0x31},
+	{Name: "IP_UNICAST_IF", Value: 0x32, Mask: 0x32},
+	{Name: "IP_LOCAL_PORT_RANGE", Value: 0x33, Mask: 0x33},
+	{Name: "IP_PROTOCOL", Value: 0x34, Mask: 0x34},
+	{Name: "IPT_SO_SET_REPLACE", Value: 0x40, Mask: 0x40},
+	{Name: "IPT_SO_SET_ADD_COUNTERS", Value: 0x41, Mask: 0x41},
+	{Name: "ARPT_SO_SET_REPLACE", Value: 0x60, Mask: 0x60},
+	{Name: "ARPT_SO_SET_ADD_COUNTERS", Value: 0x61, Mask: 0x61},
+	{Name: "EBT_SO_SET_ENTRIES", Value: 0x80, Mask: 0x80},
+	{Name: "EBT_SO_SET_COUNTERS", Value: 0x81, Mask: 0x81},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52}}
+
+var zcall_setsockopt__IP = call{Name: "setsockopt", Variant: "IP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt163, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt164, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_socket_set = set{Name: "so_socket_set", Unknown: "SO_???", Vals: []val{
+	{Name: "SO_DEBUG", Value: 0x1, Mask: 0x1},
+	{Name: "SO_REUSEADDR", Value: 0x2, Mask: 0x2},
+	{Name: "SO_TYPE", Value: 0x3, Mask: 0x3},
+	{Name: "SO_ERROR", Value: 0x4, Mask: 0x4},
+	{Name: "SO_DONTROUTE", Value: 0x5, Mask: 0x5},
+	{Name: "SO_BROADCAST", Value: 0x6, Mask: 0x6},
+	{Name: "SO_SNDBUF", Value: 0x7, Mask: 0x7},
+	{Name: "SO_RCVBUF", Value: 0x8, Mask: 0x8},
+	{Name: "SO_KEEPALIVE", Value: 0x9, Mask: 0x9},
+	{Name: "SO_OOBINLINE", Value: 0xa, Mask: 0xa},
+	{Name: "SO_NO_CHECK", Value: 0xb, Mask: 0xb},
+	{Name: "SO_PRIORITY", Value: 0xc, Mask: 0xc},
+	{Name: "SO_LINGER", Value: 0xd, Mask: 0xd},
+	{Name: "SO_BSDCOMPAT", Value: 0xe, Mask: 0xe},
+	{Name: "SO_REUSEPORT", Value: 0xf, Mask: 0xf},
+	{Name: "SO_PASSCRED", Value: 0x10, Mask: 0x10},
+	{Name: "SO_PEERCRED", Value: 0x11, Mask: 0x11},
+	{Name: "SO_RCVLOWAT", Value: 0x12, Mask: 0x12},
+	{Name: "SO_SNDLOWAT", Value: 0x13, Mask: 0x13},
+	{Name: "SO_RCVTIMEO_OLD", Value: 0x14, Mask: 0x14},
+	{Name: "SO_SNDTIMEO_OLD", Value: 0x15, Mask: 0x15},
+	{Name: "SO_SECURITY_AUTHENTICATION", Value: 0x16, Mask: 0x16},
+	{Name: "SO_SECURITY_ENCRYPTION_TRANSPORT", Value: 0x17, Mask: 0x17},
+	{Name: "SO_SECURITY_ENCRYPTION_NETWORK", Value: 0x18, Mask: 0x18},
+	{Name: "SO_BINDTODEVICE", Value: 0x19, Mask: 0x19},
+	{Name: "SO_ATTACH_FILTER", Value: 0x1a, Mask: 0x1a},
+	{Name: "SO_DETACH_FILTER", Value: 0x1b, Mask: 0x1b},
+	{Name: "SO_PEERNAME", Value: 0x1c, Mask: 0x1c},
+	{Name: "SO_TIMESTAMP_OLD", Value: 0x1d, Mask: 0x1d},
+	{Name: "SO_ACCEPTCONN", Value: 0x1e, Mask: 0x1e},
+	{Name: "SO_PEERSEC", Value: 0x1f, Mask: 0x1f},
+	{Name: "SO_SNDBUFFORCE", Value: 0x20, Mask: 0x20},
+	{Name: "SO_RCVBUFFORCE", Value: 0x21, Mask: 0x21},
+	{Name: "SO_PASSSEC", Value: 0x22, Mask: 0x22},
+	{Name: "SO_TIMESTAMPNS_OLD", Value: 0x23, Mask: 0x23},
+	{Name: "SO_MARK", Value: 0x24, Mask: 0x24},
+	{Name: "SO_TIMESTAMPING_OLD", Value: 0x25, Mask: 0x25},
+	{Name: "SO_PROTOCOL", Value: 0x26, Mask: 0x26},
+	{Name: "SO_DOMAIN", Value: 0x27, Mask: 0x27},
+	{Name: "SO_RXQ_OVFL", Value: 0x28, Mask: 0x28},
+	{Name: "SO_WIFI_STATUS", Value: 0x29, Mask: 0x29},
+	{Name: "SO_PEEK_OFF", Value: 0x2a, Mask: 0x2a},
+	{Name: "SO_NOFCS", Value: 0x2b, Mask: 0x2b},
+	{Name: "SO_LOCK_FILTER", Value: 0x2c, Mask: 0x2c},
+	{Name: "SO_SELECT_ERR_QUEUE", Value: 0x2d, Mask: 0x2d},
+	{Name: "SO_BUSY_POLL", Value: 0x2e, Mask: 0x2e},
+	{Name: "SO_MAX_PACING_RATE", Value: 0x2f, Mask: 0x2f},
+	{Name: "SO_BPF_EXTENSIONS", Value: 0x30, Mask: 0x30},
+	{Name: "SO_INCOMING_CPU", Value: 0x31, Mask: 0x31},
+	{Name: "SO_ATTACH_BPF", Value: 0x32, Mask: 0x32},
+	{Name: "SO_ATTACH_REUSEPORT_CBPF", Value: 0x33, Mask: 0x33},
+	{Name: "SO_ATTACH_REUSEPORT_EBPF", Value: 0x34, Mask: 0x34},
+	{Name: "SO_CNX_ADVICE", Value: 0x35, Mask: 0x35},
+	{Name: "SO_MEMINFO", Value: 0x37, Mask: 0x37},
+	{Name: "SO_INCOMING_NAPI_ID", Value: 0x38, Mask: 0x38},
+	{Name: "SO_COOKIE", Value: 0x39, Mask: 0x39},
+	{Name: "SO_PEERGROUPS", Value: 0x3b, Mask: 0x3b},
+	{Name: "SO_ZEROCOPY", Value: 0x3c, Mask: 0x3c},
+	{Name: "SO_TXTIME", Value: 0x3d, Mask: 0x3d},
+	{Name: "SO_BINDTOIFINDEX", Value: 0x3e, Mask: 0x3e},
+	{Name: "SO_TIMESTAMP_NEW", Value: 0x3f, Mask: 0x3f},
+	{Name: "SO_TIMESTAMPNS_NEW", Value: 0x40, Mask: 0x40},
+	{Name: "SO_TIMESTAMPING_NEW", Value: 0x41, Mask: 0x41},
+	{Name: "SO_RCVTIMEO_NEW", Value: 0x42, Mask: 0x42},
+	{Name: "SO_SNDTIMEO_NEW", Value: 0x43, Mask: 0x43},
+	{Name: "SO_DETACH_REUSEPORT_BPF", Value: 0x44, Mask: 0x44},
+	{Name: "SO_PREFER_BUSY_POLL", Value: 0x45, Mask: 0x45},
+	{Name: "SO_BUSY_POLL_BUDGET", Value: 0x46, Mask: 0x46},
+	{Name: "SO_NETNS_COOKIE", Value: 0x47, Mask: 0x47},
+	{Name: "SO_BUF_LOCK", Value: 0x48, Mask: 0x48},
+	{Name: "SO_RESERVE_MEM", Value: 0x49, Mask: 0x49},
+	{Name: "SO_TXREHASH", Value: 0x4a, Mask: 0x4a},
+	{Name: "SO_RCVMARK", Value: 0x4b, Mask: 0x4b},
+	{Name: "SO_PASSPIDFD", Value: 0x4c, Mask: 0x4c},
+	{Name: "SO_PEERPIDFD", Value: 0x4d, Mask: 0x4d},
+	{Name: "SO_DEVMEM_LINEAR", Value: 0x4e, Mask: 0x4e},
+	{Name: "SO_DEVMEM_DMABUF", Value: 0x4f, Mask: 0x4f},
+	{Name: "SO_DEVMEM_DONTNEED", Value: 0x50, Mask: 0x50},
+	{Name: "SO_RCVPRIORITY", Value: 0x52, Mask: 0x52},
+	{Name: "SO_PASSRIGHTS", Value: 0x53, Mask: 0x53},
+	{Name: "SO_INQ", Value: 0x54, Mask: 0x54},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80}}
+
+var zcall_setsockopt__SOCKET = call{Name: "setsockopt", Variant: "SOCKET", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt165, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt166, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_tcp = set{Name: "so_tcp", Unknown: "TCP_???", Vals: []val{
+	{Name: "TCP_NODELAY", Value: 0x1, Mask: 0x1},
+	{Name: "TCP_MAXSEG", Value: 0x2, Mask: 0x2},
+	{Name: "TCP_CORK", Value: 0x3, Mask: 0x3},
+	{Name: "TCP_KEEPIDLE", Value: 0x4, Mask: 0x4},
+	{Name: "TCP_KEEPINTVL", Value: 0x5, Mask: 0x5},
+	{Name: "TCP_KEEPCNT", Value: 0x6, Mask: 0x6},
+	{Name: "TCP_SYNCNT", Value: 0x7, Mask: 0x7},
+	{Name: "TCP_LINGER2", Value: 0x8, Mask: 0x8},
+	{Name: "TCP_DEFER_ACCEPT", Value: 0x9, Mask: 0x9},
+	{Name: "TCP_WINDOW_CLAMP", Value: 0xa, Mask: 0xa},
+	{Name: "TCP_INFO", Value: 0xb, Mask: 0xb},
+	{Name: "TCP_QUICKACK", Value: 0xc, Mask: 0xc},
+	{Name: "TCP_CONGESTION", Value: 0xd, Mask: 0xd},
+	{Name: "TCP_MD5SIG", Value: 0xe, Mask: 0xe},
+	{Name: "TCP_COOKIE_TRANSACTIONS", Value: 0xf, Mask: 0xf},
+	{Name: "TCP_THIN_LINEAR_TIMEOUTS", Value: 0x10, Mask: 0x10},
+	{Name: "TCP_THIN_DUPACK", Value: 0x11, Mask: 0x11},
+	{Name: "TCP_USER_TIMEOUT", Value: 0x12, Mask: 0x12},
+	{Name: "TCP_REPAIR", Value: 0x13, Mask: 0x13},
+	{Name: "TCP_REPAIR_QUEUE", Value: 0x14, Mask: 0x14},
+	{Name: "TCP_QUEUE_SEQ", Value: 0x15, Mask: 0x15},
+	{Name: "TCP_REPAIR_OPTIONS", Value: 0x16, Mask: 0x16},
+	{Name: "TCP_FASTOPEN", Value: 0x17, Mask: 0x17},
+	{Name: "TCP_TIMESTAMP", Value: 0x18, Mask: 0x18},
+	{Name: "TCP_NOTSENT_LOWAT", Value: 0x19, Mask: 0x19},
+	{Name: "TCP_CC_INFO", Value: 0x1a, Mask: 0x1a},
+	{Name: "TCP_SAVE_SYN", Value: 0x1b, Mask: 0x1b},
+	{Name: "TCP_SAVED_SYN", Value: 0x1c, Mask: 0x1c},
+	{Name: "TCP_REPAIR_WINDOW", Value: 0x1d, Mask: 0x1d},
+	{Name: "TCP_FASTOPEN_CONNECT", Value: 0x1e, Mask: 0x1e},
+	{Name: "TCP_ULP", Value: 0x1f, Mask: 0x1f},
+	{Name: "TCP_MD5SIG_EXT", Value: 0x20, Mask: 0x20},
+	{Name: "TCP_FASTOPEN_KEY", Value: 0x21, Mask: 0x21},
+	{Name: "TCP_FASTOPEN_NO_COOKIE", Value: 0x22, Mask: 0x22},
+	{Name: "TCP_ZEROCOPY_RECEIVE", Value: 0x23, Mask: 0x23},
+	{Name: "TCP_INQ", Value: 0x24, Mask: 0x24},
+	{Name: "TCP_TX_DELAY", Value: 0x25, Mask: 0x25},
+	{Name: "TCP_AO_ADD_KEY", Value: 0x26, Mask: 0x26},
+	{Name: "TCP_AO_DEL_KEY", Value: 0x27, Mask: 0x27},
+	{Name: "TCP_AO_INFO", Value: 0x28, Mask: 0x28},
+	{Name: "TCP_AO_GET_KEYS", Value: 0x29, Mask: 0x29},
+	{Name: "TCP_AO_REPAIR", Value: 0x2a, Mask: 0x2a},
+	{Name: "TCP_IS_MPTCP", Value: 0x2b, Mask: 0x2b},
+	{Name: "TCP_RTO_MAX_MS", Value: 0x2c, Mask: 0x2c},
+	{Name: "TCP_RTO_MIN_US", Value: 0x2d, Mask: 0x2d},
+	{Name: "TCP_DELACK_MAX_US", Value: 0x2e, Mask: 0x2e},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
+
+var zcall_setsockopt__TCP = call{Name: "setsockopt", Variant: "TCP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt167, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt168, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_udp = set{Name: "so_udp", Unknown: "UDP_???", Vals: []val{
+	{Name: "UDP_CORK", Value: 0x1, Mask: 0x1},
+	{Name: "UDP_ENCAP", Value: 0x64, Mask: 0x64},
+	{Name: "UDP_NO_CHECK6_TX", Value: 0x65, Mask: 0x65},
+	{Name: "UDP_NO_CHECK6_RX", Value: 0x66, Mask: 0x66},
+	{Name: "UDP_SEGMENT", Value: 0x67, Mask: 0x67},
+	{Name: "UDP_GRO", Value: 0x68, Mask: 0x68},
+}}
+
+var zcall_setsockopt__UDP = call{Name: "setsockopt", Variant: "UDP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt169, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt170, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_vsock = set{Name: "so_vsock", Unknown: "SO_VM_???", Vals: []val{
+	{Name: "SO_VM_SOCKETS_BUFFER_SIZE", Value: 0x0, Mask: 0x0},
+	{Name: "SO_VM_SOCKETS_BUFFER_MIN_SIZE", Value: 0x1, Mask: 0x1},
+	{Name: "SO_VM_SOCKETS_BUFFER_MAX_SIZE", Value: 0x2, Mask: 0x2},
+	{Name: "SO_VM_SOCKETS_PEER_HOST_VM_ID", Value: 0x3, Mask: 0x3},
+	{Name: "SO_VM_SOCKETS_TRUSTED", Value: 0x5, Mask: 0x5},
+	{Name: "SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD", Value: 0x6, Mask: 0x6},
+	{Name: "SO_VM_SOCKETS_NONBLOCK_TXRX", Value: 0x7, Mask: 0x7},
+	{Name: "SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW", Value: 0x8, Mask: 0x8},
+}}
+
+var zcall_setsockopt__VSOCK = call{Name: "setsockopt", Variant: "VSOCK", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt171, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt172, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_ipv6_set = set{Name: "so_ipv6_set", Unknown: "IPV6_???", Vals: []val{
+	{Name: "IPV6_ADDRFORM", Value: 0x1, Mask: 0x1},
+	{Name: "IPV6_2292PKTINFO", Value: 0x2, Mask: 0x2},
+	{Name: "IPV6_2292HOPOPTS", Value: 0x3, Mask: 0x3},
+	{Name: "IPV6_2292DSTOPTS", Value: 0x4, Mask: 0x4},
+	{Name: "IPV6_2292RTHDR", Value: 0x5, Mask: 0x5},
+	{Name: "IPV6_2292PKTOPTIONS", Value: 0x6, Mask: 0x6},
+	{Name: "IPV6_CHECKSUM", Value: 0x7, Mask: 0x7},
+	{Name: "IPV6_2292HOPLIMIT", Value: 0x8, Mask: 0x8},
+	{Name: "IPV6_NEXTHOP", Value: 0x9, Mask: 0x9},
+	{Name: "IPV6_AUTHHDR", Value: 0xa, Mask: 0xa},
+	{Name: "IPV6_FLOWINFO", Value: 0xb, Mask: 0xb},
+	{Name: "IPV6_UNICAST_HOPS", Value: 0x10, Mask: 0x10},
+	{Name: "IPV6_MULTICAST_IF", Value: 0x11, Mask: 0x11},
+	{Name: "IPV6_MULTICAST_HOPS", Value: 0x12, Mask: 0x12},
+	{Name: "IPV6_MULTICAST_LOOP", Value: 0x13, Mask: 0x13},
+	{Name: "IPV6_ADD_MEMBERSHIP", Value: 0x14, Mask: 0x14},
+	{Name: "IPV6_DROP_MEMBERSHIP", Value: 0x15, Mask: 0x15},
+	{Name: "IPV6_ROUTER_ALERT", Value: 0x16, Mask: 0x16},
+	{Name: "IPV6_MTU_DISCOVER", Value: 0x17, Mask: 0x17},
+	{Name: "IPV6_MTU", Value: 0x18, Mask: 0x18},
+	{Name: "IPV6_RECVERR", Value: 0x19, Mask: 0x19},
+	{Name: "IPV6_V6ONLY", Value: 0x1a, Mask: 0x1a},
+	{Name: "IPV6_JOIN_ANYCAST", Value: 0x1b, Mask: 0x1b},
+	{Name: "IPV6_LEAVE_ANYCAST", Value: 0x1c, Mask: 0x1c},
+	{Name: "IPV6_MULTICAST_ALL", Value: 0x1d, Mask: 0x1d},
+	{Name: "IPV6_ROUTER_ALERT_ISOLATE", Value: 0x1e, Mask: 0x1e},
+	{Name: "IPV6_RECVERR_RFC4884", Value: 0x1f, Mask: 0x1f},
+	{Name: "IPV6_FLOWLABEL_MGR", Value: 0x20, Mask: 0x20},
+	{Name: "IPV6_FLOWINFO_SEND", Value: 0x21, Mask: 0x21},
+	{Name: "IPV6_IPSEC_POLICY", Value: 0x22, Mask: 0x22},
+	{Name: "IPV6_XFRM_POLICY", Value: 0x23, Mask: 0x23},
+	{Name: "IPV6_HDRINCL", Value: 0x24, Mask: 0x24},
+	{Name: "MCAST_JOIN_GROUP", Value: 0x2a, Mask: 0x2a},
+	{Name: "MCAST_BLOCK_SOURCE", Value: 0x2b, Mask: 0x2b},
+	{Name: "MCAST_UNBLOCK_SOURCE", Value: 0x2c, Mask: 0x2c},
+	{Name: "MCAST_LEAVE_GROUP", Value: 0x2d, Mask: 0x2d},
+	{Name: "MCAST_JOIN_SOURCE_GROUP", Value: 0x2e, Mask: 0x2e},
+	{Name: "MCAST_LEAVE_SOURCE_GROUP", Value: 0x2f, Mask: 0x2f},
+	{Name: "MCAST_MSFILTER", Value: 0x30, Mask: 0x30},
+	{Name: "IPV6_RECVPKTINFO", Value: 0x31, Mask: 0x31},
+	{Name: "IPV6_PKTINFO", Value: 0x32, Mask: 0x32},
+	{Name: "IPV6_RECVHOPLIMIT", Value: 0x33, Mask: 0x33},
+	{Name: "IPV6_HOPLIMIT", Value: 0x34, Mask: 0x34},
+	{Name: "IPV6_RECVHOPOPTS", Value: 0x35, Mask: 0x35},
+	{Name: "IPV6_HOPOPTS", Value: 0x36, Mask: 0x36},
+	{Name: "IPV6_RTHDRDSTOPTS", Value: 0x37, Mask: 0x37},
+	{Name: "IPV6_RECVRTHDR", Value: 0x38, Mask: 0x38},
+	{Name: "IPV6_RTHDR", Value: 0x39, Mask: 0x39},
+	{Name: "IPV6_RECVDSTOPTS", Value: 0x3a, Mask: 0x3a},
+	{Name: "IPV6_DSTOPTS", Value: 0x3b, Mask: 0x3b},
+	{Name: "IPV6_RECVPATHMTU", Value: 0x3c, Mask: 0x3c},
+	{Name: "IPV6_PATHMTU", Value: 0x3d, Mask: 0x3d},
+	{Name: "IPV6_DONTFRAG", Value: 0x3e, Mask: 0x3e},
+	{Name: "IPV6_USE_MIN_MTU", Value: 0x3f, Mask: 0x3f},
+	{Name: "IP6T_SO_SET_REPLACE", Value: 0x40, Mask: 0x40},
+	{Name: "IP6T_SO_SET_ADD_COUNTERS", Value: 0x41, Mask: 0x41},
+	{Name: "IPV6_RECVTCLASS", Value: 0x42, Mask: 0x42},
+	{Name: "IPV6_TCLASS", Value: 0x43, Mask: 0x43},
+	{Name: "IPV6_AUTOFLOWLABEL", Value: 0x46, Mask: 0x46},
+	{Name: "IPV6_ADDR_PREFERENCES", Value: 0x48, Mask: 0x48},
+	{Name: "IPV6_MINHOPCOUNT", Value: 0x49, Mask: 0x49},
+	{Name: "IPV6_ORIGDSTADDR", Value: 0x4a, Mask: 0x4a},
+	{Name: "IPV6_TRANSPARENT", Value: 0x4b, Mask: 0x4b},
+	{Name: "IPV6_UNICAST_IF", Value: 0x4c, Mask: 0x4c},
+	{Name: "IPV6_RECVFRAGSIZE", Value: 0x4d, Mask: 0x4d},
+	{Name: "IPV6_FREEBIND", Value: 0x4e, Mask: 0x4e},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65}}
+
+var zcall_setsockopt__IPV6 = call{Name: "setsockopt", Variant: "IPV6", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt173, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt174, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_can_raw = set{Name: "so_can_raw", Unknown: "CAN_RAW_???", Vals: []val{
+	{Name: "CAN_RAW_FILTER", Value: 0x1, Mask: 0x1},
+	{Name: "CAN_RAW_ERR_FILTER", Value: 0x2, Mask: 0x2},
+	{Name: "CAN_RAW_LOOPBACK", Value: 0x3, Mask: 0x3},
+	{Name: "CAN_RAW_RECV_OWN_MSGS", Value: 0x4, Mask: 0x4},
+	{Name: "CAN_RAW_FD_FRAMES", Value: 0x5, Mask: 0x5},
+	{Name: "CAN_RAW_JOIN_FILTERS", Value: 0x6, Mask: 0x6},
+}}
+
+var zcall_setsockopt__CAN_RAW = call{Name: "setsockopt", Variant: "CAN_RAW", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt175, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_sctp = set{Name: "so_sctp", Unknown: "SCTP_???", Vals: []val{
+	{Name: "SCTP_RTOINFO", Value: 0x0, Mask: 0x0},
+	{Name: "SCTP_ASSOCINFO", Value: 0x1, Mask: 0x1},
+	{Name: "SCTP_INITMSG", Value: 0x2, Mask: 0x2},
+	{Name: "SCTP_NODELAY", Value: 0x3, Mask: 0x3},
+	{Name: "SCTP_AUTOCLOSE", Value: 0x4, Mask: 0x4},
+	{Name: "SCTP_SET_PEER_PRIMARY_ADDR", Value: 0x5, Mask: 0x5},
+	{Name: "SCTP_PRIMARY_ADDR", Value: 0x6, Mask: 0x6},
+	{Name: "SCTP_ADAPTATION_LAYER", Value: 0x7, Mask: 0x7},
+	{Name: "SCTP_DISABLE_FRAGMENTS", Value: 0x8, Mask: 0x8},
+	{Name: "SCTP_PEER_ADDR_PARAMS", Value: 0x9, Mask: 0x9},
+	{Name: "SCTP_DEFAULT_SEND_PARAM", Value: 0xa, Mask: 0xa},
+	{Name: "SCTP_EVENTS", Value: 0xb, Mask: 0xb},
+	{Name: "SCTP_I_WANT_MAPPED_V4_ADDR", Value: 0xc, Mask: 0xc},
+	{Name: "SCTP_MAXSEG", Value: 0xd, Mask: 0xd},
+	{Name: "SCTP_STATUS", Value: 0xe, Mask: 0xe},
+	{Name: "SCTP_GET_PEER_ADDR_INFO", Value: 0xf, Mask: 0xf},
+	{Name: "SCTP_DELAYED_SACK", Value: 0x10, Mask: 0x10},
+	{Name: "SCTP_CONTEXT", Value: 0x11, Mask: 0x11},
+	{Name: "SCTP_FRAGMENT_INTERLEAVE", Value: 0x12, Mask: 0x12},
+	{Name: "SCTP_PARTIAL_DELIVERY_POINT", Value: 0x13, Mask: 0x13},
+	{Name: "SCTP_MAX_BURST", Value: 0x14, Mask: 0x14},
+	{Name: "SCTP_AUTH_CHUNK", Value: 0x15, Mask: 0x15},
+	{Name: "SCTP_HMAC_IDENT", Value: 0x16, Mask: 0x16},
+	{Name: "SCTP_AUTH_KEY", Value: 0x17, Mask: 0x17},
+	{Name: "SCTP_AUTH_ACTIVE_KEY", Value: 0x18, Mask: 0x18},
+	{Name: "SCTP_AUTH_DELETE_KEY", Value: 0x19, Mask: 0x19},
+	{Name: "SCTP_PEER_AUTH_CHUNKS", Value: 0x1a, Mask: 0x1a},
+	{Name: "SCTP_LOCAL_AUTH_CHUNKS", Value: 0x1b, Mask: 0x1b},
+	{Name: "SCTP_GET_ASSOC_NUMBER", Value: 0x1c, Mask: 0x1c},
+	{Name: "SCTP_GET_ASSOC_ID_LIST", Value: 0x1d, Mask: 0x1d},
+	{Name: "SCTP_AUTO_ASCONF", Value: 0x1e, Mask: 0x1e},
+	{Name: "SCTP_PEER_ADDR_THLDS", Value: 0x1f, Mask: 0x1f},
+	{Name: "SCTP_RECVRCVINFO", Value: 0x20, Mask: 0x20},
+	{Name: "SCTP_RECVNXTINFO", Value: 0x21, Mask: 0x21},
+	{Name: "SCTP_DEFAULT_SNDINFO", Value: 0x22, Mask: 0x22},
+	{Name: "SCTP_AUTH_DEACTIVATE_KEY", Value: 0x23, Mask: 0x23},
+	{Name: "SCTP_REUSE_PORT", Value: 0x24, Mask: 0x24},
+	{Name: "SCTP_PEER_ADDR_THLDS_V2", Value: 0x25, Mask: 0x25},
+	{Name: "SCTP_SOCKOPT_BINDX_ADD", Value: 0x64, Mask: 0x64},
+	{Name: "SCTP_SOCKOPT_BINDX_REM", Value: 0x65, Mask: 0x65},
+	{Name: "SCTP_SOCKOPT_PEELOFF", Value: 0x66, Mask: 0x66},
+	{Name: "SCTP_GET_PEER_ADDRS_NUM_OLD", Value: 0x67, Mask: 0x67},
+	{Name: "SCTP_GET_PEER_ADDRS_OLD", Value: 0x68, Mask: 0x68},
+	{Name: "SCTP_GET_LOCAL_ADDRS_NUM_OLD", Value: 0x69, Mask: 0x69},
+	{Name: "SCTP_GET_LOCAL_ADDRS_OLD", Value: 0x6a, Mask: 0x6a},
+	{Name: "SCTP_SOCKOPT_CONNECTX_OLD", Value: 0x6b, Mask: 0x6b},
+	{Name: "SCTP_GET_PEER_ADDRS", Value: 0x6c, Mask: 0x6c},
+	{Name: "SCTP_GET_LOCAL_ADDRS", Value: 0x6d, Mask: 0x6d},
+	{Name: "SCTP_SOCKOPT_CONNECTX", Value: 0x6e, Mask: 0x6e},
+	{Name: "SCTP_SOCKOPT_CONNECTX3", Value: 0x6f, Mask: 0x6f},
+	{Name: "SCTP_GET_ASSOC_STATS", Value: 0x70, Mask: 0x70},
+	{Name: "SCTP_PR_SUPPORTED", Value: 0x71, Mask: 0x71},
+	{Name: "SCTP_DEFAULT_PRINFO", Value: 0x72, Mask: 0x72},
+	{Name: "SCTP_PR_ASSOC_STATUS", Value: 0x73, Mask: 0x73},
+	{Name: "SCTP_PR_STREAM_STATUS", Value: 0x74, Mask: 0x74},
+	{Name: "SCTP_RECONFIG_SUPPORTED", Value: 0x75, Mask: 0x75},
+	{Name: "SCTP_ENABLE_STREAM_RESET", Value: 0x76, Mask: 0x76},
+	{Name: "SCTP_RESET_STREAMS", Value: 0x77, Mask: 0x77},
+	{Name: "SCTP_RESET_ASSOC", Value: 0x78, Mask: 0x78},
+	{Name: "SCTP_ADD_STREAMS", Value: 0x79, Mask: 0x79},
+	{Name: "SCTP_SOCKOPT_PEELOFF_FLAGS", Value: 0x7a, Mask: 0x7a},
+	{Name: "SCTP_STREAM_SCHEDULER", Value: 0x7b, Mask: 0x7b},
+	{Name: "SCTP_STREAM_SCHEDULER_VALUE", Value: 0x7c, Mask: 0x7c},
+	{Name: "SCTP_INTERLEAVING_SUPPORTED", Value: 0x7d, Mask: 0x7d},
+	{Name: "SCTP_SENDMSG_CONNECT", Value: 0x7e, Mask: 0x7e},
+	{Name: "SCTP_EVENT", Value: 0x7f, Mask: 0x7f},
+	{Name: "SCTP_ASCONF_SUPPORTED", Value: 0x80, Mask: 0x80},
+	{Name: "SCTP_AUTH_SUPPORTED", Value: 0x81, Mask: 0x81},
+	{Name: "SCTP_ECN_SUPPORTED", Value: 0x82, Mask: 0x82},
+	{Name: "SCTP_EXPOSE_POTENTIALLY_FAILED_STATE", Value: 0x83, Mask: 0x83},
+	{Name: "SCTP_REMOTE_UDP_ENCAPS_PORT", Value: 0x84, Mask: 0x84},
+	{Name: "SCTP_PLPMTUD_PROBE_INTERVAL", Value: 0x85, Mask: 0x85},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71}}
+
+var zcall_setsockopt__SCTP = call{Name: "setsockopt", Variant: "SCTP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt177, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt178, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_raw = set{Name: "so_raw", Unknown: "RAW_???", Vals: []val{
+	{Name: "ICMP_FILTER", Value: 0x1, Mask: 0x1},
+}}
+
+var zcall_setsockopt__RAW = call{Name: "setsockopt", Variant: "RAW", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt179, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt180, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_ipx = set{Name: "so_ipx", Unknown: "IPX_???", Vals: []val{
+	{Name: "IPX_TYPE", Value: 0x1, Mask: 0x1},
+}}
+
+var zcall_setsockopt__IPX = call{Name: "setsockopt", Variant: "IPX", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt181, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt182, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_ax25 = set{Name: "so_ax25", Unknown: "AX25_???", Vals: []val{
+	{Name: "AX25_WINDOW", Value: 0x1, Mask: 0x1},
+	{Name: "AX25_T1", Value: 0x2, Mask: 0x2},
+	{Name: "AX25_N2", Value: 0x3, Mask: 0x3},
+	{Name: "AX25_T3", Value: 0x4, Mask: 0x4},
+	{Name: "AX25_T2", Value: 0x5, Mask: 0x5},
+	{Name: "AX25_BACKOFF", Value: 0x6, Mask: 0x6},
+	{Name: "AX25_EXTSEQ", Value: 0x7, Mask: 0x7},
+	{Name: "AX25_PIDINCL", Value: 0x8, Mask: 0x8},
+	{Name: "AX25_IDLE", Value: 0x9, Mask: 0x9},
+	{Name: "AX25_PACLEN", Value: 0xa, Mask: 0xa},
+	{Name: "AX25_IAMDIGI", Value: 0xc, Mask: 0xc},
+	{Name: "SO_BINDTODEVICE", Value: 0x19, Mask: 0x19},
+}}
+
+var zcall_setsockopt__AX25 = call{Name: "setsockopt", Variant: "AX25", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt183, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt184, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_packet = set{Name: "so_packet", Unknown: "PACKET_???", Vals: []val{
+	{Name: "PACKET_ADD_MEMBERSHIP", Value: 0x1, Mask: 0x1},
+	{Name: "PACKET_DROP_MEMBERSHIP", Value: 0x2, Mask: 0x2},
+	{Name: "PACKET_RECV_OUTPUT", Value: 0x3, Mask: 0x3},
+	{Name: "PACKET_RX_RING", Value: 0x5, Mask: 0x5},
+	{Name: "PACKET_STATISTICS", Value: 0x6, Mask: 0x6},
+	{Name: "PACKET_COPY_THRESH", Value: 0x7, Mask: 0x7},
+	{Name: "PACKET_AUXDATA", Value: 0x8, Mask: 0x8},
+	{Name: "PACKET_ORIGDEV", Value: 0x9, Mask: 0x9},
+	{Name: "PACKET_VERSION", Value: 0xa, Mask: 0xa},
+	{Name: "PACKET_HDRLEN", Value: 0xb, Mask: 0xb},
+	{Name: "PACKET_RESERVE", Value: 0xc, Mask: 0xc},
+	{Name: "PACKET_TX_RING", Value: 0xd, Mask: 0xd},
+	{Name: "PACKET_LOSS", Value: 0xe, Mask: 0xe},
+	{Name: "PACKET_VNET_HDR", Value: 0xf, Mask: 0xf},
+	{Name: "PACKET_TX_TIMESTAMP", Value: 0x10, Mask: 0x10},
+	{Name: "PACKET_TIMESTAMP", Value: 0x11, Mask: 0x11},
+	{Name: "PACKET_FANOUT", Value: 0x12, Mask: 0x12},
+	{Name: "PACKET_TX_HAS_OFF", Value: 0x13, Mask: 0x13},
+	{Name: "PACKET_QDISC_BYPASS", Value: 0x14, Mask: 0x14},
+	{Name: "PACKET_ROLLOVER_STATS", Value: 0x15, Mask: 0x15},
+	{Name: "PACKET_FANOUT_DATA", Value: 0x16, Mask: 0x16},
+	{Name: "PACKET_IGNORE_OUTGOING", Value: 0x17, Mask: 0x17},
+}}
+
+var zcall_setsockopt__PACKET = call{Name: "setsockopt", Variant: "PACKET", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt185, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt186, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_irda = set{Name: "so_irda", Unknown: "IRLMP_???", Vals: []val{
+	{Name: "IRLMP_ENUMDEVICES", Value: 0x1, Mask: 0x1},
+	{Name: "IRLMP_IAS_SET", Value: 0x2, Mask: 0x2},
+	{Name: "IRLMP_IAS_QUERY", Value: 0x3, Mask: 0x3},
+	{Name: "IRLMP_HINTS_SET", Value: 0x4, Mask: 0x4},
+	{Name: "IRLMP_QOS_SET", Value: 0x5, Mask: 0x5},
+	{Name: "IRLMP_QOS_GET", Value: 0x6, Mask: 0x6},
+	{Name: "IRLMP_MAX_SDU_SIZE", Value: 0x7, Mask: 0x7},
+	{Name: "IRLMP_IAS_GET", Value: 0x8, Mask: 0x8},
+	{Name: "IRLMP_IAS_DEL", Value: 0x9, Mask: 0x9},
+	{Name: "IRLMP_HINT_MASK_SET", Value: 0xa, Mask: 0xa},
+	{Name: "IRLMP_WAITDEVICE", Value: 0xb, Mask: 0xb},
+}}
+
+var zcall_setsockopt__IRDA = call{Name: "setsockopt", Variant: "IRDA", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt187, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt188, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_llc = set{Name: "so_llc", Unknown: "LLC_OPT_???", Vals: []val{
+	{Name: "LLC_OPT_UNKNOWN", Value: 0x0, Mask: 0x0},
+	{Name: "LLC_OPT_RETRY", Value: 0x1, Mask: 0x1},
+	{Name: "LLC_OPT_SIZE", Value: 0x2, Mask: 0x2},
+	{Name: "LLC_OPT_ACK_TMR_EXP", Value: 0x3, Mask: 0x3},
+	{Name: "LLC_OPT_P_TMR_EXP", Value: 0x4, Mask: 0x4},
+	{Name: "LLC_OPT_REJ_TMR_EXP", Value: 0x5, Mask: 0x5},
+	{Name: "LLC_OPT_BUSY_TMR_EXP", Value: 0x6, Mask: 0x6},
+	{Name: "LLC_OPT_TX_WIN", Value: 0x7, Mask: 0x7},
+	{Name: "LLC_OPT_RX_WIN", Value: 0x8, Mask: 0x8},
+	{Name: "LLC_OPT_PKTINFO", Value: 0x9, Mask: 0x9},
+}}
+
+var zcall_setsockopt__LLC = call{Name: "setsockopt", Variant: "LLC", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt189, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt190, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_dccp = set{Name: "so_dccp", Unknown: "DCCP_SOCKOPT_???", Vals: []val{
+	{Name: "DCCP_SOCKOPT_PACKET_SIZE", Value: 0x1, Mask: 0x1},
+	{Name: "DCCP_SOCKOPT_SERVICE", Value: 0x2, Mask: 0x2},
+	{Name: "DCCP_SOCKOPT_CHANGE_L", Value: 0x3, Mask: 0x3},
+	{Name: "DCCP_SOCKOPT_CHANGE_R", Value: 0x4, Mask: 0x4},
+	{Name: "DCCP_SOCKOPT_GET_CUR_MPS", Value: 0x5, Mask: 0x5},
+	{Name: "DCCP_SOCKOPT_SERVER_TIMEWAIT", Value: 0x6, Mask: 0x6},
+	{Name: "DCCP_SOCKOPT_SEND_CSCOV", Value: 0xa, Mask: 0xa},
+	{Name: "DCCP_SOCKOPT_RECV_CSCOV", Value: 0xb, Mask: 0xb},
+	{Name: "DCCP_SOCKOPT_AVAILABLE_CCIDS", Value: 0xc, Mask: 0xc},
+	{Name: "DCCP_SOCKOPT_CCID", Value: 0xd, Mask: 0xd},
+	{Name: "DCCP_SOCKOPT_TX_CCID", Value: 0xe, Mask: 0xe},
+	{Name: "DCCP_SOCKOPT_RX_CCID", Value: 0xf, Mask: 0xf},
+	{Name: "DCCP_SOCKOPT_QPOLICY_ID", Value: 0x10, Mask: 0x10},
+	{Name: "DCCP_SOCKOPT_QPOLICY_TXQLEN", Value: 0x11, Mask: 0x11},
+	{Name: "DCCP_SOCKOPT_CCID_RX_INFO", Value: 0x80, Mask: 0x80},
+	{Name: "DCCP_SOCKOPT_CCID_TX_INFO", Value: 0xc0, Mask: 0xc0},
+}}
+
+var zcall_setsockopt__DCCP = call{Name: "setsockopt", Variant: "DCCP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt191, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt192, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_netlink = set{Name: "so_netlink", Unknown: "NETLINK_???", Vals: []val{
+	{Name: "NETLINK_ADD_MEMBERSHIP", Value: 0x1, Mask: 0x1},
+	{Name: "NETLINK_DROP_MEMBERSHIP", Value: 0x2, Mask: 0x2},
+	{Name: "NETLINK_PKTINFO", Value: 0x3, Mask: 0x3},
+	{Name: "NETLINK_BROADCAST_ERROR", Value: 0x4, Mask: 0x4},
+	{Name: "NETLINK_NO_ENOBUFS", Value: 0x5, Mask: 0x5},
+	{Name: "NETLINK_RX_RING", Value: 0x6, Mask: 0x6},
+	{Name: "NETLINK_TX_RING", Value: 0x7, Mask: 0x7},
+	{Name: "NETLINK_LISTEN_ALL_NSID", Value: 0x8, Mask: 0x8},
+	{Name: "NETLINK_LIST_MEMBERSHIPS", Value: 0x9, Mask: 0x9},
+	{Name: "NETLINK_CAP_ACK", Value: 0xa, Mask: 0xa},
+	{Name: "NETLINK_EXT_ACK", Value: 0xb, Mask: 0xb},
+	{Name: "NETLINK_GET_STRICT_CHK", Value: 0xc, Mask: 0xc},
+}}
+
+var zcall_setsockopt__NETLINK = call{Name: "setsockopt", Variant: "NETLINK", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt193, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt194, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_tipc = set{Name: "so_tipc", Unknown: "TIPC_???", Vals: []val{
+	{Name: "TIPC_IMPORTANCE", Value: 0x7f, Mask: 0x7f},
+	{Name: "TIPC_SRC_DROPPABLE", Value: 0x80, Mask: 0x80},
+	{Name: "TIPC_DEST_DROPPABLE", Value: 0x81, Mask: 0x81},
+	{Name: "TIPC_CONN_TIMEOUT", Value: 0x82, Mask: 0x82},
+	{Name: "TIPC_NODE_RECVQ_DEPTH", Value: 0x83, Mask: 0x83},
+	{Name: "TIPC_SOCK_RECVQ_DEPTH", Value: 0x84, Mask: 0x84},
+	{Name: "TIPC_MCAST_BROADCAST", Value: 0x85, Mask: 0x85},
+	{Name: "TIPC_MCAST_REPLICAST", Value: 0x86, Mask: 0x86},
+	{Name: "TIPC_GROUP_JOIN", Value: 0x87, Mask: 0x87},
+	{Name: "TIPC_GROUP_LEAVE", Value: 0x88, Mask: 0x88},
+	{Name: "TIPC_SOCK_RECVQ_USED", Value: 0x89, Mask: 0x89},
+	{Name: "TIPC_NODELAY", Value: 0x8a, Mask: 0x8a},
+}}
+
+var zcall_setsockopt__TIPC = call{Name: "setsockopt", Variant: "TIPC", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt195, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt196, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_rxrpc = set{Name: "so_rxrpc", Unknown: "RXRPC_???", Vals: []val{
+	{Name: "RXRPC_SECURITY_KEY", Value: 0x1, Mask: 0x1},
+	{Name: "RXRPC_SECURITY_KEYRING", Value: 0x2, Mask: 0x2},
+	{Name: "RXRPC_EXCLUSIVE_CONNECTION", Value: 0x3, Mask: 0x3},
+	{Name: "RXRPC_MIN_SECURITY_LEVEL", Value: 0x4, Mask: 0x4},
+	{Name: "RXRPC_UPGRADEABLE_SERVICE", Value: 0x5, Mask: 0x5},
+	{Name: "RXRPC_SUPPORTED_CMSG", Value: 0x6, Mask: 0x6},
+}}
+
+var zcall_setsockopt__RXRPC = call{Name: "setsockopt", Variant: "RXRPC", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt197, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt198, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_pppol2tp = set{Name: "so_pppol2tp", Unknown: "PPPOL2TP_SO_???", Vals: []val{
+	{Name: "PPPOL2TP_SO_DEBUG", Value: 0x1, Mask: 0x1},
+	{Name: "PPPOL2TP_SO_RECVSEQ", Value: 0x2, Mask: 0x2},
+	{Name: "PPPOL2TP_SO_SENDSEQ", Value: 0x3, Mask: 0x3},
+	{Name: "PPPOL2TP_SO_LNSMODE", Value: 0x4, Mask: 0x4},
+	{Name: "PPPOL2TP_SO_REORDERTO", Value: 0x5, Mask: 0x5},
+}}
+
+var zcall_setsockopt__PPPOL2TP = call{Name: "setsockopt", Variant: "PPPOL2TP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt199, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt200, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_bluetooth = set{Name: "so_bluetooth", Unknown: "BT_???", Vals: []val{
+	{Name: "BT_SECURITY", Value: 0x4, Mask: 0x4},
+	{Name: "BT_DEFER_SETUP", Value: 0x7, Mask: 0x7},
+	{Name: "BT_FLUSHABLE", Value: 0x8, Mask: 0x8},
+	{Name: "BT_POWER", Value: 0x9, Mask: 0x9},
+	{Name: "BT_CHANNEL_POLICY", Value: 0xa, Mask: 0xa},
+	{Name: "BT_VOICE", Value: 0xb, Mask: 0xb},
+	{Name: "BT_SNDMTU", Value: 0xc, Mask: 0xc},
+	{Name: "BT_RCVMTU", Value: 0xd, Mask: 0xd},
+}}
+
+var zcall_setsockopt__BLUETOOTH = call{Name: "setsockopt", Variant: "BLUETOOTH", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt201, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt202, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_pnpipe = set{Name: "so_pnpipe", Unknown: "PNPIPE_???", Vals: []val{
+	{Name: "PNPIPE_ENCAP", Value: 0x1, Mask: 0x1},
+	{Name: "PNPIPE_IFINDEX", Value: 0x2, Mask: 0x2},
+	{Name: "PNPIPE_HANDLE", Value: 0x3, Mask: 0x3},
+	{Name: "PNPIPE_INITSTATE", Value: 0x4, Mask: 0x4},
+}}
+
+var zcall_setsockopt__PNPIPE = call{Name: "setsockopt", Variant: "PNPIPE", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt203, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt204, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_rds = set{Name: "so_rds", Unknown: "RDS_???", Vals: []val{
+	{Name: "RDS_CANCEL_SENT_TO", Value: 0x1, Mask: 0x1},
+	{Name: "RDS_GET_MR", Value: 0x2, Mask: 0x2},
+	{Name: "RDS_FREE_MR", Value: 0x3, Mask: 0x3},
+	{Name: "RDS_BARRIER", Value: 0x4, Mask: 0x4},
+	{Name: "RDS_RECVERR", Value: 0x5, Mask: 0x5},
+	{Name: "RDS_CONG_MONITOR", Value: 0x6, Mask: 0x6},
+	{Name: "RDS_GET_MR_FOR_DEST", Value: 0x7, Mask: 0x7},
+	{Name: "SO_RDS_TRANSPORT", Value: 0x8, Mask: 0x8},
+	{Name: "SO_RDS_MSG_RXPATH_LATENCY", Value: 0xa, Mask: 0xa},
+	{Name: "SO_TIMESTAMP_OLD", Value: 0x1d, Mask: 0x1d},
+}}
+
+var zcall_setsockopt__RDS = call{Name: "setsockopt", Variant: "RDS", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt205, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt206, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_iucv = set{Name: "so_iucv", Unknown: "SO_???", Vals: []val{
+	{Name: "SO_IPRMDATA_MSG", Value: 0x80, Mask: 0x80},
+}}
+
+var zcall_setsockopt__IUCV = call{Name: "setsockopt", Variant: "IUCV", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt207, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt208, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_caif = set{Name: "so_caif", Unknown: "CAIFSO_???", Vals: []val{
+	{Name: "CAIFSO_LINK_SELECT", Value: 0x7f, Mask: 0x7f},
+	{Name: "CAIFSO_REQ_PARAM", Value: 0x80, Mask: 0x80},
+	{Name: "CAIFSO_RSP_PARAM", Value: 0x81, Mask: 0x81},
+}}
+
+var zcall_setsockopt__CAIF = call{Name: "setsockopt", Variant: "CAIF", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt209, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt210, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_alg = set{Name: "so_alg", Unknown: "ALG_???", Vals: []val{
+	{Name: "ALG_SET_KEY", Value: 0x1, Mask: 0x1},
+	{Name: "ALG_SET_IV", Value: 0x2, Mask: 0x2},
+	{Name: "ALG_SET_OP", Value: 0x3, Mask: 0x3},
+	{Name: "ALG_SET_AEAD_ASSOCLEN", Value: 0x4, Mask: 0x4},
+	{Name: "ALG_SET_AEAD_AUTHSIZE", Value: 0x5, Mask: 0x5},
+	{Name: "ALG_SET_DRBG_ENTROPY", Value: 0x6, Mask: 0x6},
+}}
+
+var zcall_setsockopt__ALG = call{Name: "setsockopt", Variant: "ALG", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt211, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt212, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_nfc = set{Name: "so_nfc", Unknown: "NFC_LLCP_???", Vals: []val{
+	{Name: "NFC_LLCP_RW", Value: 0x0, Mask: 0x0},
+	{Name: "NFC_LLCP_MIUX", Value: 0x1, Mask: 0x1},
+	{Name: "NFC_LLCP_REMOTE_MIU", Value: 0x2, Mask: 0x2},
+	{Name: "NFC_LLCP_REMOTE_LTO", Value: 0x3, Mask: 0x3},
+	{Name: "NFC_LLCP_REMOTE_RW", Value: 0x4, Mask: 0x4},
+}}
+
+var zcall_setsockopt__NFC = call{Name: "setsockopt", Variant: "NFC", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt213, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt214, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_kcm = set{Name: "so_kcm", Unknown: "KCM_???", Vals: []val{
+	{Name: "KCM_RECV_DISABLE", Value: 0x1, Mask: 0x1},
+}}
+
+var zcall_setsockopt__KCM = call{Name: "setsockopt", Variant: "KCM", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt215, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt216, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_tls = set{Name: "so_tls", Unknown: "TLS_???", Vals: []val{
+	{Name: "TLS_TX", Value: 0x1, Mask: 0x1},
+	{Name: "TLS_RX", Value: 0x2, Mask: 0x2},
+	{Name: "TLS_TX_ZEROCOPY_RO", Value: 0x3, Mask: 0x3},
+	{Name: "TLS_RX_EXPECT_NO_PAD", Value: 0x4, Mask: 0x4},
+}}
+
+var zcall_setsockopt__TLS = call{Name: "setsockopt", Variant: "TLS", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt217, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt218, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
+var zset_so_xdp = set{Name: "so_xdp", Unknown: "XDP_???", Vals: []val{
+	{Name: "XDP_MMAP_OFFSETS", Value: 0x1, Mask: 0x1},
+	{Name: "XDP_RX_RING", Value: 0x2, Mask: 0x2},
+	{Name: "XDP_TX_RING", Value: 0x3, Mask: 0x3},
+	{Name: "XDP_UMEM_REG", Value: 0x4, Mask: 0x4},
+	{Name: "XDP_UMEM_FILL_RING", Value: 0x5, Mask: 0x5},
+	{Name: "XDP_UMEM_COMPLETION_RING", Value: 0x6, Mask: 0x6},
+	{Name: "XDP_STATISTICS", Value: 0x7, Mask: 0x7},
+	{Name: "XDP_OPTIONS", Value: 0x8, Mask: 0x8},
+}}
+
+var zcall_setsockopt__XDP = call{Name: "setsockopt", Variant: "XDP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt219, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt220, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 5}
+
 var zcall_setsockopt = call{Name: "setsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt148, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
+}, Ret: &zt7, Class: 0x40, Defer: 5, Key: 1, Variants: []*call{
+	&zcall_setsockopt__IP,
+	&zcall_setsockopt__SOCKET,
+	&zcall_setsockopt__TCP,
+	&zcall_setsockopt__UDP,
+	&zcall_setsockopt__VSOCK,
+	&zcall_setsockopt__IPV6,
+	&zcall_setsockopt__CAN_RAW,
+	&zcall_setsockopt__SCTP,
+	&zcall_setsockopt__RAW,
+	&zcall_setsockopt__IPX,
+	&zcall_setsockopt__AX25,
+	&zcall_setsockopt__PACKET,
+	&zcall_setsockopt__IRDA,
+	&zcall_setsockopt__LLC,
+	&zcall_setsockopt__DCCP,
+	&zcall_setsockopt__NETLINK,
+	&zcall_setsockopt__TIPC,
+	&zcall_setsockopt__RXRPC,
+	&zcall_setsockopt__PPPOL2TP,
+	&zcall_setsockopt__BLUETOOTH,
+	&zcall_setsockopt__PNPIPE,
+	&zcall_setsockopt__RDS,
+	&zcall_setsockopt__IUCV,
+	&zcall_setsockopt__CAIF,
+	&zcall_setsockopt__ALG,
+	&zcall_setsockopt__NFC,
+	&zcall_setsockopt__KCM,
+	&zcall_setsockopt__TLS,
+	&zcall_setsockopt__XDP,
+}}
+
+var zset_sock_txrehash = set{Name: "sock_txrehash", Unknown: "SOCK_TXREHASH_???", Vals: []val{
+	{Name: "SOCK_TXREHASH_DEFAULT", Value: 0xff, Mask: 0xff},
+	{Name: "SOCK_TXREHASH_DISABLED", Value: 0x0, Mask: 0x0},
+	{Name: "SOCK_TXREHASH_ENABLED", Value: 0x1, Mask: 0x1},
+}}
+
+var zstruct_tpacket_stats = structure{Name: "tpacket_stats", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "tp_packets", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "tp_drops", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zunion_sockopt_out = union{Name: "sockopt_out", Alts: []alt{
+	{Vals: []uint64{0x1000d}, Type: &zt149, Min: 4, Only: false},
+	{Vals: []uint64{0x10011}, Type: &zt127, Min: 4, Only: false},
+	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: false},
+	{Vals: []uint64{0x10004}, Type: &zt221, Min: 4, Only: false},
+	{Vals: []uint64{0x1004a}, Type: &zt222},
+	{Vals: []uint64{0x1003b}, Type: &zt223, Min: 4, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt156},
+	{Vals: []uint64{0x1070006}, Type: &zt224},
+	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: false},
+}, Else: &zt161}
+
+var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
+	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
+	{Name: "IP_TTL", Value: 0x2, Mask: 0x2},
+	{Name: "IP_HDRINCL", Value: 0x3, Mask: 0x3},
+	{Name: "IP_OPTIONS", Value: 0x4, Mask: 0x4},
+	{Name: "IP_ROUTER_ALERT", Value: 0x5, Mask: 0x5},
+	{Name: "IP_RECVOPTS", Value: 0x6, Mask: 0x6},
+	{Name: "IP_RETOPTS", Value: 0x7, Mask: 0x7},
+	{Name: "IP_PKTINFO", Value: 0x8, Mask: 0x8},
+	{Name: "IP_PKTOPTIONS", Value: 0x9, Mask: 0x9},
+	{Name: "IP_MTU_DISCOVER", Value: 0xa, Mask: 0xa},
+	{Name: "IP_RECVERR", Value: 0xb, Mask: 0xb},
+	{Name: "IP_RECVTTL", Value: 0xc, Mask: 0xc},
+	{Name: "IP_RECVTOS", Value: 0xd, Mask: 0xd},
+	{Name: "IP_MTU", Value: 0xe, Mask: 0xe},
+	{Name: "IP_FREEBIND", Value: 0xf, Mask: 0xf},
+	{Name: "IP_IPSEC_POLICY", Value: 0x10, Mask: 0x10},
+	{Name: "IP_XFRM_POLICY", Value: 0x11, Mask: 0x11},
+	{Name: "IP_PASSSEC", Value: 0x12, Mask: 0x12},
+	{Name: "IP_TRANSPARENT", Value: 0x13, Mask: 0x13},
+	{Name: "IP_ORIGDSTADDR", Value: 0x14, Mask: 0x14},
+	{Name: "IP_MINTTL", Value: 0x15, Mask: 0x15},
+	{Name: "IP_NODEFRAG", Value: 0x16, Mask: 0x16},
+	{Name: "IP_CHECKSUM", Value: 0x17, Mask: 0x17},
+	{Name: "IP_BIND_ADDRESS_NO_PORT", Value: 0x18, Mask: 0x18},
+	{Name: "IP_RECVFRAGSIZE", Value: 0x19, Mask: 0x19},
+	{Name: "IP_RECVERR_RFC4884", Value: 0x1a, Mask: 0x1a},
+	{Name: "IP_MULTICAST_IF", Value: 0x20, Mask: 0x20},
+	{Name: "IP_MULTICAST_TTL", Value: 0x21, Mask: 0x21},
+	{Name: "IP_MULTICAST_LOOP", Value: 0x22, Mask: 0x22},
+	{Name: "IP_ADD_MEMBERSHIP", Value: 0x23, Mask: 0x23},
+	{Name: "IP_DROP_MEMBERSHIP", Value: 0x24, Mask: 0x24},
+	{Name: "IP_UNBLOCK_SOURCE", Value: 0x25, Mask: 0x25},
+	{Name: "IP_BLOCK_SOURCE", Value: 0x26, Mask: 0x26},
+	{Name: "IP_ADD_SOURCE_MEMBERSHIP", Value: 0x27, Mask: 0x27},
+	{Name: "IP_DROP_SOURCE_MEMBERSHIP", Value: 0x28, Mask: 0x28},
+	{Name: "IP_MSFILTER", Value: 0x29, Mask: 0x29},
+	{Name: "MCAST_JOIN_GROUP", Value: 0x2a, Mask: 0x2a},
+	{Name: "MCAST_BLOCK_SOURCE", Value: 0x2b, Mask: 0x2b},
+	{Name: "MCAST_UNBLOCK_SOURCE", Value: 0x2c, Mask: 0x2c},
+	{Name: "MCAST_LEAVE_GROUP", Value: 0x2d, Mask: 0x2d},
+	{Name: "MCAST_JOIN_SOURCE_GROUP", Value: 0x2e, Mask: 0x2e},
+	{Name: "MCAST_LEAVE_SOURCE_GROUP", Value: 0x2f, Mask: 0x2f},
+	{Name: "MCAST_MSFILTER", Value: 0x30, Mask: 0x30},
+	{Name: "IP_MULTICAST_ALL", Value: 0x31, Mask: 0x31},
+	{Name: "IP_UNICAST_IF", Value: 0x32, Mask: 0x32},
+	{Name: "IP_LOCAL_PORT_RANGE", Value: 0x33, Mask: 0x33},
+	{Name: "IP_PROTOCOL", Value: 0x34, Mask: 0x34},
+	{Name: "IPT_SO_GET_INFO", Value: 0x40, Mask: 0x40},
+	{Name: "IPT_SO_GET_ENTRIES", Value: 0x41, Mask: 0x41},
+	{Name: "IPT_SO_GET_REVISION_MATCH", Value: 0x42, Mask: 0x42},
+	{Name: "IPT_SO_GET_REVISION_TARGET", Value: 0x43, Mask: 0x43},
+	{Name: "ARPT_SO_GET_INFO", Value: 0x60, Mask: 0x60},
+	{Name: "ARPT_SO_GET_ENTRIES", Value: 0x61, Mask: 0x61},
+	{Name: "ARPT_SO_GET_REVISION_TARGET", Value: 0x63, Mask: 0x63},
+	{Name: "EBT_SO_GET_INFO", Value: 0x80, Mask: 0x80},
+	{Name: "EBT_SO_GET_ENTRIES", Value: 0x81, Mask: 0x81},
+	{Name: "EBT_SO_GET_INIT_INFO", Value: 0x82, Mask: 0x82},
+	{Name: "EBT_SO_GET_INIT_ENTRIES", Value: 0x83, Mask: 0x83},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57}}
+
+var zcall_getsockopt__IP = call{Name: "getsockopt", Variant: "IP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt163, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt226, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zset_so_socket_get = set{Name: "so_socket_get", Unknown: "SO_???", Vals: []val{
+	{Name: "SO_DEBUG", Value: 0x1, Mask: 0x1},
+	{Name: "SO_REUSEADDR", Value: 0x2, Mask: 0x2},
+	{Name: "SO_TYPE", Value: 0x3, Mask: 0x3},
+	{Name: "SO_ERROR", Value: 0x4, Mask: 0x4},
+	{Name: "SO_DONTROUTE", Value: 0x5, Mask: 0x5},
+	{Name: "SO_BROADCAST", Value: 0x6, Mask: 0x6},
+	{Name: "SO_SNDBUF", Value: 0x7, Mask: 0x7},
+	{Name: "SO_RCVBUF", Value: 0x8, Mask: 0x8},
+	{Name: "SO_KEEPALIVE", Value: 0x9, Mask: 0x9},
+	{Name: "SO_OOBINLINE", Value: 0xa, Mask: 0xa},
+	{Name: "SO_NO_CHECK", Value: 0xb, Mask: 0xb},
+	{Name: "SO_PRIORITY", Value: 0xc, Mask: 0xc},
+	{Name: "SO_LINGER", Value: 0xd, Mask: 0xd},
+	{Name: "SO_BSDCOMPAT", Value: 0xe, Mask: 0xe},
+	{Name: "SO_REUSEPORT", Value: 0xf, Mask: 0xf},
+	{Name: "SO_PASSCRED", Value: 0x10, Mask: 0x10},
+	{Name: "SO_PEERCRED", Value: 0x11, Mask: 0x11},
+	{Name: "SO_RCVLOWAT", Value: 0x12, Mask: 0x12},
+	{Name: "SO_SNDLOWAT", Value: 0x13, Mask: 0x13},
+	{Name: "SO_RCVTIMEO_OLD", Value: 0x14, Mask: 0x14},
+	{Name: "SO_SNDTIMEO_OLD", Value: 0x15, Mask: 0x15},
+	{Name: "SO_SECURITY_AUTHENTICATION", Value: 0x16, Mask: 0x16},
+	{Name: "SO_SECURITY_ENCRYPTION_TRANSPORT", Value: 0x17, Mask: 0x17},
+	{Name: "SO_SECURITY_ENCRYPTION_NETWORK", Value: 0x18, Mask: 0x18},
+	{Name: "SO_BINDTODEVICE", Value: 0x19, Mask: 0x19},
+	{Name: "SO_GET_FILTER", Value: 0x1a, Mask: 0x1a},
+	{Name: "SO_DETACH_FILTER", Value: 0x1b, Mask: 0x1b},
+	{Name: "SO_PEERNAME", Value: 0x1c, Mask: 0x1c},
+	{Name: "SO_TIMESTAMP_OLD", Value: 0x1d, Mask: 0x1d},
+	{Name: "SO_ACCEPTCONN", Value: 0x1e, Mask: 0x1e},
+	{Name: "SO_PEERSEC", Value: 0x1f, Mask: 0x1f},
+	{Name: "SO_SNDBUFFORCE", Value: 0x20, Mask: 0x20},
+	{Name: "SO_RCVBUFFORCE", Value: 0x21, Mask: 0x21},
+	{Name: "SO_PASSSEC", Value: 0x22, Mask: 0x22},
+	{Name: "SO_TIMESTAMPNS_OLD", Value: 0x23, Mask: 0x23},
+	{Name: "SO_MARK", Value: 0x24, Mask: 0x24},
+	{Name: "SO_TIMESTAMPING_OLD", Value: 0x25, Mask: 0x25},
+	{Name: "SO_PROTOCOL", Value: 0x26, Mask: 0x26},
+	{Name: "SO_DOMAIN", Value: 0x27, Mask: 0x27},
+	{Name: "SO_RXQ_OVFL", Value: 0x28, Mask: 0x28},
+	{Name: "SO_WIFI_STATUS", Value: 0x29, Mask: 0x29},
+	{Name: "SO_PEEK_OFF", Value: 0x2a, Mask: 0x2a},
+	{Name: "SO_NOFCS", Value: 0x2b, Mask: 0x2b},
+	{Name: "SO_LOCK_FILTER", Value: 0x2c, Mask: 0x2c},
+	{Name: "SO_SELECT_ERR_QUEUE", Value: 0x2d, Mask: 0x2d},
+	{Name: "SO_BUSY_POLL", Value: 0x2e, Mask: 0x2e},
+	{Name: "SO_MAX_PACING_RATE", Value: 0x2f, Mask: 0x2f},
+	{Name: "SO_BPF_EXTENSIONS", Value: 0x30, Mask: 0x30},
+	{Name: "SO_INCOMING_CPU", Value: 0x31, Mask: 0x31},
+	{Name: "SO_ATTACH_BPF", Value: 0x32, Mask: 0x32},
+	{Name: "SO_ATTACH_REUSEPORT_CBPF", Value: 0x33, Mask: 0x33},
+	{Name: "SO_ATTACH_REUSEPORT_EBPF", Value: 0x34, Mask: 0x34},
+	{Name: "SO_CNX_ADVICE", Value: 0x35, Mask: 0x35},
+	{Name: "SO_MEMINFO", Value: 0x37, Mask: 0x37},
+	{Name: "SO_INCOMING_NAPI_ID", Value: 0x38, Mask: 0x38},
+	{Name: "SO_COOKIE", Value: 0x39, Mask: 0x39},
+	{Name: "SO_PEERGROUPS", Value: 0x3b, Mask: 0x3b},
+	{Name: "SO_ZEROCOPY", Value: 0x3c, Mask: 0x3c},
+	{Name: "SO_TXTIME", Value: 0x3d, Mask: 0x3d},
+	{Name: "SO_BINDTOIFINDEX", Value: 0x3e, Mask: 0x3e},
+	{Name: "SO_TIMESTAMP_NEW", Value: 0x3f, Mask: 0x3f},
+	{Name: "SO_TIMESTAMPNS_NEW", Value: 0x40, Mask: 0x40},
+	{Name: "SO_TIMESTAMPING_NEW", Value: 0x41, Mask: 0x41},
+	{Name: "SO_RCVTIMEO_NEW", Value: 0x42, Mask: 0x42},
+	{Name: "SO_SNDTIMEO_NEW", Value: 0x43, Mask: 0x43},
+	{Name: "SO_DETACH_REUSEPORT_BPF", Value: 0x44, Mask: 0x44},
+	{Name: "SO_PREFER_BUSY_POLL", Value: 0x45, Mask: 0x45},
+	{Name: "SO_BUSY_POLL_BUDGET", Value: 0x46, Mask: 0x46},
+	{Name: "SO_NETNS_COOKIE", Value: 0x47, Mask: 0x47},
+	{Name: "SO_BUF_LOCK", Value: 0x48, Mask: 0x48},
+	{Name: "SO_RESERVE_MEM", Value: 0x49, Mask: 0x49},
+	{Name: "SO_TXREHASH", Value: 0x4a, Mask: 0x4a},
+	{Name: "SO_RCVMARK", Value: 0x4b, Mask: 0x4b},
+	{Name: "SO_PASSPIDFD", Value: 0x4c, Mask: 0x4c},
+	{Name: "SO_PEERPIDFD", Value: 0x4d, Mask: 0x4d},
+	{Name: "SO_DEVMEM_LINEAR", Value: 0x4e, Mask: 0x4e},
+	{Name: "SO_DEVMEM_DMABUF", Value: 0x4f, Mask: 0x4f},
+	{Name: "SO_DEVMEM_DONTNEED", Value: 0x50, Mask: 0x50},
+	{Name: "SO_RCVPRIORITY", Value: 0x52, Mask: 0x52},
+	{Name: "SO_PASSRIGHTS", Value: 0x53, Mask: 0x53},
+	{Name: "SO_INQ", Value: 0x54, Mask: 0x54},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80}}
+
+var zcall_getsockopt__SOCKET = call{Name: "getsockopt", Variant: "SOCKET", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt165, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt227, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__TCP = call{Name: "getsockopt", Variant: "TCP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt167, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt168, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__UDP = call{Name: "getsockopt", Variant: "UDP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt169, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt170, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__VSOCK = call{Name: "getsockopt", Variant: "VSOCK", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt171, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt172, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zset_so_ipv6_get = set{Name: "so_ipv6_get", Unknown: "IPV6_???", Vals: []val{
+	{Name: "IPV6_ADDRFORM", Value: 0x1, Mask: 0x1},
+	{Name: "IPV6_2292PKTINFO", Value: 0x2, Mask: 0x2},
+	{Name: "IPV6_2292HOPOPTS", Value: 0x3, Mask: 0x3},
+	{Name: "IPV6_2292DSTOPTS", Value: 0x4, Mask: 0x4},
+	{Name: "IPV6_2292RTHDR", Value: 0x5, Mask: 0x5},
+	{Name: "IPV6_2292PKTOPTIONS", Value: 0x6, Mask: 0x6},
+	{Name: "IPV6_CHECKSUM", Value: 0x7, Mask: 0x7},
+	{Name: "IPV6_2292HOPLIMIT", Value: 0x8, Mask: 0x8},
+	{Name: "IPV6_NEXTHOP", Value: 0x9, Mask: 0x9},
+	{Name: "IPV6_AUTHHDR", Value: 0xa, Mask: 0xa},
+	{Name: "IPV6_FLOWINFO", Value: 0xb, Mask: 0xb},
+	{Name: "IPV6_UNICAST_HOPS", Value: 0x10, Mask: 0x10},
+	{Name: "IPV6_MULTICAST_IF", Value: 0x11, Mask: 0x11},
+	{Name: "IPV6_MULTICAST_HOPS", Value: 0x12, Mask: 0x12},
+	{Name: "IPV6_MULTICAST_LOOP", Value: 0x13, Mask: 0x13},
+	{Name: "IPV6_ADD_MEMBERSHIP", Value: 0x14, Mask: 0x14},
+	{Name: "IPV6_DROP_MEMBERSHIP", Value: 0x15, Mask: 0x15},
+	{Name: "IPV6_ROUTER_ALERT", Value: 0x16, Mask: 0x16},
+	{Name: "IPV6_MTU_DISCOVER", Value: 0x17, Mask: 0x17},
+	{Name: "IPV6_MTU", Value: 0x18, Mask: 0x18},
+	{Name: "IPV6_RECVERR", Value: 0x19, Mask: 0x19},
+	{Name: "IPV6_V6ONLY", Value: 0x1a, Mask: 0x1a},
+	{Name: "IPV6_JOIN_ANYCAST", Value: 0x1b, Mask: 0x1b},
+	{Name: "IPV6_LEAVE_ANYCAST", Value: 0x1c, Mask: 0x1c},
+	{Name: "IPV6_MULTICAST_ALL", Value: 0x1d, Mask: 0x1d},
+	{Name: "IPV6_ROUTER_ALERT_ISOLATE", Value: 0x1e, Mask: 0x1e},
+	{Name: "IPV6_RECVERR_RFC4884", Value: 0x1f, Mask: 0x1f},
+	{Name: "IPV6_FLOWLABEL_MGR", Value: 0x20, Mask: 0x20},
+	{Name: "IPV6_FLOWINFO_SEND", Value: 0x21, Mask: 0x21},
+	{Name: "IPV6_IPSEC_POLICY", Value: 0x22, Mask: 0x22},
+	{Name: "IPV6_XFRM_POLICY", Value: 0x23, Mask: 0x23},
+	{Name: "IPV6_HDRINCL", Value: 0x24, Mask: 0x24},
+	{Name: "MCAST_JOIN_GROUP", Value: 0x2a, Mask: 0x2a},
+	{Name: "MCAST_BLOCK_SOURCE", Value: 0x2b, Mask: 0x2b},
+	{Name: "MCAST_UNBLOCK_SOURCE", Value: 0x2c, Mask: 0x2c},
+	{Name: "MCAST_LEAVE_GROUP", Value: 0x2d, Mask: 0x2d},
+	{Name: "MCAST_JOIN_SOURCE_GROUP", Value: 0x2e, Mask: 0x2e},
+	{Name: "MCAST_LEAVE_SOURCE_GROUP", Value: 0x2f, Mask: 0x2f},
+	{Name: "MCAST_MSFILTER", Value: 0x30, Mask: 0x30},
+	{Name: "IPV6_RECVPKTINFO", Value: 0x31, Mask: 0x31},
+	{Name: "IPV6_PKTINFO", Value: 0x32, Mask: 0x32},
+	{Name: "IPV6_RECVHOPLIMIT", Value: 0x33, Mask: 0x33},
+	{Name: "IPV6_HOPLIMIT", Value: 0x34, Mask: 0x34},
+	{Name: "IPV6_RECVHOPOPTS", Value: 0x35, Mask: 0x35},
+	{Name: "IPV6_HOPOPTS", Value: 0x36, Mask: 0x36},
+	{Name: "IPV6_RTHDRDSTOPTS", Value: 0x37, Mask: 0x37},
+	{Name: "IPV6_RECVRTHDR", Value: 0x38, Mask: 0x38},
+	{Name: "IPV6_RTHDR", Value: 0x39, Mask: 0x39},
+	{Name: "IPV6_RECVDSTOPTS", Value: 0x3a, Mask: 0x3a},
+	{Name: "IPV6_DSTOPTS", Value: 0x3b, Mask: 0x3b},
+	{Name: "IPV6_RECVPATHMTU", Value: 0x3c, Mask: 0x3c},
+	{Name: "IPV6_PATHMTU", Value: 0x3d, Mask: 0x3d},
+	{Name: "IPV6_DONTFRAG", Value: 0x3e, Mask: 0x3e},
+	{Name: "IPV6_USE_MIN_MTU", Value: 0x3f, Mask: 0x3f},
+	{Name: "IP6T_SO_GET_INFO", Value: 0x40, Mask: 0x40},
+	{Name: "IP6T_SO_GET_ENTRIES", Value: 0x41, Mask: 0x41},
+	{Name: "IPV6_RECVTCLASS", Value: 0x42, Mask: 0x42},
+	{Name: "IPV6_TCLASS", Value: 0x43, Mask: 0x43},
+	{Name: "IP6T_SO_GET_REVISION_MATCH", Value: 0x44, Mask: 0x44},
+	{Name: "IP6T_SO_GET_REVISION_TARGET", Value: 0x45, Mask: 0x45},
+	{Name: "IPV6_AUTOFLOWLABEL", Value: 0x46, Mask: 0x46},
+	{Name: "IPV6_ADDR_PREFERENCES", Value: 0x48, Mask: 0x48},
+	{Name: "IPV6_MINHOPCOUNT", Value: 0x49, Mask: 0x49},
+	{Name: "IPV6_ORIGDSTADDR", Value: 0x4a, Mask: 0x4a},
+	{Name: "IPV6_TRANSPARENT", Value: 0x4b, Mask: 0x4b},
+	{Name: "IPV6_UNICAST_IF", Value: 0x4c, Mask: 0x4c},
+	{Name: "IPV6_RECVFRAGSIZE", Value: 0x4d, Mask: 0x4d},
+	{Name: "IPV6_FREEBIND", Value: 0x4e, Mask: 0x4e},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67}}
+
+var zcall_getsockopt__IPV6 = call{Name: "getsockopt", Variant: "IPV6", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt173, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt228, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__CAN_RAW = call{Name: "getsockopt", Variant: "CAN_RAW", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt175, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__SCTP = call{Name: "getsockopt", Variant: "SCTP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt177, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt178, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__RAW = call{Name: "getsockopt", Variant: "RAW", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt179, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt180, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__IPX = call{Name: "getsockopt", Variant: "IPX", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt181, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt182, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__AX25 = call{Name: "getsockopt", Variant: "AX25", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt183, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt184, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__PACKET = call{Name: "getsockopt", Variant: "PACKET", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt185, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt186, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__IRDA = call{Name: "getsockopt", Variant: "IRDA", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt187, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt188, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__LLC = call{Name: "getsockopt", Variant: "LLC", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt189, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt190, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__DCCP = call{Name: "getsockopt", Variant: "DCCP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt191, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt192, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__NETLINK = call{Name: "getsockopt", Variant: "NETLINK", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt193, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt194, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__TIPC = call{Name: "getsockopt", Variant: "TIPC", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt195, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt196, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__RXRPC = call{Name: "getsockopt", Variant: "RXRPC", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt197, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt198, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__PPPOL2TP = call{Name: "getsockopt", Variant: "PPPOL2TP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt199, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt200, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__BLUETOOTH = call{Name: "getsockopt", Variant: "BLUETOOTH", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt201, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt202, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__PNPIPE = call{Name: "getsockopt", Variant: "PNPIPE", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt203, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt204, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__RDS = call{Name: "getsockopt", Variant: "RDS", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt205, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt206, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__IUCV = call{Name: "getsockopt", Variant: "IUCV", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt207, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt208, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__CAIF = call{Name: "getsockopt", Variant: "CAIF", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt209, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt210, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__ALG = call{Name: "getsockopt", Variant: "ALG", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt211, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt212, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__NFC = call{Name: "getsockopt", Variant: "NFC", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt213, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt214, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__KCM = call{Name: "getsockopt", Variant: "KCM", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt215, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt216, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__TLS = call{Name: "getsockopt", Variant: "TLS", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt217, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt218, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
+
+var zcall_getsockopt__XDP = call{Name: "getsockopt", Variant: "XDP", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "level", Type: &zt219, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt220, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt = call{Name: "getsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
+	{Name: "level", Type: &zt148, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x40, Defer: 3, Key: 1, Variants: []*call{
+	&zcall_getsockopt__IP,
+	&zcall_getsockopt__SOCKET,
+	&zcall_getsockopt__TCP,
+	&zcall_getsockopt__UDP,
+	&zcall_getsockopt__VSOCK,
+	&zcall_getsockopt__IPV6,
+	&zcall_getsockopt__CAN_RAW,
+	&zcall_getsockopt__SCTP,
+	&zcall_getsockopt__RAW,
+	&zcall_getsockopt__IPX,
+	&zcall_getsockopt__AX25,
+	&zcall_getsockopt__PACKET,
+	&zcall_getsockopt__IRDA,
+	&zcall_getsockopt__LLC,
+	&zcall_getsockopt__DCCP,
+	&zcall_getsockopt__NETLINK,
+	&zcall_getsockopt__TIPC,
+	&zcall_getsockopt__RXRPC,
+	&zcall_getsockopt__PPPOL2TP,
+	&zcall_getsockopt__BLUETOOTH,
+	&zcall_getsockopt__PNPIPE,
+	&zcall_getsockopt__RDS,
+	&zcall_getsockopt__IUCV,
+	&zcall_getsockopt__CAIF,
+	&zcall_getsockopt__ALG,
+	&zcall_getsockopt__NFC,
+	&zcall_getsockopt__KCM,
+	&zcall_getsockopt__TLS,
+	&zcall_getsockopt__XDP,
+}}
 
 var zset_clone_flags = set{Name: "clone_flags", Unknown: "CLONE_???", Vals: []val{
 	{Name: "CLONE_VM", Value: 0x100, Mask: 0x100},
@@ -3585,8 +5147,8 @@ var zset_clone_flags = set{Name: "clone_flags", Unknown: "CLONE_???", Vals: []va
 
 var zcall_clone = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt19, Attr: 32, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt148, Attr: 32, Reg: 0, Reg32: 0},
-	{Name: "parent_tid", Type: &zt149, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
+	{Name: "flags", Type: &zt229, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "parent_tid", Type: &zt230, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "tls", Type: &zt19, Attr: 32, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
 	{Name: "child_tidptr", Type: &zt19, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
 }, Ret: &zt57, Class: 0x8, Defer: 2}
@@ -3597,13 +5159,13 @@ var zcall_vfork = call{Name: "vfork", Args: []field{}, Ret: &zt57, Class: 0x8, D
 
 var zcall_execve = call{Name: "execve", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt150, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt151, Reg: 2, Reg32: 2},
+	{Name: "argv", Type: &zt231, Reg: 1, Reg32: 1},
+	{Name: "envp", Type: &zt232, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x9, Defer: 3}
 
 var zcall_exit = call{Name: "exit", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt152, Class: 0x8, Defer: 1}
+}, Ret: &zt233, Class: 0x8, Defer: 1}
 
 var zset_wait_options = set{Name: "wait_options", Unknown: "W???", Vals: []val{
 	{Name: "WNOHANG", Value: 0x1, Mask: 0x1},
@@ -3637,9 +5199,9 @@ var zstruct_rusage = structure{Name: "rusage", Size: [3]uint16{144, 72, 144}, Fi
 
 var zcall_wait4 = call{Name: "wait4", Args: []field{
 	{Name: "upid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt153, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
-	{Name: "options", Type: &zt154, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt155, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
+	{Name: "stat_addr", Type: &zt234, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt235, Reg: 2, Reg32: 2},
+	{Name: "ru", Type: &zt236, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
 }, Ret: &zt57, Class: 0x8, Defer: 1}
 
 var zcall_kill = call{Name: "kill", Args: []field{
@@ -3718,7 +5280,7 @@ var zset_flock_ops = set{Name: "flock_ops", Unknown: "LOCK_???", Vals: []val{
 
 var zcall_flock = call{Name: "flock", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt156, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt237, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fsync = call{Name: "fsync", Args: []field{
@@ -3754,19 +5316,19 @@ var zset_dirent_types = set{Name: "dirent_types", Unknown: "DT_???", Vals: []val
 var zstruct_linux_dirent = structure{Name: "linux_dirent", Size: [3]uint16{24, 12, 24}, Fields: []field{
 	{Name: "d_ino", Type: &zt23, Off: [3]uint16{0, 0, 0}},
 	{Name: "d_off", Type: &zt23, Off: [3]uint16{8, 4, 8}},
-	{Name: "d_reclen", Type: &zt157, Off: [3]uint16{16, 8, 16}},
-	{Name: "d_name", Type: &zt158, Off: [3]uint16{18, 10, 18}},
-	{Name: "d_type", Type: &zt159, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_reclen", Type: &zt150, Off: [3]uint16{16, 8, 16}},
+	{Name: "d_name", Type: &zt238, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_type", Type: &zt239, Off: [3]uint16{18, 10, 18}},
 }}
 
 var zcall_getdents = call{Name: "getdents", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt161, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt241, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_getcwd = call{Name: "getcwd", Args: []field{
-	{Name: "buf", Type: &zt162, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt242, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt2, Class: 0x1, Defer: 0}
 
@@ -3847,7 +5409,7 @@ var zcall_lchown = call{Name: "lchown", Args: []field{
 
 var zcall_umask = call{Name: "umask", Args: []field{
 	{Name: "mask", Type: &zt6, Reg: 0, Reg32: 0},
-}, Ret: &zt163, Class: 0x0, Defer: 1}
+}, Ret: &zt243, Class: 0x0, Defer: 1}
 
 var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "tz_minuteswest", Type: &zt7, Off: [3]uint16{0, 0, 0}},
@@ -3855,8 +5417,8 @@ var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fie
 }}
 
 var zcall_gettimeofday = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt164, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt165, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt244, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt245, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 0}
 
 var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
@@ -3879,13 +5441,13 @@ var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
 }}
 
 var zstruct_rlimit = structure{Name: "rlimit", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt167, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt167, Off: [3]uint16{8, 4, 8}},
+	{Name: "rlim_cur", Type: &zt247, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt247, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_getrlimit = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt166, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt168, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt246, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt248, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val{
@@ -3896,8 +5458,8 @@ var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val
 }}
 
 var zcall_getrusage = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt169, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt155, Reg: 1, Reg32: 1},
+	{Name: "who", Type: &zt249, Reg: 0, Reg32: 0},
+	{Name: "ru", Type: &zt236, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
@@ -3905,14 +5467,14 @@ var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zstruct_tms = structure{Name: "tms", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "tms_utime", Type: &zt170, Off: [3]uint16{0, 0, 0}},
-	{Name: "tms_stime", Type: &zt170, Off: [3]uint16{8, 4, 8}},
-	{Name: "tms_cutime", Type: &zt170, Off: [3]uint16{16, 8, 16}},
-	{Name: "tms_cstime", Type: &zt170, Off: [3]uint16{24, 12, 24}},
+	{Name: "tms_utime", Type: &zt250, Off: [3]uint16{0, 0, 0}},
+	{Name: "tms_stime", Type: &zt250, Off: [3]uint16{8, 4, 8}},
+	{Name: "tms_cutime", Type: &zt250, Off: [3]uint16{16, 8, 16}},
+	{Name: "tms_cstime", Type: &zt250, Off: [3]uint16{24, 12, 24}},
 }}
 
 var zcall_times = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt171, Reg: 0, Reg32: 0},
+	{Name: "tbuf", Type: &zt251, Reg: 0, Reg32: 0},
 }, Ret: &zt23, Class: 0x0, Defer: 0}
 
 var zcall_ptrace = call{Name: "ptrace", Args: []field{
@@ -3967,12 +5529,12 @@ var zcall_setregid = call{Name: "setregid", Args: []field{
 
 var zcall_getgroups = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt172, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt252, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt173, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt253, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setresuid = call{Name: "setresuid", Args: []field{
@@ -3982,9 +5544,9 @@ var zcall_setresuid = call{Name: "setresuid", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt174, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt174, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt174, Reg: 2, Reg32: 2},
+	{Name: "ruidp", Type: &zt254, Reg: 0, Reg32: 0},
+	{Name: "euidp", Type: &zt254, Reg: 1, Reg32: 1},
+	{Name: "suidp", Type: &zt254, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid = call{Name: "setresgid", Args: []field{
@@ -3994,9 +5556,9 @@ var zcall_setresgid = call{Name: "setresgid", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt174, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt174, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt174, Reg: 2, Reg32: 2},
+	{Name: "rgidp", Type: &zt254, Reg: 0, Reg32: 0},
+	{Name: "egidp", Type: &zt254, Reg: 1, Reg32: 1},
+	{Name: "sgidp", Type: &zt254, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_getpgid = call{Name: "getpgid", Args: []field{
@@ -4026,7 +5588,7 @@ var zcall_capset = call{Name: "capset", Args: []field{
 }, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_rt_sigpending = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt175, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt255, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
@@ -4202,15 +5764,15 @@ var zset_si_codes = set{Name: "si_codes", Vals: []val{
 }}
 
 var zunion_si_code = union{Name: "si_code", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt176},
-	{Vals: []uint64{0x8}, Type: &zt177},
-	{Vals: []uint64{0xb}, Type: &zt178},
-	{Vals: []uint64{0x7}, Type: &zt179},
-	{Vals: []uint64{0x5}, Type: &zt180},
-	{Vals: []uint64{0x11}, Type: &zt181},
-	{Vals: []uint64{0x1d}, Type: &zt182},
-	{Vals: []uint64{0x1f}, Type: &zt183},
-}, Else: &zt184}
+	{Vals: []uint64{0x4}, Type: &zt256},
+	{Vals: []uint64{0x8}, Type: &zt257},
+	{Vals: []uint64{0xb}, Type: &zt258},
+	{Vals: []uint64{0x7}, Type: &zt259},
+	{Vals: []uint64{0x5}, Type: &zt260},
+	{Vals: []uint64{0x11}, Type: &zt261},
+	{Vals: []uint64{0x1d}, Type: &zt262},
+	{Vals: []uint64{0x1f}, Type: &zt263},
+}, Else: &zt264}
 
 var zstruct_si_queue = structure{Name: "si_queue", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
 	{Name: "si_pid", Type: &zt57, Off: [3]uint16{0, 0, 0}},
@@ -4232,7 +5794,7 @@ var zstruct_si_value = structure{Name: "si_value", Size: [3]uint16{8, 4, 4}, Sho
 var zstruct_si_timer = structure{Name: "si_timer", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_timerid", Type: &zt20, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_overrun", Type: &zt7, Off: [3]uint16{4, 4, 4}},
-	{Name: "si_value", Type: &zt188, Attr: 256, Off: [3]uint16{8, 8, 8}},
+	{Name: "si_value", Type: &zt268, Attr: 256, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_si_poll = structure{Name: "si_poll", Size: [3]uint16{16, 8, 16}, Fields: []field{
@@ -4244,16 +5806,16 @@ var zstruct_si_exited = structure{Name: "si_exited", Size: [3]uint16{32, 20, 32}
 	{Name: "si_pid", Type: &zt57, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_uid", Type: &zt126, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt7, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt170, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt170, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt250, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt250, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_child = structure{Name: "si_child", Size: [3]uint16{32, 20, 32}, Fields: []field{
 	{Name: "si_pid", Type: &zt57, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_uid", Type: &zt126, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt27, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt170, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt170, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt250, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt250, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_fault = structure{Name: "si_fault", Size: [3]uint16{8, 4, 4}, Fields: []field{
@@ -4267,14 +5829,14 @@ var zstruct_si_mce = structure{Name: "si_mce", Size: [3]uint16{16, 8, 8}, Fields
 
 var zstruct_si_bounds = structure{Name: "si_bounds", Size: [3]uint16{32, 16, 16}, Show: []uint8{0, 2, 3}, Fields: []field{
 	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt195, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt275, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_lower", Type: &zt19, Off: [3]uint16{16, 8, 8}},
 	{Name: "si_upper", Type: &zt19, Off: [3]uint16{24, 12, 12}},
 }}
 
 var zstruct_si_pkey = structure{Name: "si_pkey", Size: [3]uint16{24, 12, 12}, Show: []uint8{0, 2}, Fields: []field{
 	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt195, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt275, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_pkey", Type: &zt11, Off: [3]uint16{16, 8, 8}},
 }}
 
@@ -4293,13 +5855,13 @@ var zset_trap_perf_flags = set{Name: "trap_perf_flags", Unknown: "TRAP_PERF_FLAG
 
 var zstruct_si_perf = structure{Name: "si_perf", Size: [3]uint16{24, 16, 16}, Fields: []field{
 	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_perf_data", Type: &zt195, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_perf_type", Type: &zt198, Off: [3]uint16{16, 8, 8}},
-	{Name: "si_perf_flags", Type: &zt199, Off: [3]uint16{20, 12, 12}},
+	{Name: "si_perf_data", Type: &zt275, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_perf_type", Type: &zt278, Off: [3]uint16{16, 8, 8}},
+	{Name: "si_perf_flags", Type: &zt279, Off: [3]uint16{20, 12, 12}},
 }}
 
 var zstruct_si_size = structure{Name: "si_size", Size: [3]uint16{112, 112, 112}, Fields: []field{
-	{Name: "all", Type: &zt201, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt281, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: []val{
@@ -4361,8 +5923,8 @@ var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: [
 
 var zstruct_si_sys = structure{Name: "si_sys", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_call_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_syscall", Type: &zt203, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_arch", Type: &zt204, Off: [3]uint16{12, 8, 8}},
+	{Name: "si_syscall", Type: &zt283, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_arch", Type: &zt284, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
@@ -4373,32 +5935,32 @@ var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, 
 }}
 
 var zunion_siginfo_rest = union{Name: "siginfo_rest", Alts: []alt{
-	{Vals: []uint64{0x100}, Type: &zt186},
-	{Vals: []uint64{0x101}, Type: &zt187},
-	{Vals: []uint64{0x102}, Type: &zt189},
-	{Vals: []uint64{0x103}, Type: &zt190},
-	{Vals: []uint64{0x11}, Type: &zt191},
-	{Vals: []uint64{0x51}, Type: &zt192},
-	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt193},
-	{Vals: []uint64{0x47}, Type: &zt194},
-	{Vals: []uint64{0x4b}, Type: &zt196},
-	{Vals: []uint64{0x8b}, Type: &zt197},
-	{Vals: []uint64{0x45}, Type: &zt200},
-	{Vals: []uint64{0x1d}, Type: &zt190},
-	{Vals: []uint64{0x5d}, Type: &zt202},
-	{Vals: []uint64{0x1f}, Type: &zt205},
-}, Else: &zt206}
+	{Vals: []uint64{0x100}, Type: &zt266},
+	{Vals: []uint64{0x101}, Type: &zt267},
+	{Vals: []uint64{0x102}, Type: &zt269},
+	{Vals: []uint64{0x103}, Type: &zt270},
+	{Vals: []uint64{0x11}, Type: &zt271},
+	{Vals: []uint64{0x51}, Type: &zt272},
+	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt273},
+	{Vals: []uint64{0x47}, Type: &zt274},
+	{Vals: []uint64{0x4b}, Type: &zt276},
+	{Vals: []uint64{0x8b}, Type: &zt277},
+	{Vals: []uint64{0x45}, Type: &zt280},
+	{Vals: []uint64{0x1d}, Type: &zt270},
+	{Vals: []uint64{0x5d}, Type: &zt282},
+	{Vals: []uint64{0x1f}, Type: &zt285},
+}, Else: &zt286}
 
 var zstruct_siginfo = structure{Name: "siginfo", Size: [3]uint16{128, 124, 128}, Show: []uint8{0, 2, 1, 3}, Fields: []field{
 	{Name: "si_signo", Type: &zt27, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 2}},
 	{Name: "si_errno", Type: &zt11, Attr: 2, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 2}},
-	{Name: "si_code", Type: &zt185, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
-	{Name: "rest", Type: &zt207, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
+	{Name: "si_code", Type: &zt265, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
+	{Name: "rest", Type: &zt287, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
 }}
 
 var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 	{Name: "uthese", Type: &zt34, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt208, Reg: 1, Reg32: 1},
+	{Name: "uinfo", Type: &zt288, Reg: 1, Reg32: 1},
 	{Name: "uts", Type: &zt51, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt27, Class: 0x10, Defer: 1}
@@ -4406,11 +5968,11 @@ var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 var zcall_rt_sigqueueinfo = call{Name: "rt_sigqueueinfo", Args: []field{
 	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt209, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt289, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x18, Defer: 3}
 
 var zcall_rt_sigsuspend = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt210, Reg: 0, Reg32: 0},
+	{Name: "unewset", Type: &zt290, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
@@ -4422,29 +5984,29 @@ var zset_ss_flags = set{Name: "ss_flags", Unknown: "SS_???", Vals: []val{
 
 var zstruct_sigaltstack = structure{Name: "sigaltstack", Size: [3]uint16{24, 12, 12}, Fields: []field{
 	{Name: "ss_sp", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "ss_flags", Type: &zt211, Off: [3]uint16{8, 4, 4}},
+	{Name: "ss_flags", Type: &zt291, Off: [3]uint16{8, 4, 4}},
 	{Name: "ss_size", Type: &zt2, Off: [3]uint16{16, 8, 8}},
 }}
 
 var zcall_sigaltstack = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt212, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt213, Reg: 1, Reg32: 1},
+	{Name: "uss", Type: &zt292, Reg: 0, Reg32: 0},
+	{Name: "uoss", Type: &zt293, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 1}
 
 var zstruct_utimbuf = structure{Name: "utimbuf", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "actime", Type: &zt214, Off: [3]uint16{0, 0, 0}},
-	{Name: "modtime", Type: &zt214, Off: [3]uint16{8, 4, 8}},
+	{Name: "actime", Type: &zt294, Off: [3]uint16{0, 0, 0}},
+	{Name: "modtime", Type: &zt294, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_utime = call{Name: "utime", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "times", Type: &zt215, Reg: 1, Reg32: 1},
+	{Name: "times", Type: &zt295, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_mknod = call{Name: "mknod", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt216, Reg: 1, Reg32: 1},
-	{Name: "dev", Type: &zt217, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt296, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt297, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_uselib = call{Name: "uselib", Args: []field{
@@ -4458,13 +6020,13 @@ var zcall_personality = call{Name: "personality", Args: []field{
 var zstruct_ustat = structure{Name: "ustat", Size: [3]uint16{32, 20, 32}, Fields: []field{
 	{Name: "f_tfree", Type: &zt7, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_tinode", Type: &zt23, Off: [3]uint16{8, 4, 8}},
-	{Name: "f_fname", Type: &zt218, Attr: 4, Off: [3]uint16{16, 8, 16}},
-	{Name: "f_fpack", Type: &zt218, Attr: 4, Off: [3]uint16{22, 14, 22}},
+	{Name: "f_fname", Type: &zt298, Attr: 4, Off: [3]uint16{16, 8, 16}},
+	{Name: "f_fpack", Type: &zt298, Attr: 4, Off: [3]uint16{22, 14, 22}},
 }}
 
 var zcall_ustat = call{Name: "ustat", Args: []field{
-	{Name: "dev", Type: &zt217, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt219, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt297, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt299, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x8000, Defer: 1}
 
 var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
@@ -4555,7 +6117,7 @@ var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
 }, Sorted: []uint16{59, 5, 44, 45, 23, 41, 42, 50, 46, 43, 70, 48, 49, 39, 38, 57, 53, 78, 0, 1, 29, 25, 14, 27, 35, 13, 75, 79, 34, 62, 4, 33, 47, 6, 77, 30, 18, 40, 9, 68, 24, 19, 22, 55, 63, 65, 3, 71, 73, 82, 83, 64, 58, 7, 74, 15, 21, 20, 32, 60, 2, 8, 51, 66, 72, 12, 17, 52, 76, 54, 61, 11, 37, 80, 81, 56, 10, 26, 28, 31, 67, 36, 69, 16}}
 
 var zstruct_fsid = structure{Name: "fsid", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "val", Type: &zt221, Off: [3]uint16{0, 0, 0}},
+	{Name: "val", Type: &zt301, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val{
@@ -4576,28 +6138,28 @@ var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val
 }}
 
 var zstruct_statfs = structure{Name: "statfs", Size: [3]uint16{120, 80, 120}, Fields: []field{
-	{Name: "f_type", Type: &zt220, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt300, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "f_blocks", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "f_bfree", Type: &zt23, Off: [3]uint16{24, 12, 24}},
 	{Name: "f_bavail", Type: &zt23, Off: [3]uint16{32, 16, 32}},
 	{Name: "f_files", Type: &zt23, Off: [3]uint16{40, 20, 40}},
 	{Name: "f_ffree", Type: &zt23, Off: [3]uint16{48, 24, 48}},
-	{Name: "f_fsid", Type: &zt222, Off: [3]uint16{56, 28, 56}},
+	{Name: "f_fsid", Type: &zt302, Off: [3]uint16{56, 28, 56}},
 	{Name: "f_namelen", Type: &zt23, Off: [3]uint16{64, 36, 64}},
 	{Name: "f_frsize", Type: &zt23, Off: [3]uint16{72, 40, 72}},
-	{Name: "f_flags", Type: &zt223, Off: [3]uint16{80, 44, 80}},
-	{Name: "spare", Type: &zt224, Off: [3]uint16{88, 48, 88}},
+	{Name: "f_flags", Type: &zt303, Off: [3]uint16{80, 44, 80}},
+	{Name: "spare", Type: &zt304, Off: [3]uint16{88, 48, 88}},
 }}
 
 var zcall_statfs = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt225, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt305, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt225, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt305, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_sysfs = call{Name: "sysfs", Args: []field{
@@ -4613,12 +6175,12 @@ var zset_prio_which = set{Name: "prio_which", Unknown: "PRIO_???", Vals: []val{
 }}
 
 var zcall_getpriority = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt226, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt306, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setpriority = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt226, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt306, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
@@ -4673,7 +6235,7 @@ var zset_mlockall_flags = set{Name: "mlockall_flags", Unknown: "MCL_???", Vals: 
 }}
 
 var zcall_mlockall = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt227, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt307, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt7, Class: 0x4, Defer: 0}
@@ -4682,8 +6244,8 @@ var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt21, Class: 0x
 
 var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}, Fields: []field{
 	{Name: "entry_number", Type: &zt126, Off: [3]uint16{0, 0, 0}},
-	{Name: "base_addr", Type: &zt228, Off: [3]uint16{4, 4, 4}},
-	{Name: "limit", Type: &zt228, Off: [3]uint16{8, 8, 8}},
+	{Name: "base_addr", Type: &zt308, Off: [3]uint16{4, 4, 4}},
+	{Name: "limit", Type: &zt308, Off: [3]uint16{8, 8, 8}},
 	{Name: "seg_32bit", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{0, 1}},
 	{Name: "contents", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{1, 2}},
 	{Name: "read_exec_only", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{3, 1}},
@@ -4695,7 +6257,7 @@ var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}
 
 var zcall_modify_ldt = call{Name: "modify_ldt", Args: []field{
 	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt229, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
+	{Name: "ptr", Type: &zt309, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
 	{Name: "bytecount", Type: &zt23, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
@@ -4734,26 +6296,26 @@ var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", V
 }}
 
 var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt231, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt232, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt311, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt312, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_2 = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt233, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt232, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt313, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt312, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_CPUID = call{Name: "arch_prctl", Variant: "GET_CPUID", Args: []field{
-	{Name: "option", Type: &zt234, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt314, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__SET_CPUID = call{Name: "arch_prctl", Variant: "SET_CPUID", Args: []field{
-	{Name: "option", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt315, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt230, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt310, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2, Key: 0, Variants: []*call{
 	&zcall_arch_prctl__GET,
@@ -4798,12 +6360,12 @@ var zset_timex_status = set{Name: "timex_status", Unknown: "STA_???", Vals: []va
 }}
 
 var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fields: []field{
-	{Name: "modes", Type: &zt236, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt316, Off: [3]uint16{0, 0, 0}},
 	{Name: "offset", Type: &zt21, Off: [3]uint16{8, 4, 8}},
 	{Name: "freq", Type: &zt21, Off: [3]uint16{16, 8, 16}},
 	{Name: "maxerror", Type: &zt23, Off: [3]uint16{24, 12, 24}},
 	{Name: "esterror", Type: &zt23, Off: [3]uint16{32, 16, 32}},
-	{Name: "status", Type: &zt237, Off: [3]uint16{40, 20, 40}},
+	{Name: "status", Type: &zt317, Off: [3]uint16{40, 20, 40}},
 	{Name: "constant", Type: &zt21, Off: [3]uint16{48, 24, 48}},
 	{Name: "precision", Type: &zt23, Off: [3]uint16{56, 28, 56}},
 	{Name: "tolerance", Type: &zt21, Off: [3]uint16{64, 32, 64}},
@@ -4818,7 +6380,7 @@ var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fie
 	{Name: "errcnt", Type: &zt21, Off: [3]uint16{144, 72, 144}},
 	{Name: "stbcnt", Type: &zt21, Off: [3]uint16{152, 76, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 80, 160}},
-	{Name: "reserved", Type: &zt238, Off: [3]uint16{164, 84, 164}},
+	{Name: "reserved", Type: &zt318, Off: [3]uint16{164, 84, 164}},
 }}
 
 var zset_timex_state = set{Name: "timex_state", Vals: []val{
@@ -4831,12 +6393,12 @@ var zset_timex_state = set{Name: "timex_state", Vals: []val{
 }}
 
 var zcall_adjtimex = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt239, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt240, Class: 0x100, Defer: 0}
+	{Name: "txc_p", Type: &zt319, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt320, Class: 0x100, Defer: 0}
 
 var zcall_setrlimit = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt166, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt241, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt246, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt321, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_chroot = call{Name: "chroot", Args: []field{
@@ -4850,8 +6412,8 @@ var zcall_acct = call{Name: "acct", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt242, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt243, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt322, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt323, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_mount = call{Name: "mount", Args: []field{
@@ -5046,8 +6608,8 @@ var zcall_tkill = call{Name: "tkill", Args: []field{
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt244, Reg: 0, Reg32: 0},
-}, Ret: &zt245, Class: 0x100, Defer: 0}
+	{Name: "tloc", Type: &zt324, Reg: 0, Reg32: 0},
+}, Ret: &zt325, Class: 0x100, Defer: 0}
 
 var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 	{Name: "FUTEX_WAIT", Value: 0x0, Mask: 0x0},
@@ -5096,18 +6658,18 @@ var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
 }}
 
 var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
-	{Vals: []uint64{0x9, 0xa}, Type: &zt248},
+	{Vals: []uint64{0x9, 0xa}, Type: &zt328},
 	{Vals: []uint64{0x4, 0xc}, Type: &zt11},
-	{Vals: []uint64{0x5}, Type: &zt249},
+	{Vals: []uint64{0x5}, Type: &zt329},
 }, Else: &zt20}
 
 var zcall_futex = call{Name: "futex", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt246, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt326, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt247, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt327, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt250, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt330, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
@@ -5123,7 +6685,7 @@ var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt229, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt309, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_io_setup = call{Name: "io_setup", Args: []field{
@@ -5156,7 +6718,7 @@ var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt251, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt331, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
@@ -5194,14 +6756,14 @@ var zcall_remap_file_pages = call{Name: "remap_file_pages", Args: []field{
 var zstruct_linux_dirent64 = structure{Name: "linux_dirent64", Size: [3]uint16{24, 20, 24}, Fields: []field{
 	{Name: "d_ino", Type: &zt9, Off: [3]uint16{0, 0, 0}},
 	{Name: "d_off", Type: &zt13, Off: [3]uint16{8, 8, 8}},
-	{Name: "d_reclen", Type: &zt157, Off: [3]uint16{16, 16, 16}},
-	{Name: "d_type", Type: &zt159, Off: [3]uint16{18, 18, 18}},
-	{Name: "d_name", Type: &zt158, Off: [3]uint16{19, 19, 19}},
+	{Name: "d_reclen", Type: &zt150, Off: [3]uint16{16, 16, 16}},
+	{Name: "d_type", Type: &zt239, Off: [3]uint16{18, 18, 18}},
+	{Name: "d_name", Type: &zt238, Off: [3]uint16{19, 19, 19}},
 }}
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt253, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt333, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
@@ -5231,7 +6793,7 @@ var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt254, Reg: 3, Reg32: 4},
+	{Name: "advice", Type: &zt334, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
@@ -5275,25 +6837,25 @@ var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16
 }}
 
 var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "all", Type: &zt261, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt341, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt259},
-	{Vals: []uint64{0x2}, Type: &zt260},
-}, Else: &zt262}
+	{Vals: []uint64{0x4}, Type: &zt339},
+	{Vals: []uint64{0x2}, Type: &zt340},
+}, Else: &zt342}
 
 var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
-	{Name: "sigev_value", Type: &zt256, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_signo", Type: &zt257, Off: [3]uint16{8, 4, 4}},
-	{Name: "sigev_notify", Type: &zt258, Off: [3]uint16{12, 8, 8}},
-	{Name: "rest", Type: &zt263, Attr: 256, Off: [3]uint16{16, 12, 12}},
+	{Name: "sigev_value", Type: &zt336, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt337, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt338, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt343, Attr: 256, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt255, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt264, Reg: 1, Reg32: 1},
-	{Name: "created_timer_id", Type: &zt149, Reg: 2, Reg32: 2},
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt344, Reg: 1, Reg32: 1},
+	{Name: "created_timer_id", Type: &zt230, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zset_timer_flags = set{Name: "timer_flags", Unknown: "TIMER_???", Vals: []val{
@@ -5307,14 +6869,14 @@ var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 3
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt265, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt266, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt267, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt345, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt346, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt347, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt267, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt347, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
@@ -5326,30 +6888,30 @@ var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt255, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt51, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt255, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt52, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt255, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt52, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt255, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt265, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt345, Reg: 1, Reg32: 1},
 	{Name: "rqtp", Type: &zt51, Reg: 2, Reg32: 2},
 	{Name: "rmtp", Type: &zt52, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_exit_group = call{Name: "exit_group", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt152, Class: 0x8, Defer: 1}
+}, Ret: &zt233, Class: 0x8, Defer: 1}
 
 var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -5378,7 +6940,7 @@ var zstruct_timeval_date = structure{Name: "timeval_date", Size: [3]uint16{16, 8
 
 var zcall_utimes = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt269, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt349, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
@@ -5405,15 +6967,15 @@ var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val
 var zcall_mbind = call{Name: "mbind", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt270, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt272, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt350, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "maxnode", Type: &zt23, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt273, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt353, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt274, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt275, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt354, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt355, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
@@ -5433,11 +6995,11 @@ var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_?
 }}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt276, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt277, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt356, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt357, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt278, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt358, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
@@ -5498,11 +7060,11 @@ var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
 }, Else: &zt7}
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt279, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt280, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt208, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt154, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt155, Reg: 4, Reg32: 4},
+	{Name: "which", Type: &zt359, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt360, Reg: 1, Reg32: 1},
+	{Name: "infop", Type: &zt288, Reg: 2, Reg32: 2},
+	{Name: "options", Type: &zt235, Reg: 3, Reg32: 3},
+	{Name: "ru", Type: &zt236, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x8, Defer: 2}
 
 var zcall_add_key = call{Name: "add_key", Args: []field{
@@ -5555,28 +7117,28 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
 	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt281, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt281, Reg: 3, Reg32: 3},
+	{Name: "old_nodes", Type: &zt361, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt361, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt216, Reg: 2, Reg32: 2},
-	{Name: "dev", Type: &zt217, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt296, Reg: 2, Reg32: 2},
+	{Name: "dev", Type: &zt297, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
@@ -5589,68 +7151,68 @@ var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
 }}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt126, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt126, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt283, Reg: 4, Reg32: 4},
+	{Name: "flag", Type: &zt363, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt269, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt349, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt18, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt283, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt363, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt283, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt363, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt282, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt362, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt282, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt362, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt283, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt363, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt282, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt362, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt4, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt284, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt364, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x3, Defer: 2}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt44, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
@@ -5690,7 +7252,7 @@ var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: 
 }}
 
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt285, Reg: 0, Reg32: 0},
+	{Name: "unshare_flags", Type: &zt365, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
@@ -5700,8 +7262,8 @@ var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
 
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
 	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt232, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt286, Reg: 2, Reg32: 2},
+	{Name: "head_ptr", Type: &zt312, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt366, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals: []val{
@@ -5713,18 +7275,18 @@ var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals:
 
 var zcall_splice = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt287, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt367, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt287, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt367, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt288, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt368, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_tee = call{Name: "tee", Args: []field{
 	{Name: "fdin", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fdout", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt288, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt368, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_sync_file_range_flags = set{Name: "sync_file_range_flags", Unknown: "SYNC_FILE_RANGE_???", Vals: []val{
@@ -5737,14 +7299,14 @@ var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "nbytes", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "flags", Type: &zt289, Reg: 3, Reg32: 5},
+	{Name: "flags", Type: &zt369, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "iov", Type: &zt43, Reg: 1, Reg32: 1},
 	{Name: "nr_segs", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt288, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt368, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
@@ -5755,10 +7317,10 @@ var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", V
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
 	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt290, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt291, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt293, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt294, Reg: 5, Reg32: 5},
+	{Name: "pages", Type: &zt370, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt371, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt373, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt374, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
@@ -5767,10 +7329,10 @@ var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16,
 }}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt296, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt283, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt376, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt363, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
@@ -5810,7 +7372,7 @@ var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals
 
 var zcall_fallocate = call{Name: "fallocate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt297, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt377, Reg: 1, Reg32: 1},
 	{Name: "offset", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "len", Type: &zt13, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
@@ -5836,7 +7398,7 @@ var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "upeer_sockaddr", Type: &zt109, Reg: 1, Reg32: 1},
 	{Name: "upeer_addrlen", Type: &zt110, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt298, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt378, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
@@ -5896,12 +7458,12 @@ var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
 	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt299, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt379, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_pipe2 = call{Name: "pipe2", Args: []field{
 	{Name: "fildes", Type: &zt45, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt299, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt379, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 0}
 
 var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
@@ -5928,7 +7490,7 @@ var zcall_rt_tgsigqueueinfo = call{Name: "rt_tgsigqueueinfo", Args: []field{
 	{Name: "tgid", Type: &zt57, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt57, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt27, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt209, Reg: 3, Reg32: 3},
+	{Name: "uinfo", Type: &zt289, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x18, Defer: 4}
 
 var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
@@ -5940,13 +7502,13 @@ var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt300, Attr: 2048, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt380, Attr: 2048, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 2048, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt302, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt382, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt113, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt51, Reg: 4, Reg32: 4},
@@ -5961,24 +7523,24 @@ var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt282, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt362, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt303, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt303, Off: [3]uint16{8, 8, 8}},
+	{Name: "rlim_cur", Type: &zt383, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt383, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
 	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt166, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt304, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt305, Reg: 3, Reg32: 3},
+	{Name: "resource", Type: &zt246, Reg: 1, Reg32: 1},
+	{Name: "new_rlim", Type: &zt384, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt385, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -5992,22 +7554,22 @@ var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt255, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt239, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt240, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt319, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt320, Class: 0x100, Defer: 1}
 
 var zcall_syncfs = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt306, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt386, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 2048, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt308, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt388, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt113, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
@@ -6025,7 +7587,7 @@ var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: [
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt309, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt389, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
@@ -6035,7 +7597,7 @@ var zcall_getcpu = call{Name: "getcpu", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt310, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt390, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -6046,9 +7608,9 @@ var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
 	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt312, Reg: 1, Reg32: 1},
+	{Name: "lvec", Type: &zt392, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt314, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt394, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 1}
@@ -6057,7 +7619,7 @@ var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
 	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt43, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt314, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt394, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 6}
@@ -6085,15 +7647,15 @@ var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16
 
 var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt0},
-	{Vals: []uint64{0x7}, Type: &zt317},
+	{Vals: []uint64{0x7}, Type: &zt397},
 }, Else: &zt26}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
 	{Name: "pid1", Type: &zt57, Reg: 0, Reg32: 0},
 	{Name: "pid2", Type: &zt57, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt315, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt316, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
-	{Name: "idx2", Type: &zt318, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "type", Type: &zt395, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt396, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt398, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
@@ -6122,11 +7684,11 @@ var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []
 }}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt282, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt362, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt319, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt399, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_seccomp = call{Name: "seccomp", Args: []field{
@@ -6142,9 +7704,9 @@ var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 }}
 
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt320, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt400, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt321, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt401, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
@@ -6157,8 +7719,8 @@ var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
 }}
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
-	{Name: "uname_ptr", Type: &zt322, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt323, Reg: 1, Reg32: 1},
+	{Name: "uname_ptr", Type: &zt402, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt403, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
@@ -6182,11 +7744,11 @@ var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: [
 }}
 
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt150, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt151, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt324, Reg: 4, Reg32: 4},
+	{Name: "argv", Type: &zt231, Reg: 2, Reg32: 2},
+	{Name: "envp", Type: &zt232, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt404, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0xb, Defer: 5}
 
 var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
@@ -6196,7 +7758,7 @@ var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
 }}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt325, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt405, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
@@ -6217,14 +7779,14 @@ var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_C
 }}
 
 var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
-	{Name: "cmd", Type: &zt328, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt327, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt408, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt407, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
-}, Ret: &zt26, Aux: &zt326, Class: 0x0, Defer: 3}
+}, Ret: &zt26, Aux: &zt406, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt326, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt327, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt406, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt407, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_membarrier__QUERY,
@@ -6237,14 +7799,14 @@ var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt329, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt409, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt287, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt367, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt287, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt367, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt20, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
@@ -6266,7 +7828,7 @@ var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt330, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt410, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
@@ -6275,7 +7837,7 @@ var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
 	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt330, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt410, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
@@ -6293,7 +7855,7 @@ var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
 	{Name: "flags", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt331, Reg: 1, Reg32: 1},
+	{Name: "init_val", Type: &zt411, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
@@ -6355,38 +7917,38 @@ var zstruct_statx_timestamp = structure{Name: "statx_timestamp", Size: [3]uint16
 }}
 
 var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "stx_mask", Type: &zt333, Off: [3]uint16{0, 0, 0}},
+	{Name: "stx_mask", Type: &zt413, Off: [3]uint16{0, 0, 0}},
 	{Name: "stx_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "stx_attributes", Type: &zt334, Off: [3]uint16{8, 8, 8}},
+	{Name: "stx_attributes", Type: &zt414, Off: [3]uint16{8, 8, 8}},
 	{Name: "stx_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{16, 16, 16}},
 	{Name: "stx_uid", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
 	{Name: "stx_gid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
-	{Name: "stx_mode", Type: &zt216, Off: [3]uint16{28, 28, 28}},
+	{Name: "stx_mode", Type: &zt296, Off: [3]uint16{28, 28, 28}},
 	{Name: "spare0", Type: &zt99, Off: [3]uint16{30, 30, 30}},
 	{Name: "stx_ino", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "stx_size", Type: &zt9, Off: [3]uint16{40, 40, 40}},
 	{Name: "stx_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "stx_attributes_mask", Type: &zt334, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "stx_atime", Type: &zt335, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "stx_btime", Type: &zt335, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
-	{Name: "stx_ctime", Type: &zt335, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
-	{Name: "stx_mtime", Type: &zt335, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "stx_attributes_mask", Type: &zt414, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "stx_atime", Type: &zt415, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "stx_btime", Type: &zt415, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
+	{Name: "stx_ctime", Type: &zt415, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
+	{Name: "stx_mtime", Type: &zt415, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
 	{Name: "stx_rdev_major", Type: &zt11, Attr: 1, Off: [3]uint16{128, 128, 128}},
 	{Name: "stx_rdev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{132, 132, 132}},
 	{Name: "stx_dev_major", Type: &zt11, Attr: 1, Off: [3]uint16{136, 136, 136}},
 	{Name: "stx_dev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{140, 140, 140}},
-	{Name: "stx_mnt_id", Type: &zt336, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "stx_mnt_id", Type: &zt416, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
 	{Name: "stx_dio_mem_align", Type: &zt11, Attr: 1, Off: [3]uint16{152, 152, 152}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
 	{Name: "stx_dio_offset_align", Type: &zt11, Attr: 1, Off: [3]uint16{156, 156, 156}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
-	{Name: "spare3", Type: &zt337, Off: [3]uint16{160, 160, 160}},
+	{Name: "spare3", Type: &zt417, Off: [3]uint16{160, 160, 160}},
 }}
 
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt332, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt333, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt338, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt412, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt413, Reg: 3, Reg32: 3},
+	{Name: "buffer", Type: &zt418, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1803, Defer: 4}
 
 var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
@@ -6412,7 +7974,7 @@ var zcall_uprobe = call{Name: "uprobe", Args: []field{}, Ret: &zt21, Class: 0x0,
 var zcall_pidfd_send_signal = call{Name: "pidfd_send_signal", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt209, Reg: 2, Reg32: 2},
+	{Name: "info", Type: &zt289, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1a, Defer: 4}
 
@@ -6438,15 +8000,15 @@ var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt282, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt362, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -6471,7 +8033,7 @@ var zcall_fsmount = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -6483,7 +8045,7 @@ var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", 
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
 	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt339, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt419, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
@@ -6517,30 +8079,30 @@ var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []
 
 var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
 	{Vals: []uint64{0x1}, Type: &zt9},
-}, Else: &zt341}
+}, Else: &zt421}
 
 var zunion_clone_addr = union{Name: "clone_addr", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt336},
-}, Else: &zt343}
+	{Vals: []uint64{0x1}, Type: &zt416},
+}, Else: &zt423}
 
-var zunion_set_tid_list = union{Name: "set_tid_list", Alts: []alt{}, Else: &zt336}
+var zunion_set_tid_list = union{Name: "set_tid_list", Alts: []alt{}, Else: &zt416}
 
 var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
-	{Name: "flags", Type: &zt340, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt336, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt336, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
-	{Name: "parent_tid", Type: &zt336, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
-	{Name: "exit_signal", Type: &zt342, Off: [3]uint16{32, 32, 32}},
-	{Name: "stack", Type: &zt344, Off: [3]uint16{40, 40, 40}},
-	{Name: "stack_size", Type: &zt336, Off: [3]uint16{48, 48, 48}},
-	{Name: "tls", Type: &zt336, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "set_tid", Type: &zt345, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
+	{Name: "flags", Type: &zt420, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt416, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt416, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt416, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt422, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt424, Off: [3]uint16{40, 40, 40}},
+	{Name: "stack_size", Type: &zt416, Off: [3]uint16{48, 48, 48}},
+	{Name: "tls", Type: &zt416, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt425, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
 	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
 	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
 }}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt346, Reg: 0, Reg32: 0},
+	{Name: "uargs", Type: &zt426, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt57, Class: 0x8, Defer: 2}
 
@@ -6552,7 +8114,7 @@ var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANG
 var zcall_close_range = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "max_fd", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt347, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt427, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals: []val{
@@ -6565,15 +8127,15 @@ var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals
 }}
 
 var zstruct_open_how = structure{Name: "open_how", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "flags", Type: &zt348, Off: [3]uint16{0, 0, 0}},
-	{Name: "mode", Type: &zt349, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "resolve", Type: &zt350, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt428, Off: [3]uint16{0, 0, 0}},
+	{Name: "mode", Type: &zt429, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "resolve", Type: &zt430, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt351, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
+	{Name: "how", Type: &zt431, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
@@ -6590,15 +8152,15 @@ var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals:
 }}
 
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt44, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt432, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt353, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt433, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "behavior", Type: &zt50, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
@@ -6614,7 +8176,7 @@ var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -6651,7 +8213,7 @@ var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
 }}
 
 var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt354, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt434, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
@@ -6665,9 +8227,9 @@ var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???"
 }}
 
 var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "val", Type: &zt336, Off: [3]uint16{0, 0, 0}},
-	{Name: "uaddr", Type: &zt336, Off: [3]uint16{8, 8, 8}},
-	{Name: "flags", Type: &zt355, Off: [3]uint16{16, 16, 16}},
+	{Name: "val", Type: &zt416, Off: [3]uint16{0, 0, 0}},
+	{Name: "uaddr", Type: &zt416, Off: [3]uint16{8, 8, 8}},
+	{Name: "flags", Type: &zt435, Off: [3]uint16{16, 16, 16}},
 	{Name: "__reserved", Type: &zt20, Attr: 2, Off: [3]uint16{20, 20, 20}},
 }}
 
@@ -6677,11 +8239,11 @@ var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 1
 }}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt357, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt437, Reg: 0, Reg32: 0},
 	{Name: "nr_futexes", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt358, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt255, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt438, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt335, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
@@ -6699,10 +8261,10 @@ var zcall_cachestat = call{Name: "cachestat", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt283, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt363, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
@@ -6713,27 +8275,27 @@ var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_S
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
 	{Name: "addr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt359, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt439, Reg: 2, Reg32: 2},
 }, Ret: &zt19, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "mask", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt355, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt435, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "val", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt355, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt358, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt255, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt435, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt438, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt335, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt360, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt440, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
@@ -6776,11 +8338,11 @@ var zcall_lsm_list_modules = call{Name: "lsm_list_modules", Args: []field{
 var zcall_mseal = call{Name: "mseal", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt336, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt416, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -6789,7 +8351,7 @@ var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -6798,7 +8360,7 @@ var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -6806,14 +8368,14 @@ var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -6821,7 +8383,7 @@ var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -6829,7 +8391,7 @@ var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -6847,14 +8409,14 @@ var zcall_rseq_slice_yield = call{Name: "rseq_slice_yield", Args: []field{}, Ret
 
 var zcall_waitpid = call{Name: "waitpid", Args: []field{
 	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt153, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
-	{Name: "options", Type: &zt154, Reg: 2, Reg32: 2},
+	{Name: "stat_addr", Type: &zt234, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt235, Reg: 2, Reg32: 2},
 }, Ret: &zt57, Class: 0x8, Defer: 1}
 
 var zcall_lchown_2 = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt361, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt361, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt441, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt441, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt21, Class: 0x4, Defer: 0, Derived: true}
@@ -6877,11 +8439,11 @@ var zcall_umount = call{Name: "umount", Args: []field{
 }, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt361, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt441, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt442, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_ptrace_2 = call{Name: "ptrace", Args: []field{
@@ -6909,7 +8471,7 @@ var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt21, Class: 0x0, D
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt361, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt441, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
@@ -6946,41 +8508,41 @@ var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
 	{Name: "sa_handler", Type: &zt28, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt363, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_mask", Type: &zt443, Off: [3]uint16{8, 4, 4}},
 	{Name: "sa_flags", Type: &zt29, Off: [3]uint16{16, 8, 8}},
 	{Name: "sa_restorer", Type: &zt19, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "sig", Type: &zt27, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt364, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt365, Reg: 2, Reg32: 2},
+	{Name: "act", Type: &zt444, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt445, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt26, Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt363, Reg: 0, Reg32: 0},
+	{Name: "newmask", Type: &zt443, Reg: 0, Reg32: 0},
 }, Ret: &zt26, Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt361, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt361, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt441, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt441, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt361, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt361, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt441, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt441, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt363, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt443, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt366, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt446, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
@@ -6990,12 +8552,12 @@ var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt367, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt447, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt368, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt448, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_select_2 = call{Name: "select", Args: []field{
@@ -7039,40 +8601,40 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt369, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt449, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt19, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt361, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt361, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt441, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt441, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt370, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt450, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "f_bavail", Type: &zt11, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_files", Type: &zt11, Off: [3]uint16{20, 20, 20}},
 	{Name: "f_ffree", Type: &zt11, Off: [3]uint16{24, 24, 24}},
-	{Name: "f_fsid", Type: &zt222, Off: [3]uint16{28, 28, 28}},
+	{Name: "f_fsid", Type: &zt302, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt371, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt372, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt451, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt452, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt373, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt453, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt373, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt453, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
@@ -7087,38 +8649,38 @@ var zcall_syslog_2 = call{Name: "syslog", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}, Show: []uint8{0, 1, 2, 3, 4, 5, 8, 9, 7, 6, 10, 11, 12, 13, 14, 15}, Fields: []field{
-	{Name: "st_dev", Type: &zt217, Attr: 1, Off: [3]uint16{0, 0, 0}},
+	{Name: "st_dev", Type: &zt297, Attr: 1, Off: [3]uint16{0, 0, 0}},
 	{Name: "st_ino", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "st_mode", Type: &zt216, Off: [3]uint16{8, 8, 8}},
-	{Name: "st_nlink", Type: &zt157, Attr: 1, Off: [3]uint16{10, 10, 10}},
-	{Name: "st_uid", Type: &zt157, Attr: 1, Off: [3]uint16{12, 12, 12}},
-	{Name: "st_gid", Type: &zt157, Attr: 1, Off: [3]uint16{14, 14, 14}},
-	{Name: "st_rdev", Type: &zt217, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_mode", Type: &zt296, Off: [3]uint16{8, 8, 8}},
+	{Name: "st_nlink", Type: &zt150, Attr: 1, Off: [3]uint16{10, 10, 10}},
+	{Name: "st_uid", Type: &zt150, Attr: 1, Off: [3]uint16{12, 12, 12}},
+	{Name: "st_gid", Type: &zt150, Attr: 1, Off: [3]uint16{14, 14, 14}},
+	{Name: "st_rdev", Type: &zt297, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt374, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt454, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt375, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt455, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt376, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt456, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
-	{Name: "unused", Type: &zt377, Off: [3]uint16{56, 56, 56}},
+	{Name: "unused", Type: &zt457, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt378, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt458, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt378, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt458, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt378, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt458, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
@@ -7154,9 +8716,9 @@ var zcall_sigreturn = call{Name: "sigreturn", Args: []field{}, Ret: &zt21, Class
 
 var zcall_clone_2 = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt19, Attr: 32, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt148, Attr: 32, Reg: 0, Reg32: 0},
-	{Name: "parent_tid", Type: &zt149, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
-	{Name: "tls", Type: &zt229, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "flags", Type: &zt229, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "parent_tid", Type: &zt230, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
+	{Name: "tls", Type: &zt309, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
 	{Name: "child_tidptr", Type: &zt19, Attr: 32, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
 }, Ret: &zt57, Class: 0x8, Defer: 2}
 
@@ -7171,8 +8733,8 @@ var zcall_uname_2 = call{Name: "uname", Args: []field{
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt33, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt379, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt366, Reg: 2, Reg32: 2},
+	{Name: "nset", Type: &zt459, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt446, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
@@ -7220,18 +8782,18 @@ var zcall_personality_2 = call{Name: "personality", Args: []field{
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt361, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt441, Reg: 0, Reg32: 0},
 }, Ret: &zt126, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt361, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt441, Reg: 0, Reg32: 0},
 }, Ret: &zt126, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt23, Attr: 4, Reg: 1, Reg32: 1},
 	{Name: "offset_low", Type: &zt23, Attr: 4, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt380, Reg: 3, Reg32: 3},
+	{Name: "result", Type: &zt460, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt22, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -7283,15 +8845,15 @@ var zcall_sched_rr_get_interval_2 = call{Name: "sched_rr_get_interval", Args: []
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt361, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt361, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt361, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt441, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt441, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt441, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt381, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt381, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt381, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt461, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt461, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt461, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -7320,15 +8882,15 @@ var zcall_nfsservctl_2 = call{Name: "nfsservctl", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt361, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt361, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt361, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt441, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt441, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt441, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt381, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt381, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt381, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt461, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt461, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt461, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_prctl_2 = call{Name: "prctl", Args: []field{
@@ -7340,18 +8902,18 @@ var zcall_prctl_2 = call{Name: "prctl", Args: []field{
 }, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt382, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt462, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt30, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt383, Reg: 6, Reg32: 6},
+	{Name: "frame", Type: &zt463, Reg: 6, Reg32: 6},
 }, Ret: &zt21, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt361, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt361, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt441, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt441, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_capget_2 = call{Name: "capget", Args: []field{
@@ -7369,8 +8931,8 @@ var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt21, Class: 
 var zcall_putpmsg_2 = call{Name: "putpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
 
 var zcall_ugetrlimit = call{Name: "ugetrlimit", Args: []field{
-	{Name: "resource", Type: &zt166, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt168, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt246, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt248, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_mmap2 = call{Name: "mmap2", Args: []field{
@@ -7379,7 +8941,7 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt24, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt384, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt464, Reg: 5, Reg32: 5},
 }, Ret: &zt19, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
@@ -7405,28 +8967,28 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt375, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt455, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt376, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt456, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt385, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt465, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt386, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt466, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt386, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt466, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt386, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt466, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
@@ -7455,12 +9017,12 @@ var zcall_setregid32 = call{Name: "setregid32", Args: []field{
 
 var zcall_getgroups32 = call{Name: "getgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt172, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt252, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups32 = call{Name: "setgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt173, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt253, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_fchown32 = call{Name: "fchown32", Args: []field{
@@ -7476,9 +9038,9 @@ var zcall_setresuid32 = call{Name: "setresuid32", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid32 = call{Name: "getresuid32", Args: []field{
-	{Name: "ruid", Type: &zt174, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt174, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt174, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt254, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt254, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt254, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
@@ -7488,9 +9050,9 @@ var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid32 = call{Name: "getresgid32", Args: []field{
-	{Name: "rgid", Type: &zt174, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt174, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt174, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt254, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt254, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt254, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_chown32 = call{Name: "chown32", Args: []field{
@@ -7607,7 +9169,7 @@ var zcall_fremovexattr_2 = call{Name: "fremovexattr", Args: []field{
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt387, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt467, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -7677,37 +9239,37 @@ var zcall_epoll_wait_2 = call{Name: "epoll_wait", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt370, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt450, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_bavail", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "f_files", Type: &zt9, Off: [3]uint16{32, 32, 32}},
 	{Name: "f_ffree", Type: &zt9, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_fsid", Type: &zt222, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_fsid", Type: &zt302, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt371, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt372, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt451, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt452, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt388, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt468, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt388, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt468, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt254, Reg: 3, Reg32: 5},
+	{Name: "advice", Type: &zt334, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
@@ -7805,10 +9367,10 @@ var zcall_inotify_rm_watch_2 = call{Name: "inotify_rm_watch", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt386, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt283, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt466, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt363, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_pselect6_2 = call{Name: "pselect6", Args: []field{
@@ -7907,12 +9469,12 @@ var zcall_fanotify_mark_2 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt282, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt362, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_2 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -7955,22 +9517,6 @@ var zcall_bpf_2 = call{Name: "bpf", Args: []field{
 	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_getsockopt_2 = call{Name: "getsockopt", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_setsockopt_2 = call{Name: "setsockopt", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
 
 var zcall_io_pgetevents_2 = call{Name: "io_pgetevents", Args: []field{
 	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
@@ -8043,13 +9589,13 @@ var zcall_msgctl_2 = call{Name: "msgctl", Args: []field{
 }, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt255, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt389, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt469, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt255, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt358, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt438, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -8058,18 +9604,18 @@ var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}
 }}
 
 var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208}, Fields: []field{
-	{Name: "modes", Type: &zt236, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt316, Off: [3]uint16{0, 0, 0}},
 	{Name: "pad1", Type: &zt12, Off: [3]uint16{4, 4, 4}},
 	{Name: "offset", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "freq", Type: &zt13, Off: [3]uint16{16, 16, 16}},
 	{Name: "maxerror", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "esterror", Type: &zt9, Off: [3]uint16{32, 32, 32}},
-	{Name: "status", Type: &zt237, Off: [3]uint16{40, 40, 40}},
+	{Name: "status", Type: &zt317, Off: [3]uint16{40, 40, 40}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{44, 44, 44}},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt390, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt470, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -8081,41 +9627,41 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "errcnt", Type: &zt13, Off: [3]uint16{144, 144, 144}},
 	{Name: "stbcnt", Type: &zt13, Off: [3]uint16{152, 152, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 160, 160}},
-	{Name: "reserved", Type: &zt238, Off: [3]uint16{164, 164, 164}},
+	{Name: "reserved", Type: &zt318, Off: [3]uint16{164, 164, 164}},
 }}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt255, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt391, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt240, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt471, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt320, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt255, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt389, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt469, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt255, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt265, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt358, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt389, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt345, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt438, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt469, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt392, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt392, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt472, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt472, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt393, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt473, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt265, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt394, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt393, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt345, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt474, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt473, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
@@ -8136,10 +9682,10 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 }}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt396, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt283, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt476, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt363, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
@@ -8201,23 +9747,23 @@ var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
 	{Name: "uthese", Type: &zt34, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt208, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt358, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt288, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt438, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt27, Class: 0x10, Defer: 1}
 
 var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt358},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt438},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
 }, Else: &zt19}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt246, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt326, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt397, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt477, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt250, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt330, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
@@ -8247,15 +9793,15 @@ var zcall_io_uring_register_2 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_2 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_2 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt282, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt362, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -8280,7 +9826,7 @@ var zcall_fsmount_2 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_2 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -8295,7 +9841,7 @@ var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_2 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -8369,7 +9915,7 @@ var zcall_lsm_list_modules_2 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -8378,7 +9924,7 @@ var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -8387,7 +9933,7 @@ var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -8395,14 +9941,14 @@ var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_2 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -8410,7 +9956,7 @@ var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -8418,7 +9964,7 @@ var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_2 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -8469,7 +10015,7 @@ var zcall_shmctl_3 = call{Name: "shmctl", Args: []field{
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt387, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt467, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -8986,12 +10532,12 @@ var zcall_fanotify_mark_3 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt282, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt362, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_3 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9080,15 +10626,15 @@ var zcall_io_uring_register_3 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_3 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_3 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt282, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt362, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -9113,7 +10659,7 @@ var zcall_fsmount_3 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_3 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -9128,7 +10674,7 @@ var zcall_epoll_pwait2_3 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_3 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9202,7 +10748,7 @@ var zcall_lsm_list_modules_3 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9211,7 +10757,7 @@ var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9220,7 +10766,7 @@ var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9228,14 +10774,14 @@ var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_3 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9243,7 +10789,7 @@ var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -9251,7 +10797,7 @@ var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_3 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -9289,22 +10835,6 @@ var zcall_kexec_load_3 = call{Name: "kexec_load", Args: []field{
 	{Name: "segments", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_setsockopt_3 = call{Name: "setsockopt", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_getsockopt_3 = call{Name: "getsockopt", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
 
 var zcall_io_setup_3 = call{Name: "io_setup", Args: []field{
 	{Name: "nr_events", Type: &zt26, Reg: 0, Reg32: 0},
@@ -9558,30 +11088,30 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_uid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_gid", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
 	{Name: "st_rdev", Type: &zt8, Off: [3]uint16{32, 32, 32}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
-	{Name: "pad1", Type: &zt377, Off: [3]uint16{40, 40, 40}},
+	{Name: "pad1", Type: &zt457, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{48, 48, 48}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt398, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt478, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt399, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt479, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt400, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt480, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
-	{Name: "unused", Type: &zt377, Off: [3]uint16{120, 120, 120}},
+	{Name: "unused", Type: &zt457, Off: [3]uint16{120, 120, 120}},
 }}
 
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt401, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt283, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt481, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt363, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt401, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt481, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_timerfd_create_4 = call{Name: "timerfd_create", Args: []field{
@@ -9844,22 +11374,6 @@ var zcall_shmdt_4 = call{Name: "shmdt", Args: []field{
 	{Name: "shmaddr", Type: &zt19, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x24, Defer: 1, Derived: true}
 
-var zcall_setsockopt_4 = call{Name: "setsockopt", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
-
-var zcall_getsockopt_4 = call{Name: "getsockopt", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
-
 var zcall_add_key_4 = call{Name: "add_key", Args: []field{
 	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
@@ -9909,12 +11423,12 @@ var zcall_fanotify_mark_4 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt282, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt362, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_4 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9997,15 +11511,15 @@ var zcall_io_uring_register_4 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_4 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_4 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt282, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt362, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -10030,7 +11544,7 @@ var zcall_fsmount_4 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_4 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -10045,7 +11559,7 @@ var zcall_epoll_pwait2_4 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_4 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10119,7 +11633,7 @@ var zcall_lsm_list_modules_4 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10128,7 +11642,7 @@ var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10137,7 +11651,7 @@ var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10145,14 +11659,14 @@ var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_4 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10160,7 +11674,7 @@ var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -10168,7 +11682,7 @@ var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_4 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt282, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -10329,853 +11843,7 @@ var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
 	{Name: "AF_MCTP", Value: 0x2d, Mask: 0x2d},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
-var zset_so_alg = set{Name: "so_alg", Unknown: "ALG_???", Vals: []val{
-	{Name: "ALG_SET_KEY", Value: 0x1, Mask: 0x1},
-	{Name: "ALG_SET_IV", Value: 0x2, Mask: 0x2},
-	{Name: "ALG_SET_OP", Value: 0x3, Mask: 0x3},
-	{Name: "ALG_SET_AEAD_ASSOCLEN", Value: 0x4, Mask: 0x4},
-	{Name: "ALG_SET_AEAD_AUTHSIZE", Value: 0x5, Mask: 0x5},
-	{Name: "ALG_SET_DRBG_ENTROPY", Value: 0x6, Mask: 0x6},
-}}
-
-var zset_so_ax25 = set{Name: "so_ax25", Unknown: "AX25_???", Vals: []val{
-	{Name: "AX25_WINDOW", Value: 0x1, Mask: 0x1},
-	{Name: "AX25_T1", Value: 0x2, Mask: 0x2},
-	{Name: "AX25_N2", Value: 0x3, Mask: 0x3},
-	{Name: "AX25_T3", Value: 0x4, Mask: 0x4},
-	{Name: "AX25_T2", Value: 0x5, Mask: 0x5},
-	{Name: "AX25_BACKOFF", Value: 0x6, Mask: 0x6},
-	{Name: "AX25_EXTSEQ", Value: 0x7, Mask: 0x7},
-	{Name: "AX25_PIDINCL", Value: 0x8, Mask: 0x8},
-	{Name: "AX25_IDLE", Value: 0x9, Mask: 0x9},
-	{Name: "AX25_PACLEN", Value: 0xa, Mask: 0xa},
-	{Name: "AX25_IAMDIGI", Value: 0xc, Mask: 0xc},
-	{Name: "SO_BINDTODEVICE", Value: 0x19, Mask: 0x19},
-}}
-
-var zset_so_bluetooth = set{Name: "so_bluetooth", Unknown: "BT_???", Vals: []val{
-	{Name: "BT_SECURITY", Value: 0x4, Mask: 0x4},
-	{Name: "BT_DEFER_SETUP", Value: 0x7, Mask: 0x7},
-	{Name: "BT_FLUSHABLE", Value: 0x8, Mask: 0x8},
-	{Name: "BT_POWER", Value: 0x9, Mask: 0x9},
-	{Name: "BT_CHANNEL_POLICY", Value: 0xa, Mask: 0xa},
-	{Name: "BT_VOICE", Value: 0xb, Mask: 0xb},
-	{Name: "BT_SNDMTU", Value: 0xc, Mask: 0xc},
-	{Name: "BT_RCVMTU", Value: 0xd, Mask: 0xd},
-}}
-
-var zset_so_caif = set{Name: "so_caif", Unknown: "CAIFSO_???", Vals: []val{
-	{Name: "CAIFSO_LINK_SELECT", Value: 0x7f, Mask: 0x7f},
-	{Name: "CAIFSO_REQ_PARAM", Value: 0x80, Mask: 0x80},
-	{Name: "CAIFSO_RSP_PARAM", Value: 0x81, Mask: 0x81},
-}}
-
-var zset_so_can_raw = set{Name: "so_can_raw", Unknown: "CAN_RAW_???", Vals: []val{
-	{Name: "CAN_RAW_FILTER", Value: 0x1, Mask: 0x1},
-	{Name: "CAN_RAW_ERR_FILTER", Value: 0x2, Mask: 0x2},
-	{Name: "CAN_RAW_LOOPBACK", Value: 0x3, Mask: 0x3},
-	{Name: "CAN_RAW_RECV_OWN_MSGS", Value: 0x4, Mask: 0x4},
-	{Name: "CAN_RAW_FD_FRAMES", Value: 0x5, Mask: 0x5},
-	{Name: "CAN_RAW_JOIN_FILTERS", Value: 0x6, Mask: 0x6},
-}}
-
-var zset_so_dccp = set{Name: "so_dccp", Unknown: "DCCP_SOCKOPT_???", Vals: []val{
-	{Name: "DCCP_SOCKOPT_PACKET_SIZE", Value: 0x1, Mask: 0x1},
-	{Name: "DCCP_SOCKOPT_SERVICE", Value: 0x2, Mask: 0x2},
-	{Name: "DCCP_SOCKOPT_CHANGE_L", Value: 0x3, Mask: 0x3},
-	{Name: "DCCP_SOCKOPT_CHANGE_R", Value: 0x4, Mask: 0x4},
-	{Name: "DCCP_SOCKOPT_GET_CUR_MPS", Value: 0x5, Mask: 0x5},
-	{Name: "DCCP_SOCKOPT_SERVER_TIMEWAIT", Value: 0x6, Mask: 0x6},
-	{Name: "DCCP_SOCKOPT_SEND_CSCOV", Value: 0xa, Mask: 0xa},
-	{Name: "DCCP_SOCKOPT_RECV_CSCOV", Value: 0xb, Mask: 0xb},
-	{Name: "DCCP_SOCKOPT_AVAILABLE_CCIDS", Value: 0xc, Mask: 0xc},
-	{Name: "DCCP_SOCKOPT_CCID", Value: 0xd, Mask: 0xd},
-	{Name: "DCCP_SOCKOPT_TX_CCID", Value: 0xe, Mask: 0xe},
-	{Name: "DCCP_SOCKOPT_RX_CCID", Value: 0xf, Mask: 0xf},
-	{Name: "DCCP_SOCKOPT_QPOLICY_ID", Value: 0x10, Mask: 0x10},
-	{Name: "DCCP_SOCKOPT_QPOLICY_TXQLEN", Value: 0x11, Mask: 0x11},
-	{Name: "DCCP_SOCKOPT_CCID_RX_INFO", Value: 0x80, Mask: 0x80},
-	{Name: "DCCP_SOCKOPT_CCID_TX_INFO", Value: 0xc0, Mask: 0xc0},
-}}
-
-var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
-	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
-	{Name: "IP_TTL", Value: 0x2, Mask: 0x2},
-	{Name: "IP_HDRINCL", Value: 0x3, Mask: 0x3},
-	{Name: "IP_OPTIONS", Value: 0x4, Mask: 0x4},
-	{Name: "IP_ROUTER_ALERT", Value: 0x5, Mask: 0x5},
-	{Name: "IP_RECVOPTS", Value: 0x6, Mask: 0x6},
-	{Name: "IP_RETOPTS", Value: 0x7, Mask: 0x7},
-	{Name: "IP_PKTINFO", Value: 0x8, Mask: 0x8},
-	{Name: "IP_PKTOPTIONS", Value: 0x9, Mask: 0x9},
-	{Name: "IP_MTU_DISCOVER", Value: 0xa, Mask: 0xa},
-	{Name: "IP_RECVERR", Value: 0xb, Mask: 0xb},
-	{Name: "IP_RECVTTL", Value: 0xc, Mask: 0xc},
-	{Name: "IP_RECVTOS", Value: 0xd, Mask: 0xd},
-	{Name: "IP_MTU", Value: 0xe, Mask: 0xe},
-	{Name: "IP_FREEBIND", Value: 0xf, Mask: 0xf},
-	{Name: "IP_IPSEC_POLICY", Value: 0x10, Mask: 0x10},
-	{Name: "IP_XFRM_POLICY", Value: 0x11, Mask: 0x11},
-	{Name: "IP_PASSSEC", Value: 0x12, Mask: 0x12},
-	{Name: "IP_TRANSPARENT", Value: 0x13, Mask: 0x13},
-	{Name: "IP_ORIGDSTADDR", Value: 0x14, Mask: 0x14},
-	{Name: "IP_MINTTL", Value: 0x15, Mask: 0x15},
-	{Name: "IP_NODEFRAG", Value: 0x16, Mask: 0x16},
-	{Name: "IP_CHECKSUM", Value: 0x17, Mask: 0x17},
-	{Name: "IP_BIND_ADDRESS_NO_PORT", Value: 0x18, Mask: 0x18},
-	{Name: "IP_RECVFRAGSIZE", Value: 0x19, Mask: 0x19},
-	{Name: "IP_RECVERR_RFC4884", Value: 0x1a, Mask: 0x1a},
-	{Name: "IP_MULTICAST_IF", Value: 0x20, Mask: 0x20},
-	{Name: "IP_MULTICAST_TTL", Value: 0x21, Mask: 0x21},
-	{Name: "IP_MULTICAST_LOOP", Value: 0x22, Mask: 0x22},
-	{Name: "IP_ADD_MEMBERSHIP", Value: 0x23, Mask: 0x23},
-	{Name: "IP_DROP_MEMBERSHIP", Value: 0x24, Mask: 0x24},
-	{Name: "IP_UNBLOCK_SOURCE", Value: 0x25, Mask: 0x25},
-	{Name: "IP_BLOCK_SOURCE", Value: 0x26, Mask: 0x26},
-	{Name: "IP_ADD_SOURCE_MEMBERSHIP", Value: 0x27, Mask: 0x27},
-	{Name: "IP_DROP_SOURCE_MEMBERSHIP", Value: 0x28, Mask: 0x28},
-	{Name: "IP_MSFILTER", Value: 0x29, Mask: 0x29},
-	{Name: "MCAST_JOIN_GROUP", Value: 0x2a, Mask: 0x2a},
-	{Name: "MCAST_BLOCK_SOURCE", Value: 0x2b, Mask: 0x2b},
-	{Name: "MCAST_UNBLOCK_SOURCE", Value: 0x2c, Mask: 0x2c},
-	{Name: "MCAST_LEAVE_GROUP", Value: 0x2d, Mask: 0x2d},
-	{Name: "MCAST_JOIN_SOURCE_GROUP", Value: 0x2e, Mask: 0x2e},
-	{Name: "MCAST_LEAVE_SOURCE_GROUP", Value: 0x2f, Mask: 0x2f},
-	{Name: "MCAST_MSFILTER", Value: 0x30, Mask: 0x30},
-	{Name: "IP_MULTICAST_ALL", Value: 0x31, Mask: 0x31},
-	{Name: "IP_UNICAST_IF", Value: 0x32, Mask: 0x32},
-	{Name: "IP_LOCAL_PORT_RANGE", Value: 0x33, Mask: 0x33},
-	{Name: "IP_PROTOCOL", Value: 0x34, Mask: 0x34},
-	{Name: "IPT_SO_GET_INFO", Value: 0x40, Mask: 0x40},
-	{Name: "IPT_SO_GET_ENTRIES", Value: 0x41, Mask: 0x41},
-	{Name: "IPT_SO_GET_REVISION_MATCH", Value: 0x42, Mask: 0x42},
-	{Name: "IPT_SO_GET_REVISION_TARGET", Value: 0x43, Mask: 0x43},
-	{Name: "ARPT_SO_GET_INFO", Value: 0x60, Mask: 0x60},
-	{Name: "ARPT_SO_GET_ENTRIES", Value: 0x61, Mask: 0x61},
-	{Name: "ARPT_SO_GET_REVISION_TARGET", Value: 0x63, Mask: 0x63},
-	{Name: "EBT_SO_GET_INFO", Value: 0x80, Mask: 0x80},
-	{Name: "EBT_SO_GET_ENTRIES", Value: 0x81, Mask: 0x81},
-	{Name: "EBT_SO_GET_INIT_INFO", Value: 0x82, Mask: 0x82},
-	{Name: "EBT_SO_GET_INIT_ENTRIES", Value: 0x83, Mask: 0x83},
-}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57}}
-
-var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
-	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
-	{Name: "IP_TTL", Value: 0x2, Mask: 0x2},
-	{Name: "IP_HDRINCL", Value: 0x3, Mask: 0x3},
-	{Name: "IP_OPTIONS", Value: 0x4, Mask: 0x4},
-	{Name: "IP_ROUTER_ALERT", Value: 0x5, Mask: 0x5},
-	{Name: "IP_RECVOPTS", Value: 0x6, Mask: 0x6},
-	{Name: "IP_RETOPTS", Value: 0x7, Mask: 0x7},
-	{Name: "IP_PKTINFO", Value: 0x8, Mask: 0x8},
-	{Name: "IP_PKTOPTIONS", Value: 0x9, Mask: 0x9},
-	{Name: "IP_MTU_DISCOVER", Value: 0xa, Mask: 0xa},
-	{Name: "IP_RECVERR", Value: 0xb, Mask: 0xb},
-	{Name: "IP_RECVTTL", Value: 0xc, Mask: 0xc},
-	{Name: "IP_RECVTOS", Value: 0xd, Mask: 0xd},
-	{Name: "IP_MTU", Value: 0xe, Mask: 0xe},
-	{Name: "IP_FREEBIND", Value: 0xf, Mask: 0xf},
-	{Name: "IP_IPSEC_POLICY", Value: 0x10, Mask: 0x10},
-	{Name: "IP_XFRM_POLICY", Value: 0x11, Mask: 0x11},
-	{Name: "IP_PASSSEC", Value: 0x12, Mask: 0x12},
-	{Name: "IP_TRANSPARENT", Value: 0x13, Mask: 0x13},
-	{Name: "IP_ORIGDSTADDR", Value: 0x14, Mask: 0x14},
-	{Name: "IP_MINTTL", Value: 0x15, Mask: 0x15},
-	{Name: "IP_NODEFRAG", Value: 0x16, Mask: 0x16},
-	{Name: "IP_CHECKSUM", Value: 0x17, Mask: 0x17},
-	{Name: "IP_BIND_ADDRESS_NO_PORT", Value: 0x18, Mask: 0x18},
-	{Name: "IP_RECVFRAGSIZE", Value: 0x19, Mask: 0x19},
-	{Name: "IP_RECVERR_RFC4884", Value: 0x1a, Mask: 0x1a},
-	{Name: "IP_MULTICAST_IF", Value: 0x20, Mask: 0x20},
-	{Name: "IP_MULTICAST_TTL", Value: 0x21, Mask: 0x21},
-	{Name: "IP_MULTICAST_LOOP", Value: 0x22, Mask: 0x22},
-	{Name: "IP_ADD_MEMBERSHIP", Value: 0x23, Mask: 0x23},
-	{Name: "IP_DROP_MEMBERSHIP", Value: 0x24, Mask: 0x24},
-	{Name: "IP_UNBLOCK_SOURCE", Value: 0x25, Mask: 0x25},
-	{Name: "IP_BLOCK_SOURCE", Value: 0x26, Mask: 0x26},
-	{Name: "IP_ADD_SOURCE_MEMBERSHIP", Value: 0x27, Mask: 0x27},
-	{Name: "IP_DROP_SOURCE_MEMBERSHIP", Value: 0x28, Mask: 0x28},
-	{Name: "IP_MSFILTER", Value: 0x29, Mask: 0x29},
-	{Name: "MCAST_JOIN_GROUP", Value: 0x2a, Mask: 0x2a},
-	{Name: "MCAST_BLOCK_SOURCE", Value: 0x2b, Mask: 0x2b},
-	{Name: "MCAST_UNBLOCK_SOURCE", Value: 0x2c, Mask: 0x2c},
-	{Name: "MCAST_LEAVE_GROUP", Value: 0x2d, Mask: 0x2d},
-	{Name: "MCAST_JOIN_SOURCE_GROUP", Value: 0x2e, Mask: 0x2e},
-	{Name: "MCAST_LEAVE_SOURCE_GROUP", Value: 0x2f, Mask: 0x2f},
-	{Name: "MCAST_MSFILTER", Value: 0x30, Mask: 0x30},
-	{Name: "IP_MULTICAST_ALL", Value: 0x31, Mask: 0x31},
-	{Name: "IP_UNICAST_IF", Value: 0x32, Mask: 0x32},
-	{Name: "IP_LOCAL_PORT_RANGE", Value: 0x33, Mask: 0x33},
-	{Name: "IP_PROTOCOL", Value: 0x34, Mask: 0x34},
-	{Name: "IPT_SO_SET_REPLACE", Value: 0x40, Mask: 0x40},
-	{Name: "IPT_SO_SET_ADD_COUNTERS", Value: 0x41, Mask: 0x41},
-	{Name: "ARPT_SO_SET_REPLACE", Value: 0x60, Mask: 0x60},
-	{Name: "ARPT_SO_SET_ADD_COUNTERS", Value: 0x61, Mask: 0x61},
-	{Name: "EBT_SO_SET_ENTRIES", Value: 0x80, Mask: 0x80},
-	{Name: "EBT_SO_SET_COUNTERS", Value: 0x81, Mask: 0x81},
-}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52}}
-
-var zset_so_ipv6_get = set{Name: "so_ipv6_get", Unknown: "IPV6_???", Vals: []val{
-	{Name: "IPV6_ADDRFORM", Value: 0x1, Mask: 0x1},
-	{Name: "IPV6_2292PKTINFO", Value: 0x2, Mask: 0x2},
-	{Name: "IPV6_2292HOPOPTS", Value: 0x3, Mask: 0x3},
-	{Name: "IPV6_2292DSTOPTS", Value: 0x4, Mask: 0x4},
-	{Name: "IPV6_2292RTHDR", Value: 0x5, Mask: 0x5},
-	{Name: "IPV6_2292PKTOPTIONS", Value: 0x6, Mask: 0x6},
-	{Name: "IPV6_CHECKSUM", Value: 0x7, Mask: 0x7},
-	{Name: "IPV6_2292HOPLIMIT", Value: 0x8, Mask: 0x8},
-	{Name: "IPV6_NEXTHOP", Value: 0x9, Mask: 0x9},
-	{Name: "IPV6_AUTHHDR", Value: 0xa, Mask: 0xa},
-	{Name: "IPV6_FLOWINFO", Value: 0xb, Mask: 0xb},
-	{Name: "IPV6_UNICAST_HOPS", Value: 0x10, Mask: 0x10},
-	{Name: "IPV6_MULTICAST_IF", Value: 0x11, Mask: 0x11},
-	{Name: "IPV6_MULTICAST_HOPS", Value: 0x12, Mask: 0x12},
-	{Name: "IPV6_MULTICAST_LOOP", Value: 0x13, Mask: 0x13},
-	{Name: "IPV6_ADD_MEMBERSHIP", Value: 0x14, Mask: 0x14},
-	{Name: "IPV6_DROP_MEMBERSHIP", Value: 0x15, Mask: 0x15},
-	{Name: "IPV6_ROUTER_ALERT", Value: 0x16, Mask: 0x16},
-	{Name: "IPV6_MTU_DISCOVER", Value: 0x17, Mask: 0x17},
-	{Name: "IPV6_MTU", Value: 0x18, Mask: 0x18},
-	{Name: "IPV6_RECVERR", Value: 0x19, Mask: 0x19},
-	{Name: "IPV6_V6ONLY", Value: 0x1a, Mask: 0x1a},
-	{Name: "IPV6_JOIN_ANYCAST", Value: 0x1b, Mask: 0x1b},
-	{Name: "IPV6_LEAVE_ANYCAST", Value: 0x1c, Mask: 0x1c},
-	{Name: "IPV6_MULTICAST_ALL", Value: 0x1d, Mask: 0x1d},
-	{Name: "IPV6_ROUTER_ALERT_ISOLATE", Value: 0x1e, Mask: 0x1e},
-	{Name: "IPV6_RECVERR_RFC4884", Value: 0x1f, Mask: 0x1f},
-	{Name: "IPV6_FLOWLABEL_MGR", Value: 0x20, Mask: 0x20},
-	{Name: "IPV6_FLOWINFO_SEND", Value: 0x21, Mask: 0x21},
-	{Name: "IPV6_IPSEC_POLICY", Value: 0x22, Mask: 0x22},
-	{Name: "IPV6_XFRM_POLICY", Value: 0x23, Mask: 0x23},
-	{Name: "IPV6_HDRINCL", Value: 0x24, Mask: 0x24},
-	{Name: "MCAST_JOIN_GROUP", Value: 0x2a, Mask: 0x2a},
-	{Name: "MCAST_BLOCK_SOURCE", Value: 0x2b, Mask: 0x2b},
-	{Name: "MCAST_UNBLOCK_SOURCE", Value: 0x2c, Mask: 0x2c},
-	{Name: "MCAST_LEAVE_GROUP", Value: 0x2d, Mask: 0x2d},
-	{Name: "MCAST_JOIN_SOURCE_GROUP", Value: 0x2e, Mask: 0x2e},
-	{Name: "MCAST_LEAVE_SOURCE_GROUP", Value: 0x2f, Mask: 0x2f},
-	{Name: "MCAST_MSFILTER", Value: 0x30, Mask: 0x30},
-	{Name: "IPV6_RECVPKTINFO", Value: 0x31, Mask: 0x31},
-	{Name: "IPV6_PKTINFO", Value: 0x32, Mask: 0x32},
-	{Name: "IPV6_RECVHOPLIMIT", Value: 0x33, Mask: 0x33},
-	{Name: "IPV6_HOPLIMIT", Value: 0x34, Mask: 0x34},
-	{Name: "IPV6_RECVHOPOPTS", Value: 0x35, Mask: 0x35},
-	{Name: "IPV6_HOPOPTS", Value: 0x36, Mask: 0x36},
-	{Name: "IPV6_RTHDRDSTOPTS", Value: 0x37, Mask: 0x37},
-	{Name: "IPV6_RECVRTHDR", Value: 0x38, Mask: 0x38},
-	{Name: "IPV6_RTHDR", Value: 0x39, Mask: 0x39},
-	{Name: "IPV6_RECVDSTOPTS", Value: 0x3a, Mask: 0x3a},
-	{Name: "IPV6_DSTOPTS", Value: 0x3b, Mask: 0x3b},
-	{Name: "IPV6_RECVPATHMTU", Value: 0x3c, Mask: 0x3c},
-	{Name: "IPV6_PATHMTU", Value: 0x3d, Mask: 0x3d},
-	{Name: "IPV6_DONTFRAG", Value: 0x3e, Mask: 0x3e},
-	{Name: "IPV6_USE_MIN_MTU", Value: 0x3f, Mask: 0x3f},
-	{Name: "IP6T_SO_GET_INFO", Value: 0x40, Mask: 0x40},
-	{Name: "IP6T_SO_GET_ENTRIES", Value: 0x41, Mask: 0x41},
-	{Name: "IPV6_RECVTCLASS", Value: 0x42, Mask: 0x42},
-	{Name: "IPV6_TCLASS", Value: 0x43, Mask: 0x43},
-	{Name: "IP6T_SO_GET_REVISION_MATCH", Value: 0x44, Mask: 0x44},
-	{Name: "IP6T_SO_GET_REVISION_TARGET", Value: 0x45, Mask: 0x45},
-	{Name: "IPV6_AUTOFLOWLABEL", Value: 0x46, Mask: 0x46},
-	{Name: "IPV6_ADDR_PREFERENCES", Value: 0x48, Mask: 0x48},
-	{Name: "IPV6_MINHOPCOUNT", Value: 0x49, Mask: 0x49},
-	{Name: "IPV6_ORIGDSTADDR", Value: 0x4a, Mask: 0x4a},
-	{Name: "IPV6_TRANSPARENT", Value: 0x4b, Mask: 0x4b},
-	{Name: "IPV6_UNICAST_IF", Value: 0x4c, Mask: 0x4c},
-	{Name: "IPV6_RECVFRAGSIZE", Value: 0x4d, Mask: 0x4d},
-	{Name: "IPV6_FREEBIND", Value: 0x4e, Mask: 0x4e},
-}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67}}
-
-var zset_so_ipv6_set = set{Name: "so_ipv6_set", Unknown: "IPV6_???", Vals: []val{
-	{Name: "IPV6_ADDRFORM", Value: 0x1, Mask: 0x1},
-	{Name: "IPV6_2292PKTINFO", Value: 0x2, Mask: 0x2},
-	{Name: "IPV6_2292HOPOPTS", Value: 0x3, Mask: 0x3},
-	{Name: "IPV6_2292DSTOPTS", Value: 0x4, Mask: 0x4},
-	{Name: "IPV6_2292RTHDR", Value: 0x5, Mask: 0x5},
-	{Name: "IPV6_2292PKTOPTIONS", Value: 0x6, Mask: 0x6},
-	{Name: "IPV6_CHECKSUM", Value: 0x7, Mask: 0x7},
-	{Name: "IPV6_2292HOPLIMIT", Value: 0x8, Mask: 0x8},
-	{Name: "IPV6_NEXTHOP", Value: 0x9, Mask: 0x9},
-	{Name: "IPV6_AUTHHDR", Value: 0xa, Mask: 0xa},
-	{Name: "IPV6_FLOWINFO", Value: 0xb, Mask: 0xb},
-	{Name: "IPV6_UNICAST_HOPS", Value: 0x10, Mask: 0x10},
-	{Name: "IPV6_MULTICAST_IF", Value: 0x11, Mask: 0x11},
-	{Name: "IPV6_MULTICAST_HOPS", Value: 0x12, Mask: 0x12},
-	{Name: "IPV6_MULTICAST_LOOP", Value: 0x13, Mask: 0x13},
-	{Name: "IPV6_ADD_MEMBERSHIP", Value: 0x14, Mask: 0x14},
-	{Name: "IPV6_DROP_MEMBERSHIP", Value: 0x15, Mask: 0x15},
-	{Name: "IPV6_ROUTER_ALERT", Value: 0x16, Mask: 0x16},
-	{Name: "IPV6_MTU_DISCOVER", Value: 0x17, Mask: 0x17},
-	{Name: "IPV6_MTU", Value: 0x18, Mask: 0x18},
-	{Name: "IPV6_RECVERR", Value: 0x19, Mask: 0x19},
-	{Name: "IPV6_V6ONLY", Value: 0x1a, Mask: 0x1a},
-	{Name: "IPV6_JOIN_ANYCAST", Value: 0x1b, Mask: 0x1b},
-	{Name: "IPV6_LEAVE_ANYCAST", Value: 0x1c, Mask: 0x1c},
-	{Name: "IPV6_MULTICAST_ALL", Value: 0x1d, Mask: 0x1d},
-	{Name: "IPV6_ROUTER_ALERT_ISOLATE", Value: 0x1e, Mask: 0x1e},
-	{Name: "IPV6_RECVERR_RFC4884", Value: 0x1f, Mask: 0x1f},
-	{Name: "IPV6_FLOWLABEL_MGR", Value: 0x20, Mask: 0x20},
-	{Name: "IPV6_FLOWINFO_SEND", Value: 0x21, Mask: 0x21},
-	{Name: "IPV6_IPSEC_POLICY", Value: 0x22, Mask: 0x22},
-	{Name: "IPV6_XFRM_POLICY", Value: 0x23, Mask: 0x23},
-	{Name: "IPV6_HDRINCL", Value: 0x24, Mask: 0x24},
-	{Name: "MCAST_JOIN_GROUP", Value: 0x2a, Mask: 0x2a},
-	{Name: "MCAST_BLOCK_SOURCE", Value: 0x2b, Mask: 0x2b},
-	{Name: "MCAST_UNBLOCK_SOURCE", Value: 0x2c, Mask: 0x2c},
-	{Name: "MCAST_LEAVE_GROUP", Value: 0x2d, Mask: 0x2d},
-	{Name: "MCAST_JOIN_SOURCE_GROUP", Value: 0x2e, Mask: 0x2e},
-	{Name: "MCAST_LEAVE_SOURCE_GROUP", Value: 0x2f, Mask: 0x2f},
-	{Name: "MCAST_MSFILTER", Value: 0x30, Mask: 0x30},
-	{Name: "IPV6_RECVPKTINFO", Value: 0x31, Mask: 0x31},
-	{Name: "IPV6_PKTINFO", Value: 0x32, Mask: 0x32},
-	{Name: "IPV6_RECVHOPLIMIT", Value: 0x33, Mask: 0x33},
-	{Name: "IPV6_HOPLIMIT", Value: 0x34, Mask: 0x34},
-	{Name: "IPV6_RECVHOPOPTS", Value: 0x35, Mask: 0x35},
-	{Name: "IPV6_HOPOPTS", Value: 0x36, Mask: 0x36},
-	{Name: "IPV6_RTHDRDSTOPTS", Value: 0x37, Mask: 0x37},
-	{Name: "IPV6_RECVRTHDR", Value: 0x38, Mask: 0x38},
-	{Name: "IPV6_RTHDR", Value: 0x39, Mask: 0x39},
-	{Name: "IPV6_RECVDSTOPTS", Value: 0x3a, Mask: 0x3a},
-	{Name: "IPV6_DSTOPTS", Value: 0x3b, Mask: 0x3b},
-	{Name: "IPV6_RECVPATHMTU", Value: 0x3c, Mask: 0x3c},
-	{Name: "IPV6_PATHMTU", Value: 0x3d, Mask: 0x3d},
-	{Name: "IPV6_DONTFRAG", Value: 0x3e, Mask: 0x3e},
-	{Name: "IPV6_USE_MIN_MTU", Value: 0x3f, Mask: 0x3f},
-	{Name: "IP6T_SO_SET_REPLACE", Value: 0x40, Mask: 0x40},
-	{Name: "IP6T_SO_SET_ADD_COUNTERS", Value: 0x41, Mask: 0x41},
-	{Name: "IPV6_RECVTCLASS", Value: 0x42, Mask: 0x42},
-	{Name: "IPV6_TCLASS", Value: 0x43, Mask: 0x43},
-	{Name: "IPV6_AUTOFLOWLABEL", Value: 0x46, Mask: 0x46},
-	{Name: "IPV6_ADDR_PREFERENCES", Value: 0x48, Mask: 0x48},
-	{Name: "IPV6_MINHOPCOUNT", Value: 0x49, Mask: 0x49},
-	{Name: "IPV6_ORIGDSTADDR", Value: 0x4a, Mask: 0x4a},
-	{Name: "IPV6_TRANSPARENT", Value: 0x4b, Mask: 0x4b},
-	{Name: "IPV6_UNICAST_IF", Value: 0x4c, Mask: 0x4c},
-	{Name: "IPV6_RECVFRAGSIZE", Value: 0x4d, Mask: 0x4d},
-	{Name: "IPV6_FREEBIND", Value: 0x4e, Mask: 0x4e},
-}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65}}
-
-var zset_so_ipx = set{Name: "so_ipx", Unknown: "IPX_???", Vals: []val{
-	{Name: "IPX_TYPE", Value: 0x1, Mask: 0x1},
-}}
-
-var zset_so_irda = set{Name: "so_irda", Unknown: "IRLMP_???", Vals: []val{
-	{Name: "IRLMP_ENUMDEVICES", Value: 0x1, Mask: 0x1},
-	{Name: "IRLMP_IAS_SET", Value: 0x2, Mask: 0x2},
-	{Name: "IRLMP_IAS_QUERY", Value: 0x3, Mask: 0x3},
-	{Name: "IRLMP_HINTS_SET", Value: 0x4, Mask: 0x4},
-	{Name: "IRLMP_QOS_SET", Value: 0x5, Mask: 0x5},
-	{Name: "IRLMP_QOS_GET", Value: 0x6, Mask: 0x6},
-	{Name: "IRLMP_MAX_SDU_SIZE", Value: 0x7, Mask: 0x7},
-	{Name: "IRLMP_IAS_GET", Value: 0x8, Mask: 0x8},
-	{Name: "IRLMP_IAS_DEL", Value: 0x9, Mask: 0x9},
-	{Name: "IRLMP_HINT_MASK_SET", Value: 0xa, Mask: 0xa},
-	{Name: "IRLMP_WAITDEVICE", Value: 0xb, Mask: 0xb},
-}}
-
-var zset_so_iucv = set{Name: "so_iucv", Unknown: "SO_???", Vals: []val{
-	{Name: "SO_IPRMDATA_MSG", Value: 0x80, Mask: 0x80},
-}}
-
-var zset_so_kcm = set{Name: "so_kcm", Unknown: "KCM_???", Vals: []val{
-	{Name: "KCM_RECV_DISABLE", Value: 0x1, Mask: 0x1},
-}}
-
-var zset_so_llc = set{Name: "so_llc", Unknown: "LLC_OPT_???", Vals: []val{
-	{Name: "LLC_OPT_UNKNOWN", Value: 0x0, Mask: 0x0},
-	{Name: "LLC_OPT_RETRY", Value: 0x1, Mask: 0x1},
-	{Name: "LLC_OPT_SIZE", Value: 0x2, Mask: 0x2},
-	{Name: "LLC_OPT_ACK_TMR_EXP", Value: 0x3, Mask: 0x3},
-	{Name: "LLC_OPT_P_TMR_EXP", Value: 0x4, Mask: 0x4},
-	{Name: "LLC_OPT_REJ_TMR_EXP", Value: 0x5, Mask: 0x5},
-	{Name: "LLC_OPT_BUSY_TMR_EXP", Value: 0x6, Mask: 0x6},
-	{Name: "LLC_OPT_TX_WIN", Value: 0x7, Mask: 0x7},
-	{Name: "LLC_OPT_RX_WIN", Value: 0x8, Mask: 0x8},
-	{Name: "LLC_OPT_PKTINFO", Value: 0x9, Mask: 0x9},
-}}
-
-var zset_so_netlink = set{Name: "so_netlink", Unknown: "NETLINK_???", Vals: []val{
-	{Name: "NETLINK_ADD_MEMBERSHIP", Value: 0x1, Mask: 0x1},
-	{Name: "NETLINK_DROP_MEMBERSHIP", Value: 0x2, Mask: 0x2},
-	{Name: "NETLINK_PKTINFO", Value: 0x3, Mask: 0x3},
-	{Name: "NETLINK_BROADCAST_ERROR", Value: 0x4, Mask: 0x4},
-	{Name: "NETLINK_NO_ENOBUFS", Value: 0x5, Mask: 0x5},
-	{Name: "NETLINK_RX_RING", Value: 0x6, Mask: 0x6},
-	{Name: "NETLINK_TX_RING", Value: 0x7, Mask: 0x7},
-	{Name: "NETLINK_LISTEN_ALL_NSID", Value: 0x8, Mask: 0x8},
-	{Name: "NETLINK_LIST_MEMBERSHIPS", Value: 0x9, Mask: 0x9},
-	{Name: "NETLINK_CAP_ACK", Value: 0xa, Mask: 0xa},
-	{Name: "NETLINK_EXT_ACK", Value: 0xb, Mask: 0xb},
-	{Name: "NETLINK_GET_STRICT_CHK", Value: 0xc, Mask: 0xc},
-}}
-
-var zset_so_nfc = set{Name: "so_nfc", Unknown: "NFC_LLCP_???", Vals: []val{
-	{Name: "NFC_LLCP_RW", Value: 0x0, Mask: 0x0},
-	{Name: "NFC_LLCP_MIUX", Value: 0x1, Mask: 0x1},
-	{Name: "NFC_LLCP_REMOTE_MIU", Value: 0x2, Mask: 0x2},
-	{Name: "NFC_LLCP_REMOTE_LTO", Value: 0x3, Mask: 0x3},
-	{Name: "NFC_LLCP_REMOTE_RW", Value: 0x4, Mask: 0x4},
-}}
-
-var zset_so_packet = set{Name: "so_packet", Unknown: "PACKET_???", Vals: []val{
-	{Name: "PACKET_ADD_MEMBERSHIP", Value: 0x1, Mask: 0x1},
-	{Name: "PACKET_DROP_MEMBERSHIP", Value: 0x2, Mask: 0x2},
-	{Name: "PACKET_RECV_OUTPUT", Value: 0x3, Mask: 0x3},
-	{Name: "PACKET_RX_RING", Value: 0x5, Mask: 0x5},
-	{Name: "PACKET_STATISTICS", Value: 0x6, Mask: 0x6},
-	{Name: "PACKET_COPY_THRESH", Value: 0x7, Mask: 0x7},
-	{Name: "PACKET_AUXDATA", Value: 0x8, Mask: 0x8},
-	{Name: "PACKET_ORIGDEV", Value: 0x9, Mask: 0x9},
-	{Name: "PACKET_VERSION", Value: 0xa, Mask: 0xa},
-	{Name: "PACKET_HDRLEN", Value: 0xb, Mask: 0xb},
-	{Name: "PACKET_RESERVE", Value: 0xc, Mask: 0xc},
-	{Name: "PACKET_TX_RING", Value: 0xd, Mask: 0xd},
-	{Name: "PACKET_LOSS", Value: 0xe, Mask: 0xe},
-	{Name: "PACKET_VNET_HDR", Value: 0xf, Mask: 0xf},
-	{Name: "PACKET_TX_TIMESTAMP", Value: 0x10, Mask: 0x10},
-	{Name: "PACKET_TIMESTAMP", Value: 0x11, Mask: 0x11},
-	{Name: "PACKET_FANOUT", Value: 0x12, Mask: 0x12},
-	{Name: "PACKET_TX_HAS_OFF", Value: 0x13, Mask: 0x13},
-	{Name: "PACKET_QDISC_BYPASS", Value: 0x14, Mask: 0x14},
-	{Name: "PACKET_ROLLOVER_STATS", Value: 0x15, Mask: 0x15},
-	{Name: "PACKET_FANOUT_DATA", Value: 0x16, Mask: 0x16},
-	{Name: "PACKET_IGNORE_OUTGOING", Value: 0x17, Mask: 0x17},
-}}
-
-var zset_so_pnpipe = set{Name: "so_pnpipe", Unknown: "PNPIPE_???", Vals: []val{
-	{Name: "PNPIPE_ENCAP", Value: 0x1, Mask: 0x1},
-	{Name: "PNPIPE_IFINDEX", Value: 0x2, Mask: 0x2},
-	{Name: "PNPIPE_HANDLE", Value: 0x3, Mask: 0x3},
-	{Name: "PNPIPE_INITSTATE", Value: 0x4, Mask: 0x4},
-}}
-
-var zset_so_pppol2tp = set{Name: "so_pppol2tp", Unknown: "PPPOL2TP_SO_???", Vals: []val{
-	{Name: "PPPOL2TP_SO_DEBUG", Value: 0x1, Mask: 0x1},
-	{Name: "PPPOL2TP_SO_RECVSEQ", Value: 0x2, Mask: 0x2},
-	{Name: "PPPOL2TP_SO_SENDSEQ", Value: 0x3, Mask: 0x3},
-	{Name: "PPPOL2TP_SO_LNSMODE", Value: 0x4, Mask: 0x4},
-	{Name: "PPPOL2TP_SO_REORDERTO", Value: 0x5, Mask: 0x5},
-}}
-
-var zset_so_raw = set{Name: "so_raw", Unknown: "RAW_???", Vals: []val{
-	{Name: "ICMP_FILTER", Value: 0x1, Mask: 0x1},
-}}
-
-var zset_so_rds = set{Name: "so_rds", Unknown: "RDS_???", Vals: []val{
-	{Name: "RDS_CANCEL_SENT_TO", Value: 0x1, Mask: 0x1},
-	{Name: "RDS_GET_MR", Value: 0x2, Mask: 0x2},
-	{Name: "RDS_FREE_MR", Value: 0x3, Mask: 0x3},
-	{Name: "RDS_BARRIER", Value: 0x4, Mask: 0x4},
-	{Name: "RDS_RECVERR", Value: 0x5, Mask: 0x5},
-	{Name: "RDS_CONG_MONITOR", Value: 0x6, Mask: 0x6},
-	{Name: "RDS_GET_MR_FOR_DEST", Value: 0x7, Mask: 0x7},
-	{Name: "SO_RDS_TRANSPORT", Value: 0x8, Mask: 0x8},
-	{Name: "SO_RDS_MSG_RXPATH_LATENCY", Value: 0xa, Mask: 0xa},
-	{Name: "SO_TIMESTAMP_OLD", Value: 0x1d, Mask: 0x1d},
-}}
-
-var zset_so_rxrpc = set{Name: "so_rxrpc", Unknown: "RXRPC_???", Vals: []val{
-	{Name: "RXRPC_SECURITY_KEY", Value: 0x1, Mask: 0x1},
-	{Name: "RXRPC_SECURITY_KEYRING", Value: 0x2, Mask: 0x2},
-	{Name: "RXRPC_EXCLUSIVE_CONNECTION", Value: 0x3, Mask: 0x3},
-	{Name: "RXRPC_MIN_SECURITY_LEVEL", Value: 0x4, Mask: 0x4},
-	{Name: "RXRPC_UPGRADEABLE_SERVICE", Value: 0x5, Mask: 0x5},
-	{Name: "RXRPC_SUPPORTED_CMSG", Value: 0x6, Mask: 0x6},
-}}
-
-var zset_so_sctp = set{Name: "so_sctp", Unknown: "SCTP_???", Vals: []val{
-	{Name: "SCTP_RTOINFO", Value: 0x0, Mask: 0x0},
-	{Name: "SCTP_ASSOCINFO", Value: 0x1, Mask: 0x1},
-	{Name: "SCTP_INITMSG", Value: 0x2, Mask: 0x2},
-	{Name: "SCTP_NODELAY", Value: 0x3, Mask: 0x3},
-	{Name: "SCTP_AUTOCLOSE", Value: 0x4, Mask: 0x4},
-	{Name: "SCTP_SET_PEER_PRIMARY_ADDR", Value: 0x5, Mask: 0x5},
-	{Name: "SCTP_PRIMARY_ADDR", Value: 0x6, Mask: 0x6},
-	{Name: "SCTP_ADAPTATION_LAYER", Value: 0x7, Mask: 0x7},
-	{Name: "SCTP_DISABLE_FRAGMENTS", Value: 0x8, Mask: 0x8},
-	{Name: "SCTP_PEER_ADDR_PARAMS", Value: 0x9, Mask: 0x9},
-	{Name: "SCTP_DEFAULT_SEND_PARAM", Value: 0xa, Mask: 0xa},
-	{Name: "SCTP_EVENTS", Value: 0xb, Mask: 0xb},
-	{Name: "SCTP_I_WANT_MAPPED_V4_ADDR", Value: 0xc, Mask: 0xc},
-	{Name: "SCTP_MAXSEG", Value: 0xd, Mask: 0xd},
-	{Name: "SCTP_STATUS", Value: 0xe, Mask: 0xe},
-	{Name: "SCTP_GET_PEER_ADDR_INFO", Value: 0xf, Mask: 0xf},
-	{Name: "SCTP_DELAYED_SACK", Value: 0x10, Mask: 0x10},
-	{Name: "SCTP_CONTEXT", Value: 0x11, Mask: 0x11},
-	{Name: "SCTP_FRAGMENT_INTERLEAVE", Value: 0x12, Mask: 0x12},
-	{Name: "SCTP_PARTIAL_DELIVERY_POINT", Value: 0x13, Mask: 0x13},
-	{Name: "SCTP_MAX_BURST", Value: 0x14, Mask: 0x14},
-	{Name: "SCTP_AUTH_CHUNK", Value: 0x15, Mask: 0x15},
-	{Name: "SCTP_HMAC_IDENT", Value: 0x16, Mask: 0x16},
-	{Name: "SCTP_AUTH_KEY", Value: 0x17, Mask: 0x17},
-	{Name: "SCTP_AUTH_ACTIVE_KEY", Value: 0x18, Mask: 0x18},
-	{Name: "SCTP_AUTH_DELETE_KEY", Value: 0x19, Mask: 0x19},
-	{Name: "SCTP_PEER_AUTH_CHUNKS", Value: 0x1a, Mask: 0x1a},
-	{Name: "SCTP_LOCAL_AUTH_CHUNKS", Value: 0x1b, Mask: 0x1b},
-	{Name: "SCTP_GET_ASSOC_NUMBER", Value: 0x1c, Mask: 0x1c},
-	{Name: "SCTP_GET_ASSOC_ID_LIST", Value: 0x1d, Mask: 0x1d},
-	{Name: "SCTP_AUTO_ASCONF", Value: 0x1e, Mask: 0x1e},
-	{Name: "SCTP_PEER_ADDR_THLDS", Value: 0x1f, Mask: 0x1f},
-	{Name: "SCTP_RECVRCVINFO", Value: 0x20, Mask: 0x20},
-	{Name: "SCTP_RECVNXTINFO", Value: 0x21, Mask: 0x21},
-	{Name: "SCTP_DEFAULT_SNDINFO", Value: 0x22, Mask: 0x22},
-	{Name: "SCTP_AUTH_DEACTIVATE_KEY", Value: 0x23, Mask: 0x23},
-	{Name: "SCTP_REUSE_PORT", Value: 0x24, Mask: 0x24},
-	{Name: "SCTP_PEER_ADDR_THLDS_V2", Value: 0x25, Mask: 0x25},
-	{Name: "SCTP_SOCKOPT_BINDX_ADD", Value: 0x64, Mask: 0x64},
-	{Name: "SCTP_SOCKOPT_BINDX_REM", Value: 0x65, Mask: 0x65},
-	{Name: "SCTP_SOCKOPT_PEELOFF", Value: 0x66, Mask: 0x66},
-	{Name: "SCTP_GET_PEER_ADDRS_NUM_OLD", Value: 0x67, Mask: 0x67},
-	{Name: "SCTP_GET_PEER_ADDRS_OLD", Value: 0x68, Mask: 0x68},
-	{Name: "SCTP_GET_LOCAL_ADDRS_NUM_OLD", Value: 0x69, Mask: 0x69},
-	{Name: "SCTP_GET_LOCAL_ADDRS_OLD", Value: 0x6a, Mask: 0x6a},
-	{Name: "SCTP_SOCKOPT_CONNECTX_OLD", Value: 0x6b, Mask: 0x6b},
-	{Name: "SCTP_GET_PEER_ADDRS", Value: 0x6c, Mask: 0x6c},
-	{Name: "SCTP_GET_LOCAL_ADDRS", Value: 0x6d, Mask: 0x6d},
-	{Name: "SCTP_SOCKOPT_CONNECTX", Value: 0x6e, Mask: 0x6e},
-	{Name: "SCTP_SOCKOPT_CONNECTX3", Value: 0x6f, Mask: 0x6f},
-	{Name: "SCTP_GET_ASSOC_STATS", Value: 0x70, Mask: 0x70},
-	{Name: "SCTP_PR_SUPPORTED", Value: 0x71, Mask: 0x71},
-	{Name: "SCTP_DEFAULT_PRINFO", Value: 0x72, Mask: 0x72},
-	{Name: "SCTP_PR_ASSOC_STATUS", Value: 0x73, Mask: 0x73},
-	{Name: "SCTP_PR_STREAM_STATUS", Value: 0x74, Mask: 0x74},
-	{Name: "SCTP_RECONFIG_SUPPORTED", Value: 0x75, Mask: 0x75},
-	{Name: "SCTP_ENABLE_STREAM_RESET", Value: 0x76, Mask: 0x76},
-	{Name: "SCTP_RESET_STREAMS", Value: 0x77, Mask: 0x77},
-	{Name: "SCTP_RESET_ASSOC", Value: 0x78, Mask: 0x78},
-	{Name: "SCTP_ADD_STREAMS", Value: 0x79, Mask: 0x79},
-	{Name: "SCTP_SOCKOPT_PEELOFF_FLAGS", Value: 0x7a, Mask: 0x7a},
-	{Name: "SCTP_STREAM_SCHEDULER", Value: 0x7b, Mask: 0x7b},
-	{Name: "SCTP_STREAM_SCHEDULER_VALUE", Value: 0x7c, Mask: 0x7c},
-	{Name: "SCTP_INTERLEAVING_SUPPORTED", Value: 0x7d, Mask: 0x7d},
-	{Name: "SCTP_SENDMSG_CONNECT", Value: 0x7e, Mask: 0x7e},
-	{Name: "SCTP_EVENT", Value: 0x7f, Mask: 0x7f},
-	{Name: "SCTP_ASCONF_SUPPORTED", Value: 0x80, Mask: 0x80},
-	{Name: "SCTP_AUTH_SUPPORTED", Value: 0x81, Mask: 0x81},
-	{Name: "SCTP_ECN_SUPPORTED", Value: 0x82, Mask: 0x82},
-	{Name: "SCTP_EXPOSE_POTENTIALLY_FAILED_STATE", Value: 0x83, Mask: 0x83},
-	{Name: "SCTP_REMOTE_UDP_ENCAPS_PORT", Value: 0x84, Mask: 0x84},
-	{Name: "SCTP_PLPMTUD_PROBE_INTERVAL", Value: 0x85, Mask: 0x85},
-}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71}}
-
-var zset_so_socket_get = set{Name: "so_socket_get", Unknown: "SO_???", Vals: []val{
-	{Name: "SO_DEBUG", Value: 0x1, Mask: 0x1},
-	{Name: "SO_REUSEADDR", Value: 0x2, Mask: 0x2},
-	{Name: "SO_TYPE", Value: 0x3, Mask: 0x3},
-	{Name: "SO_ERROR", Value: 0x4, Mask: 0x4},
-	{Name: "SO_DONTROUTE", Value: 0x5, Mask: 0x5},
-	{Name: "SO_BROADCAST", Value: 0x6, Mask: 0x6},
-	{Name: "SO_SNDBUF", Value: 0x7, Mask: 0x7},
-	{Name: "SO_RCVBUF", Value: 0x8, Mask: 0x8},
-	{Name: "SO_KEEPALIVE", Value: 0x9, Mask: 0x9},
-	{Name: "SO_OOBINLINE", Value: 0xa, Mask: 0xa},
-	{Name: "SO_NO_CHECK", Value: 0xb, Mask: 0xb},
-	{Name: "SO_PRIORITY", Value: 0xc, Mask: 0xc},
-	{Name: "SO_LINGER", Value: 0xd, Mask: 0xd},
-	{Name: "SO_BSDCOMPAT", Value: 0xe, Mask: 0xe},
-	{Name: "SO_REUSEPORT", Value: 0xf, Mask: 0xf},
-	{Name: "SO_PASSCRED", Value: 0x10, Mask: 0x10},
-	{Name: "SO_PEERCRED", Value: 0x11, Mask: 0x11},
-	{Name: "SO_RCVLOWAT", Value: 0x12, Mask: 0x12},
-	{Name: "SO_SNDLOWAT", Value: 0x13, Mask: 0x13},
-	{Name: "SO_RCVTIMEO_OLD", Value: 0x14, Mask: 0x14},
-	{Name: "SO_SNDTIMEO_OLD", Value: 0x15, Mask: 0x15},
-	{Name: "SO_SECURITY_AUTHENTICATION", Value: 0x16, Mask: 0x16},
-	{Name: "SO_SECURITY_ENCRYPTION_TRANSPORT", Value: 0x17, Mask: 0x17},
-	{Name: "SO_SECURITY_ENCRYPTION_NETWORK", Value: 0x18, Mask: 0x18},
-	{Name: "SO_BINDTODEVICE", Value: 0x19, Mask: 0x19},
-	{Name: "SO_GET_FILTER", Value: 0x1a, Mask: 0x1a},
-	{Name: "SO_DETACH_FILTER", Value: 0x1b, Mask: 0x1b},
-	{Name: "SO_PEERNAME", Value: 0x1c, Mask: 0x1c},
-	{Name: "SO_TIMESTAMP_OLD", Value: 0x1d, Mask: 0x1d},
-	{Name: "SO_ACCEPTCONN", Value: 0x1e, Mask: 0x1e},
-	{Name: "SO_PEERSEC", Value: 0x1f, Mask: 0x1f},
-	{Name: "SO_SNDBUFFORCE", Value: 0x20, Mask: 0x20},
-	{Name: "SO_RCVBUFFORCE", Value: 0x21, Mask: 0x21},
-	{Name: "SO_PASSSEC", Value: 0x22, Mask: 0x22},
-	{Name: "SO_TIMESTAMPNS_OLD", Value: 0x23, Mask: 0x23},
-	{Name: "SO_MARK", Value: 0x24, Mask: 0x24},
-	{Name: "SO_TIMESTAMPING_OLD", Value: 0x25, Mask: 0x25},
-	{Name: "SO_PROTOCOL", Value: 0x26, Mask: 0x26},
-	{Name: "SO_DOMAIN", Value: 0x27, Mask: 0x27},
-	{Name: "SO_RXQ_OVFL", Value: 0x28, Mask: 0x28},
-	{Name: "SO_WIFI_STATUS", Value: 0x29, Mask: 0x29},
-	{Name: "SO_PEEK_OFF", Value: 0x2a, Mask: 0x2a},
-	{Name: "SO_NOFCS", Value: 0x2b, Mask: 0x2b},
-	{Name: "SO_LOCK_FILTER", Value: 0x2c, Mask: 0x2c},
-	{Name: "SO_SELECT_ERR_QUEUE", Value: 0x2d, Mask: 0x2d},
-	{Name: "SO_BUSY_POLL", Value: 0x2e, Mask: 0x2e},
-	{Name: "SO_MAX_PACING_RATE", Value: 0x2f, Mask: 0x2f},
-	{Name: "SO_BPF_EXTENSIONS", Value: 0x30, Mask: 0x30},
-	{Name: "SO_INCOMING_CPU", Value: 0x31, Mask: 0x31},
-	{Name: "SO_ATTACH_BPF", Value: 0x32, Mask: 0x32},
-	{Name: "SO_ATTACH_REUSEPORT_CBPF", Value: 0x33, Mask: 0x33},
-	{Name: "SO_ATTACH_REUSEPORT_EBPF", Value: 0x34, Mask: 0x34},
-	{Name: "SO_CNX_ADVICE", Value: 0x35, Mask: 0x35},
-	{Name: "SO_MEMINFO", Value: 0x37, Mask: 0x37},
-	{Name: "SO_INCOMING_NAPI_ID", Value: 0x38, Mask: 0x38},
-	{Name: "SO_COOKIE", Value: 0x39, Mask: 0x39},
-	{Name: "SO_PEERGROUPS", Value: 0x3b, Mask: 0x3b},
-	{Name: "SO_ZEROCOPY", Value: 0x3c, Mask: 0x3c},
-	{Name: "SO_TXTIME", Value: 0x3d, Mask: 0x3d},
-	{Name: "SO_BINDTOIFINDEX", Value: 0x3e, Mask: 0x3e},
-	{Name: "SO_TIMESTAMP_NEW", Value: 0x3f, Mask: 0x3f},
-	{Name: "SO_TIMESTAMPNS_NEW", Value: 0x40, Mask: 0x40},
-	{Name: "SO_TIMESTAMPING_NEW", Value: 0x41, Mask: 0x41},
-	{Name: "SO_RCVTIMEO_NEW", Value: 0x42, Mask: 0x42},
-	{Name: "SO_SNDTIMEO_NEW", Value: 0x43, Mask: 0x43},
-	{Name: "SO_DETACH_REUSEPORT_BPF", Value: 0x44, Mask: 0x44},
-	{Name: "SO_PREFER_BUSY_POLL", Value: 0x45, Mask: 0x45},
-	{Name: "SO_BUSY_POLL_BUDGET", Value: 0x46, Mask: 0x46},
-	{Name: "SO_NETNS_COOKIE", Value: 0x47, Mask: 0x47},
-	{Name: "SO_BUF_LOCK", Value: 0x48, Mask: 0x48},
-	{Name: "SO_RESERVE_MEM", Value: 0x49, Mask: 0x49},
-	{Name: "SO_TXREHASH", Value: 0x4a, Mask: 0x4a},
-	{Name: "SO_RCVMARK", Value: 0x4b, Mask: 0x4b},
-	{Name: "SO_PASSPIDFD", Value: 0x4c, Mask: 0x4c},
-	{Name: "SO_PEERPIDFD", Value: 0x4d, Mask: 0x4d},
-	{Name: "SO_DEVMEM_LINEAR", Value: 0x4e, Mask: 0x4e},
-	{Name: "SO_DEVMEM_DMABUF", Value: 0x4f, Mask: 0x4f},
-	{Name: "SO_DEVMEM_DONTNEED", Value: 0x50, Mask: 0x50},
-	{Name: "SO_RCVPRIORITY", Value: 0x52, Mask: 0x52},
-	{Name: "SO_PASSRIGHTS", Value: 0x53, Mask: 0x53},
-	{Name: "SO_INQ", Value: 0x54, Mask: 0x54},
-}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80}}
-
-var zset_so_socket_set = set{Name: "so_socket_set", Unknown: "SO_???", Vals: []val{
-	{Name: "SO_DEBUG", Value: 0x1, Mask: 0x1},
-	{Name: "SO_REUSEADDR", Value: 0x2, Mask: 0x2},
-	{Name: "SO_TYPE", Value: 0x3, Mask: 0x3},
-	{Name: "SO_ERROR", Value: 0x4, Mask: 0x4},
-	{Name: "SO_DONTROUTE", Value: 0x5, Mask: 0x5},
-	{Name: "SO_BROADCAST", Value: 0x6, Mask: 0x6},
-	{Name: "SO_SNDBUF", Value: 0x7, Mask: 0x7},
-	{Name: "SO_RCVBUF", Value: 0x8, Mask: 0x8},
-	{Name: "SO_KEEPALIVE", Value: 0x9, Mask: 0x9},
-	{Name: "SO_OOBINLINE", Value: 0xa, Mask: 0xa},
-	{Name: "SO_NO_CHECK", Value: 0xb, Mask: 0xb},
-	{Name: "SO_PRIORITY", Value: 0xc, Mask: 0xc},
-	{Name: "SO_LINGER", Value: 0xd, Mask: 0xd},
-	{Name: "SO_BSDCOMPAT", Value: 0xe, Mask: 0xe},
-	{Name: "SO_REUSEPORT", Value: 0xf, Mask: 0xf},
-	{Name: "SO_PASSCRED", Value: 0x10, Mask: 0x10},
-	{Name: "SO_PEERCRED", Value: 0x11, Mask: 0x11},
-	{Name: "SO_RCVLOWAT", Value: 0x12, Mask: 0x12},
-	{Name: "SO_SNDLOWAT", Value: 0x13, Mask: 0x13},
-	{Name: "SO_RCVTIMEO_OLD", Value: 0x14, Mask: 0x14},
-	{Name: "SO_SNDTIMEO_OLD", Value: 0x15, Mask: 0x15},
-	{Name: "SO_SECURITY_AUTHENTICATION", Value: 0x16, Mask: 0x16},
-	{Name: "SO_SECURITY_ENCRYPTION_TRANSPORT", Value: 0x17, Mask: 0x17},
-	{Name: "SO_SECURITY_ENCRYPTION_NETWORK", Value: 0x18, Mask: 0x18},
-	{Name: "SO_BINDTODEVICE", Value: 0x19, Mask: 0x19},
-	{Name: "SO_ATTACH_FILTER", Value: 0x1a, Mask: 0x1a},
-	{Name: "SO_DETACH_FILTER", Value: 0x1b, Mask: 0x1b},
-	{Name: "SO_PEERNAME", Value: 0x1c, Mask: 0x1c},
-	{Name: "SO_TIMESTAMP_OLD", Value: 0x1d, Mask: 0x1d},
-	{Name: "SO_ACCEPTCONN", Value: 0x1e, Mask: 0x1e},
-	{Name: "SO_PEERSEC", Value: 0x1f, Mask: 0x1f},
-	{Name: "SO_SNDBUFFORCE", Value: 0x20, Mask: 0x20},
-	{Name: "SO_RCVBUFFORCE", Value: 0x21, Mask: 0x21},
-	{Name: "SO_PASSSEC", Value: 0x22, Mask: 0x22},
-	{Name: "SO_TIMESTAMPNS_OLD", Value: 0x23, Mask: 0x23},
-	{Name: "SO_MARK", Value: 0x24, Mask: 0x24},
-	{Name: "SO_TIMESTAMPING_OLD", Value: 0x25, Mask: 0x25},
-	{Name: "SO_PROTOCOL", Value: 0x26, Mask: 0x26},
-	{Name: "SO_DOMAIN", Value: 0x27, Mask: 0x27},
-	{Name: "SO_RXQ_OVFL", Value: 0x28, Mask: 0x28},
-	{Name: "SO_WIFI_STATUS", Value: 0x29, Mask: 0x29},
-	{Name: "SO_PEEK_OFF", Value: 0x2a, Mask: 0x2a},
-	{Name: "SO_NOFCS", Value: 0x2b, Mask: 0x2b},
-	{Name: "SO_LOCK_FILTER", Value: 0x2c, Mask: 0x2c},
-	{Name: "SO_SELECT_ERR_QUEUE", Value: 0x2d, Mask: 0x2d},
-	{Name: "SO_BUSY_POLL", Value: 0x2e, Mask: 0x2e},
-	{Name: "SO_MAX_PACING_RATE", Value: 0x2f, Mask: 0x2f},
-	{Name: "SO_BPF_EXTENSIONS", Value: 0x30, Mask: 0x30},
-	{Name: "SO_INCOMING_CPU", Value: 0x31, Mask: 0x31},
-	{Name: "SO_ATTACH_BPF", Value: 0x32, Mask: 0x32},
-	{Name: "SO_ATTACH_REUSEPORT_CBPF", Value: 0x33, Mask: 0x33},
-	{Name: "SO_ATTACH_REUSEPORT_EBPF", Value: 0x34, Mask: 0x34},
-	{Name: "SO_CNX_ADVICE", Value: 0x35, Mask: 0x35},
-	{Name: "SO_MEMINFO", Value: 0x37, Mask: 0x37},
-	{Name: "SO_INCOMING_NAPI_ID", Value: 0x38, Mask: 0x38},
-	{Name: "SO_COOKIE", Value: 0x39, Mask: 0x39},
-	{Name: "SO_PEERGROUPS", Value: 0x3b, Mask: 0x3b},
-	{Name: "SO_ZEROCOPY", Value: 0x3c, Mask: 0x3c},
-	{Name: "SO_TXTIME", Value: 0x3d, Mask: 0x3d},
-	{Name: "SO_BINDTOIFINDEX", Value: 0x3e, Mask: 0x3e},
-	{Name: "SO_TIMESTAMP_NEW", Value: 0x3f, Mask: 0x3f},
-	{Name: "SO_TIMESTAMPNS_NEW", Value: 0x40, Mask: 0x40},
-	{Name: "SO_TIMESTAMPING_NEW", Value: 0x41, Mask: 0x41},
-	{Name: "SO_RCVTIMEO_NEW", Value: 0x42, Mask: 0x42},
-	{Name: "SO_SNDTIMEO_NEW", Value: 0x43, Mask: 0x43},
-	{Name: "SO_DETACH_REUSEPORT_BPF", Value: 0x44, Mask: 0x44},
-	{Name: "SO_PREFER_BUSY_POLL", Value: 0x45, Mask: 0x45},
-	{Name: "SO_BUSY_POLL_BUDGET", Value: 0x46, Mask: 0x46},
-	{Name: "SO_NETNS_COOKIE", Value: 0x47, Mask: 0x47},
-	{Name: "SO_BUF_LOCK", Value: 0x48, Mask: 0x48},
-	{Name: "SO_RESERVE_MEM", Value: 0x49, Mask: 0x49},
-	{Name: "SO_TXREHASH", Value: 0x4a, Mask: 0x4a},
-	{Name: "SO_RCVMARK", Value: 0x4b, Mask: 0x4b},
-	{Name: "SO_PASSPIDFD", Value: 0x4c, Mask: 0x4c},
-	{Name: "SO_PEERPIDFD", Value: 0x4d, Mask: 0x4d},
-	{Name: "SO_DEVMEM_LINEAR", Value: 0x4e, Mask: 0x4e},
-	{Name: "SO_DEVMEM_DMABUF", Value: 0x4f, Mask: 0x4f},
-	{Name: "SO_DEVMEM_DONTNEED", Value: 0x50, Mask: 0x50},
-	{Name: "SO_RCVPRIORITY", Value: 0x52, Mask: 0x52},
-	{Name: "SO_PASSRIGHTS", Value: 0x53, Mask: 0x53},
-	{Name: "SO_INQ", Value: 0x54, Mask: 0x54},
-}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80}}
-
-var zset_so_tcp = set{Name: "so_tcp", Unknown: "TCP_???", Vals: []val{
-	{Name: "TCP_NODELAY", Value: 0x1, Mask: 0x1},
-	{Name: "TCP_MAXSEG", Value: 0x2, Mask: 0x2},
-	{Name: "TCP_CORK", Value: 0x3, Mask: 0x3},
-	{Name: "TCP_KEEPIDLE", Value: 0x4, Mask: 0x4},
-	{Name: "TCP_KEEPINTVL", Value: 0x5, Mask: 0x5},
-	{Name: "TCP_KEEPCNT", Value: 0x6, Mask: 0x6},
-	{Name: "TCP_SYNCNT", Value: 0x7, Mask: 0x7},
-	{Name: "TCP_LINGER2", Value: 0x8, Mask: 0x8},
-	{Name: "TCP_DEFER_ACCEPT", Value: 0x9, Mask: 0x9},
-	{Name: "TCP_WINDOW_CLAMP", Value: 0xa, Mask: 0xa},
-	{Name: "TCP_INFO", Value: 0xb, Mask: 0xb},
-	{Name: "TCP_QUICKACK", Value: 0xc, Mask: 0xc},
-	{Name: "TCP_CONGESTION", Value: 0xd, Mask: 0xd},
-	{Name: "TCP_MD5SIG", Value: 0xe, Mask: 0xe},
-	{Name: "TCP_COOKIE_TRANSACTIONS", Value: 0xf, Mask: 0xf},
-	{Name: "TCP_THIN_LINEAR_TIMEOUTS", Value: 0x10, Mask: 0x10},
-	{Name: "TCP_THIN_DUPACK", Value: 0x11, Mask: 0x11},
-	{Name: "TCP_USER_TIMEOUT", Value: 0x12, Mask: 0x12},
-	{Name: "TCP_REPAIR", Value: 0x13, Mask: 0x13},
-	{Name: "TCP_REPAIR_QUEUE", Value: 0x14, Mask: 0x14},
-	{Name: "TCP_QUEUE_SEQ", Value: 0x15, Mask: 0x15},
-	{Name: "TCP_REPAIR_OPTIONS", Value: 0x16, Mask: 0x16},
-	{Name: "TCP_FASTOPEN", Value: 0x17, Mask: 0x17},
-	{Name: "TCP_TIMESTAMP", Value: 0x18, Mask: 0x18},
-	{Name: "TCP_NOTSENT_LOWAT", Value: 0x19, Mask: 0x19},
-	{Name: "TCP_CC_INFO", Value: 0x1a, Mask: 0x1a},
-	{Name: "TCP_SAVE_SYN", Value: 0x1b, Mask: 0x1b},
-	{Name: "TCP_SAVED_SYN", Value: 0x1c, Mask: 0x1c},
-	{Name: "TCP_REPAIR_WINDOW", Value: 0x1d, Mask: 0x1d},
-	{Name: "TCP_FASTOPEN_CONNECT", Value: 0x1e, Mask: 0x1e},
-	{Name: "TCP_ULP", Value: 0x1f, Mask: 0x1f},
-	{Name: "TCP_MD5SIG_EXT", Value: 0x20, Mask: 0x20},
-	{Name: "TCP_FASTOPEN_KEY", Value: 0x21, Mask: 0x21},
-	{Name: "TCP_FASTOPEN_NO_COOKIE", Value: 0x22, Mask: 0x22},
-	{Name: "TCP_ZEROCOPY_RECEIVE", Value: 0x23, Mask: 0x23},
-	{Name: "TCP_INQ", Value: 0x24, Mask: 0x24},
-	{Name: "TCP_TX_DELAY", Value: 0x25, Mask: 0x25},
-	{Name: "TCP_AO_ADD_KEY", Value: 0x26, Mask: 0x26},
-	{Name: "TCP_AO_DEL_KEY", Value: 0x27, Mask: 0x27},
-	{Name: "TCP_AO_INFO", Value: 0x28, Mask: 0x28},
-	{Name: "TCP_AO_GET_KEYS", Value: 0x29, Mask: 0x29},
-	{Name: "TCP_AO_REPAIR", Value: 0x2a, Mask: 0x2a},
-	{Name: "TCP_IS_MPTCP", Value: 0x2b, Mask: 0x2b},
-	{Name: "TCP_RTO_MAX_MS", Value: 0x2c, Mask: 0x2c},
-	{Name: "TCP_RTO_MIN_US", Value: 0x2d, Mask: 0x2d},
-	{Name: "TCP_DELACK_MAX_US", Value: 0x2e, Mask: 0x2e},
-}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
-
-var zset_so_tipc = set{Name: "so_tipc", Unknown: "TIPC_???", Vals: []val{
-	{Name: "TIPC_IMPORTANCE", Value: 0x7f, Mask: 0x7f},
-	{Name: "TIPC_SRC_DROPPABLE", Value: 0x80, Mask: 0x80},
-	{Name: "TIPC_DEST_DROPPABLE", Value: 0x81, Mask: 0x81},
-	{Name: "TIPC_CONN_TIMEOUT", Value: 0x82, Mask: 0x82},
-	{Name: "TIPC_NODE_RECVQ_DEPTH", Value: 0x83, Mask: 0x83},
-	{Name: "TIPC_SOCK_RECVQ_DEPTH", Value: 0x84, Mask: 0x84},
-	{Name: "TIPC_MCAST_BROADCAST", Value: 0x85, Mask: 0x85},
-	{Name: "TIPC_MCAST_REPLICAST", Value: 0x86, Mask: 0x86},
-	{Name: "TIPC_GROUP_JOIN", Value: 0x87, Mask: 0x87},
-	{Name: "TIPC_GROUP_LEAVE", Value: 0x88, Mask: 0x88},
-	{Name: "TIPC_SOCK_RECVQ_USED", Value: 0x89, Mask: 0x89},
-	{Name: "TIPC_NODELAY", Value: 0x8a, Mask: 0x8a},
-}}
-
-var zset_so_tls = set{Name: "so_tls", Unknown: "TLS_???", Vals: []val{
-	{Name: "TLS_TX", Value: 0x1, Mask: 0x1},
-	{Name: "TLS_RX", Value: 0x2, Mask: 0x2},
-	{Name: "TLS_TX_ZEROCOPY_RO", Value: 0x3, Mask: 0x3},
-	{Name: "TLS_RX_EXPECT_NO_PAD", Value: 0x4, Mask: 0x4},
-}}
-
-var zset_so_udp = set{Name: "so_udp", Unknown: "UDP_???", Vals: []val{
-	{Name: "UDP_CORK", Value: 0x1, Mask: 0x1},
-	{Name: "UDP_ENCAP", Value: 0x64, Mask: 0x64},
-	{Name: "UDP_NO_CHECK6_TX", Value: 0x65, Mask: 0x65},
-	{Name: "UDP_NO_CHECK6_RX", Value: 0x66, Mask: 0x66},
-	{Name: "UDP_SEGMENT", Value: 0x67, Mask: 0x67},
-	{Name: "UDP_GRO", Value: 0x68, Mask: 0x68},
-}}
-
-var zset_so_vsock = set{Name: "so_vsock", Unknown: "SO_VM_???", Vals: []val{
-	{Name: "SO_VM_SOCKETS_BUFFER_SIZE", Value: 0x0, Mask: 0x0},
-	{Name: "SO_VM_SOCKETS_BUFFER_MIN_SIZE", Value: 0x1, Mask: 0x1},
-	{Name: "SO_VM_SOCKETS_BUFFER_MAX_SIZE", Value: 0x2, Mask: 0x2},
-	{Name: "SO_VM_SOCKETS_PEER_HOST_VM_ID", Value: 0x3, Mask: 0x3},
-	{Name: "SO_VM_SOCKETS_TRUSTED", Value: 0x5, Mask: 0x5},
-	{Name: "SO_VM_SOCKETS_CONNECT_TIMEOUT_OLD", Value: 0x6, Mask: 0x6},
-	{Name: "SO_VM_SOCKETS_NONBLOCK_TXRX", Value: 0x7, Mask: 0x7},
-	{Name: "SO_VM_SOCKETS_CONNECT_TIMEOUT_NEW", Value: 0x8, Mask: 0x8},
-}}
-
-var zset_so_xdp = set{Name: "so_xdp", Unknown: "XDP_???", Vals: []val{
-	{Name: "XDP_MMAP_OFFSETS", Value: 0x1, Mask: 0x1},
-	{Name: "XDP_RX_RING", Value: 0x2, Mask: 0x2},
-	{Name: "XDP_TX_RING", Value: 0x3, Mask: 0x3},
-	{Name: "XDP_UMEM_REG", Value: 0x4, Mask: 0x4},
-	{Name: "XDP_UMEM_FILL_RING", Value: 0x5, Mask: 0x5},
-	{Name: "XDP_UMEM_COMPLETION_RING", Value: 0x6, Mask: 0x6},
-	{Name: "XDP_STATISTICS", Value: 0x7, Mask: 0x7},
-	{Name: "XDP_OPTIONS", Value: 0x8, Mask: 0x8},
-}}
-
-var zset_sock_levels = set{Name: "sock_levels", Unknown: "SOL_??", Vals: []val{
-	{Name: "SOL_IP", Value: 0x0, Mask: 0x0},
-	{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1},
-	{Name: "SOL_TCP", Value: 0x6, Mask: 0x6},
-	{Name: "SOL_UDP", Value: 0x11, Mask: 0x11},
-	{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28},
-	{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29},
-	{Name: "SOL_ICMPV6", Value: 0x3a, Mask: 0x3a},
-	{Name: "SOL_CAN_BASE", Value: 0x64, Mask: 0x64},
-	{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65},
-	{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84},
-	{Name: "SOL_UDPLITE", Value: 0x88, Mask: 0x88},
-	{Name: "SOL_RAW", Value: 0xff, Mask: 0xff},
-	{Name: "SOL_IPX", Value: 0x100, Mask: 0x100},
-	{Name: "SOL_AX25", Value: 0x101, Mask: 0x101},
-	{Name: "SOL_ATALK", Value: 0x102, Mask: 0x102},
-	{Name: "SOL_NETROM", Value: 0x103, Mask: 0x103},
-	{Name: "SOL_ROSE", Value: 0x104, Mask: 0x104},
-	{Name: "SOL_DECNET", Value: 0x105, Mask: 0x105},
-	{Name: "SOL_X25", Value: 0x106, Mask: 0x106},
-	{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107},
-	{Name: "SOL_ATM", Value: 0x108, Mask: 0x108},
-	{Name: "SOL_AAL", Value: 0x109, Mask: 0x109},
-	{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a},
-	{Name: "SOL_NETBEUI", Value: 0x10b, Mask: 0x10b},
-	{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c},
-	{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d},
-	{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e},
-	{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f},
-	{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110},
-	{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111},
-	{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112},
-	{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113},
-	{Name: "SOL_RDS", Value: 0x114, Mask: 0x114},
-	{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115},
-	{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116},
-	{Name: "SOL_ALG", Value: 0x117, Mask: 0x117},
-	{Name: "SOL_NFC", Value: 0x118, Mask: 0x118},
-	{Name: "SOL_KCM", Value: 0x119, Mask: 0x119},
-	{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a},
-	{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b},
-	{Name: "SOL_MPTCP", Value: 0x11c, Mask: 0x11c},
-	{Name: "SOL_MCTP", Value: 0x11d, Mask: 0x11d},
-	{Name: "SOL_SMC", Value: 0x11e, Mask: 0x11e},
-	{Name: "SOL_VSOCK", Value: 0x11f, Mask: 0x11f},
-}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43}}
-
 var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "version", Type: &zt402, Off: [3]uint16{0, 0, 0}},
+	{Name: "version", Type: &zt482, Off: [3]uint16{0, 0, 0}},
 	{Name: "pid", Type: &zt57, Off: [3]uint16{4, 4, 4}},
 }}

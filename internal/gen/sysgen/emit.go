@@ -222,8 +222,8 @@ func (e *emitter) union(u *syscalls.Union) string {
 			fmt.Fprintf(&b, "%#x, ", x)
 		}
 		fmt.Fprintf(&b, "}, Type: &%s", e.typ(a.Type))
-		if a.Min != 0 {
-			fmt.Fprintf(&b, ", Min: %d", a.Min)
+		if a.Min != 0 || a.Only {
+			fmt.Fprintf(&b, ", Min: %d, Only: %v", a.Min, a.Only)
 		}
 		b.WriteString("},\n")
 	}
