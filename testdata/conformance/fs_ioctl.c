@@ -1,4 +1,15 @@
 // options: ; -v; -X verbose; -X raw
+// differs: 0x5402, {c_iflag=0xffffffff: as for IBSHIFT
+// differs: 0xc0189436: FIDEDUPERANGE with -X raw
+// differs: 0xc020660b: FIEMAP with -X raw
+// differs: 0x4c04, {: LOOP_SET_STATUS64 with -X raw
+// differs: 0x4c02, {: LOOP_SET_STATUS with -X raw
+// differs: 0x4c0a, {: LOOP_CONFIGURE with -X raw
+// differs: FIDEDUPERANGE: its array of varying length is not described
+// differs: FIEMAP: its array of varying length is not described
+// differs: LOOP_SET_STATUS: the old structure is not described, and zero members stand only in strace -v
+// differs: LOOP_CONFIGURE: the same
+// differs: IBSHIFT: strace -X writes the shift as an operator
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -43,7 +54,7 @@ int main(void)
 	IO(m, TIOCEXCL); IO(m, TIOCNXCL); IO(m, TIOCGETD, &n); IO(m, TIOCSETD, &n); IO(m, TIOCSTI, "x"); IO(m, TIOCPKT, &n); IO(m, TIOCMGET, &n); IO(m, TIOCMSET, &n); IO(m, TIOCMBIS, &n);
 	IO(m, TIOCGSOFTCAR, &n); IO(m, TIOCSSOFTCAR, &n); IO(m, TIOCCONS); IO(m, TIOCGEXCL, &n); IO(m, TIOCGPKT, &n); IO(m, TIOCVHANGUP); IO(m, TIOCGDEV, &n); IO(m, TIOCSIG, 2); IO(m, TIOCSBRK); IO(m, TIOCCBRK); IO(m, TIOCMIWAIT, 0x40);
 	IO(m, TIOCGSERIAL, buf); IO(m, TIOCSERGETLSR, &n); IO(m, TIOCGLCKTRMIOS, &t); IO(m, TIOCSLCKTRMIOS, &t); IO(m, TIOCGICOUNT, buf); IO(m, TIOCLINUX, buf); IO(m, 0x4b44, &n);
-	IO(m, 0x12345678, 0x9abc); IO(m, -1, -1L); IO(m, 0, 0); IO(m, 0x80045499, 1); IO(m, 0xc0105401, &t); IO(m, 0x5499, 0); IO(m, 0x40045400); IO(m, 0x20005455);
+	IO(m, 0x12345678, 0x9abc); IO(m, -1, -1L); IO(m, 0, 0); IO(m, 0x80045499, 1); IO(m, 0xc0105401, &t); IO(m, 0x5499, 0); IO(m, 0x40045400, 0); IO(m, 0x20005455, 0);
 	int fd = C(openat, AT_FDCWD, "file", O_RDWR | O_CREAT, 0644), fd2 = C(openat, AT_FDCWD, "file2", O_RDWR | O_CREAT, 0644);
 	long fl = 0x10;
 	IO(fd, FS_IOC_GETFLAGS, &fl); IO(fd, FS_IOC_SETFLAGS, &fl); fl = -1; IO(-1, FS_IOC_SETFLAGS, &fl); IO(fd, FS_IOC_GETVERSION, &fl); IO(fd, FS_IOC_SETVERSION, &n);
