@@ -49,7 +49,7 @@ func (s *Style) AppendEscaped(b, str []byte, quote byte) []byte {
 			b = append(b, '\\', 'x', digits[c>>4], digits[c&15])
 		default:
 			b = append(b, '\\')
-			if i+1 < len(str) && str[i+1] >= '0' && str[i+1] <= '9' { // a digit would be read as part of the escape
+			if i+1 < len(str) && str[i+1] >= '0' && str[i+1] <= '7' { // an octal digit would be read as part of the escape
 				b = append(b, '0'+c>>6, '0'+c>>3&7, '0'+c&7)
 			} else {
 				b = strconv.AppendUint(b, uint64(c), 8)
