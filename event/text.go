@@ -389,6 +389,9 @@ func (t *Text) result(e *Event) {
 	case syscalls.KindFD, syscalls.KindPID, syscalls.KindUint:
 		t.buf = strconv.AppendInt(t.buf, c.Ret, 10)
 		t.buf = appendFound(t.buf, c.Result.Bytes)
+		if len(c.Result.Note) > 0 {
+			t.buf = append(append(append(t.buf, " /* "...), c.Result.Note...), " */"...)
+		}
 	default:
 		t.buf = t.opts.appendValue(t.buf, &c.Result, c.ABI)
 	}

@@ -1,6 +1,7 @@
 package event
 
 import (
+	"bytes"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -278,6 +279,9 @@ func appendFound(b, found []byte) []byte {
 	}
 	b = append(b, '<')
 	b = append(b, found...)
+	if bytes.HasSuffix(found, []byte(">(deleted)")) { // the bracket is closed already: one of the path would be escaped
+		return b
+	}
 	return append(b, '>')
 }
 
