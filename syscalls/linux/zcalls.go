@@ -1713,6 +1713,7 @@ var (
 	zstructs = [...]named[structure]{
 		{name: "cap_header", it: &zstruct_cap_header},
 		{name: "clone_args", it: &zstruct_clone_args},
+		{name: "clone_result", it: &zstruct_clone_result},
 		{name: "cmsg", it: &zstruct_cmsg},
 		{name: "fsid", it: &zstruct_fsid},
 		{name: "futex_waitv", it: &zstruct_futex_waitv},
@@ -1811,7 +1812,6 @@ var (
 		{name: "utimbuf", it: &zstruct_utimbuf},
 	}
 	zunions = [...]named[union]{
-		{name: "clone_addr", it: &zunion_clone_addr},
 		{name: "clone_signal", it: &zunion_clone_signal},
 		{name: "cmsg_data", it: &zunion_cmsg_data},
 		{name: "cmsg_type", it: &zunion_cmsg_type},
@@ -1822,7 +1822,6 @@ var (
 		{name: "kcmp_idx", it: &zunion_kcmp_idx},
 		{name: "kcmp_idx2", it: &zunion_kcmp_idx2},
 		{name: "msg_data", it: &zunion_msg_data},
-		{name: "set_tid_list", it: &zunion_set_tid_list},
 		{name: "si_code", it: &zunion_si_code},
 		{name: "sigevent_rest", it: &zunion_sigevent_rest},
 		{name: "sigevent_signo", it: &zunion_sigevent_signo},
@@ -2148,178 +2147,180 @@ var (
 	zt308 = typ{Kind: 35, Width: 4}
 	zt309 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
 	zt310 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
-	zt311 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
-	zt312 = typ{Kind: 4, Dir: 2, Width: 255}
-	zt313 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
-	zt314 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
-	zt315 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
-	zt316 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
-	zt317 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
-	zt318 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
-	zt319 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
-	zt320 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
-	zt321 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
-	zt322 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
-	zt323 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
-	zt324 = typ{Kind: 13, Dir: 2, Width: 254}
-	zt325 = typ{Kind: 13, Width: 254}
-	zt326 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
-	zt327 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt328 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
-	zt329 = typ{Kind: 2, Width: 4, Format: 4}
-	zt330 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt331 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
-	zt332 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
-	zt333 = typ{Kind: 34, Dir: 2, Elem: &zt332, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt334 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
-	zt335 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
-	zt336 = typ{Kind: 27, Struct: &zstruct_sigval}
-	zt337 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
-	zt338 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
-	zt339 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
-	zt340 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
-	zt341 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
-	zt342 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
-	zt343 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
-	zt344 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
-	zt345 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
-	zt346 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
-	zt347 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
-	zt348 = typ{Kind: 27, Struct: &zstruct_timeval_date}
-	zt349 = typ{Kind: 26, Dir: 1, Elem: &zt348, Len: &expr{Op: 0, Num: 0x2}}
-	zt350 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
-	zt351 = typ{Kind: 35, Width: 254}
-	zt352 = typ{Kind: 26, Dir: 1, Elem: &zt351, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt353 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
-	zt354 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
-	zt355 = typ{Kind: 26, Dir: 1, Elem: &zt351, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt356 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
-	zt357 = typ{Kind: 26, Dir: 2, Elem: &zt351, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt358 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
-	zt359 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
-	zt360 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
-	zt361 = typ{Kind: 26, Dir: 1, Elem: &zt351, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt362 = typ{Kind: 6, Width: 4}
-	zt363 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
-	zt364 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
-	zt365 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
-	zt366 = typ{Kind: 1, Dir: 2, Width: 255}
-	zt367 = typ{Kind: 0, Dir: 1, Width: 8}
-	zt368 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
-	zt369 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
-	zt370 = typ{Kind: 26, Dir: 1, Elem: &zt19, Len: &expr{Op: 1, Num: 0x1}}
-	zt371 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
-	zt372 = typ{Kind: 37, Width: 4}
-	zt373 = typ{Kind: 26, Dir: 2, Elem: &zt372, Len: &expr{Op: 1, Num: 0x1}}
-	zt374 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
-	zt375 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
-	zt376 = typ{Kind: 26, Dir: 1, Elem: &zt375, Len: &expr{Op: 0, Num: 0x2}}
-	zt377 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
-	zt378 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt379 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
-	zt380 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt381 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt382 = typ{Kind: 26, Dir: 3, Elem: &zt381, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt383 = typ{Kind: 18, Width: 8}
-	zt384 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
-	zt385 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
-	zt386 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt387 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt388 = typ{Kind: 26, Dir: 3, Elem: &zt387, Len: &expr{Op: 1, Num: 0x2}}
-	zt389 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
-	zt390 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
-	zt391 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
-	zt392 = typ{Kind: 26, Dir: 2, Elem: &zt391, Len: &expr{Op: 1, Num: 0x2}}
-	zt393 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
-	zt394 = typ{Kind: 26, Dir: 1, Elem: &zt393, Len: &expr{Op: 1, Num: 0x4}}
-	zt395 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
-	zt396 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
-	zt397 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
-	zt398 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
-	zt399 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
-	zt400 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt401 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
-	zt402 = typ{Kind: 22, Dir: 1}
-	zt403 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
-	zt404 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
-	zt405 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
-	zt406 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
-	zt407 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
-	zt408 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
-	zt409 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
-	zt410 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
-	zt411 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
-	zt412 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
-	zt413 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
-	zt414 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
-	zt415 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
-	zt416 = typ{Kind: 2, Width: 8}
-	zt417 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
-	zt418 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
-	zt419 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
-	zt420 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
-	zt421 = typ{Kind: 9, Width: 8}
-	zt422 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt311 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
+	zt312 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
+	zt313 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
+	zt314 = typ{Kind: 4, Dir: 2, Width: 255}
+	zt315 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
+	zt316 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
+	zt317 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
+	zt318 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
+	zt319 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
+	zt320 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
+	zt321 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
+	zt322 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
+	zt323 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
+	zt324 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
+	zt325 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
+	zt326 = typ{Kind: 13, Dir: 2, Width: 254}
+	zt327 = typ{Kind: 13, Width: 254}
+	zt328 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt329 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt330 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt331 = typ{Kind: 2, Width: 4, Format: 4}
+	zt332 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt333 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt334 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
+	zt335 = typ{Kind: 34, Dir: 2, Elem: &zt334, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt336 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
+	zt337 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt338 = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt339 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt340 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt341 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt342 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt343 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt344 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt345 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt346 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt347 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt348 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt349 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt350 = typ{Kind: 27, Struct: &zstruct_timeval_date}
+	zt351 = typ{Kind: 26, Dir: 1, Elem: &zt350, Len: &expr{Op: 0, Num: 0x2}}
+	zt352 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt353 = typ{Kind: 35, Width: 254}
+	zt354 = typ{Kind: 26, Dir: 1, Elem: &zt353, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt355 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt356 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt357 = typ{Kind: 26, Dir: 1, Elem: &zt353, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt358 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt359 = typ{Kind: 26, Dir: 2, Elem: &zt353, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt360 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt361 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt362 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt363 = typ{Kind: 26, Dir: 1, Elem: &zt353, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt364 = typ{Kind: 6, Width: 4}
+	zt365 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
+	zt366 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
+	zt367 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt368 = typ{Kind: 1, Dir: 2, Width: 255}
+	zt369 = typ{Kind: 0, Dir: 1, Width: 8}
+	zt370 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
+	zt371 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
+	zt372 = typ{Kind: 26, Dir: 1, Elem: &zt19, Len: &expr{Op: 1, Num: 0x1}}
+	zt373 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt374 = typ{Kind: 37, Width: 4}
+	zt375 = typ{Kind: 26, Dir: 2, Elem: &zt374, Len: &expr{Op: 1, Num: 0x1}}
+	zt376 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt377 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
+	zt378 = typ{Kind: 26, Dir: 1, Elem: &zt377, Len: &expr{Op: 0, Num: 0x2}}
+	zt379 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
+	zt380 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt381 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
+	zt382 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt383 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt384 = typ{Kind: 26, Dir: 3, Elem: &zt383, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt385 = typ{Kind: 18, Width: 8}
+	zt386 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt387 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt388 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt389 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt390 = typ{Kind: 26, Dir: 3, Elem: &zt389, Len: &expr{Op: 1, Num: 0x2}}
+	zt391 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt392 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt393 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt394 = typ{Kind: 26, Dir: 2, Elem: &zt393, Len: &expr{Op: 1, Num: 0x2}}
+	zt395 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt396 = typ{Kind: 26, Dir: 1, Elem: &zt395, Len: &expr{Op: 1, Num: 0x4}}
+	zt397 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt398 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt399 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt400 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt401 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
+	zt402 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt403 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt404 = typ{Kind: 22, Dir: 1}
+	zt405 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
+	zt406 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt407 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt408 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt409 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt410 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
+	zt411 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt412 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
+	zt413 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt414 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
+	zt415 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
+	zt416 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
+	zt417 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
+	zt418 = typ{Kind: 2, Width: 8}
+	zt419 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
+	zt420 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
+	zt421 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt422 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
 	zt423 = typ{Kind: 4, Width: 8}
-	zt424 = typ{Kind: 28, Union: &zunion_clone_addr, Sel: &expr{Op: 14, L: &expr{Op: 2, Num: 0x5}, R: &expr{Op: 0}}}
-	zt425 = typ{Kind: 28, Union: &zunion_set_tid_list, Sel: &expr{Op: 6, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}, R: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0, Num: 0x21}}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}}}}
-	zt426 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x1}}
-	zt427 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
-	zt428 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
-	zt429 = typ{Kind: 10, Width: 8}
-	zt430 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
-	zt431 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
-	zt432 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
-	zt433 = typ{Kind: 26, Dir: 1, Elem: &zt393, Len: &expr{Op: 1, Num: 0x2}}
-	zt434 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
-	zt435 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
-	zt436 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
-	zt437 = typ{Kind: 26, Dir: 1, Elem: &zt436, Len: &expr{Op: 1, Num: 0x1}}
-	zt438 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
-	zt439 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
-	zt440 = typ{Kind: 26, Dir: 1, Elem: &zt436, Len: &expr{Op: 0, Num: 0x2}}
-	zt441 = typ{Kind: 8, Width: 2}
-	zt442 = typ{Kind: 13, Dir: 1, Width: 254}
-	zt443 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt444 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt445 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt446 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt447 = typ{Kind: 26, Dir: 2, Elem: &zt441, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt448 = typ{Kind: 26, Dir: 1, Elem: &zt441, Len: &expr{Op: 1}}
-	zt449 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt450 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt451 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt452 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt453 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt454 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt455 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt456 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt457 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x8}}
-	zt458 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt459 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt460 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt461 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt462 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt463 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt464 = typ{Kind: 2, Width: 254, Format: 3}
-	zt465 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt466 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt467 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt468 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt469 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt470 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt471 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt472 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt473 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt474 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt475 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt476 = typ{Kind: 26, Dir: 1, Elem: &zt475, Len: &expr{Op: 0, Num: 0x2}}
-	zt477 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt478 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt479 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt480 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt481 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
-	zt482 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
+	zt424 = typ{Kind: 9, Width: 8}
+	zt425 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt426 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
+	zt427 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
+	zt428 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
+	zt429 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
+	zt430 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
+	zt431 = typ{Kind: 10, Width: 8}
+	zt432 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
+	zt433 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
+	zt434 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
+	zt435 = typ{Kind: 26, Dir: 1, Elem: &zt395, Len: &expr{Op: 1, Num: 0x2}}
+	zt436 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
+	zt437 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt438 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt439 = typ{Kind: 26, Dir: 1, Elem: &zt438, Len: &expr{Op: 1, Num: 0x1}}
+	zt440 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt441 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt442 = typ{Kind: 26, Dir: 1, Elem: &zt438, Len: &expr{Op: 0, Num: 0x2}}
+	zt443 = typ{Kind: 8, Width: 2}
+	zt444 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt445 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt446 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt447 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt448 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt449 = typ{Kind: 26, Dir: 2, Elem: &zt443, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt450 = typ{Kind: 26, Dir: 1, Elem: &zt443, Len: &expr{Op: 1}}
+	zt451 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt452 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt453 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt454 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt455 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt456 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt457 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt458 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt459 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x8}}
+	zt460 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt461 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt462 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt463 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt464 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt465 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt466 = typ{Kind: 2, Width: 254, Format: 3}
+	zt467 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt468 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt469 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt470 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt471 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt472 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt473 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt474 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt475 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt476 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt477 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt478 = typ{Kind: 26, Dir: 1, Elem: &zt477, Len: &expr{Op: 0, Num: 0x2}}
+	zt479 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt480 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt481 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt482 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt483 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
+	zt484 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -3578,13 +3579,13 @@ var zstruct_msg_iov_out = structure{Name: "msg_iov_out", Size: [3]uint16{16, 8, 
 }}
 
 var zstruct_msghdr_out = structure{Name: "msghdr_out", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt141, Attr: 2048, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_namelen", Type: &zt7, Attr: 1024, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt144, Attr: 2048, Off: [3]uint16{16, 8, 8}},
-	{Name: "msg_iovlen", Type: &zt2, Attr: 2048, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt145, Attr: 2048, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
-	{Name: "msg_controllen", Type: &zt2, Attr: 2048, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt113, Attr: 2048, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_name", Type: &zt141, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_namelen", Type: &zt7, Attr: 4096, Off: [3]uint16{8, 4, 4}},
+	{Name: "msg_iov", Type: &zt144, Attr: 8192, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iovlen", Type: &zt2, Attr: 8192, Off: [3]uint16{24, 12, 12}},
+	{Name: "msg_control", Type: &zt145, Attr: 8192, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_controllen", Type: &zt2, Attr: 8192, Off: [3]uint16{40, 20, 20}},
+	{Name: "msg_flags", Type: &zt113, Attr: 8192, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_recvmsg = call{Name: "recvmsg", Args: []field{
@@ -5148,9 +5149,9 @@ var zset_clone_flags = set{Name: "clone_flags", Unknown: "CLONE_???", Vals: []va
 var zcall_clone = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt19, Attr: 32, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt229, Attr: 32, Reg: 0, Reg32: 0},
-	{Name: "parent_tid", Type: &zt230, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
-	{Name: "tls", Type: &zt19, Attr: 32, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "child_tidptr", Type: &zt19, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt230, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "tls", Type: &zt19, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "child_tidptr", Type: &zt19, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
 }, Ret: &zt57, Class: 0x8, Defer: 2}
 
 var zcall_fork = call{Name: "fork", Args: []field{}, Ret: &zt57, Class: 0x8, Defer: 0}
@@ -5534,7 +5535,7 @@ var zcall_getgroups = call{Name: "getgroups", Args: []field{
 
 var zcall_setgroups = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt253, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt253, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setresuid = call{Name: "setresuid", Args: []field{
@@ -6295,22 +6296,32 @@ var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", V
 	{Name: "ARCH_MAP_VDSO_64", Value: 0x2003, Mask: 0x2003},
 }}
 
-var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
+var zcall_arch_prctl__SET = call{Name: "arch_prctl", Variant: "SET", Args: []field{
 	{Name: "option", Type: &zt311, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt312, Reg: 1, Reg32: 1},
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_arch_prctl__SET_2 = call{Name: "arch_prctl", Variant: "SET", Args: []field{
+	{Name: "option", Type: &zt312, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
+	{Name: "option", Type: &zt313, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt314, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_2 = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt313, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt312, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt315, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt314, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_CPUID = call{Name: "arch_prctl", Variant: "GET_CPUID", Args: []field{
-	{Name: "option", Type: &zt314, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt316, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__SET_CPUID = call{Name: "arch_prctl", Variant: "SET_CPUID", Args: []field{
-	{Name: "option", Type: &zt315, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt317, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -6318,6 +6329,8 @@ var zcall_arch_prctl = call{Name: "arch_prctl", Args: []field{
 	{Name: "option", Type: &zt310, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2, Key: 0, Variants: []*call{
+	&zcall_arch_prctl__SET,
+	&zcall_arch_prctl__SET_2,
 	&zcall_arch_prctl__GET,
 	&zcall_arch_prctl__GET_2,
 	&zcall_arch_prctl__GET_CPUID,
@@ -6360,12 +6373,12 @@ var zset_timex_status = set{Name: "timex_status", Unknown: "STA_???", Vals: []va
 }}
 
 var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fields: []field{
-	{Name: "modes", Type: &zt316, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt318, Off: [3]uint16{0, 0, 0}},
 	{Name: "offset", Type: &zt21, Off: [3]uint16{8, 4, 8}},
 	{Name: "freq", Type: &zt21, Off: [3]uint16{16, 8, 16}},
 	{Name: "maxerror", Type: &zt23, Off: [3]uint16{24, 12, 24}},
 	{Name: "esterror", Type: &zt23, Off: [3]uint16{32, 16, 32}},
-	{Name: "status", Type: &zt317, Off: [3]uint16{40, 20, 40}},
+	{Name: "status", Type: &zt319, Off: [3]uint16{40, 20, 40}},
 	{Name: "constant", Type: &zt21, Off: [3]uint16{48, 24, 48}},
 	{Name: "precision", Type: &zt23, Off: [3]uint16{56, 28, 56}},
 	{Name: "tolerance", Type: &zt21, Off: [3]uint16{64, 32, 64}},
@@ -6380,7 +6393,7 @@ var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fie
 	{Name: "errcnt", Type: &zt21, Off: [3]uint16{144, 72, 144}},
 	{Name: "stbcnt", Type: &zt21, Off: [3]uint16{152, 76, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 80, 160}},
-	{Name: "reserved", Type: &zt318, Off: [3]uint16{164, 84, 164}},
+	{Name: "reserved", Type: &zt320, Off: [3]uint16{164, 84, 164}},
 }}
 
 var zset_timex_state = set{Name: "timex_state", Vals: []val{
@@ -6393,12 +6406,12 @@ var zset_timex_state = set{Name: "timex_state", Vals: []val{
 }}
 
 var zcall_adjtimex = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt319, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt320, Class: 0x100, Defer: 0}
+	{Name: "txc_p", Type: &zt321, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt322, Class: 0x100, Defer: 0}
 
 var zcall_setrlimit = call{Name: "setrlimit", Args: []field{
 	{Name: "resource", Type: &zt246, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt321, Reg: 1, Reg32: 1},
+	{Name: "rlim", Type: &zt323, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_chroot = call{Name: "chroot", Args: []field{
@@ -6412,8 +6425,8 @@ var zcall_acct = call{Name: "acct", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt322, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt323, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt324, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt325, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_mount = call{Name: "mount", Args: []field{
@@ -6608,8 +6621,8 @@ var zcall_tkill = call{Name: "tkill", Args: []field{
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt324, Reg: 0, Reg32: 0},
-}, Ret: &zt325, Class: 0x100, Defer: 0}
+	{Name: "tloc", Type: &zt326, Reg: 0, Reg32: 0},
+}, Ret: &zt327, Class: 0x100, Defer: 0}
 
 var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 	{Name: "FUTEX_WAIT", Value: 0x0, Mask: 0x0},
@@ -6658,18 +6671,18 @@ var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
 }}
 
 var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
-	{Vals: []uint64{0x9, 0xa}, Type: &zt328},
+	{Vals: []uint64{0x9, 0xa}, Type: &zt330},
 	{Vals: []uint64{0x4, 0xc}, Type: &zt11},
-	{Vals: []uint64{0x5}, Type: &zt329},
+	{Vals: []uint64{0x5}, Type: &zt331},
 }, Else: &zt20}
 
 var zcall_futex = call{Name: "futex", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt326, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt328, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt327, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt329, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt330, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt332, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
@@ -6718,7 +6731,7 @@ var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt331, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt333, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
@@ -6763,7 +6776,7 @@ var zstruct_linux_dirent64 = structure{Name: "linux_dirent64", Size: [3]uint16{2
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt333, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt335, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
@@ -6793,7 +6806,7 @@ var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt334, Reg: 3, Reg32: 4},
+	{Name: "advice", Type: &zt336, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
@@ -6837,24 +6850,24 @@ var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16
 }}
 
 var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "all", Type: &zt341, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt343, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt339},
-	{Vals: []uint64{0x2}, Type: &zt340},
-}, Else: &zt342}
+	{Vals: []uint64{0x4}, Type: &zt341},
+	{Vals: []uint64{0x2}, Type: &zt342},
+}, Else: &zt344}
 
 var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
-	{Name: "sigev_value", Type: &zt336, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_signo", Type: &zt337, Off: [3]uint16{8, 4, 4}},
-	{Name: "sigev_notify", Type: &zt338, Off: [3]uint16{12, 8, 8}},
-	{Name: "rest", Type: &zt343, Attr: 256, Off: [3]uint16{16, 12, 12}},
+	{Name: "sigev_value", Type: &zt338, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt339, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt340, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt345, Attr: 256, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt344, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt346, Reg: 1, Reg32: 1},
 	{Name: "created_timer_id", Type: &zt230, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -6869,14 +6882,14 @@ var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 3
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt345, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt346, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt347, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt347, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt348, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt349, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt347, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt349, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
@@ -6888,23 +6901,23 @@ var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt51, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt52, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt52, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt345, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt347, Reg: 1, Reg32: 1},
 	{Name: "rqtp", Type: &zt51, Reg: 2, Reg32: 2},
 	{Name: "rmtp", Type: &zt52, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
@@ -6940,7 +6953,7 @@ var zstruct_timeval_date = structure{Name: "timeval_date", Size: [3]uint16{16, 8
 
 var zcall_utimes = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt349, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt351, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
@@ -6967,15 +6980,15 @@ var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val
 var zcall_mbind = call{Name: "mbind", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt350, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt352, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt354, Reg: 3, Reg32: 3},
 	{Name: "maxnode", Type: &zt23, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt353, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt355, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt354, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt355, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt356, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt357, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
@@ -6995,11 +7008,11 @@ var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_?
 }}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt356, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt357, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt358, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt359, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt358, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt360, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
@@ -7060,8 +7073,8 @@ var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
 }, Else: &zt7}
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt359, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt360, Reg: 1, Reg32: 1},
+	{Name: "which", Type: &zt361, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt362, Reg: 1, Reg32: 1},
 	{Name: "infop", Type: &zt288, Reg: 2, Reg32: 2},
 	{Name: "options", Type: &zt235, Reg: 3, Reg32: 3},
 	{Name: "ru", Type: &zt236, Reg: 4, Reg32: 4},
@@ -7117,25 +7130,25 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
 	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt361, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt361, Reg: 3, Reg32: 3},
+	{Name: "old_nodes", Type: &zt363, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt363, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt296, Reg: 2, Reg32: 2},
 	{Name: "dev", Type: &zt297, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
@@ -7151,68 +7164,68 @@ var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
 }}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt126, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt126, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt363, Reg: 4, Reg32: 4},
+	{Name: "flag", Type: &zt365, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt349, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt351, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt18, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt363, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt365, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt363, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt365, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt364, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt364, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt363, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt365, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt362, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt364, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt4, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt364, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt366, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x3, Defer: 2}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt44, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
@@ -7252,7 +7265,7 @@ var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: 
 }}
 
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt365, Reg: 0, Reg32: 0},
+	{Name: "unshare_flags", Type: &zt367, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
@@ -7262,8 +7275,8 @@ var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
 
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
 	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt312, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt366, Reg: 2, Reg32: 2},
+	{Name: "head_ptr", Type: &zt314, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt368, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals: []val{
@@ -7275,18 +7288,18 @@ var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals:
 
 var zcall_splice = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt367, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt369, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt367, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt369, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt368, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt370, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_tee = call{Name: "tee", Args: []field{
 	{Name: "fdin", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fdout", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt368, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt370, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_sync_file_range_flags = set{Name: "sync_file_range_flags", Unknown: "SYNC_FILE_RANGE_???", Vals: []val{
@@ -7299,14 +7312,14 @@ var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "nbytes", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "flags", Type: &zt369, Reg: 3, Reg32: 5},
+	{Name: "flags", Type: &zt371, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "iov", Type: &zt43, Reg: 1, Reg32: 1},
 	{Name: "nr_segs", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt368, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt370, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
@@ -7317,10 +7330,10 @@ var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", V
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
 	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt370, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt371, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt373, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt374, Reg: 5, Reg32: 5},
+	{Name: "pages", Type: &zt372, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt373, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt375, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt376, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
@@ -7329,10 +7342,10 @@ var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16,
 }}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt376, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt363, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt378, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt365, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
@@ -7372,7 +7385,7 @@ var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals
 
 var zcall_fallocate = call{Name: "fallocate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt377, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt379, Reg: 1, Reg32: 1},
 	{Name: "offset", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "len", Type: &zt13, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
@@ -7398,7 +7411,7 @@ var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "upeer_sockaddr", Type: &zt109, Reg: 1, Reg32: 1},
 	{Name: "upeer_addrlen", Type: &zt110, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt378, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt380, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
@@ -7458,12 +7471,12 @@ var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
 	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt379, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt381, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_pipe2 = call{Name: "pipe2", Args: []field{
 	{Name: "fildes", Type: &zt45, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt379, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt381, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 0}
 
 var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
@@ -7502,13 +7515,13 @@ var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt380, Attr: 2048, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_len", Type: &zt11, Attr: 2048, Off: [3]uint16{56, 28, 28}},
+	{Name: "msg_hdr", Type: &zt382, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt382, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt384, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt113, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt51, Reg: 4, Reg32: 4},
@@ -7523,24 +7536,24 @@ var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt362, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt364, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt383, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt383, Off: [3]uint16{8, 8, 8}},
+	{Name: "rlim_cur", Type: &zt385, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt385, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
 	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
 	{Name: "resource", Type: &zt246, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt384, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt385, Reg: 3, Reg32: 3},
+	{Name: "new_rlim", Type: &zt386, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt387, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -7554,22 +7567,22 @@ var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt319, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt320, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt321, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt322, Class: 0x100, Defer: 1}
 
 var zcall_syncfs = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt386, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_len", Type: &zt11, Attr: 2048, Off: [3]uint16{56, 28, 28}},
+	{Name: "msg_hdr", Type: &zt388, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt388, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt390, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt113, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
@@ -7587,7 +7600,7 @@ var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: [
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt389, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt391, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
@@ -7597,7 +7610,7 @@ var zcall_getcpu = call{Name: "getcpu", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt390, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt392, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -7608,9 +7621,9 @@ var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
 	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt392, Reg: 1, Reg32: 1},
+	{Name: "lvec", Type: &zt394, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt394, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt396, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 1}
@@ -7619,7 +7632,7 @@ var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
 	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt43, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt394, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt396, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 6}
@@ -7647,15 +7660,15 @@ var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16
 
 var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt0},
-	{Vals: []uint64{0x7}, Type: &zt397},
+	{Vals: []uint64{0x7}, Type: &zt399},
 }, Else: &zt26}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
 	{Name: "pid1", Type: &zt57, Reg: 0, Reg32: 0},
 	{Name: "pid2", Type: &zt57, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt395, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt396, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
-	{Name: "idx2", Type: &zt398, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "type", Type: &zt397, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt398, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt400, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
@@ -7684,11 +7697,11 @@ var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []
 }}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt364, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt399, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt401, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_seccomp = call{Name: "seccomp", Args: []field{
@@ -7704,9 +7717,9 @@ var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 }}
 
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt400, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt402, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt401, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt403, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
@@ -7719,8 +7732,8 @@ var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
 }}
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
-	{Name: "uname_ptr", Type: &zt402, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt403, Reg: 1, Reg32: 1},
+	{Name: "uname_ptr", Type: &zt404, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt405, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
@@ -7744,11 +7757,11 @@ var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: [
 }}
 
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "argv", Type: &zt231, Reg: 2, Reg32: 2},
 	{Name: "envp", Type: &zt232, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt404, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt406, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0xb, Defer: 5}
 
 var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
@@ -7758,7 +7771,7 @@ var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
 }}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt405, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt407, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
@@ -7779,14 +7792,14 @@ var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_C
 }}
 
 var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
-	{Name: "cmd", Type: &zt408, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt407, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt410, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt409, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
-}, Ret: &zt26, Aux: &zt406, Class: 0x0, Defer: 3}
+}, Ret: &zt26, Aux: &zt408, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt406, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt407, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt408, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt409, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_membarrier__QUERY,
@@ -7799,14 +7812,14 @@ var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt409, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt411, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt367, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt369, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt367, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt369, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt20, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
@@ -7828,7 +7841,7 @@ var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt410, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt412, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
@@ -7837,7 +7850,7 @@ var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
 	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt410, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt412, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
@@ -7855,7 +7868,7 @@ var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
 	{Name: "flags", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt411, Reg: 1, Reg32: 1},
+	{Name: "init_val", Type: &zt413, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
@@ -7917,9 +7930,9 @@ var zstruct_statx_timestamp = structure{Name: "statx_timestamp", Size: [3]uint16
 }}
 
 var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "stx_mask", Type: &zt413, Off: [3]uint16{0, 0, 0}},
+	{Name: "stx_mask", Type: &zt415, Off: [3]uint16{0, 0, 0}},
 	{Name: "stx_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "stx_attributes", Type: &zt414, Off: [3]uint16{8, 8, 8}},
+	{Name: "stx_attributes", Type: &zt416, Off: [3]uint16{8, 8, 8}},
 	{Name: "stx_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{16, 16, 16}},
 	{Name: "stx_uid", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
 	{Name: "stx_gid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
@@ -7928,27 +7941,27 @@ var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fie
 	{Name: "stx_ino", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "stx_size", Type: &zt9, Off: [3]uint16{40, 40, 40}},
 	{Name: "stx_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "stx_attributes_mask", Type: &zt414, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "stx_atime", Type: &zt415, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "stx_btime", Type: &zt415, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
-	{Name: "stx_ctime", Type: &zt415, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
-	{Name: "stx_mtime", Type: &zt415, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "stx_attributes_mask", Type: &zt416, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "stx_atime", Type: &zt417, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "stx_btime", Type: &zt417, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
+	{Name: "stx_ctime", Type: &zt417, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
+	{Name: "stx_mtime", Type: &zt417, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
 	{Name: "stx_rdev_major", Type: &zt11, Attr: 1, Off: [3]uint16{128, 128, 128}},
 	{Name: "stx_rdev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{132, 132, 132}},
 	{Name: "stx_dev_major", Type: &zt11, Attr: 1, Off: [3]uint16{136, 136, 136}},
 	{Name: "stx_dev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{140, 140, 140}},
-	{Name: "stx_mnt_id", Type: &zt416, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "stx_mnt_id", Type: &zt418, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
 	{Name: "stx_dio_mem_align", Type: &zt11, Attr: 1, Off: [3]uint16{152, 152, 152}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
 	{Name: "stx_dio_offset_align", Type: &zt11, Attr: 1, Off: [3]uint16{156, 156, 156}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
-	{Name: "spare3", Type: &zt417, Off: [3]uint16{160, 160, 160}},
+	{Name: "spare3", Type: &zt419, Off: [3]uint16{160, 160, 160}},
 }}
 
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt412, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt413, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt418, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt414, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "buffer", Type: &zt420, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1803, Defer: 4}
 
 var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
@@ -8000,15 +8013,15 @@ var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt364, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -8033,7 +8046,7 @@ var zcall_fsmount = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -8045,7 +8058,7 @@ var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", 
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
 	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt419, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt421, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
@@ -8079,32 +8092,35 @@ var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []
 
 var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
 	{Vals: []uint64{0x1}, Type: &zt9},
-}, Else: &zt421}
-
-var zunion_clone_addr = union{Name: "clone_addr", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt416},
-}, Else: &zt423}
-
-var zunion_set_tid_list = union{Name: "set_tid_list", Alts: []alt{}, Else: &zt416}
+}, Else: &zt424}
 
 var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
-	{Name: "flags", Type: &zt420, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt416, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt416, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
-	{Name: "parent_tid", Type: &zt416, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
-	{Name: "exit_signal", Type: &zt422, Off: [3]uint16{32, 32, 32}},
-	{Name: "stack", Type: &zt424, Off: [3]uint16{40, 40, 40}},
-	{Name: "stack_size", Type: &zt416, Off: [3]uint16{48, 48, 48}},
-	{Name: "tls", Type: &zt416, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "set_tid", Type: &zt425, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
-	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
-	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
+	{Name: "flags", Type: &zt422, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt423, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt423, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt423, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt425, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt423, Off: [3]uint16{40, 40, 40}},
+	{Name: "stack_size", Type: &zt418, Off: [3]uint16{48, 48, 48}},
+	{Name: "tls", Type: &zt423, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt423, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
+	{Name: "set_tid", Type: &zt426, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
+	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}},
+	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xb}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
+}}
+
+var zstruct_clone_result = structure{Name: "clone_result", Size: [3]uint16{32, 24, 32}, Show: []uint8{1, 3}, Fields: []field{
+	{Name: "flags", Type: &zt418, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt230, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt418, Off: [3]uint16{16, 12, 16}},
+	{Name: "parent_tid", Type: &zt230, Off: [3]uint16{24, 20, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
 }}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt426, Reg: 0, Reg32: 0},
+	{Name: "uargs", Type: &zt427, Reg: 0, Reg32: 0},
+	{Name: "changed", Type: &zt428, Attr: 2048, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt57, Class: 0x8, Defer: 2}
+}, Ret: &zt57, Class: 0x8, Defer: 1}
 
 var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANGE_???", Vals: []val{
 	{Name: "CLOSE_RANGE_UNSHARE", Value: 0x2, Mask: 0x2},
@@ -8114,7 +8130,7 @@ var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANG
 var zcall_close_range = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "max_fd", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt427, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt429, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals: []val{
@@ -8127,15 +8143,15 @@ var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals
 }}
 
 var zstruct_open_how = structure{Name: "open_how", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "flags", Type: &zt428, Off: [3]uint16{0, 0, 0}},
-	{Name: "mode", Type: &zt429, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "resolve", Type: &zt430, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt430, Off: [3]uint16{0, 0, 0}},
+	{Name: "mode", Type: &zt431, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "resolve", Type: &zt432, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt431, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
+	{Name: "how", Type: &zt433, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
@@ -8152,15 +8168,15 @@ var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals:
 }}
 
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt44, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt432, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt434, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt433, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt435, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "behavior", Type: &zt50, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
@@ -8176,7 +8192,7 @@ var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -8213,7 +8229,7 @@ var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
 }}
 
 var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt434, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt436, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
@@ -8227,9 +8243,9 @@ var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???"
 }}
 
 var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "val", Type: &zt416, Off: [3]uint16{0, 0, 0}},
-	{Name: "uaddr", Type: &zt416, Off: [3]uint16{8, 8, 8}},
-	{Name: "flags", Type: &zt435, Off: [3]uint16{16, 16, 16}},
+	{Name: "val", Type: &zt418, Off: [3]uint16{0, 0, 0}},
+	{Name: "uaddr", Type: &zt418, Off: [3]uint16{8, 8, 8}},
+	{Name: "flags", Type: &zt437, Off: [3]uint16{16, 16, 16}},
 	{Name: "__reserved", Type: &zt20, Attr: 2, Off: [3]uint16{20, 20, 20}},
 }}
 
@@ -8239,11 +8255,11 @@ var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 1
 }}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt437, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt439, Reg: 0, Reg32: 0},
 	{Name: "nr_futexes", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt438, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt335, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt440, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt337, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
@@ -8261,10 +8277,10 @@ var zcall_cachestat = call{Name: "cachestat", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt363, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt365, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
@@ -8275,27 +8291,27 @@ var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_S
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
 	{Name: "addr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt439, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt441, Reg: 2, Reg32: 2},
 }, Ret: &zt19, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "mask", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt435, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt437, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "val", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt435, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt438, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt335, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt437, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt440, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt337, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt440, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt442, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
@@ -8338,11 +8354,11 @@ var zcall_lsm_list_modules = call{Name: "lsm_list_modules", Args: []field{
 var zcall_mseal = call{Name: "mseal", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt416, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt418, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -8351,7 +8367,7 @@ var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -8360,7 +8376,7 @@ var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -8368,14 +8384,14 @@ var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -8383,7 +8399,7 @@ var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -8391,7 +8407,7 @@ var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -8415,8 +8431,8 @@ var zcall_waitpid = call{Name: "waitpid", Args: []field{
 
 var zcall_lchown_2 = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt441, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt441, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt443, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt443, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt21, Class: 0x4, Defer: 0, Derived: true}
@@ -8439,11 +8455,11 @@ var zcall_umount = call{Name: "umount", Args: []field{
 }, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt441, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt443, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt442, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt444, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_ptrace_2 = call{Name: "ptrace", Args: []field{
@@ -8471,7 +8487,7 @@ var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt21, Class: 0x0, D
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt441, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt443, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
@@ -8508,41 +8524,41 @@ var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
 	{Name: "sa_handler", Type: &zt28, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt443, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_mask", Type: &zt445, Off: [3]uint16{8, 4, 4}},
 	{Name: "sa_flags", Type: &zt29, Off: [3]uint16{16, 8, 8}},
 	{Name: "sa_restorer", Type: &zt19, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "sig", Type: &zt27, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt444, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt445, Reg: 2, Reg32: 2},
+	{Name: "act", Type: &zt446, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt447, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt26, Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt443, Reg: 0, Reg32: 0},
+	{Name: "newmask", Type: &zt445, Reg: 0, Reg32: 0},
 }, Ret: &zt26, Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt441, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt441, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt443, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt443, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt441, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt441, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt443, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt443, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt443, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt445, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt446, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt448, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
@@ -8552,12 +8568,12 @@ var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt447, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt449, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt448, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt450, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_select_2 = call{Name: "select", Args: []field{
@@ -8601,19 +8617,19 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt449, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt451, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt19, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt441, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt441, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt443, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt443, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt450, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt452, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
@@ -8623,18 +8639,18 @@ var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64,
 	{Name: "f_fsid", Type: &zt302, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt451, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt452, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt453, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt454, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt453, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt455, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt453, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt455, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
@@ -8659,28 +8675,28 @@ var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt454, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt456, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt455, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt457, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt456, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt458, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
-	{Name: "unused", Type: &zt457, Off: [3]uint16{56, 56, 56}},
+	{Name: "unused", Type: &zt459, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt458, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt460, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt458, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt460, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt458, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt460, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
@@ -8717,9 +8733,9 @@ var zcall_sigreturn = call{Name: "sigreturn", Args: []field{}, Ret: &zt21, Class
 var zcall_clone_2 = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt19, Attr: 32, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt229, Attr: 32, Reg: 0, Reg32: 0},
-	{Name: "parent_tid", Type: &zt230, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
-	{Name: "tls", Type: &zt309, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "child_tidptr", Type: &zt19, Attr: 32, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt230, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "tls", Type: &zt309, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "child_tidptr", Type: &zt19, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
 }, Ret: &zt57, Class: 0x8, Defer: 2}
 
 var zcall_setdomainname_2 = call{Name: "setdomainname", Args: []field{
@@ -8733,8 +8749,8 @@ var zcall_uname_2 = call{Name: "uname", Args: []field{
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt33, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt459, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt446, Reg: 2, Reg32: 2},
+	{Name: "nset", Type: &zt461, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt448, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
@@ -8782,18 +8798,18 @@ var zcall_personality_2 = call{Name: "personality", Args: []field{
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt441, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt443, Reg: 0, Reg32: 0},
 }, Ret: &zt126, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt441, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt443, Reg: 0, Reg32: 0},
 }, Ret: &zt126, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt23, Attr: 4, Reg: 1, Reg32: 1},
 	{Name: "offset_low", Type: &zt23, Attr: 4, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt460, Reg: 3, Reg32: 3},
+	{Name: "result", Type: &zt462, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt22, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -8845,15 +8861,15 @@ var zcall_sched_rr_get_interval_2 = call{Name: "sched_rr_get_interval", Args: []
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt441, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt441, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt441, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt443, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt443, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt443, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt461, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt461, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt461, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt463, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt463, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt463, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -8882,15 +8898,15 @@ var zcall_nfsservctl_2 = call{Name: "nfsservctl", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt441, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt441, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt441, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt443, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt443, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt443, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt461, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt461, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt461, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt463, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt463, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt463, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_prctl_2 = call{Name: "prctl", Args: []field{
@@ -8902,18 +8918,18 @@ var zcall_prctl_2 = call{Name: "prctl", Args: []field{
 }, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt462, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt464, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt30, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt463, Reg: 6, Reg32: 6},
+	{Name: "frame", Type: &zt465, Reg: 6, Reg32: 6},
 }, Ret: &zt21, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt441, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt441, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt443, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt443, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_capget_2 = call{Name: "capget", Args: []field{
@@ -8941,7 +8957,7 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt24, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt464, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt466, Reg: 5, Reg32: 5},
 }, Ret: &zt19, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
@@ -8967,28 +8983,28 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt455, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt457, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt456, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt458, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt465, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt467, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt466, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt468, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt466, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt468, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt466, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt468, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
@@ -9022,7 +9038,7 @@ var zcall_getgroups32 = call{Name: "getgroups32", Args: []field{
 
 var zcall_setgroups32 = call{Name: "setgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt253, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt253, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_fchown32 = call{Name: "fchown32", Args: []field{
@@ -9169,7 +9185,7 @@ var zcall_fremovexattr_2 = call{Name: "fremovexattr", Args: []field{
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt467, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt469, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -9239,7 +9255,7 @@ var zcall_epoll_wait_2 = call{Name: "epoll_wait", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt450, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt452, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
@@ -9249,27 +9265,27 @@ var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84,
 	{Name: "f_fsid", Type: &zt302, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt451, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt452, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt453, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt454, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt468, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt470, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt468, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt470, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt334, Reg: 3, Reg32: 5},
+	{Name: "advice", Type: &zt336, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
@@ -9367,10 +9383,10 @@ var zcall_inotify_rm_watch_2 = call{Name: "inotify_rm_watch", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt466, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt363, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt468, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt365, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_pselect6_2 = call{Name: "pselect6", Args: []field{
@@ -9469,12 +9485,12 @@ var zcall_fanotify_mark_2 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt362, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt364, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_2 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9589,13 +9605,13 @@ var zcall_msgctl_2 = call{Name: "msgctl", Args: []field{
 }, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt469, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt471, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt438, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt440, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -9604,18 +9620,18 @@ var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}
 }}
 
 var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208}, Fields: []field{
-	{Name: "modes", Type: &zt316, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt318, Off: [3]uint16{0, 0, 0}},
 	{Name: "pad1", Type: &zt12, Off: [3]uint16{4, 4, 4}},
 	{Name: "offset", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "freq", Type: &zt13, Off: [3]uint16{16, 16, 16}},
 	{Name: "maxerror", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "esterror", Type: &zt9, Off: [3]uint16{32, 32, 32}},
-	{Name: "status", Type: &zt317, Off: [3]uint16{40, 40, 40}},
+	{Name: "status", Type: &zt319, Off: [3]uint16{40, 40, 40}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{44, 44, 44}},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt470, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt472, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -9627,41 +9643,41 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "errcnt", Type: &zt13, Off: [3]uint16{144, 144, 144}},
 	{Name: "stbcnt", Type: &zt13, Off: [3]uint16{152, 152, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 160, 160}},
-	{Name: "reserved", Type: &zt318, Off: [3]uint16{164, 164, 164}},
+	{Name: "reserved", Type: &zt320, Off: [3]uint16{164, 164, 164}},
 }}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt471, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt320, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt473, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt322, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt469, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt471, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt335, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt345, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt438, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt469, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt347, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt440, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt471, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt472, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt472, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt474, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt474, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt473, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt475, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt345, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt474, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt473, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt347, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt476, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt475, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
@@ -9682,10 +9698,10 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 }}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt476, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt363, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt478, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt365, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
@@ -9748,22 +9764,22 @@ var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
 	{Name: "uthese", Type: &zt34, Reg: 0, Reg32: 0},
 	{Name: "uinfo", Type: &zt288, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt438, Reg: 2, Reg32: 2},
+	{Name: "uts", Type: &zt440, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt27, Class: 0x10, Defer: 1}
 
 var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt438},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt440},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
 }, Else: &zt19}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt326, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt328, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt477, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt479, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt330, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt332, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
@@ -9793,15 +9809,15 @@ var zcall_io_uring_register_2 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_2 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_2 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt364, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -9826,7 +9842,7 @@ var zcall_fsmount_2 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_2 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -9841,7 +9857,7 @@ var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_2 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9915,7 +9931,7 @@ var zcall_lsm_list_modules_2 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9924,7 +9940,7 @@ var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9933,7 +9949,7 @@ var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9941,14 +9957,14 @@ var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_2 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9956,7 +9972,7 @@ var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -9964,7 +9980,7 @@ var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_2 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -10015,7 +10031,7 @@ var zcall_shmctl_3 = call{Name: "shmctl", Args: []field{
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt467, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt469, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -10532,12 +10548,12 @@ var zcall_fanotify_mark_3 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt362, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt364, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_3 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10626,15 +10642,15 @@ var zcall_io_uring_register_3 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_3 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_3 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt364, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -10659,7 +10675,7 @@ var zcall_fsmount_3 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_3 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -10674,7 +10690,7 @@ var zcall_epoll_pwait2_3 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_3 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10748,7 +10764,7 @@ var zcall_lsm_list_modules_3 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10757,7 +10773,7 @@ var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10766,7 +10782,7 @@ var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10774,14 +10790,14 @@ var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_3 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10789,7 +10805,7 @@ var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -10797,7 +10813,7 @@ var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_3 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -11088,30 +11104,30 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_uid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_gid", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
 	{Name: "st_rdev", Type: &zt8, Off: [3]uint16{32, 32, 32}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
-	{Name: "pad1", Type: &zt457, Off: [3]uint16{40, 40, 40}},
+	{Name: "pad1", Type: &zt459, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{48, 48, 48}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt478, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt480, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt479, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt481, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt480, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt482, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
-	{Name: "unused", Type: &zt457, Off: [3]uint16{120, 120, 120}},
+	{Name: "unused", Type: &zt459, Off: [3]uint16{120, 120, 120}},
 }}
 
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt481, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt363, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt483, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt365, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt481, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt483, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_timerfd_create_4 = call{Name: "timerfd_create", Args: []field{
@@ -11423,12 +11439,12 @@ var zcall_fanotify_mark_4 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt362, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt364, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_4 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -11511,15 +11527,15 @@ var zcall_io_uring_register_4 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_4 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_4 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt364, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -11544,7 +11560,7 @@ var zcall_fsmount_4 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_4 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -11559,7 +11575,7 @@ var zcall_epoll_pwait2_4 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_4 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -11633,7 +11649,7 @@ var zcall_lsm_list_modules_4 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -11642,7 +11658,7 @@ var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -11651,7 +11667,7 @@ var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -11659,14 +11675,14 @@ var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_4 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -11674,7 +11690,7 @@ var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -11682,7 +11698,7 @@ var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_4 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt362, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -11844,6 +11860,6 @@ var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
 var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "version", Type: &zt482, Off: [3]uint16{0, 0, 0}},
+	{Name: "version", Type: &zt484, Off: [3]uint16{0, 0, 0}},
 	{Name: "pid", Type: &zt57, Off: [3]uint16{4, 4, 4}},
 }}
