@@ -339,6 +339,7 @@ func (c *Call) Exit(ret int64, failed bool) {
 	if aux := c.Desc.Aux; aux != nil {
 		c.Aux = Value{Type: aux, Num: truncate(uint64(ret), aux.Extent(c.layout))}
 		if aux.Kind == syscalls.KindEnum && aux.Set.Lookup(c.ABI, c.Aux.Num) == "" ||
+			aux.Kind == syscalls.KindSignal && c.Aux.Num == 0 ||
 			aux.Kind == syscalls.KindFlags && c.Aux.Num == 0 && !aux.Set.HasZero() {
 			c.Aux.State = Absent
 		}

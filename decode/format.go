@@ -13,6 +13,8 @@ var formatters = [...]func(*Call, *Value){
 	syscalls.FormatSyscall: formatSyscall,
 	syscalls.FormatUtime:   nil,
 	syscalls.FormatPolled:  nil,
+	syscalls.FormatIoctl:   nil,
+	syscalls.FormatCC:      nil,
 }
 
 func (c *Call) format(v *Value) {

@@ -418,7 +418,11 @@ func (t *Text) result(e *Event) {
 	if len(c.Aux.Note) > 0 {
 		t.buf = append(t.buf, c.Aux.Note...)
 	} else {
-		t.buf = t.opts.appendValue(t.buf, &c.Aux, c.ABI)
+		style := t.opts.Style
+		if k := c.Aux.Type.Kind; k == syscalls.KindEnum || k == syscalls.KindSignal || k == syscalls.KindFlags && c.Aux.Type.Set.Name == "open_flags" {
+			style.Consts = Abbrev // as strace does, which makes these texts before it knows the style
+		}
+		t.buf = style.appendValue(t.buf, &c.Aux, c.ABI)
 	}
 	t.buf = append(t.buf, ')')
 }

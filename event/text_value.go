@@ -212,6 +212,9 @@ func (s *Style) appendContents(b []byte, v *decode.Value, abi syscalls.ABI) []by
 		}
 		return s.AppendFlags(b, t.Set, v.Num, abi)
 	case syscalls.KindEnum, syscalls.KindConst:
+		if t.Format == syscalls.FormatIoctl && t.Set.Lookup(abi, v.Num) == "" {
+			return s.appendIoctl(b, v.Num)
+		}
 		return s.AppendEnum(b, t.Set, v.Num, abi)
 	case syscalls.KindString, syscalls.KindPath, syscalls.KindBytes, syscalls.KindChars:
 		if t.Kind == syscalls.KindBytes && t.Width == syscalls.HexBytes {
@@ -326,6 +329,9 @@ func (s *Style) appendNamed(b []byte, name string, n uint64, signed bool, _ sysc
 
 // AppendFlags writes the bits of n by their names in the set.
 func (s *Style) AppendFlags(b []byte, set *syscalls.Set, n uint64, abi syscalls.ABI) []byte {
+	if set.Unknown == "+" {
+		return s.appendFields(b, set, n, abi)
+	}
 	if len(set.Unknown) > 0 && set.Unknown[0] == '|' && s.Consts != Abbrev {
 		return s.appendMixed(b, set, n, abi)
 	}
@@ -401,6 +407,9 @@ func (s *Style) AppendEnum(b []byte, set *syscalls.Set, n uint64, abi syscalls.A
 func (s *Style) appendArray(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
 	if t := v.Type.Elem; v.Type.Kind == syscalls.KindList && len(v.Sub) == 1 && !v.More && t.Struct.Tuple {
 		return s.appendValue(b, &v.Sub[0], abi)
+	}
+	if v.Type.Format == syscalls.FormatCC {
+		return s.appendControls(b, v)
 	}
 	b = append(b, '[')
 	for i := range v.Sub {

@@ -15,6 +15,8 @@ const (
 	FormatSyscall        // the number of a call, for the architecture beside it
 	FormatUtime          // a time of utimensat(2): the text names UTIME_NOW and UTIME_OMIT
 	FormatPolled         // the descriptors that poll(2) and select(2) report
+	FormatIoctl          // a command of ioctl(2), of which the text takes an unknown one apart
+	FormatCC             // control characters of a terminal, which the text shows with their names
 	numFormats
 )
 
@@ -28,6 +30,8 @@ var formatNames = [...]string{
 	FormatSyscall: "syscall",
 	FormatUtime:   "utime",
 	FormatPolled:  "polled",
+	FormatIoctl:   "ioctl",
+	FormatCC:      "cc",
 }
 
 func (f Format) String() string { return formatNames[f] }

@@ -283,14 +283,14 @@ func (p *parser) set() error {
 		s.ARM64 = nil
 	}
 	if kw.text == "enum" && len(s.Vals) > 24 {
-		s.sort()
+		s.Sort()
 	}
 	p.table.Sets[s.Name] = s
 	return nil
 }
 
-// sort prepares the binary search of a large enum. Of several names for one value the first counts.
-func (s *Set) sort() {
+// Sort prepares the binary search of a large enum. Of several names for one value the first counts.
+func (s *Set) Sort() {
 	idx := make([]uint16, len(s.Vals))
 	for i := range idx {
 		idx[i] = uint16(i)

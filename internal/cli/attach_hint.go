@@ -2,34 +2,103 @@ package cli
 
 import (
 	"errors"
-	"fmt"
+	"os"
+	"strings"
 
 	"farcall"
+	"farcall/internal/linux"
+
+	"golang.org/x/sys/unix"
 )
 
-// attachHint is the remedy for a process that cannot be attached to.
+// seeDoctor is the hint where nothing better is known.
+const seeDoctor = "'farcall doctor' says what stands in the way on this machine"
+
+// attachHint is the remedy for a process that cannot be attached to: the doctor's diagnosis, in a line.
 func attachHint(err error) string {
 	var a *farcall.AttachError
 	if !errors.As(err, &a) {
-		return ""
+		return seeDoctor
 	}
-	switch a.Cause {
-	case farcall.CauseGone:
-		return "no process or thread has this number; it may have ended"
-	case farcall.CauseSelf:
-		return "farcall cannot trace itself: trace one farcall with another"
-	case farcall.CauseCycle:
-		return fmt.Sprintf("process %d is tracing this farcall", a.Tracer)
-	case farcall.CauseTraced:
-		return fmt.Sprintf("process %d is tracing it already, and only one can: end that first", a.Tracer)
-	case farcall.CauseYama:
-		return "kernel.yama.ptrace_scope allows only descendants: run as root, or 'sysctl kernel.yama.ptrace_scope=0'"
-	case farcall.CausePermission:
-		return "run as the user of that process, or as root (CAP_SYS_PTRACE)"
-	case farcall.CauseZombie:
-		return "it has ended and waits for its parent"
-	case farcall.CauseKernel:
-		return "kernel threads make no system calls and cannot be traced"
+	s := linux.SurveySelf(os.DirFS("/"), os.Getpid(), a.PID, environmentHere())
+	return attachDiagnosis(a, s)
+}
+
+// attachDiagnosis prefers what was true when the attach failed to what can be seen since.
+func attachDiagnosis(a *farcall.AttachError, s *linux.Situation) string {
+	first := s.First()
+	switch {
+	case a.Cause == farcall.CauseGone && first.Kind > linux.KindHidden:
+		return "it ended meanwhile"
+	case a.Cause == farcall.CauseZombie && first.Kind == linux.KindGone:
+		return "it has ended"
 	}
-	return "'farcall doctor' says what stands in the way on this machine"
+	return first.String()
+}
+
+// launchErrnoHints are the remedies for errors of the execve, and of what comes before it.
+var launchErrnoHints = map[unix.Errno]string{
+	unix.EACCES:  "the file is not executable for you, or a directory on its way or its file system forbids it",
+	unix.ENOEXEC: "the file is neither a program for this machine nor a script that begins with #!",
+	unix.ENOENT:  "the file exists, but not the interpreter that its first line or its ELF header names",
+	unix.EAGAIN:  "there are too many processes: see 'ulimit -u', and pids.max of the control group",
+	unix.ENOMEM:  "there is not enough memory, or the control group's limit is reached",
+	unix.E2BIG:   "arguments and environment are too long: see 'getconf ARG_MAX' and 'ulimit -s'",
+	unix.ETXTBSY: "somebody is writing to that file",
+	unix.ELOOP:   "the path has too many symbolic links, or an interpreter needs an interpreter that needs ...",
+	unix.EMFILE:  "too many files are open: see 'ulimit -n'",
+	unix.ENFILE:  "too many files are open on this machine: see 'sysctl fs.file-max'",
+	unix.EINVAL:  "the program's ELF header names more than one interpreter, or is damaged",
+}
+
+// launchErrnoHint is one of them, or "".
+func launchErrnoHint(e unix.Errno) string { return launchErrnoHints[e] }
+
+// launchError is the message for a program that could not even be begun with.
+func launchError(err error) error {
+	c := &commandError{text: err.Error(), hint: launchDiagnosis("", err)}
+	var launch *farcall.LaunchError
+	var errno unix.Errno
+	switch {
+	case errors.As(err, &launch):
+		c.text, c.hint = launch.Op+": "+reason(launch.Err), launchHint(launch)
+	case errors.As(err, &errno):
+		c.text = strings.TrimSuffix(err.Error(), errno.Error()) + reason(errno)
+	}
+	return c
+}
+
+// launchDiagnosis is the remedy for a program that could not be started: op is the call that failed.
+func launchDiagnosis(op string, err error) string {
+	var errno unix.Errno
+	if !errors.As(err, &errno) {
+		return seeDoctor
+	}
+	switch {
+	case strings.HasPrefix(op, "PTRACE_"):
+		return traceHint(linux.ProbePtrace(), linux.ReadYama(os.DirFS("/")), environmentHere())
+	case op == "seccomp" || strings.HasPrefix(op, "prctl"):
+		return "filters are refused here: try --seccomp-bpf=no"
+	case strings.HasPrefix(op, "setres") || op == "setgroups":
+		return "farcall may not change the user here; in a user namespace the user may have no number"
+	case errno == unix.EPERM:
+		return "the kernel or a security module forbids executing it; " + seeDoctor
+	}
+	if h := launchErrnoHint(errno); h != "" {
+		return h
+	}
+	return seeDoctor
+}
+
+// traceHint says why even a child cannot be traced.
+func traceHint(refused unix.Errno, yama linux.Yama, env linux.Environment) string {
+	switch {
+	case refused != 0:
+		return "ptrace(2) as such is refused here, by a seccomp filter or a sandbox: " + linux.AllowPtrace(env.Container)
+	case yama == linux.YamaNone:
+		return "kernel.yama.ptrace_scope is 3: nobody may trace anything until the next boot"
+	case yama == linux.YamaAdmin:
+		return "kernel.yama.ptrace_scope is 2: run as root, or 'sysctl kernel.yama.ptrace_scope=1'"
+	}
+	return seeDoctor
 }

@@ -1,13 +1,87 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"encoding/json"
+	"os"
+	"strconv"
+
+	"farcall/internal/linux"
+
+	"github.com/spf13/cobra"
+)
+
+const doctorHelp = `Try out what farcall needs of this machine, and say what works, what does not,
+why, and what can be done about it.
+
+Each line is ok, limited (works in part, or in another way), or no. The exit
+status is 0 if programs can be traced here, otherwise 1. With -p it is 0 if
+that process can be traced: it is tried, without stopping the process.`
+
+const doctorExamples = `  farcall doctor                  does tracing work here?
+  farcall doctor -p 1234          can process 1234 be traced, and if not, why?
+  farcall doctor --json           the same for programs
+  sudo farcall doctor             what would root be able to do?`
 
 // newDoctorCommand says what works on this machine and why not.
-func newDoctorCommand(Streams) *cobra.Command {
-	return &cobra.Command{
-		Use:   "doctor",
-		Short: "Say what works on this machine, and what stands in the way",
-		Args:  cobra.NoArgs,
-		RunE:  func(*cobra.Command, []string) error { return notYet("doctor") },
+func newDoctorCommand(std Streams) *cobra.Command {
+	var (
+		pid    string
+		asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use:                   "doctor [-p PID] [--json]",
+		Short:                 "Say what works on this machine, and what stands in the way",
+		Long:                  doctorHelp,
+		Example:               doctorExamples,
+		Args:                  cobra.NoArgs,
+		DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			target := 0
+			if cmd.Flags().Changed("attach") {
+				n, err := strconv.Atoi(pid)
+				if err != nil || n <= 0 {
+					return &commandError{text: "Invalid process id: '" + pid + "'", hint: pidHint}
+				}
+				target = n
+			}
+			return runDoctor(std, target, asJSON)
+		},
 	}
+	cmd.Flags().StringVarP(&pid, "attach", "p", "", "find out whether the process `PID` can be traced")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "write one JSON object")
+	return cmd
+}
+
+// pidHint is the remedy for what is no process id.
+const pidHint = "a process id is a positive number; 'pidof NAME' finds it"
+
+// runDoctor makes the report, prints it, and gives the exit status.
+func runDoctor(std Streams, pid int, asJSON bool) error {
+	f := gatherFacts()
+	r := f.report()
+	if pid != 0 {
+		r.target(f, pid)
+	}
+	if asJSON {
+		enc := json.NewEncoder(std.Out)
+		enc.SetIndent("", "  ")
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(r); err != nil {
+			return err
+		}
+	} else {
+		file, _ := std.Out.(*os.File)
+		if err := r.print(std.Out, useColor(ColorAuto, file, os.Getenv)); err != nil {
+			return err
+		}
+	}
+	if !r.good() {
+		return exitStatus(exitFailure)
+	}
+	return nil
+}
+
+// environmentHere is where this farcall runs.
+func environmentHere() linux.Environment {
+	return linux.DetectEnvironment(os.DirFS("/"), linux.ReadUname(), os.Getenv)
 }

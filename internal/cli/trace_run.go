@@ -91,17 +91,7 @@ func (r *traceRun) status(err error, interrupted unix.Signal) (int, error) {
 }
 
 // launchHint is the remedy for a program that could not be executed.
-func launchHint(e *farcall.LaunchError) string {
-	switch {
-	case errors.Is(e.Err, unix.EACCES):
-		return "the file is not executable for you, or a directory on its way or its file system forbids it"
-	case errors.Is(e.Err, unix.ENOEXEC):
-		return "the file is neither a program for this machine nor a script that begins with #!"
-	case errors.Is(e.Err, unix.ENOENT):
-		return "the file exists, but not the interpreter that its first line or its ELF header names"
-	}
-	return "'farcall doctor' says what stands in the way on this machine"
-}
+func launchHint(e *farcall.LaunchError) string { return launchDiagnosis(e.Op, e.Err) }
 
 // traceOptions are the options of the tracer.
 func (r *traceRun) traceOptions() farcall.Options {
@@ -155,7 +145,7 @@ func (r *traceRun) start() error {
 		}
 	}
 	if err := r.tracer.Launch(p); err != nil {
-		return &commandError{text: err.Error(), hint: "'farcall doctor' says what stands in the way on this machine"}
+		return launchError(err)
 	}
 	if r.tracer.NoNewPrivs() && !o.AsStrace {
 		r.messages.Warn("set-user-ID programs run without their privileges, as the filter of calls needs it (--seccomp-bpf=no avoids it)")

@@ -68,14 +68,11 @@ const (
 	addFDSend    = 1 << 1
 )
 
-// ProbeSeccomp tries seccomp(2) out, in a thread of its own that ends with the probe: a filter cannot be taken off.
+// ProbeSeccomp tries seccomp(2) out, in a thread that ends with the probe: a filter cannot be taken off.
 func ProbeSeccomp() Seccomp {
-	done := make(chan Seccomp, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked, so that the thread ends, and the filter with it
-		done <- probeSeccomp()
-	}()
-	return <-done
+	var s Seccomp
+	OnOwnThread(func(int) { s = probeSeccomp() })
+	return s
 }
 
 func probeSeccomp() Seccomp {

@@ -57,10 +57,16 @@ func Load(dir string, consts syscalls.Consts) (*syscalls.Table, error) {
 		}
 		sources = append(sources, syscalls.Source{Name: f, Text: string(text)})
 	}
-	table, err := syscalls.Parse(sources, consts, nil)
+	commands, err := ioctls(dir)
 	if err != nil {
 		return nil, err
 	}
+	table, err := syscalls.Parse(sources, consts, &syscalls.Table{Sets: map[string]*syscalls.Set{commands.Name: commands}})
+	if err != nil {
+		return nil, err
+	}
+	table.Sets[commands.Name] = commands
+	nameCommands(table, commands)
 	protos, err := prototypes(dir)
 	if err != nil {
 		return nil, err
