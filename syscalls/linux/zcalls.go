@@ -445,8 +445,8 @@ var zcallsI386 = [...]*call{
 	51:  &zcall_acct,
 	52:  &zcall_umount2_2,
 	53:  &zcall_lock,
-	54:  &zcall_ioctl_2,
-	55:  &zcall_fcntl_2,
+	54:  &zcall_ioctl,
+	55:  &zcall_fcntl,
 	56:  &zcall_mpx,
 	57:  &zcall_setpgid,
 	58:  &zcall_ulimit,
@@ -916,7 +916,7 @@ var zcallsX32 = [...]*call{
 	69:  &zcall_msgsnd_3,
 	70:  &zcall_msgrcv_3,
 	71:  &zcall_msgctl_3,
-	72:  &zcall_fcntl_3,
+	72:  &zcall_fcntl,
 	73:  &zcall_flock,
 	74:  &zcall_fsync,
 	75:  &zcall_fdatasync,
@@ -1192,7 +1192,7 @@ var zcallsX32 = [...]*call{
 	471: &zcall_rseq_slice_yield,
 	512: &zcall_rt_sigaction,
 	513: &zcall_rt_sigreturn,
-	514: &zcall_ioctl_3,
+	514: &zcall_ioctl,
 	515: &zcall_readv,
 	516: &zcall_writev,
 	517: &zcall_recvfrom,
@@ -1254,11 +1254,11 @@ var zcallsARM64 = [...]*call{
 	22:  &zcall_epoll_pwait_4,
 	23:  &zcall_dup,
 	24:  &zcall_dup3,
-	25:  &zcall_fcntl_4,
+	25:  &zcall_fcntl,
 	26:  &zcall_inotify_init1_4,
 	27:  &zcall_inotify_add_watch_4,
 	28:  &zcall_inotify_rm_watch_4,
-	29:  &zcall_ioctl_4,
+	29:  &zcall_ioctl,
 	30:  &zcall_ioprio_set_4,
 	31:  &zcall_ioprio_get_4,
 	32:  &zcall_flock,
@@ -1566,6 +1566,7 @@ var (
 		{name: "arp_hardware_types", it: &zset_arp_hardware_types},
 		{name: "at_flags", it: &zset_at_flags},
 		{name: "audit_arch", it: &zset_audit_arch},
+		{name: "blkpg_ops", it: &zset_blkpg_ops},
 		{name: "cap_bits", it: &zset_cap_bits},
 		{name: "cap_bits_high", it: &zset_cap_bits_high},
 		{name: "cap_version", it: &zset_cap_version},
@@ -1582,6 +1583,8 @@ var (
 		{name: "faccessat_flags", it: &zset_faccessat_flags},
 		{name: "fadvise", it: &zset_fadvise},
 		{name: "falloc_flags", it: &zset_falloc_flags},
+		{name: "fcntl_cmds", it: &zset_fcntl_cmds},
+		{name: "fd_flags", it: &zset_fd_flags},
 		{name: "flock_ops", it: &zset_flock_ops},
 		{name: "fs_magic", it: &zset_fs_magic},
 		{name: "futex_bitset", it: &zset_futex_bitset},
@@ -1591,8 +1594,14 @@ var (
 		{name: "grnd_flags", it: &zset_grnd_flags},
 		{name: "hci_channels", it: &zset_hci_channels},
 		{name: "icmp_types", it: &zset_icmp_types},
+		{name: "inode_flags", it: &zset_inode_flags},
+		{name: "ioctls", it: &zset_ioctls},
 		{name: "itimer_which", it: &zset_itimer_which},
 		{name: "kcmp_types", it: &zset_kcmp_types},
+		{name: "line_disciplines", it: &zset_line_disciplines},
+		{name: "lock_types", it: &zset_lock_types},
+		{name: "loop_crypt", it: &zset_loop_crypt},
+		{name: "loop_flags", it: &zset_loop_flags},
 		{name: "madvise_cmds", it: &zset_madvise_cmds},
 		{name: "mbind_flags", it: &zset_mbind_flags},
 		{name: "membarrier_cmds", it: &zset_membarrier_cmds},
@@ -1602,6 +1611,7 @@ var (
 		{name: "mlockall_flags", it: &zset_mlockall_flags},
 		{name: "mmap_flags", it: &zset_mmap_flags},
 		{name: "mmap_prot", it: &zset_mmap_prot},
+		{name: "modem_flags", it: &zset_modem_flags},
 		{name: "move_pages_flags", it: &zset_move_pages_flags},
 		{name: "mpol_mode", it: &zset_mpol_mode},
 		{name: "mpol_modes", it: &zset_mpol_modes},
@@ -1609,8 +1619,11 @@ var (
 		{name: "msg_flags", it: &zset_msg_flags},
 		{name: "msync_flags", it: &zset_msync_flags},
 		{name: "nfc_protocols", it: &zset_nfc_protocols},
+		{name: "notify_flags", it: &zset_notify_flags},
 		{name: "open_flags", it: &zset_open_flags},
 		{name: "open_mode_flags", it: &zset_open_mode_flags},
+		{name: "owner_types", it: &zset_owner_types},
+		{name: "packet_flags", it: &zset_packet_flags},
 		{name: "packet_mr_types", it: &zset_packet_mr_types},
 		{name: "packet_types", it: &zset_packet_types},
 		{name: "perf_type_ids", it: &zset_perf_type_ids},
@@ -1634,9 +1647,11 @@ var (
 		{name: "resolve_flags", it: &zset_resolve_flags},
 		{name: "rlimits", it: &zset_rlimits},
 		{name: "rusage_who", it: &zset_rusage_who},
+		{name: "rw_hints", it: &zset_rw_hints},
 		{name: "rwf_flags", it: &zset_rwf_flags},
 		{name: "sa_flags", it: &zset_sa_flags},
 		{name: "sa_handlers", it: &zset_sa_handlers},
+		{name: "seal_flags", it: &zset_seal_flags},
 		{name: "secretmem_flags", it: &zset_secretmem_flags},
 		{name: "setns_types", it: &zset_setns_types},
 		{name: "shadow_stack_flags", it: &zset_shadow_stack_flags},
@@ -1696,6 +1711,12 @@ var (
 		{name: "statx_flags", it: &zset_statx_flags},
 		{name: "statx_mask", it: &zset_statx_mask},
 		{name: "sync_file_range_flags", it: &zset_sync_file_range_flags},
+		{name: "tcflsh", it: &zset_tcflsh},
+		{name: "tcxonc", it: &zset_tcxonc},
+		{name: "termios_cflag", it: &zset_termios_cflag},
+		{name: "termios_iflag", it: &zset_termios_iflag},
+		{name: "termios_lflag", it: &zset_termios_lflag},
+		{name: "termios_oflag", it: &zset_termios_oflag},
 		{name: "timer_flags", it: &zset_timer_flags},
 		{name: "timex_modes", it: &zset_timex_modes},
 		{name: "timex_state", it: &zset_timex_state},
@@ -1709,13 +1730,25 @@ var (
 		{name: "waitid_types", it: &zset_waitid_types},
 		{name: "whence", it: &zset_whence},
 		{name: "xdp_sockaddr_flags", it: &zset_xdp_sockaddr_flags},
+		{name: "xflags", it: &zset_xflags},
 	}
 	zstructs = [...]named[structure]{
+		{name: "blkpg", it: &zstruct_blkpg},
+		{name: "blkpg_partition", it: &zstruct_blkpg_partition},
 		{name: "cap_header", it: &zstruct_cap_header},
 		{name: "clone_args", it: &zstruct_clone_args},
 		{name: "clone_result", it: &zstruct_clone_result},
 		{name: "cmsg", it: &zstruct_cmsg},
+		{name: "f_owner_ex", it: &zstruct_f_owner_ex},
+		{name: "file_clone_range", it: &zstruct_file_clone_range},
+		{name: "flock", it: &zstruct_flock},
+		{name: "flock64", it: &zstruct_flock64},
+		{name: "flock64_out", it: &zstruct_flock64_out},
+		{name: "flock_out", it: &zstruct_flock_out},
 		{name: "fsid", it: &zstruct_fsid},
+		{name: "fstrim_range", it: &zstruct_fstrim_range},
+		{name: "fsxattr", it: &zstruct_fsxattr},
+		{name: "fsxattr_in", it: &zstruct_fsxattr_in},
 		{name: "futex_waitv", it: &zstruct_futex_waitv},
 		{name: "group_req", it: &zstruct_group_req},
 		{name: "in_pktinfo", it: &zstruct_in_pktinfo},
@@ -1732,6 +1765,8 @@ var (
 		{name: "linger", it: &zstruct_linger},
 		{name: "linux_dirent", it: &zstruct_linux_dirent},
 		{name: "linux_dirent64", it: &zstruct_linux_dirent64},
+		{name: "loop_config", it: &zstruct_loop_config},
+		{name: "loop_info64", it: &zstruct_loop_info64},
 		{name: "mmsghdr_in", it: &zstruct_mmsghdr_in},
 		{name: "mmsghdr_out", it: &zstruct_mmsghdr_out},
 		{name: "msg_iov_in", it: &zstruct_msg_iov_in},
@@ -1793,6 +1828,9 @@ var (
 		{name: "statfs_i386", it: &zstruct_statfs_i386},
 		{name: "statx", it: &zstruct_statx},
 		{name: "statx_timestamp", it: &zstruct_statx_timestamp},
+		{name: "termio", it: &zstruct_termio},
+		{name: "termios", it: &zstruct_termios},
+		{name: "termios2", it: &zstruct_termios2},
 		{name: "timespec", it: &zstruct_timespec},
 		{name: "timespec64", it: &zstruct_timespec64},
 		{name: "timespec64_date", it: &zstruct_timespec64_date},
@@ -1810,6 +1848,7 @@ var (
 		{name: "user_desc", it: &zstruct_user_desc},
 		{name: "ustat", it: &zstruct_ustat},
 		{name: "utimbuf", it: &zstruct_utimbuf},
+		{name: "winsize", it: &zstruct_winsize},
 	}
 	zunions = [...]named[union]{
 		{name: "clone_signal", it: &zunion_clone_signal},
@@ -1874,453 +1913,660 @@ var (
 	zt35  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x3}}
 	zt36  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x128}}
 	zt37  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe}
-	zt38  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
-	zt39  = typ{Kind: 27, Struct: &zstruct_iovec_out}
-	zt40  = typ{Kind: 26, Dir: 1, Elem: &zt39, Len: &expr{Op: 1, Num: 0x2}}
-	zt41  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt42  = typ{Kind: 27, Struct: &zstruct_iovec_in}
-	zt43  = typ{Kind: 26, Dir: 1, Elem: &zt42, Len: &expr{Op: 1, Num: 0x2}}
-	zt44  = typ{Kind: 19, Width: 4, Set: &zset_access_mode}
-	zt45  = typ{Kind: 26, Dir: 2, Elem: &zt0, Len: &expr{Op: 0, Num: 0x2}}
-	zt46  = typ{Kind: 19, Width: 254, Set: &zset_mremap_flags}
-	zt47  = typ{Kind: 19, Width: 4, Set: &zset_msync_flags}
-	zt48  = typ{Kind: 1, Width: 1}
-	zt49  = typ{Kind: 26, Dir: 2, Elem: &zt48, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x1000}}}
-	zt50  = typ{Kind: 20, Width: 4, Set: &zset_madvise_cmds}
-	zt51  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec}
-	zt52  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec}
-	zt53  = typ{Kind: 20, Width: 4, Set: &zset_itimer_which}
-	zt54  = typ{Kind: 27, Struct: &zstruct_timeval}
-	zt55  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerval}
-	zt56  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerval}
-	zt57  = typ{Kind: 7, Width: 4}
-	zt58  = typ{Kind: 1, Dir: 3, Width: 254}
-	zt59  = typ{Kind: 20, Width: 4, Set: &zset_sock_families}
-	zt60  = typ{Kind: 19, Width: 4, Set: &zset_sock_types}
-	zt61  = typ{Kind: 20, Width: 4, Set: &zset_proto_inet}
-	zt62  = typ{Kind: 20, Width: 4, Set: &zset_proto_netlink}
-	zt63  = typ{Kind: 15, Width: 2, Set: &zset_ethernet_protocols}
-	zt64  = typ{Kind: 20, Width: 4, Set: &zset_proto_irda}
-	zt65  = typ{Kind: 20, Width: 4, Set: &zset_proto_can}
-	zt66  = typ{Kind: 20, Width: 4, Set: &zset_proto_bluetooth}
-	zt67  = typ{Kind: 20, Width: 4, Set: &zset_proto_isdn}
-	zt68  = typ{Kind: 20, Width: 4, Set: &zset_proto_phonet}
-	zt69  = typ{Kind: 20, Width: 4, Set: &zset_proto_caif}
-	zt70  = typ{Kind: 20, Width: 4, Set: &zset_proto_nfc}
-	zt71  = typ{Kind: 20, Width: 4, Set: &zset_proto_kcm}
-	zt72  = typ{Kind: 20, Width: 4, Set: &zset_proto_smc}
-	zt73  = typ{Kind: 28, Union: &zunion_sock_protocol, Sel: &expr{Op: 1}}
-	zt74  = typ{Kind: 20, Width: 2, Set: &zset_sock_families}
-	zt75  = typ{Kind: 42}
-	zt76  = typ{Kind: 27, Struct: &zstruct_sockaddr_un}
-	zt77  = typ{Kind: 15, Width: 2}
-	zt78  = typ{Kind: 16, Width: 4}
-	zt79  = typ{Kind: 27, Struct: &zstruct_sockaddr_in}
-	zt80  = typ{Kind: 15, Width: 4}
-	zt81  = typ{Kind: 17, Width: 16}
-	zt82  = typ{Kind: 40, Width: 4}
-	zt83  = typ{Kind: 28, Union: &zunion_in6_scope, Sel: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xc0ff}}, R: &expr{Op: 0, Num: 0x80fe}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x2ff}}}}
-	zt84  = typ{Kind: 27, Struct: &zstruct_sockaddr_in6}
-	zt85  = typ{Kind: 2, Width: 2}
-	zt86  = typ{Kind: 43, Width: 4}
-	zt87  = typ{Kind: 27, Struct: &zstruct_sockaddr_nl}
-	zt88  = typ{Kind: 20, Width: 2, Set: &zset_arp_hardware_types}
-	zt89  = typ{Kind: 20, Width: 1, Set: &zset_packet_types}
-	zt90  = typ{Kind: 2, Width: 1}
-	zt91  = typ{Kind: 26, Elem: &zt90, Len: &expr{Op: 2, Num: 0x4}}
-	zt92  = typ{Kind: 27, Struct: &zstruct_sockaddr_ll}
-	zt93  = typ{Kind: 20, Width: 4, Set: &zset_vsock_ports}
-	zt94  = typ{Kind: 20, Width: 4, Set: &zset_vsock_cids}
-	zt95  = typ{Kind: 24, Width: 2, Len: &expr{Op: 0, Num: 0x3}}
-	zt96  = typ{Kind: 27, Struct: &zstruct_sockaddr_vm}
-	zt97  = typ{Kind: 26, Elem: &zt90, Len: &expr{Op: 0, Num: 0x6}}
-	zt98  = typ{Kind: 27, Struct: &zstruct_sockaddr_ipx}
-	zt99  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2}}
-	zt100 = typ{Kind: 27, Struct: &zstruct_sockaddr_qrtr}
-	zt101 = typ{Kind: 20, Width: 4, Set: &zset_nfc_protocols}
-	zt102 = typ{Kind: 27, Struct: &zstruct_sockaddr_nfc}
-	zt103 = typ{Kind: 19, Width: 2, Set: &zset_xdp_sockaddr_flags}
-	zt104 = typ{Kind: 27, Struct: &zstruct_sockaddr_xdp}
-	zt105 = typ{Kind: 24, Width: 1}
-	zt106 = typ{Kind: 27, Struct: &zstruct_sockaddr_other}
-	zt107 = typ{Kind: 28, Union: &zunion_sockaddr_data, Sel: &expr{Op: 2}}
-	zt108 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}}
-	zt109 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x2}}
-	zt110 = typ{Kind: 0, Dir: 3, Width: 4}
-	zt111 = typ{Kind: 24}
-	zt112 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
-	zt113 = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
-	zt114 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
-	zt115 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
-	zt116 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
-	zt117 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
-	zt118 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
-	zt119 = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
-	zt120 = typ{Kind: 26, Dir: 1, Elem: &zt119, Len: &expr{Op: 2, Num: 0x3}}
-	zt121 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
-	zt122 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
-	zt123 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
-	zt124 = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
-	zt125 = typ{Kind: 26, Elem: &zt0}
-	zt126 = typ{Kind: 8, Width: 4}
-	zt127 = typ{Kind: 27, Struct: &zstruct_ucred}
-	zt128 = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
-	zt129 = typ{Kind: 27, Struct: &zstruct_timespec}
-	zt130 = typ{Kind: 26, Elem: &zt129, Len: &expr{Op: 0, Num: 0x3}}
-	zt131 = typ{Kind: 26, Elem: &zt90}
-	zt132 = typ{Kind: 26, Elem: &zt11}
-	zt133 = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
-	zt134 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
-	zt135 = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
-	zt136 = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
-	zt137 = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
-	zt138 = typ{Kind: 27, Struct: &zstruct_cmsg}
-	zt139 = typ{Kind: 41, Dir: 1, Elem: &zt138, Len: &expr{Op: 2, Num: 0x5}}
-	zt140 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt141 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
-	zt142 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
-	zt143 = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
-	zt144 = typ{Kind: 26, Dir: 1, Elem: &zt143, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
-	zt145 = typ{Kind: 41, Dir: 2, Elem: &zt138, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
-	zt146 = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}, &expr{Op: 4}}}
-	zt147 = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
-	zt148 = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
-	zt149 = typ{Kind: 27, Struct: &zstruct_linger}
-	zt150 = typ{Kind: 1, Width: 2}
-	zt151 = typ{Kind: 27, Struct: &zstruct_sock_fprog}
-	zt152 = typ{Kind: 27, Struct: &zstruct_ip_mreq}
-	zt153 = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
-	zt154 = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
-	zt155 = typ{Kind: 27, Struct: &zstruct_group_req}
-	zt156 = typ{Kind: 46, Width: 4, Set: &zset_icmp_types}
-	zt157 = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
-	zt158 = typ{Kind: 44, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
-	zt159 = typ{Kind: 27, Struct: &zstruct_packet_mreq}
-	zt160 = typ{Kind: 27, Struct: &zstruct_tpacket_req}
-	zt161 = typ{Kind: 24, Width: 4}
-	zt162 = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
-	zt163 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{Name: "SOL_IP", Value: 0x0, Mask: 0x0}}}}
-	zt164 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
-	zt165 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1}}}}
-	zt166 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
-	zt167 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{Name: "SOL_TCP", Value: 0x6, Mask: 0x6}}}}
-	zt168 = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
-	zt169 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{Name: "SOL_UDP", Value: 0x11, Mask: 0x11}}}}
-	zt170 = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
-	zt171 = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28}}}}
-	zt172 = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
-	zt173 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29}}}}
-	zt174 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
-	zt175 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65}}}}
-	zt176 = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
-	zt177 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84}}}}
-	zt178 = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
-	zt179 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{Name: "SOL_RAW", Value: 0xff, Mask: 0xff}}}}
-	zt180 = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
-	zt181 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{Name: "SOL_IPX", Value: 0x100, Mask: 0x100}}}}
-	zt182 = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
-	zt183 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{Name: "SOL_AX25", Value: 0x101, Mask: 0x101}}}}
-	zt184 = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
-	zt185 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107}}}}
-	zt186 = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
-	zt187 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a}}}}
-	zt188 = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
-	zt189 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c}}}}
-	zt190 = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
-	zt191 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d}}}}
-	zt192 = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
-	zt193 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e}}}}
-	zt194 = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
-	zt195 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f}}}}
-	zt196 = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
-	zt197 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110}}}}
-	zt198 = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
-	zt199 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111}}}}
-	zt200 = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
-	zt201 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112}}}}
-	zt202 = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
-	zt203 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113}}}}
-	zt204 = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
-	zt205 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{Name: "SOL_RDS", Value: 0x114, Mask: 0x114}}}}
-	zt206 = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
-	zt207 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115}}}}
-	zt208 = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
-	zt209 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116}}}}
-	zt210 = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
-	zt211 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{Name: "SOL_ALG", Value: 0x117, Mask: 0x117}}}}
-	zt212 = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
-	zt213 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{Name: "SOL_NFC", Value: 0x118, Mask: 0x118}}}}
-	zt214 = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
-	zt215 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{Name: "SOL_KCM", Value: 0x119, Mask: 0x119}}}}
-	zt216 = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
-	zt217 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a}}}}
-	zt218 = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
-	zt219 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b}}}}
-	zt220 = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
-	zt221 = typ{Kind: 45, Width: 4}
-	zt222 = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
-	zt223 = typ{Kind: 26, Elem: &zt126, Len: &expr{Op: 0, Num: 0x1}}
-	zt224 = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
-	zt225 = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
-	zt226 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
-	zt227 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
-	zt228 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
-	zt229 = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
-	zt230 = typ{Kind: 0, Dir: 2, Width: 4}
-	zt231 = typ{Kind: 30, Dir: 1}
-	zt232 = typ{Kind: 31, Dir: 1}
-	zt233 = typ{Kind: 32}
-	zt234 = typ{Kind: 36, Dir: 2, Width: 4}
-	zt235 = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
-	zt236 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
-	zt237 = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
-	zt238 = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
-	zt239 = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
-	zt240 = typ{Kind: 27, Struct: &zstruct_linux_dirent}
-	zt241 = typ{Kind: 34, Dir: 2, Elem: &zt240, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt242 = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
-	zt243 = typ{Kind: 3, Width: 4}
-	zt244 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
-	zt245 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
-	zt246 = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
-	zt247 = typ{Kind: 18, Width: 254}
-	zt248 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
-	zt249 = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
-	zt250 = typ{Kind: 38, Width: 254}
-	zt251 = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
-	zt252 = typ{Kind: 26, Dir: 2, Elem: &zt126, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt253 = typ{Kind: 26, Dir: 1, Elem: &zt126, Len: &expr{Op: 1}}
-	zt254 = typ{Kind: 8, Dir: 2, Width: 4}
-	zt255 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}}
-	zt256 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
-	zt257 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
-	zt258 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
-	zt259 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
-	zt260 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
-	zt261 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
-	zt262 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
-	zt263 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
-	zt264 = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
-	zt265 = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
-	zt266 = typ{Kind: 27, Struct: &zstruct_si_queue}
-	zt267 = typ{Kind: 27, Struct: &zstruct_si_kill}
-	zt268 = typ{Kind: 27, Struct: &zstruct_si_value}
-	zt269 = typ{Kind: 27, Struct: &zstruct_si_timer}
-	zt270 = typ{Kind: 27, Struct: &zstruct_si_poll}
-	zt271 = typ{Kind: 27, Struct: &zstruct_si_exited}
-	zt272 = typ{Kind: 27, Struct: &zstruct_si_child}
-	zt273 = typ{Kind: 27, Struct: &zstruct_si_fault}
-	zt274 = typ{Kind: 27, Struct: &zstruct_si_mce}
-	zt275 = typ{Kind: 2, Width: 255}
-	zt276 = typ{Kind: 27, Struct: &zstruct_si_bounds}
-	zt277 = typ{Kind: 27, Struct: &zstruct_si_pkey}
-	zt278 = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
-	zt279 = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
-	zt280 = typ{Kind: 27, Struct: &zstruct_si_perf}
-	zt281 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
-	zt282 = typ{Kind: 27, Struct: &zstruct_si_size}
-	zt283 = typ{Kind: 0, Width: 4, Format: 6}
-	zt284 = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
-	zt285 = typ{Kind: 27, Struct: &zstruct_si_sys}
-	zt286 = typ{Kind: 27, Struct: &zstruct_si_other}
-	zt287 = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1d}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}}}}}}
-	zt288 = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
-	zt289 = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
-	zt290 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt291 = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
-	zt292 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
-	zt293 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
-	zt294 = typ{Kind: 33, Width: 254}
-	zt295 = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
-	zt296 = typ{Kind: 11, Width: 2}
-	zt297 = typ{Kind: 12, Width: 4}
-	zt298 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
-	zt299 = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
-	zt300 = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
-	zt301 = typ{Kind: 26, Elem: &zt20, Len: &expr{Op: 0, Num: 0x2}}
-	zt302 = typ{Kind: 27, Struct: &zstruct_fsid}
-	zt303 = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
-	zt304 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
-	zt305 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
-	zt306 = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
-	zt307 = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
-	zt308 = typ{Kind: 35, Width: 4}
-	zt309 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
-	zt310 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
-	zt311 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
-	zt312 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
-	zt313 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
-	zt314 = typ{Kind: 4, Dir: 2, Width: 255}
-	zt315 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
-	zt316 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
-	zt317 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
-	zt318 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
-	zt319 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
-	zt320 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
-	zt321 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
-	zt322 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
-	zt323 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
-	zt324 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
-	zt325 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
-	zt326 = typ{Kind: 13, Dir: 2, Width: 254}
-	zt327 = typ{Kind: 13, Width: 254}
-	zt328 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
-	zt329 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt330 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
-	zt331 = typ{Kind: 2, Width: 4, Format: 4}
-	zt332 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt333 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
-	zt334 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
-	zt335 = typ{Kind: 34, Dir: 2, Elem: &zt334, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt336 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
-	zt337 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
-	zt338 = typ{Kind: 27, Struct: &zstruct_sigval}
-	zt339 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
-	zt340 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
-	zt341 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
-	zt342 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
-	zt343 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
-	zt344 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
-	zt345 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
-	zt346 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
-	zt347 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
-	zt348 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
-	zt349 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
-	zt350 = typ{Kind: 27, Struct: &zstruct_timeval_date}
-	zt351 = typ{Kind: 26, Dir: 1, Elem: &zt350, Len: &expr{Op: 0, Num: 0x2}}
-	zt352 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
-	zt353 = typ{Kind: 35, Width: 254}
-	zt354 = typ{Kind: 26, Dir: 1, Elem: &zt353, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt355 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
-	zt356 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
-	zt357 = typ{Kind: 26, Dir: 1, Elem: &zt353, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt358 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
-	zt359 = typ{Kind: 26, Dir: 2, Elem: &zt353, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt360 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
-	zt361 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
-	zt362 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
-	zt363 = typ{Kind: 26, Dir: 1, Elem: &zt353, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt364 = typ{Kind: 6, Width: 4}
-	zt365 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
-	zt366 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
-	zt367 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
-	zt368 = typ{Kind: 1, Dir: 2, Width: 255}
-	zt369 = typ{Kind: 0, Dir: 1, Width: 8}
-	zt370 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
-	zt371 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
-	zt372 = typ{Kind: 26, Dir: 1, Elem: &zt19, Len: &expr{Op: 1, Num: 0x1}}
-	zt373 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
-	zt374 = typ{Kind: 37, Width: 4}
-	zt375 = typ{Kind: 26, Dir: 2, Elem: &zt374, Len: &expr{Op: 1, Num: 0x1}}
-	zt376 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
-	zt377 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
-	zt378 = typ{Kind: 26, Dir: 1, Elem: &zt377, Len: &expr{Op: 0, Num: 0x2}}
-	zt379 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
-	zt380 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt381 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
-	zt382 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt383 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt384 = typ{Kind: 26, Dir: 3, Elem: &zt383, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt385 = typ{Kind: 18, Width: 8}
-	zt386 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
-	zt387 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
-	zt388 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt389 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt390 = typ{Kind: 26, Dir: 3, Elem: &zt389, Len: &expr{Op: 1, Num: 0x2}}
-	zt391 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
-	zt392 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
-	zt393 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
-	zt394 = typ{Kind: 26, Dir: 2, Elem: &zt393, Len: &expr{Op: 1, Num: 0x2}}
-	zt395 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
-	zt396 = typ{Kind: 26, Dir: 1, Elem: &zt395, Len: &expr{Op: 1, Num: 0x4}}
-	zt397 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
-	zt398 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
-	zt399 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
-	zt400 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
-	zt401 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
-	zt402 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt403 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
-	zt404 = typ{Kind: 22, Dir: 1}
-	zt405 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
-	zt406 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
-	zt407 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
-	zt408 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
-	zt409 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
-	zt410 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
-	zt411 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
-	zt412 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
-	zt413 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
-	zt414 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
-	zt415 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
-	zt416 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
-	zt417 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
-	zt418 = typ{Kind: 2, Width: 8}
-	zt419 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
-	zt420 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
-	zt421 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
-	zt422 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
-	zt423 = typ{Kind: 4, Width: 8}
-	zt424 = typ{Kind: 9, Width: 8}
-	zt425 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
-	zt426 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
-	zt427 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
-	zt428 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
-	zt429 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
-	zt430 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
-	zt431 = typ{Kind: 10, Width: 8}
-	zt432 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
-	zt433 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
-	zt434 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
-	zt435 = typ{Kind: 26, Dir: 1, Elem: &zt395, Len: &expr{Op: 1, Num: 0x2}}
-	zt436 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
-	zt437 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
-	zt438 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
-	zt439 = typ{Kind: 26, Dir: 1, Elem: &zt438, Len: &expr{Op: 1, Num: 0x1}}
-	zt440 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
-	zt441 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
-	zt442 = typ{Kind: 26, Dir: 1, Elem: &zt438, Len: &expr{Op: 0, Num: 0x2}}
-	zt443 = typ{Kind: 8, Width: 2}
-	zt444 = typ{Kind: 13, Dir: 1, Width: 254}
-	zt445 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt446 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt447 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt448 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt449 = typ{Kind: 26, Dir: 2, Elem: &zt443, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt450 = typ{Kind: 26, Dir: 1, Elem: &zt443, Len: &expr{Op: 1}}
-	zt451 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt452 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt453 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt454 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt455 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt456 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt457 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt458 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt459 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x8}}
-	zt460 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt461 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt462 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt463 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt464 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt465 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt466 = typ{Kind: 2, Width: 254, Format: 3}
-	zt467 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt468 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt469 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt470 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt471 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt472 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt473 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt474 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt475 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt476 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt477 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt478 = typ{Kind: 26, Dir: 1, Elem: &zt477, Len: &expr{Op: 0, Num: 0x2}}
-	zt479 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt480 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt481 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt482 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt483 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
-	zt484 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
+	zt38  = typ{Kind: 20, Width: 4, Format: 9, Set: &zset_ioctls}
+	zt39  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKROSET", Vals: []val{{Name: "BLKROSET", Value: 0x125d, Mask: 0x125d}}}}
+	zt40  = typ{Kind: 0, Dir: 1, Width: 4}
+	zt41  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKROGET", Vals: []val{{Name: "BLKROGET", Value: 0x125e, Mask: 0x125e}}}}
+	zt42  = typ{Kind: 0, Dir: 2, Width: 4}
+	zt43  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKRRPART", Vals: []val{{Name: "BLKRRPART", Value: 0x125f, Mask: 0x125f}}}}
+	zt44  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKGETSIZE", Vals: []val{{Name: "BLKGETSIZE", Value: 0x1260, Mask: 0x1260}}}}
+	zt45  = typ{Kind: 1, Dir: 2, Width: 254}
+	zt46  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKFLSBUF", Vals: []val{{Name: "BLKFLSBUF", Value: 0x1261, Mask: 0x1261}}}}
+	zt47  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKRASET", Vals: []val{{Name: "BLKRASET", Value: 0x1262, Mask: 0x1262}}}}
+	zt48  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKRAGET", Vals: []val{{Name: "BLKRAGET", Value: 0x1263, Mask: 0x1263}}}}
+	zt49  = typ{Kind: 0, Dir: 2, Width: 254}
+	zt50  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKFRASET", Vals: []val{{Name: "BLKFRASET", Value: 0x1264, Mask: 0x1264}}}}
+	zt51  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKFRAGET", Vals: []val{{Name: "BLKFRAGET", Value: 0x1265, Mask: 0x1265}}}}
+	zt52  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKSECTGET", Vals: []val{{Name: "BLKSECTGET", Value: 0x1267, Mask: 0x1267}}}}
+	zt53  = typ{Kind: 1, Dir: 2, Width: 2}
+	zt54  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKSSZGET", Vals: []val{{Name: "BLKSSZGET", Value: 0x1268, Mask: 0x1268}}}}
+	zt55  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKPG", Vals: []val{{Name: "BLKPG", Value: 0x1269, Mask: 0x1269}}}}
+	zt56  = typ{Kind: 20, Width: 4, Set: &zset_blkpg_ops}
+	zt57  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x40}}
+	zt58  = typ{Kind: 27, Dir: 1, Struct: &zstruct_blkpg_partition}
+	zt59  = typ{Kind: 27, Dir: 1, Struct: &zstruct_blkpg}
+	zt60  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKTRACESTART", Vals: []val{{Name: "BLKTRACESTART", Value: 0x1274, Mask: 0x1274}}}}
+	zt61  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKTRACESTOP", Vals: []val{{Name: "BLKTRACESTOP", Value: 0x1275, Mask: 0x1275}}}}
+	zt62  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKTRACETEARDOWN", Vals: []val{{Name: "BLKTRACETEARDOWN", Value: 0x1276, Mask: 0x1276}}}}
+	zt63  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKDISCARD", Vals: []val{{Name: "BLKDISCARD", Value: 0x1277, Mask: 0x1277}}}}
+	zt64  = typ{Kind: 26, Dir: 1, Elem: &zt9, Len: &expr{Op: 0, Num: 0x2}}
+	zt65  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKIOMIN", Vals: []val{{Name: "BLKIOMIN", Value: 0x1278, Mask: 0x1278}}}}
+	zt66  = typ{Kind: 1, Dir: 2, Width: 4}
+	zt67  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKIOOPT", Vals: []val{{Name: "BLKIOOPT", Value: 0x1279, Mask: 0x1279}}}}
+	zt68  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKALIGNOFF", Vals: []val{{Name: "BLKALIGNOFF", Value: 0x127a, Mask: 0x127a}}}}
+	zt69  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKPBSZGET", Vals: []val{{Name: "BLKPBSZGET", Value: 0x127b, Mask: 0x127b}}}}
+	zt70  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKDISCARDZEROES", Vals: []val{{Name: "BLKDISCARDZEROES", Value: 0x127c, Mask: 0x127c}}}}
+	zt71  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKSECDISCARD", Vals: []val{{Name: "BLKSECDISCARD", Value: 0x127d, Mask: 0x127d}}}}
+	zt72  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKROTATIONAL", Vals: []val{{Name: "BLKROTATIONAL", Value: 0x127e, Mask: 0x127e}}}}
+	zt73  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKZEROOUT", Vals: []val{{Name: "BLKZEROOUT", Value: 0x127f, Mask: 0x127f}}}}
+	zt74  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_FD", Vals: []val{{Name: "LOOP_SET_FD", Value: 0x4c00, Mask: 0x4c00}}}}
+	zt75  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CLR_FD", Vals: []val{{Name: "LOOP_CLR_FD", Value: 0x4c01, Mask: 0x4c01}}}}
+	zt76  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_STATUS64", Vals: []val{{Name: "LOOP_SET_STATUS64", Value: 0x4c04, Mask: 0x4c04}}}}
+	zt77  = typ{Kind: 2, Width: 8}
+	zt78  = typ{Kind: 20, Width: 4, Set: &zset_loop_crypt}
+	zt79  = typ{Kind: 19, Width: 4, Set: &zset_loop_flags}
+	zt80  = typ{Kind: 24, Len: &expr{Op: 0, Num: 0x20}}
+	zt81  = typ{Kind: 26, Elem: &zt9, Len: &expr{Op: 0, Num: 0x2}}
+	zt82  = typ{Kind: 27, Dir: 1, Struct: &zstruct_loop_info64}
+	zt83  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_GET_STATUS64", Vals: []val{{Name: "LOOP_GET_STATUS64", Value: 0x4c05, Mask: 0x4c05}}}}
+	zt84  = typ{Kind: 27, Dir: 2, Struct: &zstruct_loop_info64}
+	zt85  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CHANGE_FD", Vals: []val{{Name: "LOOP_CHANGE_FD", Value: 0x4c06, Mask: 0x4c06}}}}
+	zt86  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_CAPACITY", Vals: []val{{Name: "LOOP_SET_CAPACITY", Value: 0x4c07, Mask: 0x4c07}}}}
+	zt87  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_DIRECT_IO", Vals: []val{{Name: "LOOP_SET_DIRECT_IO", Value: 0x4c08, Mask: 0x4c08}}}}
+	zt88  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_BLOCK_SIZE", Vals: []val{{Name: "LOOP_SET_BLOCK_SIZE", Value: 0x4c09, Mask: 0x4c09}}}}
+	zt89  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CONFIGURE", Vals: []val{{Name: "LOOP_CONFIGURE", Value: 0x4c0a, Mask: 0x4c0a}}}}
+	zt90  = typ{Kind: 27, Struct: &zstruct_loop_info64}
+	zt91  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x40}}
+	zt92  = typ{Kind: 27, Dir: 1, Struct: &zstruct_loop_config}
+	zt93  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CTL_ADD", Vals: []val{{Name: "LOOP_CTL_ADD", Value: 0x4c80, Mask: 0x4c80}}}}
+	zt94  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CTL_REMOVE", Vals: []val{{Name: "LOOP_CTL_REMOVE", Value: 0x4c81, Mask: 0x4c81}}}}
+	zt95  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CTL_GET_FREE", Vals: []val{{Name: "LOOP_CTL_GET_FREE", Value: 0x4c82, Mask: 0x4c82}}}}
+	zt96  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCGETS", Vals: []val{{Name: "TCGETS", Value: 0x5401, Mask: 0x5401}}}}
+	zt97  = typ{Kind: 19, Width: 4, Set: &zset_termios_iflag}
+	zt98  = typ{Kind: 19, Width: 4, Set: &zset_termios_oflag}
+	zt99  = typ{Kind: 19, Width: 4, Set: &zset_termios_cflag}
+	zt100 = typ{Kind: 19, Width: 4, Set: &zset_termios_lflag}
+	zt101 = typ{Kind: 20, Width: 1, Set: &zset_line_disciplines}
+	zt102 = typ{Kind: 2, Width: 1}
+	zt103 = typ{Kind: 26, Format: 10, Elem: &zt102, Len: &expr{Op: 0, Num: 0x13}}
+	zt104 = typ{Kind: 27, Dir: 2, Struct: &zstruct_termios}
+	zt105 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETS", Vals: []val{{Name: "SNDCTL_TMR_START or TCSETS", Value: 0x5402, Mask: 0x5402}}}}
+	zt106 = typ{Kind: 27, Dir: 1, Struct: &zstruct_termios}
+	zt107 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSW", Vals: []val{{Name: "SNDCTL_TMR_STOP or TCSETSW", Value: 0x5403, Mask: 0x5403}}}}
+	zt108 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSF", Vals: []val{{Name: "SNDCTL_TMR_CONTINUE or TCSETSF", Value: 0x5404, Mask: 0x5404}}}}
+	zt109 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCGETA", Vals: []val{{Name: "TCGETA", Value: 0x5405, Mask: 0x5405}}}}
+	zt110 = typ{Kind: 19, Width: 2, Set: &zset_termios_iflag}
+	zt111 = typ{Kind: 19, Width: 2, Set: &zset_termios_oflag}
+	zt112 = typ{Kind: 19, Width: 2, Set: &zset_termios_cflag}
+	zt113 = typ{Kind: 19, Width: 2, Set: &zset_termios_lflag}
+	zt114 = typ{Kind: 26, Format: 10, Elem: &zt102, Len: &expr{Op: 0, Num: 0x8}}
+	zt115 = typ{Kind: 27, Dir: 2, Struct: &zstruct_termio}
+	zt116 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETA", Vals: []val{{Name: "TCSETA", Value: 0x5406, Mask: 0x5406}}}}
+	zt117 = typ{Kind: 27, Dir: 1, Struct: &zstruct_termio}
+	zt118 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETAW", Vals: []val{{Name: "TCSETAW", Value: 0x5407, Mask: 0x5407}}}}
+	zt119 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETAF", Vals: []val{{Name: "TCSETAF", Value: 0x5408, Mask: 0x5408}}}}
+	zt120 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSBRK", Vals: []val{{Name: "TCSBRK", Value: 0x5409, Mask: 0x5409}}}}
+	zt121 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCXONC", Vals: []val{{Name: "TCXONC", Value: 0x540a, Mask: 0x540a}}}}
+	zt122 = typ{Kind: 20, Width: 4, Set: &zset_tcxonc}
+	zt123 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCFLSH", Vals: []val{{Name: "TCFLSH", Value: 0x540b, Mask: 0x540b}}}}
+	zt124 = typ{Kind: 20, Width: 4, Set: &zset_tcflsh}
+	zt125 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCEXCL", Vals: []val{{Name: "TIOCEXCL", Value: 0x540c, Mask: 0x540c}}}}
+	zt126 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCNXCL", Vals: []val{{Name: "TIOCNXCL", Value: 0x540d, Mask: 0x540d}}}}
+	zt127 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSCTTY", Vals: []val{{Name: "TIOCSCTTY", Value: 0x540e, Mask: 0x540e}}}}
+	zt128 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGPGRP", Vals: []val{{Name: "TIOCGPGRP", Value: 0x540f, Mask: 0x540f}}}}
+	zt129 = typ{Kind: 7, Dir: 2, Width: 4}
+	zt130 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSPGRP", Vals: []val{{Name: "TIOCSPGRP", Value: 0x5410, Mask: 0x5410}}}}
+	zt131 = typ{Kind: 7, Dir: 1, Width: 4}
+	zt132 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCOUTQ", Vals: []val{{Name: "TIOCOUTQ", Value: 0x5411, Mask: 0x5411}}}}
+	zt133 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSTI", Vals: []val{{Name: "TIOCSTI", Value: 0x5412, Mask: 0x5412}}}}
+	zt134 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 0, Num: 0x1}}
+	zt135 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGWINSZ", Vals: []val{{Name: "TIOCGWINSZ", Value: 0x5413, Mask: 0x5413}}}}
+	zt136 = typ{Kind: 1, Width: 2}
+	zt137 = typ{Kind: 27, Dir: 2, Struct: &zstruct_winsize}
+	zt138 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSWINSZ", Vals: []val{{Name: "TIOCSWINSZ", Value: 0x5414, Mask: 0x5414}}}}
+	zt139 = typ{Kind: 27, Dir: 1, Struct: &zstruct_winsize}
+	zt140 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCMGET", Vals: []val{{Name: "TIOCMGET", Value: 0x5415, Mask: 0x5415}}}}
+	zt141 = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_modem_flags}
+	zt142 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCMBIS", Vals: []val{{Name: "TIOCMBIS", Value: 0x5416, Mask: 0x5416}}}}
+	zt143 = typ{Kind: 19, Dir: 1, Width: 4, Set: &zset_modem_flags}
+	zt144 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCMBIC", Vals: []val{{Name: "TIOCMBIC", Value: 0x5417, Mask: 0x5417}}}}
+	zt145 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCMSET", Vals: []val{{Name: "TIOCMSET", Value: 0x5418, Mask: 0x5418}}}}
+	zt146 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGSOFTCAR", Vals: []val{{Name: "TIOCGSOFTCAR", Value: 0x5419, Mask: 0x5419}}}}
+	zt147 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSSOFTCAR", Vals: []val{{Name: "TIOCSSOFTCAR", Value: 0x541a, Mask: 0x541a}}}}
+	zt148 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIONREAD", Vals: []val{{Name: "FIONREAD", Value: 0x541b, Mask: 0x541b}}}}
+	zt149 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCCONS", Vals: []val{{Name: "TIOCCONS", Value: 0x541d, Mask: 0x541d}}}}
+	zt150 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCPKT", Vals: []val{{Name: "TIOCPKT", Value: 0x5420, Mask: 0x5420}}}}
+	zt151 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIONBIO", Vals: []val{{Name: "FIONBIO", Value: 0x5421, Mask: 0x5421}}}}
+	zt152 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCNOTTY", Vals: []val{{Name: "TIOCNOTTY", Value: 0x5422, Mask: 0x5422}}}}
+	zt153 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSETD", Vals: []val{{Name: "TIOCSETD", Value: 0x5423, Mask: 0x5423}}}}
+	zt154 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGETD", Vals: []val{{Name: "TIOCGETD", Value: 0x5424, Mask: 0x5424}}}}
+	zt155 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSBRKP", Vals: []val{{Name: "TCSBRKP", Value: 0x5425, Mask: 0x5425}}}}
+	zt156 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSBRK", Vals: []val{{Name: "TIOCSBRK", Value: 0x5427, Mask: 0x5427}}}}
+	zt157 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCCBRK", Vals: []val{{Name: "TIOCCBRK", Value: 0x5428, Mask: 0x5428}}}}
+	zt158 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGSID", Vals: []val{{Name: "TIOCGSID", Value: 0x5429, Mask: 0x5429}}}}
+	zt159 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCVHANGUP", Vals: []val{{Name: "TIOCVHANGUP", Value: 0x5437, Mask: 0x5437}}}}
+	zt160 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIONCLEX", Vals: []val{{Name: "FIONCLEX", Value: 0x5450, Mask: 0x5450}}}}
+	zt161 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIOCLEX", Vals: []val{{Name: "FIOCLEX", Value: 0x5451, Mask: 0x5451}}}}
+	zt162 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIOASYNC", Vals: []val{{Name: "FIOASYNC", Value: 0x5452, Mask: 0x5452}}}}
+	zt163 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGLCKTRMIOS", Vals: []val{{Name: "TIOCGLCKTRMIOS", Value: 0x5456, Mask: 0x5456}}}}
+	zt164 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSLCKTRMIOS", Vals: []val{{Name: "TIOCSLCKTRMIOS", Value: 0x5457, Mask: 0x5457}}}}
+	zt165 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSPTLCK", Vals: []val{{Name: "TIOCSPTLCK", Value: 0x40045431, Mask: 0x40045431}}}}
+	zt166 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC32_SETFLAGS", Vals: []val{{Name: "FS_IOC32_SETFLAGS", Value: 0x40046602, Mask: 0x40046602}}}}
+	zt167 = typ{Kind: 19, Dir: 1, Width: 4, Set: &zset_inode_flags}
+	zt168 = typ{Kind: 21, Width: 254, Set: &set{Name: "FICLONE", Vals: []val{{Name: "BTRFS_IOC_CLONE or FICLONE", Value: 0x40049409, Mask: 0x40049409}}}}
+	zt169 = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKBSZSET", Vals: []val{{Name: "BLKBSZSET", Value: 0x40081271, Mask: 0x40081271}}}}
+	zt170 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_SETFLAGS", Vals: []val{{Name: "FS_IOC_SETFLAGS", Value: 0x40086602, Mask: 0x40086602}}}}
+	zt171 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_FSSETXATTR", Vals: []val{{Name: "FS_IOC_FSSETXATTR", Value: 0x401c5820, Mask: 0x401c5820}}}}
+	zt172 = typ{Kind: 19, Width: 4, Set: &zset_xflags}
+	zt173 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x8}}
+	zt174 = typ{Kind: 27, Dir: 1, Struct: &zstruct_fsxattr_in}
+	zt175 = typ{Kind: 21, Width: 254, Set: &set{Name: "FICLONERANGE", Vals: []val{{Name: "BTRFS_IOC_CLONE_RANGE or FICLONERANGE", Value: 0x4020940d, Mask: 0x4020940d}}}}
+	zt176 = typ{Kind: 5, Width: 8}
+	zt177 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_clone_range}
+	zt178 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETS2", Vals: []val{{Name: "TCSETS2", Value: 0x402c542b, Mask: 0x402c542b}}}}
+	zt179 = typ{Kind: 27, Dir: 1, Struct: &zstruct_termios2}
+	zt180 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSW2", Vals: []val{{Name: "TCSETSW2", Value: 0x402c542c, Mask: 0x402c542c}}}}
+	zt181 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSF2", Vals: []val{{Name: "TCSETSF2", Value: 0x402c542d, Mask: 0x402c542d}}}}
+	zt182 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_SETFSLABEL", Vals: []val{{Name: "FS_IOC_SETFSLABEL", Value: 0x41009432, Mask: 0x41009432}}}}
+	zt183 = typ{Kind: 25, Dir: 1, Len: &expr{Op: 0, Num: 0x100}}
+	zt184 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGPTN", Vals: []val{{Name: "TIOCGPTN", Value: 0x80045430, Mask: 0x80045430}}}}
+	zt185 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGEXCL", Vals: []val{{Name: "TIOCGEXCL", Value: 0x80045440, Mask: 0x80045440}}}}
+	zt186 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC32_GETFLAGS", Vals: []val{{Name: "FS_IOC32_GETFLAGS", Value: 0x80046601, Mask: 0x80046601}}}}
+	zt187 = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_inode_flags}
+	zt188 = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKBSZGET", Vals: []val{{Name: "BLKBSZGET", Value: 0x80081270, Mask: 0x80081270}}}}
+	zt189 = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKGETSIZE64", Vals: []val{{Name: "BLKGETSIZE64", Value: 0x80081272, Mask: 0x80081272}}}}
+	zt190 = typ{Kind: 1, Dir: 2, Width: 8}
+	zt191 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_GETFLAGS", Vals: []val{{Name: "FS_IOC_GETFLAGS", Value: 0x80086601, Mask: 0x80086601}}}}
+	zt192 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_FSGETXATTR", Vals: []val{{Name: "FS_IOC_FSGETXATTR", Value: 0x801c581f, Mask: 0x801c581f}}}}
+	zt193 = typ{Kind: 27, Dir: 2, Struct: &zstruct_fsxattr}
+	zt194 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCGETS2", Vals: []val{{Name: "TCGETS2", Value: 0x802c542a, Mask: 0x802c542a}}}}
+	zt195 = typ{Kind: 27, Dir: 2, Struct: &zstruct_termios2}
+	zt196 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_GETFSLABEL", Vals: []val{{Name: "FS_IOC_GETFSLABEL", Value: 0x81009431, Mask: 0x81009431}}}}
+	zt197 = typ{Kind: 25, Dir: 2, Len: &expr{Op: 0, Num: 0x100}}
+	zt198 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIFREEZE", Vals: []val{{Name: "FIFREEZE", Value: 0xc0045877, Mask: 0xc0045877}}}}
+	zt199 = typ{Kind: 21, Width: 254, Set: &set{Name: "FITHAW", Vals: []val{{Name: "FITHAW", Value: 0xc0045878, Mask: 0xc0045878}}}}
+	zt200 = typ{Kind: 21, Width: 254, Set: &set{Name: "FITRIM", Vals: []val{{Name: "FITRIM", Value: 0xc0185879, Mask: 0xc0185879}}}}
+	zt201 = typ{Kind: 27, Dir: 3, Struct: &zstruct_fstrim_range}
+	zt202 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
+	zt203 = typ{Kind: 27, Struct: &zstruct_iovec_out}
+	zt204 = typ{Kind: 26, Dir: 1, Elem: &zt203, Len: &expr{Op: 1, Num: 0x2}}
+	zt205 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt206 = typ{Kind: 27, Struct: &zstruct_iovec_in}
+	zt207 = typ{Kind: 26, Dir: 1, Elem: &zt206, Len: &expr{Op: 1, Num: 0x2}}
+	zt208 = typ{Kind: 19, Width: 4, Set: &zset_access_mode}
+	zt209 = typ{Kind: 26, Dir: 2, Elem: &zt0, Len: &expr{Op: 0, Num: 0x2}}
+	zt210 = typ{Kind: 19, Width: 254, Set: &zset_mremap_flags}
+	zt211 = typ{Kind: 19, Width: 4, Set: &zset_msync_flags}
+	zt212 = typ{Kind: 1, Width: 1}
+	zt213 = typ{Kind: 26, Dir: 2, Elem: &zt212, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x1000}}}
+	zt214 = typ{Kind: 20, Width: 4, Set: &zset_madvise_cmds}
+	zt215 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec}
+	zt216 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec}
+	zt217 = typ{Kind: 20, Width: 4, Set: &zset_itimer_which}
+	zt218 = typ{Kind: 27, Struct: &zstruct_timeval}
+	zt219 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerval}
+	zt220 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerval}
+	zt221 = typ{Kind: 7, Width: 4}
+	zt222 = typ{Kind: 1, Dir: 3, Width: 254}
+	zt223 = typ{Kind: 20, Width: 4, Set: &zset_sock_families}
+	zt224 = typ{Kind: 19, Width: 4, Set: &zset_sock_types}
+	zt225 = typ{Kind: 20, Width: 4, Set: &zset_proto_inet}
+	zt226 = typ{Kind: 20, Width: 4, Set: &zset_proto_netlink}
+	zt227 = typ{Kind: 15, Width: 2, Set: &zset_ethernet_protocols}
+	zt228 = typ{Kind: 20, Width: 4, Set: &zset_proto_irda}
+	zt229 = typ{Kind: 20, Width: 4, Set: &zset_proto_can}
+	zt230 = typ{Kind: 20, Width: 4, Set: &zset_proto_bluetooth}
+	zt231 = typ{Kind: 20, Width: 4, Set: &zset_proto_isdn}
+	zt232 = typ{Kind: 20, Width: 4, Set: &zset_proto_phonet}
+	zt233 = typ{Kind: 20, Width: 4, Set: &zset_proto_caif}
+	zt234 = typ{Kind: 20, Width: 4, Set: &zset_proto_nfc}
+	zt235 = typ{Kind: 20, Width: 4, Set: &zset_proto_kcm}
+	zt236 = typ{Kind: 20, Width: 4, Set: &zset_proto_smc}
+	zt237 = typ{Kind: 28, Union: &zunion_sock_protocol, Sel: &expr{Op: 1}}
+	zt238 = typ{Kind: 20, Width: 2, Set: &zset_sock_families}
+	zt239 = typ{Kind: 42}
+	zt240 = typ{Kind: 27, Struct: &zstruct_sockaddr_un}
+	zt241 = typ{Kind: 15, Width: 2}
+	zt242 = typ{Kind: 16, Width: 4}
+	zt243 = typ{Kind: 27, Struct: &zstruct_sockaddr_in}
+	zt244 = typ{Kind: 15, Width: 4}
+	zt245 = typ{Kind: 17, Width: 16}
+	zt246 = typ{Kind: 40, Width: 4}
+	zt247 = typ{Kind: 28, Union: &zunion_in6_scope, Sel: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xc0ff}}, R: &expr{Op: 0, Num: 0x80fe}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x2ff}}}}
+	zt248 = typ{Kind: 27, Struct: &zstruct_sockaddr_in6}
+	zt249 = typ{Kind: 2, Width: 2}
+	zt250 = typ{Kind: 43, Width: 4}
+	zt251 = typ{Kind: 27, Struct: &zstruct_sockaddr_nl}
+	zt252 = typ{Kind: 20, Width: 2, Set: &zset_arp_hardware_types}
+	zt253 = typ{Kind: 20, Width: 1, Set: &zset_packet_types}
+	zt254 = typ{Kind: 26, Elem: &zt102, Len: &expr{Op: 2, Num: 0x4}}
+	zt255 = typ{Kind: 27, Struct: &zstruct_sockaddr_ll}
+	zt256 = typ{Kind: 20, Width: 4, Set: &zset_vsock_ports}
+	zt257 = typ{Kind: 20, Width: 4, Set: &zset_vsock_cids}
+	zt258 = typ{Kind: 24, Width: 2, Len: &expr{Op: 0, Num: 0x3}}
+	zt259 = typ{Kind: 27, Struct: &zstruct_sockaddr_vm}
+	zt260 = typ{Kind: 26, Elem: &zt102, Len: &expr{Op: 0, Num: 0x6}}
+	zt261 = typ{Kind: 27, Struct: &zstruct_sockaddr_ipx}
+	zt262 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2}}
+	zt263 = typ{Kind: 27, Struct: &zstruct_sockaddr_qrtr}
+	zt264 = typ{Kind: 20, Width: 4, Set: &zset_nfc_protocols}
+	zt265 = typ{Kind: 27, Struct: &zstruct_sockaddr_nfc}
+	zt266 = typ{Kind: 19, Width: 2, Set: &zset_xdp_sockaddr_flags}
+	zt267 = typ{Kind: 27, Struct: &zstruct_sockaddr_xdp}
+	zt268 = typ{Kind: 24, Width: 1}
+	zt269 = typ{Kind: 27, Struct: &zstruct_sockaddr_other}
+	zt270 = typ{Kind: 28, Union: &zunion_sockaddr_data, Sel: &expr{Op: 2}}
+	zt271 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}}
+	zt272 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x2}}
+	zt273 = typ{Kind: 0, Dir: 3, Width: 4}
+	zt274 = typ{Kind: 24}
+	zt275 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt276 = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
+	zt277 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
+	zt278 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt279 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
+	zt280 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
+	zt281 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt282 = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt283 = typ{Kind: 26, Dir: 1, Elem: &zt282, Len: &expr{Op: 2, Num: 0x3}}
+	zt284 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
+	zt285 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
+	zt286 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
+	zt287 = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
+	zt288 = typ{Kind: 26, Elem: &zt0}
+	zt289 = typ{Kind: 8, Width: 4}
+	zt290 = typ{Kind: 27, Struct: &zstruct_ucred}
+	zt291 = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
+	zt292 = typ{Kind: 27, Struct: &zstruct_timespec}
+	zt293 = typ{Kind: 26, Elem: &zt292, Len: &expr{Op: 0, Num: 0x3}}
+	zt294 = typ{Kind: 26, Elem: &zt102}
+	zt295 = typ{Kind: 26, Elem: &zt11}
+	zt296 = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
+	zt297 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
+	zt298 = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
+	zt299 = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
+	zt300 = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
+	zt301 = typ{Kind: 27, Struct: &zstruct_cmsg}
+	zt302 = typ{Kind: 41, Dir: 1, Elem: &zt301, Len: &expr{Op: 2, Num: 0x5}}
+	zt303 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt304 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
+	zt305 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt306 = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt307 = typ{Kind: 26, Dir: 1, Elem: &zt306, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
+	zt308 = typ{Kind: 41, Dir: 2, Elem: &zt301, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
+	zt309 = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}, &expr{Op: 4}}}
+	zt310 = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
+	zt311 = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
+	zt312 = typ{Kind: 27, Struct: &zstruct_linger}
+	zt313 = typ{Kind: 27, Struct: &zstruct_sock_fprog}
+	zt314 = typ{Kind: 27, Struct: &zstruct_ip_mreq}
+	zt315 = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
+	zt316 = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
+	zt317 = typ{Kind: 27, Struct: &zstruct_group_req}
+	zt318 = typ{Kind: 46, Width: 4, Set: &zset_icmp_types}
+	zt319 = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
+	zt320 = typ{Kind: 44, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
+	zt321 = typ{Kind: 27, Struct: &zstruct_packet_mreq}
+	zt322 = typ{Kind: 27, Struct: &zstruct_tpacket_req}
+	zt323 = typ{Kind: 24, Width: 4}
+	zt324 = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt325 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{Name: "SOL_IP", Value: 0x0, Mask: 0x0}}}}
+	zt326 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
+	zt327 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1}}}}
+	zt328 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
+	zt329 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{Name: "SOL_TCP", Value: 0x6, Mask: 0x6}}}}
+	zt330 = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
+	zt331 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{Name: "SOL_UDP", Value: 0x11, Mask: 0x11}}}}
+	zt332 = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
+	zt333 = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28}}}}
+	zt334 = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
+	zt335 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29}}}}
+	zt336 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
+	zt337 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65}}}}
+	zt338 = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
+	zt339 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84}}}}
+	zt340 = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
+	zt341 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{Name: "SOL_RAW", Value: 0xff, Mask: 0xff}}}}
+	zt342 = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
+	zt343 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{Name: "SOL_IPX", Value: 0x100, Mask: 0x100}}}}
+	zt344 = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
+	zt345 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{Name: "SOL_AX25", Value: 0x101, Mask: 0x101}}}}
+	zt346 = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
+	zt347 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107}}}}
+	zt348 = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
+	zt349 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a}}}}
+	zt350 = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
+	zt351 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c}}}}
+	zt352 = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
+	zt353 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d}}}}
+	zt354 = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
+	zt355 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e}}}}
+	zt356 = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
+	zt357 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f}}}}
+	zt358 = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
+	zt359 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110}}}}
+	zt360 = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
+	zt361 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111}}}}
+	zt362 = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
+	zt363 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112}}}}
+	zt364 = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
+	zt365 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113}}}}
+	zt366 = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
+	zt367 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{Name: "SOL_RDS", Value: 0x114, Mask: 0x114}}}}
+	zt368 = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
+	zt369 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115}}}}
+	zt370 = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
+	zt371 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116}}}}
+	zt372 = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
+	zt373 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{Name: "SOL_ALG", Value: 0x117, Mask: 0x117}}}}
+	zt374 = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
+	zt375 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{Name: "SOL_NFC", Value: 0x118, Mask: 0x118}}}}
+	zt376 = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
+	zt377 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{Name: "SOL_KCM", Value: 0x119, Mask: 0x119}}}}
+	zt378 = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
+	zt379 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a}}}}
+	zt380 = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
+	zt381 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b}}}}
+	zt382 = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
+	zt383 = typ{Kind: 45, Width: 4}
+	zt384 = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
+	zt385 = typ{Kind: 26, Elem: &zt289, Len: &expr{Op: 0, Num: 0x1}}
+	zt386 = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
+	zt387 = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt388 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
+	zt389 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
+	zt390 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
+	zt391 = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
+	zt392 = typ{Kind: 30, Dir: 1}
+	zt393 = typ{Kind: 31, Dir: 1}
+	zt394 = typ{Kind: 32}
+	zt395 = typ{Kind: 36, Dir: 2, Width: 4}
+	zt396 = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
+	zt397 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
+	zt398 = typ{Kind: 20, Width: 4, Set: &zset_fcntl_cmds}
+	zt399 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD", Vals: []val{{Name: "F_DUPFD", Value: 0x0, Mask: 0x0}}}}
+	zt400 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFD", Vals: []val{{Name: "F_GETFD", Value: 0x1, Mask: 0x1}}}}
+	zt401 = typ{Kind: 19, Width: 4, Set: &zset_fd_flags}
+	zt402 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFD", Vals: []val{{Name: "F_SETFD", Value: 0x2, Mask: 0x2}}}}
+	zt403 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFL", Vals: []val{{Name: "F_GETFL", Value: 0x3, Mask: 0x3}}}}
+	zt404 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFL", Vals: []val{{Name: "F_SETFL", Value: 0x4, Mask: 0x4}}}}
+	zt405 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK", Vals: []val{{Name: "F_GETLK", Value: 0x5, Mask: 0x5}}}}
+	zt406 = typ{Kind: 20, Width: 2, Set: &zset_lock_types}
+	zt407 = typ{Kind: 20, Width: 2, Set: &zset_whence}
+	zt408 = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock_out}
+	zt409 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK", Vals: []val{{Name: "F_SETLK", Value: 0x6, Mask: 0x6}}}}
+	zt410 = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock}
+	zt411 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW", Vals: []val{{Name: "F_SETLKW", Value: 0x7, Mask: 0x7}}}}
+	zt412 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN", Vals: []val{{Name: "F_SETOWN", Value: 0x8, Mask: 0x8}}}}
+	zt413 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN", Vals: []val{{Name: "F_GETOWN", Value: 0x9, Mask: 0x9}}}}
+	zt414 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETSIG", Vals: []val{{Name: "F_SETSIG", Value: 0xa, Mask: 0xa}}}}
+	zt415 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETSIG", Vals: []val{{Name: "F_GETSIG", Value: 0xb, Mask: 0xb}}}}
+	zt416 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK64", Vals: []val{{Name: "F_GETLK64", Value: 0xc, Mask: 0xc}}}}
+	zt417 = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock64_out}
+	zt418 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK64", Vals: []val{{Name: "F_SETLK64", Value: 0xd, Mask: 0xd}}}}
+	zt419 = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock64}
+	zt420 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW64", Vals: []val{{Name: "F_SETLKW64", Value: 0xe, Mask: 0xe}}}}
+	zt421 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN_EX", Vals: []val{{Name: "F_SETOWN_EX", Value: 0xf, Mask: 0xf}}}}
+	zt422 = typ{Kind: 20, Width: 4, Set: &zset_owner_types}
+	zt423 = typ{Kind: 27, Dir: 1, Struct: &zstruct_f_owner_ex}
+	zt424 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN_EX", Vals: []val{{Name: "F_GETOWN_EX", Value: 0x10, Mask: 0x10}}}}
+	zt425 = typ{Kind: 27, Dir: 2, Struct: &zstruct_f_owner_ex}
+	zt426 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_GETLK", Vals: []val{{Name: "F_OFD_GETLK", Value: 0x24, Mask: 0x24}}}}
+	zt427 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLK", Vals: []val{{Name: "F_OFD_SETLK", Value: 0x25, Mask: 0x25}}}}
+	zt428 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLKW", Vals: []val{{Name: "F_OFD_SETLKW", Value: 0x26, Mask: 0x26}}}}
+	zt429 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLEASE", Vals: []val{{Name: "F_SETLEASE", Value: 0x400, Mask: 0x400}}}}
+	zt430 = typ{Kind: 20, Width: 4, Set: &zset_lock_types}
+	zt431 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLEASE", Vals: []val{{Name: "F_GETLEASE", Value: 0x401, Mask: 0x401}}}}
+	zt432 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_NOTIFY", Vals: []val{{Name: "F_NOTIFY", Value: 0x402, Mask: 0x402}}}}
+	zt433 = typ{Kind: 19, Width: 4, Set: &zset_notify_flags}
+	zt434 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD_CLOEXEC", Vals: []val{{Name: "F_DUPFD_CLOEXEC", Value: 0x406, Mask: 0x406}}}}
+	zt435 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETPIPE_SZ", Vals: []val{{Name: "F_SETPIPE_SZ", Value: 0x407, Mask: 0x407}}}}
+	zt436 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETPIPE_SZ", Vals: []val{{Name: "F_GETPIPE_SZ", Value: 0x408, Mask: 0x408}}}}
+	zt437 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_ADD_SEALS", Vals: []val{{Name: "F_ADD_SEALS", Value: 0x409, Mask: 0x409}}}}
+	zt438 = typ{Kind: 19, Width: 4, Set: &zset_seal_flags}
+	zt439 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_SEALS", Vals: []val{{Name: "F_GET_SEALS", Value: 0x40a, Mask: 0x40a}}}}
+	zt440 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_RW_HINT", Vals: []val{{Name: "F_GET_RW_HINT", Value: 0x40b, Mask: 0x40b}}}}
+	zt441 = typ{Kind: 20, Dir: 2, Width: 8, Set: &zset_rw_hints}
+	zt442 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_RW_HINT", Vals: []val{{Name: "F_SET_RW_HINT", Value: 0x40c, Mask: 0x40c}}}}
+	zt443 = typ{Kind: 20, Dir: 1, Width: 8, Set: &zset_rw_hints}
+	zt444 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_FILE_RW_HINT", Vals: []val{{Name: "F_GET_FILE_RW_HINT", Value: 0x40d, Mask: 0x40d}}}}
+	zt445 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_FILE_RW_HINT", Vals: []val{{Name: "F_SET_FILE_RW_HINT", Value: 0x40e, Mask: 0x40e}}}}
+	zt446 = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
+	zt447 = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
+	zt448 = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
+	zt449 = typ{Kind: 27, Struct: &zstruct_linux_dirent}
+	zt450 = typ{Kind: 34, Dir: 2, Elem: &zt449, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt451 = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
+	zt452 = typ{Kind: 3, Width: 4}
+	zt453 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
+	zt454 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
+	zt455 = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
+	zt456 = typ{Kind: 18, Width: 254}
+	zt457 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
+	zt458 = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
+	zt459 = typ{Kind: 38, Width: 254}
+	zt460 = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
+	zt461 = typ{Kind: 26, Dir: 2, Elem: &zt289, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt462 = typ{Kind: 26, Dir: 1, Elem: &zt289, Len: &expr{Op: 1}}
+	zt463 = typ{Kind: 8, Dir: 2, Width: 4}
+	zt464 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}}
+	zt465 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
+	zt466 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
+	zt467 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
+	zt468 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
+	zt469 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
+	zt470 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
+	zt471 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
+	zt472 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
+	zt473 = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
+	zt474 = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
+	zt475 = typ{Kind: 27, Struct: &zstruct_si_queue}
+	zt476 = typ{Kind: 27, Struct: &zstruct_si_kill}
+	zt477 = typ{Kind: 27, Struct: &zstruct_si_value}
+	zt478 = typ{Kind: 27, Struct: &zstruct_si_timer}
+	zt479 = typ{Kind: 27, Struct: &zstruct_si_poll}
+	zt480 = typ{Kind: 27, Struct: &zstruct_si_exited}
+	zt481 = typ{Kind: 27, Struct: &zstruct_si_child}
+	zt482 = typ{Kind: 27, Struct: &zstruct_si_fault}
+	zt483 = typ{Kind: 27, Struct: &zstruct_si_mce}
+	zt484 = typ{Kind: 2, Width: 255}
+	zt485 = typ{Kind: 27, Struct: &zstruct_si_bounds}
+	zt486 = typ{Kind: 27, Struct: &zstruct_si_pkey}
+	zt487 = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
+	zt488 = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
+	zt489 = typ{Kind: 27, Struct: &zstruct_si_perf}
+	zt490 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
+	zt491 = typ{Kind: 27, Struct: &zstruct_si_size}
+	zt492 = typ{Kind: 0, Width: 4, Format: 6}
+	zt493 = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
+	zt494 = typ{Kind: 27, Struct: &zstruct_si_sys}
+	zt495 = typ{Kind: 27, Struct: &zstruct_si_other}
+	zt496 = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1d}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}}}}}}
+	zt497 = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
+	zt498 = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
+	zt499 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt500 = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
+	zt501 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
+	zt502 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
+	zt503 = typ{Kind: 33, Width: 254}
+	zt504 = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
+	zt505 = typ{Kind: 11, Width: 2}
+	zt506 = typ{Kind: 12, Width: 4}
+	zt507 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
+	zt508 = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
+	zt509 = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
+	zt510 = typ{Kind: 26, Elem: &zt20, Len: &expr{Op: 0, Num: 0x2}}
+	zt511 = typ{Kind: 27, Struct: &zstruct_fsid}
+	zt512 = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
+	zt513 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
+	zt514 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
+	zt515 = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
+	zt516 = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
+	zt517 = typ{Kind: 35, Width: 4}
+	zt518 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
+	zt519 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
+	zt520 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
+	zt521 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
+	zt522 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
+	zt523 = typ{Kind: 4, Dir: 2, Width: 255}
+	zt524 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
+	zt525 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
+	zt526 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
+	zt527 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
+	zt528 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
+	zt529 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
+	zt530 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
+	zt531 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
+	zt532 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
+	zt533 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
+	zt534 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
+	zt535 = typ{Kind: 13, Dir: 2, Width: 254}
+	zt536 = typ{Kind: 13, Width: 254}
+	zt537 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt538 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt539 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt540 = typ{Kind: 2, Width: 4, Format: 4}
+	zt541 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt542 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt543 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
+	zt544 = typ{Kind: 34, Dir: 2, Elem: &zt543, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt545 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
+	zt546 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt547 = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt548 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt549 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt550 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt551 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt552 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt553 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt554 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt555 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt556 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt557 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt558 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt559 = typ{Kind: 27, Struct: &zstruct_timeval_date}
+	zt560 = typ{Kind: 26, Dir: 1, Elem: &zt559, Len: &expr{Op: 0, Num: 0x2}}
+	zt561 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt562 = typ{Kind: 35, Width: 254}
+	zt563 = typ{Kind: 26, Dir: 1, Elem: &zt562, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt564 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt565 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt566 = typ{Kind: 26, Dir: 1, Elem: &zt562, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt567 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt568 = typ{Kind: 26, Dir: 2, Elem: &zt562, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt569 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt570 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt571 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt572 = typ{Kind: 26, Dir: 1, Elem: &zt562, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt573 = typ{Kind: 6, Width: 4}
+	zt574 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
+	zt575 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
+	zt576 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt577 = typ{Kind: 1, Dir: 2, Width: 255}
+	zt578 = typ{Kind: 0, Dir: 1, Width: 8}
+	zt579 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
+	zt580 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
+	zt581 = typ{Kind: 26, Dir: 1, Elem: &zt19, Len: &expr{Op: 1, Num: 0x1}}
+	zt582 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt583 = typ{Kind: 37, Width: 4}
+	zt584 = typ{Kind: 26, Dir: 2, Elem: &zt583, Len: &expr{Op: 1, Num: 0x1}}
+	zt585 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt586 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
+	zt587 = typ{Kind: 26, Dir: 1, Elem: &zt586, Len: &expr{Op: 0, Num: 0x2}}
+	zt588 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
+	zt589 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt590 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
+	zt591 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt592 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt593 = typ{Kind: 26, Dir: 3, Elem: &zt592, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt594 = typ{Kind: 18, Width: 8}
+	zt595 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt596 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt597 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt598 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt599 = typ{Kind: 26, Dir: 3, Elem: &zt598, Len: &expr{Op: 1, Num: 0x2}}
+	zt600 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt601 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt602 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt603 = typ{Kind: 26, Dir: 2, Elem: &zt602, Len: &expr{Op: 1, Num: 0x2}}
+	zt604 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt605 = typ{Kind: 26, Dir: 1, Elem: &zt604, Len: &expr{Op: 1, Num: 0x4}}
+	zt606 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt607 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt608 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt609 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt610 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
+	zt611 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt612 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt613 = typ{Kind: 22, Dir: 1}
+	zt614 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
+	zt615 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt616 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt617 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt618 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt619 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
+	zt620 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt621 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
+	zt622 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt623 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
+	zt624 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
+	zt625 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
+	zt626 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
+	zt627 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
+	zt628 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
+	zt629 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt630 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
+	zt631 = typ{Kind: 4, Width: 8}
+	zt632 = typ{Kind: 9, Width: 8}
+	zt633 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt634 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
+	zt635 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
+	zt636 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
+	zt637 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
+	zt638 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
+	zt639 = typ{Kind: 10, Width: 8}
+	zt640 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
+	zt641 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
+	zt642 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
+	zt643 = typ{Kind: 26, Dir: 1, Elem: &zt604, Len: &expr{Op: 1, Num: 0x2}}
+	zt644 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
+	zt645 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt646 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt647 = typ{Kind: 26, Dir: 1, Elem: &zt646, Len: &expr{Op: 1, Num: 0x1}}
+	zt648 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt649 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt650 = typ{Kind: 26, Dir: 1, Elem: &zt646, Len: &expr{Op: 0, Num: 0x2}}
+	zt651 = typ{Kind: 8, Width: 2}
+	zt652 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt653 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt654 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt655 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt656 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt657 = typ{Kind: 26, Dir: 2, Elem: &zt651, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt658 = typ{Kind: 26, Dir: 1, Elem: &zt651, Len: &expr{Op: 1}}
+	zt659 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt660 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt661 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt662 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt663 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt664 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt665 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt666 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt667 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt668 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt669 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt670 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt671 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt672 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt673 = typ{Kind: 2, Width: 254, Format: 3}
+	zt674 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt675 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt676 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt677 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt678 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt679 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt680 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt681 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt682 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt683 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt684 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt685 = typ{Kind: 26, Dir: 1, Elem: &zt684, Len: &expr{Op: 0, Num: 0x2}}
+	zt686 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt687 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt688 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt689 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt690 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
+	zt691 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -2621,11 +2867,4192 @@ var zcall_rt_sigreturn = call{Name: "rt_sigreturn", Args: []field{
 	{Name: "frame", Type: &zt37, Reg: 6, Reg32: 6},
 }, Ret: &zt21, Class: 0x10, Defer: 1}
 
+var zset_ioctls = set{Name: "ioctls", Vals: []val{
+	{Name: "FIBMAP", Value: 0x1, Mask: 0x1},
+	{Name: "FIGETBSZ", Value: 0x2, Mask: 0x2},
+	{Name: "SCSI_IOCTL_BENCHMARK_COMMAND", Value: 0x3, Mask: 0x3},
+	{Name: "SCSI_IOCTL_SYNC", Value: 0x4, Mask: 0x4},
+	{Name: "SCSI_IOCTL_START_UNIT", Value: 0x5, Mask: 0x5},
+	{Name: "SCSI_IOCTL_STOP_UNIT", Value: 0x6, Mask: 0x6},
+	{Name: "HIDIOCTL_LAST", Value: 0xd, Mask: 0xd},
+	{Name: "FDCLRPRM", Value: 0x241, Mask: 0x241},
+	{Name: "FDMSGON", Value: 0x245, Mask: 0x245},
+	{Name: "FDMSGOFF", Value: 0x246, Mask: 0x246},
+	{Name: "FDFMTBEG", Value: 0x247, Mask: 0x247},
+	{Name: "FDFMTEND", Value: 0x249, Mask: 0x249},
+	{Name: "FDSETEMSGTRESH", Value: 0x24a, Mask: 0x24a},
+	{Name: "FDFLUSH", Value: 0x24b, Mask: 0x24b},
+	{Name: "FDRESET", Value: 0x254, Mask: 0x254},
+	{Name: "FDWERRORCLR", Value: 0x256, Mask: 0x256},
+	{Name: "FDRAWCMD", Value: 0x258, Mask: 0x258},
+	{Name: "FDTWADDLE", Value: 0x259, Mask: 0x259},
+	{Name: "FDEJECT", Value: 0x25a, Mask: 0x25a},
+	{Name: "HDIO_GETGEO", Value: 0x301, Mask: 0x301},
+	{Name: "HDIO_GET_UNMASKINTR", Value: 0x302, Mask: 0x302},
+	{Name: "HDIO_GET_MULTCOUNT", Value: 0x304, Mask: 0x304},
+	{Name: "HDIO_GET_QDMA", Value: 0x305, Mask: 0x305},
+	{Name: "HDIO_SET_XFER", Value: 0x306, Mask: 0x306},
+	{Name: "HDIO_OBSOLETE_IDENTITY", Value: 0x307, Mask: 0x307},
+	{Name: "HDIO_GET_KEEPSETTINGS", Value: 0x308, Mask: 0x308},
+	{Name: "HDIO_GET_32BIT", Value: 0x309, Mask: 0x309},
+	{Name: "HDIO_GET_NOWERR", Value: 0x30a, Mask: 0x30a},
+	{Name: "HDIO_GET_DMA", Value: 0x30b, Mask: 0x30b},
+	{Name: "HDIO_GET_NICE", Value: 0x30c, Mask: 0x30c},
+	{Name: "HDIO_GET_IDENTITY", Value: 0x30d, Mask: 0x30d},
+	{Name: "HDIO_GET_WCACHE", Value: 0x30e, Mask: 0x30e},
+	{Name: "HDIO_GET_ACOUSTIC", Value: 0x30f, Mask: 0x30f},
+	{Name: "HDIO_GET_ADDRESS", Value: 0x310, Mask: 0x310},
+	{Name: "HDIO_GET_BUSSTATE", Value: 0x31a, Mask: 0x31a},
+	{Name: "HDIO_TRISTATE_HWIF", Value: 0x31b, Mask: 0x31b},
+	{Name: "HDIO_DRIVE_RESET", Value: 0x31c, Mask: 0x31c},
+	{Name: "HDIO_DRIVE_TASKFILE", Value: 0x31d, Mask: 0x31d},
+	{Name: "HDIO_DRIVE_TASK", Value: 0x31e, Mask: 0x31e},
+	{Name: "HDIO_DRIVE_CMD", Value: 0x31f, Mask: 0x31f},
+	{Name: "HDIO_SET_MULTCOUNT", Value: 0x321, Mask: 0x321},
+	{Name: "HDIO_SET_UNMASKINTR", Value: 0x322, Mask: 0x322},
+	{Name: "HDIO_SET_KEEPSETTINGS", Value: 0x323, Mask: 0x323},
+	{Name: "HDIO_SET_32BIT", Value: 0x324, Mask: 0x324},
+	{Name: "HDIO_SET_NOWERR", Value: 0x325, Mask: 0x325},
+	{Name: "HDIO_SET_DMA", Value: 0x326, Mask: 0x326},
+	{Name: "HDIO_SET_PIO_MODE", Value: 0x327, Mask: 0x327},
+	{Name: "HDIO_SCAN_HWIF", Value: 0x328, Mask: 0x328},
+	{Name: "HDIO_SET_NICE", Value: 0x329, Mask: 0x329},
+	{Name: "HDIO_UNREGISTER_HWIF", Value: 0x32a, Mask: 0x32a},
+	{Name: "HDIO_SET_WCACHE", Value: 0x32b, Mask: 0x32b},
+	{Name: "HDIO_SET_ACOUSTIC", Value: 0x32c, Mask: 0x32c},
+	{Name: "HDIO_SET_BUSSTATE", Value: 0x32d, Mask: 0x32d},
+	{Name: "HDIO_SET_QDMA", Value: 0x32e, Mask: 0x32e},
+	{Name: "HDIO_SET_ADDRESS", Value: 0x32f, Mask: 0x32f},
+	{Name: "LPCHAR", Value: 0x601, Mask: 0x601},
+	{Name: "LPTIME", Value: 0x602, Mask: 0x602},
+	{Name: "LPABORT", Value: 0x604, Mask: 0x604},
+	{Name: "LPSETIRQ", Value: 0x605, Mask: 0x605},
+	{Name: "LPGETIRQ", Value: 0x606, Mask: 0x606},
+	{Name: "LPWAIT", Value: 0x608, Mask: 0x608},
+	{Name: "LPCAREFUL", Value: 0x609, Mask: 0x609},
+	{Name: "LPABORTOPEN", Value: 0x60a, Mask: 0x60a},
+	{Name: "LPGETSTATUS", Value: 0x60b, Mask: 0x60b},
+	{Name: "LPRESET", Value: 0x60c, Mask: 0x60c},
+	{Name: "LPGETFLAGS", Value: 0x60e, Mask: 0x60e},
+	{Name: "LPSETTIMEOUT", Value: 0x60f, Mask: 0x60f},
+	{Name: "I2C_RETRIES", Value: 0x701, Mask: 0x701},
+	{Name: "I2C_TIMEOUT", Value: 0x702, Mask: 0x702},
+	{Name: "I2C_SLAVE", Value: 0x703, Mask: 0x703},
+	{Name: "I2C_TENBIT", Value: 0x704, Mask: 0x704},
+	{Name: "I2C_FUNCS", Value: 0x705, Mask: 0x705},
+	{Name: "I2C_SLAVE_FORCE", Value: 0x706, Mask: 0x706},
+	{Name: "I2C_RDWR", Value: 0x707, Mask: 0x707},
+	{Name: "I2C_PEC", Value: 0x708, Mask: 0x708},
+	{Name: "I2C_SMBUS", Value: 0x720, Mask: 0x720},
+	{Name: "IOCTL_VMCI_SOCKETS_GET_LOCAL_CID or IOCTL_VM_SOCKETS_GET_LOCAL_CID", Value: 0x7b9, Mask: 0x7b9},
+	{Name: "RAID_AUTORUN", Value: 0x914, Mask: 0x914},
+	{Name: "CLEAR_ARRAY", Value: 0x920, Mask: 0x920},
+	{Name: "HOT_REMOVE_DISK", Value: 0x922, Mask: 0x922},
+	{Name: "SET_DISK_INFO", Value: 0x924, Mask: 0x924},
+	{Name: "WRITE_RAID_INFO", Value: 0x925, Mask: 0x925},
+	{Name: "UNPROTECT_ARRAY", Value: 0x926, Mask: 0x926},
+	{Name: "PROTECT_ARRAY", Value: 0x927, Mask: 0x927},
+	{Name: "HOT_ADD_DISK", Value: 0x928, Mask: 0x928},
+	{Name: "SET_DISK_FAULTY", Value: 0x929, Mask: 0x929},
+	{Name: "HOT_GENERATE_ERROR", Value: 0x92a, Mask: 0x92a},
+	{Name: "STOP_ARRAY", Value: 0x932, Mask: 0x932},
+	{Name: "STOP_ARRAY_RO", Value: 0x933, Mask: 0x933},
+	{Name: "RESTART_ARRAY_RW", Value: 0x934, Mask: 0x934},
+	{Name: "CLUSTERED_DISK_NACK", Value: 0x935, Mask: 0x935},
+	{Name: "BLOCK_URING_CMD_DISCARD", Value: 0x1200, Mask: 0x1200},
+	{Name: "BLOCK_URING_CMD_ZONE_RESET_ALL", Value: 0x1201, Mask: 0x1201},
+	{Name: "BLKROSET", Value: 0x125d, Mask: 0x125d},
+	{Name: "BLKROGET", Value: 0x125e, Mask: 0x125e},
+	{Name: "BLKRRPART", Value: 0x125f, Mask: 0x125f},
+	{Name: "BLKGETSIZE", Value: 0x1260, Mask: 0x1260},
+	{Name: "BLKFLSBUF", Value: 0x1261, Mask: 0x1261},
+	{Name: "BLKRASET", Value: 0x1262, Mask: 0x1262},
+	{Name: "BLKRAGET", Value: 0x1263, Mask: 0x1263},
+	{Name: "BLKFRASET", Value: 0x1264, Mask: 0x1264},
+	{Name: "BLKFRAGET", Value: 0x1265, Mask: 0x1265},
+	{Name: "BLKSECTSET", Value: 0x1266, Mask: 0x1266},
+	{Name: "BLKSECTGET", Value: 0x1267, Mask: 0x1267},
+	{Name: "BLKSSZGET", Value: 0x1268, Mask: 0x1268},
+	{Name: "BLKPG", Value: 0x1269, Mask: 0x1269},
+	{Name: "BLKTRACESTART", Value: 0x1274, Mask: 0x1274},
+	{Name: "BLKTRACESTOP", Value: 0x1275, Mask: 0x1275},
+	{Name: "BLKTRACETEARDOWN", Value: 0x1276, Mask: 0x1276},
+	{Name: "BLKDISCARD", Value: 0x1277, Mask: 0x1277},
+	{Name: "BLKIOMIN", Value: 0x1278, Mask: 0x1278},
+	{Name: "BLKIOOPT", Value: 0x1279, Mask: 0x1279},
+	{Name: "BLKALIGNOFF", Value: 0x127a, Mask: 0x127a},
+	{Name: "BLKPBSZGET", Value: 0x127b, Mask: 0x127b},
+	{Name: "BLKDISCARDZEROES", Value: 0x127c, Mask: 0x127c},
+	{Name: "BLKSECDISCARD", Value: 0x127d, Mask: 0x127d},
+	{Name: "BLKROTATIONAL", Value: 0x127e, Mask: 0x127e},
+	{Name: "BLKZEROOUT", Value: 0x127f, Mask: 0x127f},
+	{Name: "IB_USER_MAD_ENABLE_PKEY", Value: 0x1b03, Mask: 0x1b03},
+	{Name: "HFI1_IOCTL_CREDIT_UPD", Value: 0x1be6, Mask: 0x1be6},
+	{Name: "HFI1_IOCTL_CTXT_RESET", Value: 0x1bec, Mask: 0x1bec},
+	{Name: "SG_SET_TIMEOUT", Value: 0x2201, Mask: 0x2201},
+	{Name: "SG_GET_TIMEOUT", Value: 0x2202, Mask: 0x2202},
+	{Name: "SG_EMULATED_HOST", Value: 0x2203, Mask: 0x2203},
+	{Name: "SG_SET_TRANSFORM", Value: 0x2204, Mask: 0x2204},
+	{Name: "SG_GET_TRANSFORM", Value: 0x2205, Mask: 0x2205},
+	{Name: "SG_GET_COMMAND_Q", Value: 0x2270, Mask: 0x2270},
+	{Name: "SG_SET_COMMAND_Q", Value: 0x2271, Mask: 0x2271},
+	{Name: "SG_GET_RESERVED_SIZE", Value: 0x2272, Mask: 0x2272},
+	{Name: "SG_SET_RESERVED_SIZE", Value: 0x2275, Mask: 0x2275},
+	{Name: "SG_GET_SCSI_ID", Value: 0x2276, Mask: 0x2276},
+	{Name: "SG_SET_FORCE_LOW_DMA", Value: 0x2279, Mask: 0x2279},
+	{Name: "SG_GET_LOW_DMA", Value: 0x227a, Mask: 0x227a},
+	{Name: "SG_SET_FORCE_PACK_ID", Value: 0x227b, Mask: 0x227b},
+	{Name: "SG_GET_PACK_ID", Value: 0x227c, Mask: 0x227c},
+	{Name: "SG_GET_NUM_WAITING", Value: 0x227d, Mask: 0x227d},
+	{Name: "SG_SET_DEBUG", Value: 0x227e, Mask: 0x227e},
+	{Name: "SG_GET_SG_TABLESIZE", Value: 0x227f, Mask: 0x227f},
+	{Name: "SG_GET_VERSION_NUM", Value: 0x2282, Mask: 0x2282},
+	{Name: "SG_NEXT_CMD_LEN", Value: 0x2283, Mask: 0x2283},
+	{Name: "SG_SCSI_RESET", Value: 0x2284, Mask: 0x2284},
+	{Name: "SG_IO", Value: 0x2285, Mask: 0x2285},
+	{Name: "SG_GET_REQUEST_TABLE", Value: 0x2286, Mask: 0x2286},
+	{Name: "SG_SET_KEEP_ORPHAN", Value: 0x2287, Mask: 0x2287},
+	{Name: "SG_GET_KEEP_ORPHAN", Value: 0x2288, Mask: 0x2288},
+	{Name: "FW_CDEV_IOC_GET_SPEED", Value: 0x2311, Mask: 0x2311},
+	{Name: "PERF_EVENT_IOC_ENABLE", Value: 0x2400, Mask: 0x2400},
+	{Name: "PERF_EVENT_IOC_DISABLE", Value: 0x2401, Mask: 0x2401},
+	{Name: "PERF_EVENT_IOC_REFRESH", Value: 0x2402, Mask: 0x2402},
+	{Name: "PERF_EVENT_IOC_RESET", Value: 0x2403, Mask: 0x2403},
+	{Name: "PERF_EVENT_IOC_SET_OUTPUT", Value: 0x2405, Mask: 0x2405},
+	{Name: "SNAPSHOT_FREEZE", Value: 0x3301, Mask: 0x3301},
+	{Name: "SNAPSHOT_UNFREEZE", Value: 0x3302, Mask: 0x3302},
+	{Name: "SNAPSHOT_ATOMIC_RESTORE", Value: 0x3304, Mask: 0x3304},
+	{Name: "SNAPSHOT_FREE", Value: 0x3305, Mask: 0x3305},
+	{Name: "SNAPSHOT_FREE_SWAP_PAGES", Value: 0x3309, Mask: 0x3309},
+	{Name: "SNAPSHOT_S2RAM", Value: 0x330b, Mask: 0x330b},
+	{Name: "SNAPSHOT_PLATFORM_SUPPORT", Value: 0x330f, Mask: 0x330f},
+	{Name: "SNAPSHOT_POWER_OFF", Value: 0x3310, Mask: 0x3310},
+	{Name: "SNAPSHOT_PREF_IMAGE_SIZE", Value: 0x3312, Mask: 0x3312},
+	{Name: "VFIO_GET_API_VERSION", Value: 0x3b64, Mask: 0x3b64},
+	{Name: "VFIO_CHECK_EXTENSION", Value: 0x3b65, Mask: 0x3b65},
+	{Name: "VFIO_SET_IOMMU", Value: 0x3b66, Mask: 0x3b66},
+	{Name: "VFIO_GROUP_GET_STATUS", Value: 0x3b67, Mask: 0x3b67},
+	{Name: "VFIO_GROUP_SET_CONTAINER", Value: 0x3b68, Mask: 0x3b68},
+	{Name: "VFIO_GROUP_UNSET_CONTAINER", Value: 0x3b69, Mask: 0x3b69},
+	{Name: "VFIO_GROUP_GET_DEVICE_FD", Value: 0x3b6a, Mask: 0x3b6a},
+	{Name: "VFIO_DEVICE_GET_INFO", Value: 0x3b6b, Mask: 0x3b6b},
+	{Name: "VFIO_DEVICE_GET_REGION_INFO", Value: 0x3b6c, Mask: 0x3b6c},
+	{Name: "VFIO_DEVICE_GET_IRQ_INFO", Value: 0x3b6d, Mask: 0x3b6d},
+	{Name: "VFIO_DEVICE_SET_IRQS", Value: 0x3b6e, Mask: 0x3b6e},
+	{Name: "VFIO_DEVICE_RESET", Value: 0x3b6f, Mask: 0x3b6f},
+	{Name: "VFIO_DEVICE_GET_PCI_HOT_RESET_INFO or VFIO_IOMMU_GET_INFO or VFIO_IOMMU_SPAPR_TCE_GET_INFO", Value: 0x3b70, Mask: 0x3b70},
+	{Name: "VFIO_DEVICE_PCI_HOT_RESET or VFIO_IOMMU_MAP_DMA", Value: 0x3b71, Mask: 0x3b71},
+	{Name: "VFIO_DEVICE_QUERY_GFX_PLANE or VFIO_IOMMU_UNMAP_DMA", Value: 0x3b72, Mask: 0x3b72},
+	{Name: "VFIO_DEVICE_GET_GFX_DMABUF or VFIO_IOMMU_ENABLE", Value: 0x3b73, Mask: 0x3b73},
+	{Name: "VFIO_DEVICE_IOEVENTFD or VFIO_IOMMU_DISABLE", Value: 0x3b74, Mask: 0x3b74},
+	{Name: "VFIO_DEVICE_FEATURE or VFIO_IOMMU_DIRTY_PAGES or VFIO_IOMMU_SPAPR_REGISTER_MEMORY", Value: 0x3b75, Mask: 0x3b75},
+	{Name: "VFIO_IOMMU_SPAPR_UNREGISTER_MEMORY", Value: 0x3b76, Mask: 0x3b76},
+	{Name: "VFIO_IOMMU_SPAPR_TCE_CREATE", Value: 0x3b77, Mask: 0x3b77},
+	{Name: "VFIO_IOMMU_SPAPR_TCE_REMOVE", Value: 0x3b78, Mask: 0x3b78},
+	{Name: "VFIO_EEH_PE_OP", Value: 0x3b79, Mask: 0x3b79},
+	{Name: "IOMMU_DESTROY", Value: 0x3b80, Mask: 0x3b80},
+	{Name: "IOMMU_IOAS_ALLOC", Value: 0x3b81, Mask: 0x3b81},
+	{Name: "IOMMU_IOAS_ALLOW_IOVAS", Value: 0x3b82, Mask: 0x3b82},
+	{Name: "IOMMU_IOAS_COPY", Value: 0x3b83, Mask: 0x3b83},
+	{Name: "IOMMU_IOAS_IOVA_RANGES", Value: 0x3b84, Mask: 0x3b84},
+	{Name: "IOMMU_IOAS_MAP", Value: 0x3b85, Mask: 0x3b85},
+	{Name: "IOMMU_IOAS_UNMAP", Value: 0x3b86, Mask: 0x3b86},
+	{Name: "IOMMU_OPTION", Value: 0x3b87, Mask: 0x3b87},
+	{Name: "IOMMU_VFIO_IOAS", Value: 0x3b88, Mask: 0x3b88},
+	{Name: "IOMMU_HWPT_ALLOC", Value: 0x3b89, Mask: 0x3b89},
+	{Name: "IOMMU_GET_HW_INFO", Value: 0x3b8a, Mask: 0x3b8a},
+	{Name: "IOMMU_HWPT_SET_DIRTY_TRACKING", Value: 0x3b8b, Mask: 0x3b8b},
+	{Name: "IOMMU_HWPT_GET_DIRTY_BITMAP", Value: 0x3b8c, Mask: 0x3b8c},
+	{Name: "IOMMU_HWPT_INVALIDATE", Value: 0x3b8d, Mask: 0x3b8d},
+	{Name: "IOMMU_FAULT_QUEUE_ALLOC", Value: 0x3b8e, Mask: 0x3b8e},
+	{Name: "IOMMU_IOAS_MAP_FILE", Value: 0x3b8f, Mask: 0x3b8f},
+	{Name: "IOMMU_VIOMMU_ALLOC", Value: 0x3b90, Mask: 0x3b90},
+	{Name: "IOMMU_VDEVICE_ALLOC", Value: 0x3b91, Mask: 0x3b91},
+	{Name: "IOMMU_IOAS_CHANGE_PROCESS", Value: 0x3b92, Mask: 0x3b92},
+	{Name: "IOMMU_VEVENTQ_ALLOC", Value: 0x3b93, Mask: 0x3b93},
+	{Name: "IOMMU_HW_QUEUE_ALLOC", Value: 0x3b94, Mask: 0x3b94},
+	{Name: "IOMMU_IOAS_NOIOMMU_GET_PA", Value: 0x3b95, Mask: 0x3b95},
+	{Name: "PTP_MASK_CLEAR_ALL", Value: 0x3d13, Mask: 0x3d13},
+	{Name: "COUNTER_ENABLE_EVENTS_IOCTL", Value: 0x3e01, Mask: 0x3e01},
+	{Name: "COUNTER_DISABLE_EVENTS_IOCTL", Value: 0x3e02, Mask: 0x3e02},
+	{Name: "AGPIOC_ACQUIRE or APM_IOC_STANDBY", Value: 0x4101, Mask: 0x4101},
+	{Name: "AGPIOC_RELEASE or APM_IOC_SUSPEND", Value: 0x4102, Mask: 0x4102},
+	{Name: "AGPIOC_CHIPSET_FLUSH", Value: 0x410a, Mask: 0x410a},
+	{Name: "SNDRV_PCM_IOCTL_HW_FREE", Value: 0x4112, Mask: 0x4112},
+	{Name: "SNDRV_PCM_IOCTL_HWSYNC", Value: 0x4122, Mask: 0x4122},
+	{Name: "SNDRV_PCM_IOCTL_PREPARE", Value: 0x4140, Mask: 0x4140},
+	{Name: "SNDRV_PCM_IOCTL_RESET", Value: 0x4141, Mask: 0x4141},
+	{Name: "SNDRV_PCM_IOCTL_START", Value: 0x4142, Mask: 0x4142},
+	{Name: "SNDRV_PCM_IOCTL_DROP", Value: 0x4143, Mask: 0x4143},
+	{Name: "SNDRV_PCM_IOCTL_DRAIN", Value: 0x4144, Mask: 0x4144},
+	{Name: "SNDRV_PCM_IOCTL_RESUME", Value: 0x4147, Mask: 0x4147},
+	{Name: "SNDRV_PCM_IOCTL_XRUN", Value: 0x4148, Mask: 0x4148},
+	{Name: "SNDRV_PCM_IOCTL_UNLINK", Value: 0x4161, Mask: 0x4161},
+	{Name: "IOCTL_XENBUS_BACKEND_EVTCHN or PMU_IOC_SLEEP", Value: 0x4200, Mask: 0x4200},
+	{Name: "CCISS_REVALIDVOLS", Value: 0x420a, Mask: 0x420a},
+	{Name: "CCISS_DEREGDISK", Value: 0x420c, Mask: 0x420c},
+	{Name: "CCISS_REGNEWD", Value: 0x420e, Mask: 0x420e},
+	{Name: "CCISS_RESCANDISK", Value: 0x4210, Mask: 0x4210},
+	{Name: "CCISS_BIG_PASSTHRU_SUPPORTED", Value: 0x4213, Mask: 0x4213},
+	{Name: "SNDRV_COMPRESS_PAUSE", Value: 0x4330, Mask: 0x4330},
+	{Name: "SNDRV_COMPRESS_RESUME", Value: 0x4331, Mask: 0x4331},
+	{Name: "SNDRV_COMPRESS_START", Value: 0x4332, Mask: 0x4332},
+	{Name: "SNDRV_COMPRESS_STOP", Value: 0x4333, Mask: 0x4333},
+	{Name: "SNDRV_COMPRESS_DRAIN", Value: 0x4334, Mask: 0x4334},
+	{Name: "SNDRV_COMPRESS_NEXT_TRACK", Value: 0x4335, Mask: 0x4335},
+	{Name: "SNDRV_COMPRESS_PARTIAL_DRAIN", Value: 0x4336, Mask: 0x4336},
+	{Name: "IOCTL_EVTCHN_RESET", Value: 0x4505, Mask: 0x4505},
+	{Name: "FBIOGET_VSCREENINFO", Value: 0x4600, Mask: 0x4600},
+	{Name: "FBIOPUT_VSCREENINFO", Value: 0x4601, Mask: 0x4601},
+	{Name: "FBIOGET_FSCREENINFO", Value: 0x4602, Mask: 0x4602},
+	{Name: "FBIOGETCMAP", Value: 0x4604, Mask: 0x4604},
+	{Name: "FBIOPUTCMAP", Value: 0x4605, Mask: 0x4605},
+	{Name: "FBIOPAN_DISPLAY", Value: 0x4606, Mask: 0x4606},
+	{Name: "FBIOGET_CON2FBMAP", Value: 0x460f, Mask: 0x460f},
+	{Name: "FBIOPUT_CON2FBMAP", Value: 0x4610, Mask: 0x4610},
+	{Name: "FBIOBLANK", Value: 0x4611, Mask: 0x4611},
+	{Name: "FBIO_ALLOC", Value: 0x4613, Mask: 0x4613},
+	{Name: "FBIO_FREE", Value: 0x4614, Mask: 0x4614},
+	{Name: "FBIOGET_GLYPH", Value: 0x4615, Mask: 0x4615},
+	{Name: "FBIOGET_HWCINFO", Value: 0x4616, Mask: 0x4616},
+	{Name: "FBIOPUT_MODEINFO", Value: 0x4617, Mask: 0x4617},
+	{Name: "FBIOGET_DISPINFO", Value: 0x4618, Mask: 0x4618},
+	{Name: "FBIO_WAITEVENT", Value: 0x4688, Mask: 0x4688},
+	{Name: "GSMIOC_DISABLE_NET", Value: 0x4703, Mask: 0x4703},
+	{Name: "HIDIOCAPPLICATION", Value: 0x4802, Mask: 0x4802},
+	{Name: "HIDIOCINITREPORT", Value: 0x4805, Mask: 0x4805},
+	{Name: "SNDRV_SB_CSP_IOCTL_UNLOAD_CODE", Value: 0x4812, Mask: 0x4812},
+	{Name: "SNDRV_SB_CSP_IOCTL_STOP", Value: 0x4814, Mask: 0x4814},
+	{Name: "SNDRV_SB_CSP_IOCTL_PAUSE", Value: 0x4815, Mask: 0x4815},
+	{Name: "SNDRV_SB_CSP_IOCTL_RESTART", Value: 0x4816, Mask: 0x4816},
+	{Name: "SNDRV_DM_FM_IOCTL_RESET", Value: 0x4821, Mask: 0x4821},
+	{Name: "SNDRV_DM_FM_IOCTL_CLEAR_PATCHES", Value: 0x4840, Mask: 0x4840},
+	{Name: "SNDRV_EMU10K1_IOCTL_STOP", Value: 0x4880, Mask: 0x4880},
+	{Name: "SNDRV_EMU10K1_IOCTL_CONTINUE", Value: 0x4881, Mask: 0x4881},
+	{Name: "SNDRV_EMU10K1_IOCTL_ZERO_TRAM_COUNTER or SNDRV_EMUX_IOCTL_RESET_SAMPLES", Value: 0x4882, Mask: 0x4882},
+	{Name: "SNDRV_EMUX_IOCTL_REMOVE_LAST_SAMPLES", Value: 0x4883, Mask: 0x4883},
+	{Name: "SNDRV_FIREWIRE_IOCTL_LOCK", Value: 0x48f9, Mask: 0x48f9},
+	{Name: "SNDRV_FIREWIRE_IOCTL_UNLOCK", Value: 0x48fa, Mask: 0x48fa},
+	{Name: "AMDKFD_IOC_CREATE_PROCESS", Value: 0x4b27, Mask: 0x4b27},
+	{Name: "KDMKTONE", Value: 0x4b30, Mask: 0x4b30},
+	{Name: "KDGETLED", Value: 0x4b31, Mask: 0x4b31},
+	{Name: "KDSETLED", Value: 0x4b32, Mask: 0x4b32},
+	{Name: "KDGKBTYPE", Value: 0x4b33, Mask: 0x4b33},
+	{Name: "KDADDIO", Value: 0x4b34, Mask: 0x4b34},
+	{Name: "KDDELIO", Value: 0x4b35, Mask: 0x4b35},
+	{Name: "KDENABIO", Value: 0x4b36, Mask: 0x4b36},
+	{Name: "KDDISABIO", Value: 0x4b37, Mask: 0x4b37},
+	{Name: "KDSETMODE", Value: 0x4b3a, Mask: 0x4b3a},
+	{Name: "KDGETMODE", Value: 0x4b3b, Mask: 0x4b3b},
+	{Name: "KDMAPDISP", Value: 0x4b3c, Mask: 0x4b3c},
+	{Name: "KDUNMAPDISP", Value: 0x4b3d, Mask: 0x4b3d},
+	{Name: "GIO_SCRNMAP", Value: 0x4b40, Mask: 0x4b40},
+	{Name: "PIO_SCRNMAP", Value: 0x4b41, Mask: 0x4b41},
+	{Name: "KDGKBMODE", Value: 0x4b44, Mask: 0x4b44},
+	{Name: "KDSKBMODE", Value: 0x4b45, Mask: 0x4b45},
+	{Name: "KDGKBENT", Value: 0x4b46, Mask: 0x4b46},
+	{Name: "KDSKBENT", Value: 0x4b47, Mask: 0x4b47},
+	{Name: "KDGKBSENT", Value: 0x4b48, Mask: 0x4b48},
+	{Name: "KDSKBSENT", Value: 0x4b49, Mask: 0x4b49},
+	{Name: "KDGKBDIACR", Value: 0x4b4a, Mask: 0x4b4a},
+	{Name: "KDSKBDIACR", Value: 0x4b4b, Mask: 0x4b4b},
+	{Name: "KDGETKEYCODE", Value: 0x4b4c, Mask: 0x4b4c},
+	{Name: "KDSETKEYCODE", Value: 0x4b4d, Mask: 0x4b4d},
+	{Name: "KDSIGACCEPT", Value: 0x4b4e, Mask: 0x4b4e},
+	{Name: "KDKBDREP", Value: 0x4b52, Mask: 0x4b52},
+	{Name: "GIO_FONT", Value: 0x4b60, Mask: 0x4b60},
+	{Name: "PIO_FONT", Value: 0x4b61, Mask: 0x4b61},
+	{Name: "KDGKBMETA", Value: 0x4b62, Mask: 0x4b62},
+	{Name: "KDSKBMETA", Value: 0x4b63, Mask: 0x4b63},
+	{Name: "KDGKBLED", Value: 0x4b64, Mask: 0x4b64},
+	{Name: "KDSKBLED", Value: 0x4b65, Mask: 0x4b65},
+	{Name: "GIO_UNIMAP", Value: 0x4b66, Mask: 0x4b66},
+	{Name: "PIO_UNIMAP", Value: 0x4b67, Mask: 0x4b67},
+	{Name: "PIO_UNIMAPCLR", Value: 0x4b68, Mask: 0x4b68},
+	{Name: "GIO_UNISCRNMAP", Value: 0x4b69, Mask: 0x4b69},
+	{Name: "PIO_UNISCRNMAP", Value: 0x4b6a, Mask: 0x4b6a},
+	{Name: "GIO_FONTX", Value: 0x4b6b, Mask: 0x4b6b},
+	{Name: "PIO_FONTX", Value: 0x4b6c, Mask: 0x4b6c},
+	{Name: "PIO_FONTRESET", Value: 0x4b6d, Mask: 0x4b6d},
+	{Name: "GIO_CMAP", Value: 0x4b70, Mask: 0x4b70},
+	{Name: "PIO_CMAP", Value: 0x4b71, Mask: 0x4b71},
+	{Name: "KDFONTOP", Value: 0x4b72, Mask: 0x4b72},
+	{Name: "KDGKBDIACRUC", Value: 0x4bfa, Mask: 0x4bfa},
+	{Name: "KDSKBDIACRUC", Value: 0x4bfb, Mask: 0x4bfb},
+	{Name: "LOOP_SET_FD", Value: 0x4c00, Mask: 0x4c00},
+	{Name: "LOOP_CLR_FD", Value: 0x4c01, Mask: 0x4c01},
+	{Name: "LOOP_SET_STATUS", Value: 0x4c02, Mask: 0x4c02},
+	{Name: "LOOP_GET_STATUS", Value: 0x4c03, Mask: 0x4c03},
+	{Name: "LOOP_SET_STATUS64", Value: 0x4c04, Mask: 0x4c04},
+	{Name: "LOOP_GET_STATUS64", Value: 0x4c05, Mask: 0x4c05},
+	{Name: "LOOP_CHANGE_FD", Value: 0x4c06, Mask: 0x4c06},
+	{Name: "LOOP_SET_CAPACITY", Value: 0x4c07, Mask: 0x4c07},
+	{Name: "LOOP_SET_DIRECT_IO", Value: 0x4c08, Mask: 0x4c08},
+	{Name: "LOOP_SET_BLOCK_SIZE", Value: 0x4c09, Mask: 0x4c09},
+	{Name: "LOOP_CONFIGURE", Value: 0x4c0a, Mask: 0x4c0a},
+	{Name: "LOOP_CTL_ADD", Value: 0x4c80, Mask: 0x4c80},
+	{Name: "LOOP_CTL_REMOVE", Value: 0x4c81, Mask: 0x4c81},
+	{Name: "LOOP_CTL_GET_FREE", Value: 0x4c82, Mask: 0x4c82},
+	{Name: "MTDFILEMODE", Value: 0x4d13, Mask: 0x4d13},
+	{Name: "NVME_IOCTL_ID", Value: 0x4e40, Mask: 0x4e40},
+	{Name: "NVME_IOCTL_RESET", Value: 0x4e44, Mask: 0x4e44},
+	{Name: "NVME_IOCTL_SUBSYS_RESET", Value: 0x4e45, Mask: 0x4e45},
+	{Name: "NVME_IOCTL_RESCAN", Value: 0x4e46, Mask: 0x4e46},
+	{Name: "UBI_IOCVOLRMBLK", Value: 0x4f08, Mask: 0x4f08},
+	{Name: "OMAPFB_SYNC_GFX", Value: 0x4f25, Mask: 0x4f25},
+	{Name: "OMAPFB_VSYNC", Value: 0x4f26, Mask: 0x4f26},
+	{Name: "OMAPFB_WAITFORVSYNC", Value: 0x4f39, Mask: 0x4f39},
+	{Name: "OMAPFB_WAITFORGO", Value: 0x4f3c, Mask: 0x4f3c},
+	{Name: "SNDCTL_DSP_RESET", Value: 0x5000, Mask: 0x5000},
+	{Name: "PCITEST_BAR or SNDCTL_DSP_SYNC", Value: 0x5001, Mask: 0x5001},
+	{Name: "PCITEST_LEGACY_IRQ", Value: 0x5002, Mask: 0x5002},
+	{Name: "PMIC_SET_ACTIVE_STATE", Value: 0x5003, Mask: 0x5003},
+	{Name: "PCITEST_GET_IRQTYPE", Value: 0x5009, Mask: 0x5009},
+	{Name: "PCITEST_BARS", Value: 0x500a, Mask: 0x500a},
+	{Name: "PCITEST_DOORBELL", Value: 0x500b, Mask: 0x500b},
+	{Name: "PCITEST_BAR_SUBRANGE", Value: 0x500c, Mask: 0x500c},
+	{Name: "PCITEST_CLEAR_IRQ", Value: 0x5010, Mask: 0x5010},
+	{Name: "RFKILL_IOCTL_NOINPUT", Value: 0x5201, Mask: 0x5201},
+	{Name: "FASTRPC_IOCTL_INIT_ATTACH or RNDZAPENTCNT", Value: 0x5204, Mask: 0x5204},
+	{Name: "RNDCLEARPOOL", Value: 0x5206, Mask: 0x5206},
+	{Name: "RNDRESEEDCRNG", Value: 0x5207, Mask: 0x5207},
+	{Name: "FASTRPC_IOCTL_INIT_ATTACH_SNS", Value: 0x5208, Mask: 0x5208},
+	{Name: "TRACE_MMAP_IOCTL_GET_READER", Value: 0x5220, Mask: 0x5220},
+	{Name: "CDROMPAUSE", Value: 0x5301, Mask: 0x5301},
+	{Name: "CDROMRESUME", Value: 0x5302, Mask: 0x5302},
+	{Name: "CDROMPLAYMSF", Value: 0x5303, Mask: 0x5303},
+	{Name: "CDROMPLAYTRKIND", Value: 0x5304, Mask: 0x5304},
+	{Name: "CDROMREADTOCHDR", Value: 0x5305, Mask: 0x5305},
+	{Name: "CDROMREADTOCENTRY", Value: 0x5306, Mask: 0x5306},
+	{Name: "CDROMSTOP", Value: 0x5307, Mask: 0x5307},
+	{Name: "CDROMSTART", Value: 0x5308, Mask: 0x5308},
+	{Name: "CDROMEJECT", Value: 0x5309, Mask: 0x5309},
+	{Name: "CDROMVOLCTRL", Value: 0x530a, Mask: 0x530a},
+	{Name: "CDROMSUBCHNL", Value: 0x530b, Mask: 0x530b},
+	{Name: "CDROMREADMODE2", Value: 0x530c, Mask: 0x530c},
+	{Name: "CDROMREADMODE1", Value: 0x530d, Mask: 0x530d},
+	{Name: "CDROMREADAUDIO", Value: 0x530e, Mask: 0x530e},
+	{Name: "CDROMEJECT_SW", Value: 0x530f, Mask: 0x530f},
+	{Name: "CDROMMULTISESSION", Value: 0x5310, Mask: 0x5310},
+	{Name: "CDROM_GET_MCN", Value: 0x5311, Mask: 0x5311},
+	{Name: "CDROMRESET", Value: 0x5312, Mask: 0x5312},
+	{Name: "CDROMVOLREAD", Value: 0x5313, Mask: 0x5313},
+	{Name: "CDROMREADRAW", Value: 0x5314, Mask: 0x5314},
+	{Name: "CDROMREADCOOKED", Value: 0x5315, Mask: 0x5315},
+	{Name: "CDROMSEEK", Value: 0x5316, Mask: 0x5316},
+	{Name: "CDROMPLAYBLK", Value: 0x5317, Mask: 0x5317},
+	{Name: "CDROMREADALL", Value: 0x5318, Mask: 0x5318},
+	{Name: "CDROMCLOSETRAY", Value: 0x5319, Mask: 0x5319},
+	{Name: "CDROMGETSPINDOWN", Value: 0x531d, Mask: 0x531d},
+	{Name: "CDROMSETSPINDOWN", Value: 0x531e, Mask: 0x531e},
+	{Name: "CDROM_SET_OPTIONS", Value: 0x5320, Mask: 0x5320},
+	{Name: "CDROM_CLEAR_OPTIONS", Value: 0x5321, Mask: 0x5321},
+	{Name: "CDROM_SELECT_SPEED", Value: 0x5322, Mask: 0x5322},
+	{Name: "CDROM_SELECT_DISC", Value: 0x5323, Mask: 0x5323},
+	{Name: "CDROM_MEDIA_CHANGED", Value: 0x5325, Mask: 0x5325},
+	{Name: "CDROM_DRIVE_STATUS", Value: 0x5326, Mask: 0x5326},
+	{Name: "CDROM_DISC_STATUS", Value: 0x5327, Mask: 0x5327},
+	{Name: "CDROM_CHANGER_NSLOTS", Value: 0x5328, Mask: 0x5328},
+	{Name: "CDROM_LOCKDOOR", Value: 0x5329, Mask: 0x5329},
+	{Name: "CDROM_DEBUG", Value: 0x5330, Mask: 0x5330},
+	{Name: "CDROM_GET_CAPABILITY", Value: 0x5331, Mask: 0x5331},
+	{Name: "SCARLETT2_IOCTL_REBOOT", Value: 0x5361, Mask: 0x5361},
+	{Name: "SCARLETT2_IOCTL_ERASE_FLASH_SEGMENT", Value: 0x5363, Mask: 0x5363},
+	{Name: "SCSI_IOCTL_DOORLOCK", Value: 0x5380, Mask: 0x5380},
+	{Name: "SCSI_IOCTL_DOORUNLOCK", Value: 0x5381, Mask: 0x5381},
+	{Name: "CDROMAUDIOBUFSIZ or SCSI_IOCTL_GET_IDLUN", Value: 0x5382, Mask: 0x5382},
+	{Name: "DVD_READ_STRUCT", Value: 0x5390, Mask: 0x5390},
+	{Name: "DVD_WRITE_STRUCT", Value: 0x5391, Mask: 0x5391},
+	{Name: "DVD_AUTH", Value: 0x5392, Mask: 0x5392},
+	{Name: "CDROM_SEND_PACKET", Value: 0x5393, Mask: 0x5393},
+	{Name: "CDROM_NEXT_WRITABLE", Value: 0x5394, Mask: 0x5394},
+	{Name: "CDROM_LAST_WRITTEN", Value: 0x5395, Mask: 0x5395},
+	{Name: "CDROM_TIMED_MEDIA_CHANGE", Value: 0x5396, Mask: 0x5396},
+	{Name: "TCGETS", Value: 0x5401, Mask: 0x5401},
+	{Name: "SNDCTL_TMR_START or TCSETS", Value: 0x5402, Mask: 0x5402},
+	{Name: "SNDCTL_TMR_STOP or TCSETSW", Value: 0x5403, Mask: 0x5403},
+	{Name: "SNDCTL_TMR_CONTINUE or TCSETSF", Value: 0x5404, Mask: 0x5404},
+	{Name: "TCGETA", Value: 0x5405, Mask: 0x5405},
+	{Name: "TCSETA", Value: 0x5406, Mask: 0x5406},
+	{Name: "TCSETAW", Value: 0x5407, Mask: 0x5407},
+	{Name: "TCSETAF", Value: 0x5408, Mask: 0x5408},
+	{Name: "TCSBRK", Value: 0x5409, Mask: 0x5409},
+	{Name: "TCXONC", Value: 0x540a, Mask: 0x540a},
+	{Name: "TCFLSH", Value: 0x540b, Mask: 0x540b},
+	{Name: "TIOCEXCL", Value: 0x540c, Mask: 0x540c},
+	{Name: "TIOCNXCL", Value: 0x540d, Mask: 0x540d},
+	{Name: "TIOCSCTTY", Value: 0x540e, Mask: 0x540e},
+	{Name: "TIOCGPGRP", Value: 0x540f, Mask: 0x540f},
+	{Name: "TIOCSPGRP", Value: 0x5410, Mask: 0x5410},
+	{Name: "TIOCOUTQ", Value: 0x5411, Mask: 0x5411},
+	{Name: "TIOCSTI", Value: 0x5412, Mask: 0x5412},
+	{Name: "TIOCGWINSZ", Value: 0x5413, Mask: 0x5413},
+	{Name: "TIOCSWINSZ", Value: 0x5414, Mask: 0x5414},
+	{Name: "TIOCMGET", Value: 0x5415, Mask: 0x5415},
+	{Name: "TIOCMBIS", Value: 0x5416, Mask: 0x5416},
+	{Name: "TIOCMBIC", Value: 0x5417, Mask: 0x5417},
+	{Name: "TIOCMSET", Value: 0x5418, Mask: 0x5418},
+	{Name: "TIOCGSOFTCAR", Value: 0x5419, Mask: 0x5419},
+	{Name: "TIOCSSOFTCAR", Value: 0x541a, Mask: 0x541a},
+	{Name: "FIONREAD", Value: 0x541b, Mask: 0x541b},
+	{Name: "TIOCLINUX", Value: 0x541c, Mask: 0x541c},
+	{Name: "TIOCCONS", Value: 0x541d, Mask: 0x541d},
+	{Name: "TIOCGSERIAL", Value: 0x541e, Mask: 0x541e},
+	{Name: "TIOCSSERIAL", Value: 0x541f, Mask: 0x541f},
+	{Name: "TIOCPKT", Value: 0x5420, Mask: 0x5420},
+	{Name: "FIONBIO", Value: 0x5421, Mask: 0x5421},
+	{Name: "TIOCNOTTY", Value: 0x5422, Mask: 0x5422},
+	{Name: "TIOCSETD", Value: 0x5423, Mask: 0x5423},
+	{Name: "TIOCGETD", Value: 0x5424, Mask: 0x5424},
+	{Name: "TCSBRKP", Value: 0x5425, Mask: 0x5425},
+	{Name: "TIOCSBRK", Value: 0x5427, Mask: 0x5427},
+	{Name: "TIOCCBRK", Value: 0x5428, Mask: 0x5428},
+	{Name: "TIOCGSID", Value: 0x5429, Mask: 0x5429},
+	{Name: "TIOCGRS485", Value: 0x542e, Mask: 0x542e},
+	{Name: "TIOCSRS485", Value: 0x542f, Mask: 0x542f},
+	{Name: "TCGETX", Value: 0x5432, Mask: 0x5432},
+	{Name: "TCSETX", Value: 0x5433, Mask: 0x5433},
+	{Name: "TCSETXF", Value: 0x5434, Mask: 0x5434},
+	{Name: "TCSETXW", Value: 0x5435, Mask: 0x5435},
+	{Name: "TIOCVHANGUP", Value: 0x5437, Mask: 0x5437},
+	{Name: "TIOCGPTPEER", Value: 0x5441, Mask: 0x5441},
+	{Name: "FIONCLEX", Value: 0x5450, Mask: 0x5450},
+	{Name: "FIOCLEX", Value: 0x5451, Mask: 0x5451},
+	{Name: "FIOASYNC", Value: 0x5452, Mask: 0x5452},
+	{Name: "TIOCSERCONFIG", Value: 0x5453, Mask: 0x5453},
+	{Name: "TIOCSERGWILD", Value: 0x5454, Mask: 0x5454},
+	{Name: "TIOCSERSWILD", Value: 0x5455, Mask: 0x5455},
+	{Name: "TIOCGLCKTRMIOS", Value: 0x5456, Mask: 0x5456},
+	{Name: "TIOCSLCKTRMIOS", Value: 0x5457, Mask: 0x5457},
+	{Name: "TIOCSERGSTRUCT", Value: 0x5458, Mask: 0x5458},
+	{Name: "TIOCSERGETLSR", Value: 0x5459, Mask: 0x5459},
+	{Name: "TIOCSERGETMULTI", Value: 0x545a, Mask: 0x545a},
+	{Name: "TIOCSERSETMULTI", Value: 0x545b, Mask: 0x545b},
+	{Name: "TIOCMIWAIT", Value: 0x545c, Mask: 0x545c},
+	{Name: "TIOCGICOUNT", Value: 0x545d, Mask: 0x545d},
+	{Name: "FIOQSIZE", Value: 0x5460, Mask: 0x5460},
+	{Name: "SNDRV_TIMER_IOCTL_START", Value: 0x54a0, Mask: 0x54a0},
+	{Name: "SNDRV_TIMER_IOCTL_STOP", Value: 0x54a1, Mask: 0x54a1},
+	{Name: "SNDRV_TIMER_IOCTL_CONTINUE", Value: 0x54a2, Mask: 0x54a2},
+	{Name: "SNDRV_TIMER_IOCTL_PAUSE", Value: 0x54a3, Mask: 0x54a3},
+	{Name: "SNDRV_TIMER_IOCTL_TRIGGER", Value: 0x54a6, Mask: 0x54a6},
+	{Name: "TUNGETDEVNETNS", Value: 0x54e3, Mask: 0x54e3},
+	{Name: "UI_DEV_CREATE or USB_RAW_IOCTL_RUN", Value: 0x5501, Mask: 0x5501},
+	{Name: "UI_DEV_DESTROY", Value: 0x5502, Mask: 0x5502},
+	{Name: "USB_RAW_IOCTL_CONFIGURE", Value: 0x5509, Mask: 0x5509},
+	{Name: "USBDEVFS_DISCARDURB", Value: 0x550b, Mask: 0x550b},
+	{Name: "USB_RAW_IOCTL_EP0_STALL", Value: 0x550c, Mask: 0x550c},
+	{Name: "USBDEVFS_RESET", Value: 0x5514, Mask: 0x5514},
+	{Name: "USBDEVFS_DISCONNECT", Value: 0x5516, Mask: 0x5516},
+	{Name: "USBDEVFS_CONNECT", Value: 0x5517, Mask: 0x5517},
+	{Name: "USBDEVFS_GET_SPEED", Value: 0x551f, Mask: 0x551f},
+	{Name: "USBDEVFS_FORBID_SUSPEND", Value: 0x5521, Mask: 0x5521},
+	{Name: "USBDEVFS_ALLOW_SUSPEND", Value: 0x5522, Mask: 0x5522},
+	{Name: "USBDEVFS_WAIT_FOR_RESUME", Value: 0x5523, Mask: 0x5523},
+	{Name: "VT_OPENQRY", Value: 0x5600, Mask: 0x5600},
+	{Name: "VT_GETMODE", Value: 0x5601, Mask: 0x5601},
+	{Name: "VT_SETMODE", Value: 0x5602, Mask: 0x5602},
+	{Name: "VBG_IOCTL_VMMDEV_REQUEST_BIG or VT_GETSTATE", Value: 0x5603, Mask: 0x5603},
+	{Name: "VT_SENDSIG", Value: 0x5604, Mask: 0x5604},
+	{Name: "VT_RELDISP", Value: 0x5605, Mask: 0x5605},
+	{Name: "VT_ACTIVATE", Value: 0x5606, Mask: 0x5606},
+	{Name: "VT_WAITACTIVE", Value: 0x5607, Mask: 0x5607},
+	{Name: "VT_DISALLOCATE", Value: 0x5608, Mask: 0x5608},
+	{Name: "VT_RESIZE", Value: 0x5609, Mask: 0x5609},
+	{Name: "VT_RESIZEX", Value: 0x560a, Mask: 0x560a},
+	{Name: "VT_LOCKSWITCH", Value: 0x560b, Mask: 0x560b},
+	{Name: "VT_UNLOCKSWITCH", Value: 0x560c, Mask: 0x560c},
+	{Name: "VT_GETHIFONTMASK", Value: 0x560d, Mask: 0x560d},
+	{Name: "VT_WAITEVENT", Value: 0x560e, Mask: 0x560e},
+	{Name: "VT_SETACTIVATE", Value: 0x560f, Mask: 0x560f},
+	{Name: "VIDIOC_LOG_STATUS", Value: 0x5646, Mask: 0x5646},
+	{Name: "UACCE_CMD_START_Q", Value: 0x5700, Mask: 0x5700},
+	{Name: "UACCE_CMD_PUT_Q", Value: 0x5701, Mask: 0x5701},
+	{Name: "IOC_WATCH_QUEUE_SET_SIZE", Value: 0x5760, Mask: 0x5760},
+	{Name: "IOC_WATCH_QUEUE_SET_FILTER", Value: 0x5761, Mask: 0x5761},
+	{Name: "USBTMC_IOCTL_INDICATOR_PULSE", Value: 0x5b01, Mask: 0x5b01},
+	{Name: "USBTMC_IOCTL_CLEAR", Value: 0x5b02, Mask: 0x5b02},
+	{Name: "USBTMC_IOCTL_ABORT_BULK_OUT", Value: 0x5b03, Mask: 0x5b03},
+	{Name: "USBTMC_IOCTL_ABORT_BULK_IN", Value: 0x5b04, Mask: 0x5b04},
+	{Name: "USBTMC_IOCTL_CLEAR_OUT_HALT", Value: 0x5b06, Mask: 0x5b06},
+	{Name: "USBTMC_IOCTL_CLEAR_IN_HALT", Value: 0x5b07, Mask: 0x5b07},
+	{Name: "USBTMC488_IOCTL_GOTO_LOCAL", Value: 0x5b14, Mask: 0x5b14},
+	{Name: "USBTMC488_IOCTL_LOCAL_LOCKOUT", Value: 0x5b15, Mask: 0x5b15},
+	{Name: "USBTMC488_IOCTL_TRIGGER", Value: 0x5b16, Mask: 0x5b16},
+	{Name: "USBTMC_IOCTL_CANCEL_IO", Value: 0x5b23, Mask: 0x5b23},
+	{Name: "USBTMC_IOCTL_CLEANUP_IO", Value: 0x5b24, Mask: 0x5b24},
+	{Name: "CHIOINITELEM", Value: 0x6311, Mask: 0x6311},
+	{Name: "KCOV_ENABLE", Value: 0x6364, Mask: 0x6364},
+	{Name: "KCOV_DISABLE", Value: 0x6365, Mask: 0x6365},
+	{Name: "COMEDI_LOCK", Value: 0x6405, Mask: 0x6405},
+	{Name: "COMEDI_UNLOCK", Value: 0x6406, Mask: 0x6406},
+	{Name: "COMEDI_CANCEL", Value: 0x6407, Mask: 0x6407},
+	{Name: "COMEDI_POLL", Value: 0x640f, Mask: 0x640f},
+	{Name: "COMEDI_SETRSUBD", Value: 0x6410, Mask: 0x6410},
+	{Name: "COMEDI_SETWSUBD", Value: 0x6411, Mask: 0x6411},
+	{Name: "DRM_IOCTL_SET_MASTER", Value: 0x641e, Mask: 0x641e},
+	{Name: "DRM_IOCTL_DROP_MASTER", Value: 0x641f, Mask: 0x641f},
+	{Name: "DRM_IOCTL_AGP_ACQUIRE", Value: 0x6430, Mask: 0x6430},
+	{Name: "DRM_IOCTL_AGP_RELEASE", Value: 0x6431, Mask: 0x6431},
+	{Name: "DRM_IOCTL_I915_FLUSH or DRM_IOCTL_R128_CCE_START or DRM_IOCTL_RADEON_CP_START", Value: 0x6441, Mask: 0x6441},
+	{Name: "DRM_IOCTL_I915_FLIP or DRM_IOCTL_MGA_RESET", Value: 0x6442, Mask: 0x6442},
+	{Name: "DRM_IOCTL_I810_FLUSH or DRM_IOCTL_MGA_SWAP or DRM_IOCTL_R128_CCE_RESET or DRM_IOCTL_RADEON_CP_RESET", Value: 0x6443, Mask: 0x6443},
+	{Name: "DRM_IOCTL_I810_GETAGE or DRM_IOCTL_R128_CCE_IDLE or DRM_IOCTL_RADEON_CP_IDLE", Value: 0x6444, Mask: 0x6444},
+	{Name: "DRM_IOCTL_RADEON_RESET", Value: 0x6445, Mask: 0x6445},
+	{Name: "DRM_IOCTL_R128_SWAP or DRM_IOCTL_RADEON_SWAP", Value: 0x6447, Mask: 0x6447},
+	{Name: "DRM_IOCTL_RADEON_FLIP", Value: 0x6452, Mask: 0x6452},
+	{Name: "DRM_IOCTL_I915_GEM_THROTTLE or DRM_IOCTL_RADEON_CP_RESUME", Value: 0x6458, Mask: 0x6458},
+	{Name: "DRM_IOCTL_I915_GEM_ENTERVT", Value: 0x6459, Mask: 0x6459},
+	{Name: "DRM_IOCTL_I915_GEM_LEAVEVT", Value: 0x645a, Mask: 0x645a},
+	{Name: "XSDFEC_START_DEV", Value: 0x6600, Mask: 0x6600},
+	{Name: "XSDFEC_STOP_DEV", Value: 0x6601, Mask: 0x6601},
+	{Name: "EXT4_IOC_MIGRATE", Value: 0x6609, Mask: 0x6609},
+	{Name: "XSDFEC_CLEAR_STATS", Value: 0x660b, Mask: 0x660b},
+	{Name: "EXT4_IOC_ALLOC_DA_BLKS", Value: 0x660c, Mask: 0x660c},
+	{Name: "XSDFEC_SET_DEFAULT_CONFIG", Value: 0x660d, Mask: 0x660d},
+	{Name: "EXT4_IOC_SWAP_BOOT", Value: 0x6611, Mask: 0x6611},
+	{Name: "EXT4_IOC_PRECACHE_EXTENTS", Value: 0x6612, Mask: 0x6612},
+	{Name: "EXT4_IOC_CLEAR_ES_CACHE", Value: 0x6628, Mask: 0x6628},
+	{Name: "FUNCTIONFS_FIFO_STATUS or GADGETFS_FIFO_STATUS", Value: 0x6701, Mask: 0x6701},
+	{Name: "FUNCTIONFS_FIFO_FLUSH or GADGETFS_FIFO_FLUSH", Value: 0x6702, Mask: 0x6702},
+	{Name: "FUNCTIONFS_CLEAR_HALT or GADGETFS_CLEAR_HALT", Value: 0x6703, Mask: 0x6703},
+	{Name: "FUNCTIONFS_INTERFACE_REVMAP", Value: 0x6780, Mask: 0x6780},
+	{Name: "FUNCTIONFS_ENDPOINT_REVMAP", Value: 0x6781, Mask: 0x6781},
+	{Name: "HPET_IE_ON", Value: 0x6801, Mask: 0x6801},
+	{Name: "HPET_IE_OFF", Value: 0x6802, Mask: 0x6802},
+	{Name: "HPET_EPI", Value: 0x6804, Mask: 0x6804},
+	{Name: "HPET_DPI", Value: 0x6805, Mask: 0x6805},
+	{Name: "I915_PERF_IOCTL_ENABLE", Value: 0x6900, Mask: 0x6900},
+	{Name: "I915_PERF_IOCTL_DISABLE", Value: 0x6901, Mask: 0x6901},
+	{Name: "I915_PERF_IOCTL_CONFIG", Value: 0x6902, Mask: 0x6902},
+	{Name: "HSC_RESET", Value: 0x6b10, Mask: 0x6b10},
+	{Name: "HSC_SET_PM", Value: 0x6b11, Mask: 0x6b11},
+	{Name: "HSC_SEND_BREAK", Value: 0x6b12, Mask: 0x6b12},
+	{Name: "MMTIMER_GETOFFSET", Value: 0x6d00, Mask: 0x6d00},
+	{Name: "MGSL_IOCTXENABLE or MMTIMER_GETBITS", Value: 0x6d04, Mask: 0x6d04},
+	{Name: "MGSL_IOCTXABORT or MMTIMER_MMAPAVAIL", Value: 0x6d06, Mask: 0x6d06},
+	{Name: "AUDIO_STOP", Value: 0x6f01, Mask: 0x6f01},
+	{Name: "AUDIO_PLAY", Value: 0x6f02, Mask: 0x6f02},
+	{Name: "AUDIO_PAUSE", Value: 0x6f03, Mask: 0x6f03},
+	{Name: "AUDIO_CONTINUE", Value: 0x6f04, Mask: 0x6f04},
+	{Name: "AUDIO_SELECT_SOURCE", Value: 0x6f05, Mask: 0x6f05},
+	{Name: "AUDIO_SET_MUTE", Value: 0x6f06, Mask: 0x6f06},
+	{Name: "AUDIO_SET_AV_SYNC", Value: 0x6f07, Mask: 0x6f07},
+	{Name: "AUDIO_SET_BYPASS_MODE", Value: 0x6f08, Mask: 0x6f08},
+	{Name: "AUDIO_CHANNEL_SELECT", Value: 0x6f09, Mask: 0x6f09},
+	{Name: "AUDIO_CLEAR_BUFFER", Value: 0x6f0c, Mask: 0x6f0c},
+	{Name: "AUDIO_SET_ID", Value: 0x6f0d, Mask: 0x6f0d},
+	{Name: "AUDIO_SET_STREAMTYPE", Value: 0x6f0f, Mask: 0x6f0f},
+	{Name: "AUDIO_BILINGUAL_CHANNEL_SELECT", Value: 0x6f14, Mask: 0x6f14},
+	{Name: "VIDEO_STOP", Value: 0x6f15, Mask: 0x6f15},
+	{Name: "VIDEO_PLAY", Value: 0x6f16, Mask: 0x6f16},
+	{Name: "VIDEO_FREEZE", Value: 0x6f17, Mask: 0x6f17},
+	{Name: "VIDEO_CONTINUE", Value: 0x6f18, Mask: 0x6f18},
+	{Name: "VIDEO_SELECT_SOURCE", Value: 0x6f19, Mask: 0x6f19},
+	{Name: "VIDEO_SET_BLANK", Value: 0x6f1a, Mask: 0x6f1a},
+	{Name: "VIDEO_SET_DISPLAY_FORMAT", Value: 0x6f1d, Mask: 0x6f1d},
+	{Name: "VIDEO_FAST_FORWARD", Value: 0x6f1f, Mask: 0x6f1f},
+	{Name: "VIDEO_SLOWMOTION", Value: 0x6f20, Mask: 0x6f20},
+	{Name: "VIDEO_CLEAR_BUFFER", Value: 0x6f22, Mask: 0x6f22},
+	{Name: "VIDEO_SET_STREAMTYPE", Value: 0x6f24, Mask: 0x6f24},
+	{Name: "VIDEO_SET_FORMAT", Value: 0x6f25, Mask: 0x6f25},
+	{Name: "DMX_START", Value: 0x6f29, Mask: 0x6f29},
+	{Name: "DMX_STOP", Value: 0x6f2a, Mask: 0x6f2a},
+	{Name: "DMX_SET_BUFFER_SIZE", Value: 0x6f2d, Mask: 0x6f2d},
+	{Name: "NET_REMOVE_IF", Value: 0x6f35, Mask: 0x6f35},
+	{Name: "FE_DISEQC_RESET_OVERLOAD", Value: 0x6f3e, Mask: 0x6f3e},
+	{Name: "FE_DISEQC_SEND_BURST", Value: 0x6f41, Mask: 0x6f41},
+	{Name: "FE_SET_TONE", Value: 0x6f42, Mask: 0x6f42},
+	{Name: "FE_SET_VOLTAGE", Value: 0x6f43, Mask: 0x6f43},
+	{Name: "FE_ENABLE_HIGH_LNB_VOLTAGE", Value: 0x6f44, Mask: 0x6f44},
+	{Name: "FE_DISHNETWORK_SEND_LEGACY_CMD", Value: 0x6f50, Mask: 0x6f50},
+	{Name: "FE_SET_FRONTEND_TUNE_MODE", Value: 0x6f51, Mask: 0x6f51},
+	{Name: "CA_RESET", Value: 0x6f80, Mask: 0x6f80},
+	{Name: "RTC_AIE_ON", Value: 0x7001, Mask: 0x7001},
+	{Name: "RTC_AIE_OFF", Value: 0x7002, Mask: 0x7002},
+	{Name: "RTC_UIE_ON", Value: 0x7003, Mask: 0x7003},
+	{Name: "PHN_NOT_OH or RTC_UIE_OFF", Value: 0x7004, Mask: 0x7004},
+	{Name: "RTC_PIE_ON", Value: 0x7005, Mask: 0x7005},
+	{Name: "RTC_PIE_OFF", Value: 0x7006, Mask: 0x7006},
+	{Name: "RTC_WIE_ON", Value: 0x700f, Mask: 0x700f},
+	{Name: "RTC_WIE_OFF", Value: 0x7010, Mask: 0x7010},
+	{Name: "RTC_VL_CLR", Value: 0x7014, Mask: 0x7014},
+	{Name: "NVRAM_INIT", Value: 0x7040, Mask: 0x7040},
+	{Name: "NVRAM_SETCKS", Value: 0x7041, Mask: 0x7041},
+	{Name: "PPCLAIM", Value: 0x708b, Mask: 0x708b},
+	{Name: "PPRELEASE", Value: 0x708c, Mask: 0x708c},
+	{Name: "PPYIELD", Value: 0x708d, Mask: 0x708d},
+	{Name: "PPEXCL", Value: 0x708f, Mask: 0x708f},
+	{Name: "IOC_OPAL_STACK_RESET", Value: 0x70f6, Mask: 0x70f6},
+	{Name: "PPPIOCUNBRIDGECHAN", Value: 0x7434, Mask: 0x7434},
+	{Name: "PPPIOCDISCONN", Value: 0x7439, Mask: 0x7439},
+	{Name: "PPPIOCXFERUNIT", Value: 0x744e, Mask: 0x744e},
+	{Name: "PWM_IOCTL_REQUEST", Value: 0x7501, Mask: 0x7501},
+	{Name: "PWM_IOCTL_FREE", Value: 0x7502, Mask: 0x7502},
+	{Name: "MEDIA_REQUEST_IOC_QUEUE", Value: 0x7c80, Mask: 0x7c80},
+	{Name: "MEDIA_REQUEST_IOC_REINIT", Value: 0x7c81, Mask: 0x7c81},
+	{Name: "VDUSE_DEV_INJECT_CONFIG_IRQ", Value: 0x8113, Mask: 0x8113},
+	{Name: "FIOSETOWN", Value: 0x8901, Mask: 0x8901},
+	{Name: "SIOCSPGRP", Value: 0x8902, Mask: 0x8902},
+	{Name: "FIOGETOWN", Value: 0x8903, Mask: 0x8903},
+	{Name: "SIOCGPGRP", Value: 0x8904, Mask: 0x8904},
+	{Name: "SIOCATMARK", Value: 0x8905, Mask: 0x8905},
+	{Name: "SIOCGSTAMP_OLD", Value: 0x8906, Mask: 0x8906},
+	{Name: "SIOCGSTAMPNS_OLD", Value: 0x8907, Mask: 0x8907},
+	{Name: "SIOCADDRT", Value: 0x890b, Mask: 0x890b},
+	{Name: "SIOCDELRT", Value: 0x890c, Mask: 0x890c},
+	{Name: "SIOCRTMSG", Value: 0x890d, Mask: 0x890d},
+	{Name: "SIOCGIFNAME", Value: 0x8910, Mask: 0x8910},
+	{Name: "SIOCSIFLINK", Value: 0x8911, Mask: 0x8911},
+	{Name: "SIOCGIFCONF", Value: 0x8912, Mask: 0x8912},
+	{Name: "SIOCGIFFLAGS", Value: 0x8913, Mask: 0x8913},
+	{Name: "SIOCSIFFLAGS", Value: 0x8914, Mask: 0x8914},
+	{Name: "SIOCGIFADDR", Value: 0x8915, Mask: 0x8915},
+	{Name: "SIOCSIFADDR", Value: 0x8916, Mask: 0x8916},
+	{Name: "SIOCGIFDSTADDR", Value: 0x8917, Mask: 0x8917},
+	{Name: "SIOCSIFDSTADDR", Value: 0x8918, Mask: 0x8918},
+	{Name: "SIOCGIFBRDADDR", Value: 0x8919, Mask: 0x8919},
+	{Name: "SIOCSIFBRDADDR", Value: 0x891a, Mask: 0x891a},
+	{Name: "SIOCGIFNETMASK", Value: 0x891b, Mask: 0x891b},
+	{Name: "SIOCSIFNETMASK", Value: 0x891c, Mask: 0x891c},
+	{Name: "SIOCGIFMETRIC", Value: 0x891d, Mask: 0x891d},
+	{Name: "SIOCSIFMETRIC", Value: 0x891e, Mask: 0x891e},
+	{Name: "SIOCGIFMEM", Value: 0x891f, Mask: 0x891f},
+	{Name: "SIOCSIFMEM", Value: 0x8920, Mask: 0x8920},
+	{Name: "SIOCGIFMTU", Value: 0x8921, Mask: 0x8921},
+	{Name: "SIOCSIFMTU", Value: 0x8922, Mask: 0x8922},
+	{Name: "SIOCSIFNAME", Value: 0x8923, Mask: 0x8923},
+	{Name: "SIOCSIFHWADDR", Value: 0x8924, Mask: 0x8924},
+	{Name: "SIOCGIFENCAP", Value: 0x8925, Mask: 0x8925},
+	{Name: "SIOCSIFENCAP", Value: 0x8926, Mask: 0x8926},
+	{Name: "SIOCGIFHWADDR", Value: 0x8927, Mask: 0x8927},
+	{Name: "SIOCGIFSLAVE", Value: 0x8929, Mask: 0x8929},
+	{Name: "SIOCSIFSLAVE", Value: 0x8930, Mask: 0x8930},
+	{Name: "SIOCADDMULTI", Value: 0x8931, Mask: 0x8931},
+	{Name: "SIOCDELMULTI", Value: 0x8932, Mask: 0x8932},
+	{Name: "SIOCGIFINDEX", Value: 0x8933, Mask: 0x8933},
+	{Name: "SIOCSIFPFLAGS", Value: 0x8934, Mask: 0x8934},
+	{Name: "SIOCGIFPFLAGS", Value: 0x8935, Mask: 0x8935},
+	{Name: "SIOCDIFADDR", Value: 0x8936, Mask: 0x8936},
+	{Name: "SIOCSIFHWBROADCAST", Value: 0x8937, Mask: 0x8937},
+	{Name: "SIOCGIFCOUNT", Value: 0x8938, Mask: 0x8938},
+	{Name: "SIOCGIFBR", Value: 0x8940, Mask: 0x8940},
+	{Name: "SIOCSIFBR", Value: 0x8941, Mask: 0x8941},
+	{Name: "SIOCGIFTXQLEN", Value: 0x8942, Mask: 0x8942},
+	{Name: "SIOCSIFTXQLEN", Value: 0x8943, Mask: 0x8943},
+	{Name: "SIOCETHTOOL", Value: 0x8946, Mask: 0x8946},
+	{Name: "SIOCGMIIPHY", Value: 0x8947, Mask: 0x8947},
+	{Name: "SIOCGMIIREG", Value: 0x8948, Mask: 0x8948},
+	{Name: "SIOCSMIIREG", Value: 0x8949, Mask: 0x8949},
+	{Name: "SIOCWANDEV", Value: 0x894a, Mask: 0x894a},
+	{Name: "SIOCOUTQNSD", Value: 0x894b, Mask: 0x894b},
+	{Name: "SIOCGSKNS", Value: 0x894c, Mask: 0x894c},
+	{Name: "SIOCDARP", Value: 0x8953, Mask: 0x8953},
+	{Name: "SIOCGARP", Value: 0x8954, Mask: 0x8954},
+	{Name: "SIOCSARP", Value: 0x8955, Mask: 0x8955},
+	{Name: "SIOCDRARP", Value: 0x8960, Mask: 0x8960},
+	{Name: "SIOCGRARP", Value: 0x8961, Mask: 0x8961},
+	{Name: "SIOCSRARP", Value: 0x8962, Mask: 0x8962},
+	{Name: "SIOCGIFMAP", Value: 0x8970, Mask: 0x8970},
+	{Name: "SIOCSIFMAP", Value: 0x8971, Mask: 0x8971},
+	{Name: "SIOCADDDLCI", Value: 0x8980, Mask: 0x8980},
+	{Name: "SIOCDELDLCI", Value: 0x8981, Mask: 0x8981},
+	{Name: "SIOCGIFVLAN", Value: 0x8982, Mask: 0x8982},
+	{Name: "SIOCSIFVLAN", Value: 0x8983, Mask: 0x8983},
+	{Name: "SIOCBONDENSLAVE", Value: 0x8990, Mask: 0x8990},
+	{Name: "SIOCBONDRELEASE", Value: 0x8991, Mask: 0x8991},
+	{Name: "SIOCBONDSETHWADDR", Value: 0x8992, Mask: 0x8992},
+	{Name: "SIOCBONDSLAVEINFOQUERY", Value: 0x8993, Mask: 0x8993},
+	{Name: "SIOCBONDINFOQUERY", Value: 0x8994, Mask: 0x8994},
+	{Name: "SIOCBONDCHANGEACTIVE", Value: 0x8995, Mask: 0x8995},
+	{Name: "SIOCBRADDBR", Value: 0x89a0, Mask: 0x89a0},
+	{Name: "SIOCBRDELBR", Value: 0x89a1, Mask: 0x89a1},
+	{Name: "SIOCBRADDIF", Value: 0x89a2, Mask: 0x89a2},
+	{Name: "SIOCBRDELIF", Value: 0x89a3, Mask: 0x89a3},
+	{Name: "SIOCSHWTSTAMP", Value: 0x89b0, Mask: 0x89b0},
+	{Name: "SIOCGHWTSTAMP", Value: 0x89b1, Mask: 0x89b1},
+	{Name: "SIOCPROTOPRIVATE", Value: 0x89e0, Mask: 0x89e0},
+	{Name: "SIOCGETSGCNT or SIOCGETSGCNT_IN6", Value: 0x89e1, Mask: 0x89e1},
+	{Name: "SIOCGETRPF", Value: 0x89e2, Mask: 0x89e2},
+	{Name: "SIOCDEVPRIVATE", Value: 0x89f0, Mask: 0x89f0},
+	{Name: "SIOCIWFIRST or SIOCSIWCOMMIT", Value: 0x8b00, Mask: 0x8b00},
+	{Name: "SIOCGIWNAME", Value: 0x8b01, Mask: 0x8b01},
+	{Name: "SIOCSIWNWID", Value: 0x8b02, Mask: 0x8b02},
+	{Name: "SIOCGIWNWID", Value: 0x8b03, Mask: 0x8b03},
+	{Name: "SIOCSIWFREQ", Value: 0x8b04, Mask: 0x8b04},
+	{Name: "SIOCGIWFREQ", Value: 0x8b05, Mask: 0x8b05},
+	{Name: "SIOCSIWMODE", Value: 0x8b06, Mask: 0x8b06},
+	{Name: "SIOCGIWMODE", Value: 0x8b07, Mask: 0x8b07},
+	{Name: "SIOCSIWSENS", Value: 0x8b08, Mask: 0x8b08},
+	{Name: "SIOCGIWSENS", Value: 0x8b09, Mask: 0x8b09},
+	{Name: "SIOCSIWRANGE", Value: 0x8b0a, Mask: 0x8b0a},
+	{Name: "SIOCGIWRANGE", Value: 0x8b0b, Mask: 0x8b0b},
+	{Name: "SIOCSIWPRIV", Value: 0x8b0c, Mask: 0x8b0c},
+	{Name: "SIOCGIWPRIV", Value: 0x8b0d, Mask: 0x8b0d},
+	{Name: "SIOCSIWSTATS", Value: 0x8b0e, Mask: 0x8b0e},
+	{Name: "SIOCGIWSTATS", Value: 0x8b0f, Mask: 0x8b0f},
+	{Name: "SIOCSIWSPY", Value: 0x8b10, Mask: 0x8b10},
+	{Name: "SIOCGIWSPY", Value: 0x8b11, Mask: 0x8b11},
+	{Name: "SIOCSIWTHRSPY", Value: 0x8b12, Mask: 0x8b12},
+	{Name: "SIOCGIWTHRSPY", Value: 0x8b13, Mask: 0x8b13},
+	{Name: "SIOCSIWAP", Value: 0x8b14, Mask: 0x8b14},
+	{Name: "SIOCGIWAP", Value: 0x8b15, Mask: 0x8b15},
+	{Name: "SIOCSIWMLME", Value: 0x8b16, Mask: 0x8b16},
+	{Name: "SIOCGIWAPLIST", Value: 0x8b17, Mask: 0x8b17},
+	{Name: "SIOCSIWSCAN", Value: 0x8b18, Mask: 0x8b18},
+	{Name: "SIOCGIWSCAN", Value: 0x8b19, Mask: 0x8b19},
+	{Name: "SIOCSIWESSID", Value: 0x8b1a, Mask: 0x8b1a},
+	{Name: "SIOCGIWESSID", Value: 0x8b1b, Mask: 0x8b1b},
+	{Name: "SIOCSIWNICKN", Value: 0x8b1c, Mask: 0x8b1c},
+	{Name: "SIOCGIWNICKN", Value: 0x8b1d, Mask: 0x8b1d},
+	{Name: "SIOCSIWRATE", Value: 0x8b20, Mask: 0x8b20},
+	{Name: "SIOCGIWRATE", Value: 0x8b21, Mask: 0x8b21},
+	{Name: "SIOCSIWRTS", Value: 0x8b22, Mask: 0x8b22},
+	{Name: "SIOCGIWRTS", Value: 0x8b23, Mask: 0x8b23},
+	{Name: "SIOCSIWFRAG", Value: 0x8b24, Mask: 0x8b24},
+	{Name: "SIOCGIWFRAG", Value: 0x8b25, Mask: 0x8b25},
+	{Name: "SIOCSIWTXPOW", Value: 0x8b26, Mask: 0x8b26},
+	{Name: "SIOCGIWTXPOW", Value: 0x8b27, Mask: 0x8b27},
+	{Name: "SIOCSIWRETRY", Value: 0x8b28, Mask: 0x8b28},
+	{Name: "SIOCGIWRETRY", Value: 0x8b29, Mask: 0x8b29},
+	{Name: "SIOCSIWENCODE", Value: 0x8b2a, Mask: 0x8b2a},
+	{Name: "SIOCGIWENCODE", Value: 0x8b2b, Mask: 0x8b2b},
+	{Name: "SIOCSIWPOWER", Value: 0x8b2c, Mask: 0x8b2c},
+	{Name: "SIOCGIWPOWER", Value: 0x8b2d, Mask: 0x8b2d},
+	{Name: "SIOCSIWGENIE", Value: 0x8b30, Mask: 0x8b30},
+	{Name: "SIOCGIWGENIE", Value: 0x8b31, Mask: 0x8b31},
+	{Name: "SIOCSIWAUTH", Value: 0x8b32, Mask: 0x8b32},
+	{Name: "SIOCGIWAUTH", Value: 0x8b33, Mask: 0x8b33},
+	{Name: "SIOCSIWENCODEEXT", Value: 0x8b34, Mask: 0x8b34},
+	{Name: "SIOCGIWENCODEEXT", Value: 0x8b35, Mask: 0x8b35},
+	{Name: "SIOCSIWPMKSA", Value: 0x8b36, Mask: 0x8b36},
+	{Name: "SIOCIWFIRSTPRIV", Value: 0x8be0, Mask: 0x8be0},
+	{Name: "SIOCIWLASTPRIV", Value: 0x8bff, Mask: 0x8bff},
+	{Name: "AUTOFS_IOC_READY", Value: 0x9360, Mask: 0x9360},
+	{Name: "AUTOFS_IOC_FAIL", Value: 0x9361, Mask: 0x9361},
+	{Name: "AUTOFS_IOC_CATATONIC", Value: 0x9362, Mask: 0x9362},
+	{Name: "BTRFS_IOC_TRANS_START", Value: 0x9406, Mask: 0x9406},
+	{Name: "BTRFS_IOC_TRANS_END", Value: 0x9407, Mask: 0x9407},
+	{Name: "BTRFS_IOC_SYNC", Value: 0x9408, Mask: 0x9408},
+	{Name: "BTRFS_IOC_SCRUB_CANCEL", Value: 0x941c, Mask: 0x941c},
+	{Name: "BTRFS_IOC_QUOTA_RESCAN_WAIT", Value: 0x942e, Mask: 0x942e},
+	{Name: "FWCTL_INFO", Value: 0x9a00, Mask: 0x9a00},
+	{Name: "FWCTL_RPC", Value: 0x9a01, Mask: 0x9a01},
+	{Name: "ACRN_IOCTL_DESTROY_VM", Value: 0xa211, Mask: 0xa211},
+	{Name: "ACRN_IOCTL_START_VM", Value: 0xa212, Mask: 0xa212},
+	{Name: "ACRN_IOCTL_PAUSE_VM", Value: 0xa213, Mask: 0xa213},
+	{Name: "ACRN_IOCTL_RESET_VM", Value: 0xa215, Mask: 0xa215},
+	{Name: "ACRN_IOCTL_CREATE_IOREQ_CLIENT", Value: 0xa232, Mask: 0xa232},
+	{Name: "ACRN_IOCTL_ATTACH_IOREQ_CLIENT", Value: 0xa233, Mask: 0xa233},
+	{Name: "ACRN_IOCTL_DESTROY_IOREQ_CLIENT", Value: 0xa234, Mask: 0xa234},
+	{Name: "ACRN_IOCTL_CLEAR_VM_IOREQ", Value: 0xa235, Mask: 0xa235},
+	{Name: "SGX_IOC_VEPC_REMOVE_ALL", Value: 0xa404, Mask: 0xa404},
+	{Name: "SDTX_IOCTL_EVENTS_ENABLE", Value: 0xa521, Mask: 0xa521},
+	{Name: "SDTX_IOCTL_EVENTS_DISABLE", Value: 0xa522, Mask: 0xa522},
+	{Name: "SDTX_IOCTL_LATCH_LOCK", Value: 0xa523, Mask: 0xa523},
+	{Name: "SDTX_IOCTL_LATCH_UNLOCK", Value: 0xa524, Mask: 0xa524},
+	{Name: "SDTX_IOCTL_LATCH_REQUEST", Value: 0xa525, Mask: 0xa525},
+	{Name: "SDTX_IOCTL_LATCH_CONFIRM", Value: 0xa526, Mask: 0xa526},
+	{Name: "SDTX_IOCTL_LATCH_HEARTBEAT", Value: 0xa527, Mask: 0xa527},
+	{Name: "SDTX_IOCTL_LATCH_CANCEL", Value: 0xa528, Mask: 0xa528},
+	{Name: "USERFAULTFD_IOC_NEW", Value: 0xaa00, Mask: 0xaa00},
+	{Name: "NBD_SET_SOCK", Value: 0xab00, Mask: 0xab00},
+	{Name: "NBD_SET_BLKSIZE", Value: 0xab01, Mask: 0xab01},
+	{Name: "NBD_SET_SIZE", Value: 0xab02, Mask: 0xab02},
+	{Name: "NBD_DO_IT", Value: 0xab03, Mask: 0xab03},
+	{Name: "NBD_CLEAR_SOCK", Value: 0xab04, Mask: 0xab04},
+	{Name: "NBD_CLEAR_QUE", Value: 0xab05, Mask: 0xab05},
+	{Name: "NBD_PRINT_DEBUG", Value: 0xab06, Mask: 0xab06},
+	{Name: "NBD_SET_SIZE_BLOCKS", Value: 0xab07, Mask: 0xab07},
+	{Name: "NBD_DISCONNECT", Value: 0xab08, Mask: 0xab08},
+	{Name: "NBD_SET_TIMEOUT", Value: 0xab09, Mask: 0xab09},
+	{Name: "NBD_SET_FLAGS", Value: 0xab0a, Mask: 0xab0a},
+	{Name: "KVM_GET_API_VERSION", Value: 0xae00, Mask: 0xae00},
+	{Name: "KVM_CREATE_VM", Value: 0xae01, Mask: 0xae01},
+	{Name: "KVM_CHECK_EXTENSION", Value: 0xae03, Mask: 0xae03},
+	{Name: "KVM_GET_VCPU_MMAP_SIZE", Value: 0xae04, Mask: 0xae04},
+	{Name: "KVM_S390_ENABLE_SIE", Value: 0xae06, Mask: 0xae06},
+	{Name: "KVM_CREATE_VCPU", Value: 0xae41, Mask: 0xae41},
+	{Name: "KVM_SET_NR_MMU_PAGES", Value: 0xae44, Mask: 0xae44},
+	{Name: "KVM_GET_NR_MMU_PAGES", Value: 0xae45, Mask: 0xae45},
+	{Name: "KVM_SET_TSS_ADDR", Value: 0xae47, Mask: 0xae47},
+	{Name: "KVM_CREATE_IRQCHIP", Value: 0xae60, Mask: 0xae60},
+	{Name: "KVM_CREATE_PIT", Value: 0xae64, Mask: 0xae64},
+	{Name: "KVM_REINJECT_CONTROL", Value: 0xae71, Mask: 0xae71},
+	{Name: "KVM_SET_BOOT_CPU_ID", Value: 0xae78, Mask: 0xae78},
+	{Name: "KVM_RUN", Value: 0xae80, Mask: 0xae80},
+	{Name: "KVM_S390_INITIAL_RESET", Value: 0xae97, Mask: 0xae97},
+	{Name: "KVM_NMI", Value: 0xae9a, Mask: 0xae9a},
+	{Name: "KVM_SET_TSC_KHZ", Value: 0xaea2, Mask: 0xaea2},
+	{Name: "KVM_GET_TSC_KHZ", Value: 0xaea3, Mask: 0xaea3},
+	{Name: "KVM_KVMCLOCK_CTRL", Value: 0xaead, Mask: 0xaead},
+	{Name: "KVM_PPC_SVM_OFF", Value: 0xaeb3, Mask: 0xaeb3},
+	{Name: "KVM_SMI", Value: 0xaeb7, Mask: 0xaeb7},
+	{Name: "KVM_PPC_GET_COMPAT_CAPS", Value: 0xaeb8, Mask: 0xaeb8},
+	{Name: "KVM_S390_NORMAL_RESET", Value: 0xaec3, Mask: 0xaec3},
+	{Name: "KVM_S390_CLEAR_RESET", Value: 0xaec4, Mask: 0xaec4},
+	{Name: "KVM_RESET_DIRTY_RINGS", Value: 0xaec7, Mask: 0xaec7},
+	{Name: "KVM_GET_STATS_FD", Value: 0xaece, Mask: 0xaece},
+	{Name: "VHOST_SET_OWNER", Value: 0xaf01, Mask: 0xaf01},
+	{Name: "VHOST_RESET_OWNER", Value: 0xaf02, Mask: 0xaf02},
+	{Name: "VHOST_VDPA_SUSPEND", Value: 0xaf7d, Mask: 0xaf7d},
+	{Name: "VHOST_VDPA_RESUME", Value: 0xaf7e, Mask: 0xaf7e},
+	{Name: "BT_BMC_IOCTL_SMS_ATN or IPMI_BMC_IOCTL_SET_SMS_ATN", Value: 0xb100, Mask: 0xb100},
+	{Name: "IPMI_BMC_IOCTL_CLEAR_SMS_ATN or PPPOEIOCDFWD", Value: 0xb101, Mask: 0xb101},
+	{Name: "IPMI_BMC_IOCTL_FORCE_ABORT", Value: 0xb102, Mask: 0xb102},
+	{Name: "RPMSG_DESTROY_EPT_IOCTL", Value: 0xb502, Mask: 0xb502},
+	{Name: "DFL_FPGA_GET_API_VERSION", Value: 0xb600, Mask: 0xb600},
+	{Name: "DFL_FPGA_CHECK_EXTENSION", Value: 0xb601, Mask: 0xb601},
+	{Name: "DFL_FPGA_PORT_RESET", Value: 0xb640, Mask: 0xb640},
+	{Name: "DFL_FPGA_PORT_GET_INFO", Value: 0xb641, Mask: 0xb641},
+	{Name: "DFL_FPGA_PORT_GET_REGION_INFO", Value: 0xb642, Mask: 0xb642},
+	{Name: "DFL_FPGA_PORT_DMA_MAP", Value: 0xb643, Mask: 0xb643},
+	{Name: "DFL_FPGA_PORT_DMA_UNMAP", Value: 0xb644, Mask: 0xb644},
+	{Name: "DFL_FPGA_FME_PORT_PR", Value: 0xb680, Mask: 0xb680},
+	{Name: "NS_GET_USERNS", Value: 0xb701, Mask: 0xb701},
+	{Name: "NS_GET_PARENT", Value: 0xb702, Mask: 0xb702},
+	{Name: "NS_GET_NSTYPE", Value: 0xb703, Mask: 0xb703},
+	{Name: "NS_GET_OWNER_UID", Value: 0xb704, Mask: 0xb704},
+	{Name: "MSHV_INITIALIZE_PARTITION", Value: 0xb800, Mask: 0xb800},
+	{Name: "MSHV_RETURN_TO_LOWER_VTL", Value: 0xb827, Mask: 0xb827},
+	{Name: "LIVEUPDATE_IOCTL_CREATE_SESSION", Value: 0xba00, Mask: 0xba00},
+	{Name: "LIVEUPDATE_IOCTL_RETRIEVE_SESSION", Value: 0xba01, Mask: 0xba01},
+	{Name: "LIVEUPDATE_SESSION_PRESERVE_FD", Value: 0xba40, Mask: 0xba40},
+	{Name: "LIVEUPDATE_SESSION_RETRIEVE_FD", Value: 0xba41, Mask: 0xba41},
+	{Name: "LIVEUPDATE_SESSION_FINISH", Value: 0xba42, Mask: 0xba42},
+	{Name: "LIVEUPDATE_SESSION_GET_NAME", Value: 0xba43, Mask: 0xba43},
+	{Name: "FUSE_DEV_IOC_SYNC_INIT", Value: 0xe503, Mask: 0xe503},
+	{Name: "F2FS_IOC_START_ATOMIC_WRITE", Value: 0xf501, Mask: 0xf501},
+	{Name: "F2FS_IOC_COMMIT_ATOMIC_WRITE", Value: 0xf502, Mask: 0xf502},
+	{Name: "F2FS_IOC_START_VOLATILE_WRITE", Value: 0xf503, Mask: 0xf503},
+	{Name: "F2FS_IOC_RELEASE_VOLATILE_WRITE", Value: 0xf504, Mask: 0xf504},
+	{Name: "F2FS_IOC_ABORT_ATOMIC_WRITE", Value: 0xf505, Mask: 0xf505},
+	{Name: "F2FS_IOC_WRITE_CHECKPOINT", Value: 0xf507, Mask: 0xf507},
+	{Name: "F2FS_IOC_PRECACHE_EXTENTS", Value: 0xf50f, Mask: 0xf50f},
+	{Name: "F2FS_IOC_DECOMPRESS_FILE", Value: 0xf517, Mask: 0xf517},
+	{Name: "F2FS_IOC_COMPRESS_FILE", Value: 0xf518, Mask: 0xf518},
+	{Name: "F2FS_IOC_START_ATOMIC_REPLACE", Value: 0xf519, Mask: 0xf519},
+	{Name: "F2FS_IOC_RESERVE_DEV_ALIAS", Value: 0xf51c, Mask: 0xf51c},
+	{Name: "F2FS_IOC_RELEASE_DEV_ALIAS", Value: 0xf51d, Mask: 0xf51d},
+	{Name: "DM_MPATH_PROBE_PATHS", Value: 0xfd12, Mask: 0xfd12},
+	{Name: "PIDFD_GET_CGROUP_NAMESPACE", Value: 0xff01, Mask: 0xff01},
+	{Name: "PIDFD_GET_IPC_NAMESPACE", Value: 0xff02, Mask: 0xff02},
+	{Name: "PIDFD_GET_MNT_NAMESPACE", Value: 0xff03, Mask: 0xff03},
+	{Name: "PIDFD_GET_NET_NAMESPACE", Value: 0xff04, Mask: 0xff04},
+	{Name: "PIDFD_GET_PID_NAMESPACE", Value: 0xff05, Mask: 0xff05},
+	{Name: "PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE", Value: 0xff06, Mask: 0xff06},
+	{Name: "PIDFD_GET_TIME_NAMESPACE", Value: 0xff07, Mask: 0xff07},
+	{Name: "PIDFD_GET_TIME_FOR_CHILDREN_NAMESPACE", Value: 0xff08, Mask: 0xff08},
+	{Name: "PIDFD_GET_USER_NAMESPACE", Value: 0xff09, Mask: 0xff09},
+	{Name: "PIDFD_GET_UTS_NAMESPACE", Value: 0xff0a, Mask: 0xff0a},
+	{Name: "IOCTL_EVTCHN_RESTRICT_DOMID", Value: 0x24506, Mask: 0x24506},
+	{Name: "IOCTL_PRIVCMD_RESTRICT", Value: 0x25006, Mask: 0x25006},
+	{Name: "IOCTL_EVTCHN_BIND_VIRQ", Value: 0x44500, Mask: 0x44500},
+	{Name: "IOCTL_EVTCHN_BIND_UNBOUND_PORT", Value: 0x44502, Mask: 0x44502},
+	{Name: "IOCTL_EVTCHN_UNBIND", Value: 0x44503, Mask: 0x44503},
+	{Name: "IOCTL_EVTCHN_NOTIFY", Value: 0x44504, Mask: 0x44504},
+	{Name: "IOCTL_EVTCHN_BIND_STATIC", Value: 0x44507, Mask: 0x44507},
+	{Name: "IOCTL_GNTDEV_SET_MAX_GRANTS", Value: 0x44703, Mask: 0x44703},
+	{Name: "IOCTL_EVTCHN_BIND_INTERDOMAIN", Value: 0x84501, Mask: 0x84501},
+	{Name: "IOCTL_GNTDEV_DMABUF_EXP_WAIT_RELEASED", Value: 0x8470a, Mask: 0x8470a},
+	{Name: "IOCTL_GNTDEV_DMABUF_IMP_RELEASE", Value: 0x8470c, Mask: 0x8470c},
+	{Name: "IOCTL_PRIVCMD_PCIDEV_GET_GSI", Value: 0x8500a, Mask: 0x8500a},
+	{Name: "IOCTL_GNTDEV_UNMAP_GRANT_REF", Value: 0x104701, Mask: 0x104701},
+	{Name: "IOCTL_GNTALLOC_DEALLOC_GREF", Value: 0x104706, Mask: 0x104706},
+	{Name: "IOCTL_GNTDEV_SET_UNMAP_NOTIFY", Value: 0x104707, Mask: 0x104707},
+	{Name: "IOCTL_GNTDEV_GRANT_COPY", Value: 0x104708, Mask: 0x104708},
+	{Name: "IOCTL_PRIVCMD_MMAP", Value: 0x105002, Mask: 0x105002},
+	{Name: "IOCTL_PRIVCMD_DM_OP", Value: 0x105005, Mask: 0x105005},
+	{Name: "IOCTL_GNTDEV_DMABUF_EXP_FROM_REFS", Value: 0x144709, Mask: 0x144709},
+	{Name: "IOCTL_GNTDEV_DMABUF_IMP_TO_REFS", Value: 0x14470b, Mask: 0x14470b},
+	{Name: "IOCTL_GNTDEV_MAP_GRANT_REF", Value: 0x184700, Mask: 0x184700},
+	{Name: "IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR", Value: 0x184702, Mask: 0x184702},
+	{Name: "IOCTL_GNTALLOC_ALLOC_GREF", Value: 0x184705, Mask: 0x184705},
+	{Name: "IOCTL_PRIVCMD_MMAPBATCH", Value: 0x185003, Mask: 0x185003},
+	{Name: "IOCTL_PRIVCMD_MMAPBATCH_V2", Value: 0x205004, Mask: 0x205004},
+	{Name: "IOCTL_PRIVCMD_MMAP_RESOURCE", Value: 0x205007, Mask: 0x205007},
+	{Name: "IOCTL_PRIVCMD_HYPERCALL", Value: 0x305000, Mask: 0x305000},
+	{Name: "USBTMC_IOCTL_EOM_ENABLE", Value: 0x40015b0b, Mask: 0x40015b0b},
+	{Name: "USBTMC488_IOCTL_REN_CONTROL", Value: 0x40015b13, Mask: 0x40015b13},
+	{Name: "USBTMC_IOCTL_AUTO_ABORT", Value: 0x40015b19, Mask: 0x40015b19},
+	{Name: "SPI_IOC_WR_MODE", Value: 0x40016b01, Mask: 0x40016b01},
+	{Name: "SPI_IOC_WR_LSB_FIRST", Value: 0x40016b02, Mask: 0x40016b02},
+	{Name: "SPI_IOC_WR_BITS_PER_WORD", Value: 0x40016b03, Mask: 0x40016b03},
+	{Name: "PPWCONTROL", Value: 0x40017084, Mask: 0x40017084},
+	{Name: "PPWDATA", Value: 0x40017086, Mask: 0x40017086},
+	{Name: "PPWCTLONIRQ", Value: 0x40017092, Mask: 0x40017092},
+	{Name: "SONYPI_IOCSBRT", Value: 0x40017600, Mask: 0x40017600},
+	{Name: "SONYPI_IOCSBLUE", Value: 0x40017609, Mask: 0x40017609},
+	{Name: "SONYPI_IOCSFAN", Value: 0x4001760b, Mask: 0x4001760b},
+	{Name: "VHOST_VDPA_SET_STATUS", Value: 0x4001af72, Mask: 0x4001af72},
+	{Name: "VHOST_SET_FORK_FROM_OWNER", Value: 0x4001af84, Mask: 0x4001af84},
+	{Name: "HFI1_IOCTL_SET_PKEY", Value: 0x40021beb, Mask: 0x40021beb},
+	{Name: "FCP_IOCTL_SET_METER_LABELS", Value: 0x40025367, Mask: 0x40025367},
+	{Name: "USBTMC_IOCTL_CONFIG_TERMCHAR", Value: 0x40025b0c, Mask: 0x40025b0c},
+	{Name: "CEC_ADAP_S_PHYS_ADDR", Value: 0x40026102, Mask: 0x40026102},
+	{Name: "ATM_SETBACKEND", Value: 0x400261f2, Mask: 0x400261f2},
+	{Name: "ATM_NEWBACKENDIF", Value: 0x400261f3, Mask: 0x400261f3},
+	{Name: "RIO_CM_CHAN_CLOSE", Value: 0x40026304, Mask: 0x40026304},
+	{Name: "RIO_CM_CHAN_LISTEN", Value: 0x40026306, Mask: 0x40026306},
+	{Name: "XSDFEC_SET_IRQ", Value: 0x40026603, Mask: 0x40026603},
+	{Name: "RIO_MPORT_MAINT_HDID_SET", Value: 0x40026d01, Mask: 0x40026d01},
+	{Name: "DMX_ADD_PID", Value: 0x40026f33, Mask: 0x40026f33},
+	{Name: "DMX_REMOVE_PID", Value: 0x40026f34, Mask: 0x40026f34},
+	{Name: "PPFCONTROL", Value: 0x4002708e, Mask: 0x4002708e},
+	{Name: "F2FS_IOC_SET_COMPRESS_OPTION", Value: 0x4002f516, Mask: 0x4002f516},
+	{Name: "PMIC_SET_MCU_ONLY_STATE", Value: 0x40035004, Mask: 0x40035004},
+	{Name: "PMIC_SET_RETENTION_STATE", Value: 0x40035005, Mask: 0x40035005},
+	{Name: "SET_BITMAP_FILE", Value: 0x4004092b, Mask: 0x4004092b},
+	{Name: "IB_USER_MAD_UNREGISTER_AGENT", Value: 0x40041b02, Mask: 0x40041b02},
+	{Name: "HFI1_IOCTL_RECV_CTRL", Value: 0x40041be8, Mask: 0x40041be8},
+	{Name: "HFI1_IOCTL_POLL_TYPE", Value: 0x40041be9, Mask: 0x40041be9},
+	{Name: "FW_CDEV_IOC_DEALLOCATE", Value: 0x40042303, Mask: 0x40042303},
+	{Name: "FW_CDEV_IOC_INITIATE_BUS_RESET", Value: 0x40042305, Mask: 0x40042305},
+	{Name: "FW_CDEV_IOC_REMOVE_DESCRIPTOR", Value: 0x40042307, Mask: 0x40042307},
+	{Name: "FW_CDEV_IOC_STOP_ISO", Value: 0x4004230b, Mask: 0x4004230b},
+	{Name: "FW_CDEV_IOC_DEALLOCATE_ISO_RESOURCE", Value: 0x4004230e, Mask: 0x4004230e},
+	{Name: "FW_CDEV_IOC_FLUSH_ISO", Value: 0x40042318, Mask: 0x40042318},
+	{Name: "PERF_EVENT_IOC_SET_BPF", Value: 0x40042408, Mask: 0x40042408},
+	{Name: "PERF_EVENT_IOC_PAUSE_OUTPUT", Value: 0x40042409, Mask: 0x40042409},
+	{Name: "SNAPSHOT_CREATE_IMAGE", Value: 0x40043311, Mask: 0x40043311},
+	{Name: "PTP_ENABLE_PPS", Value: 0x40043d04, Mask: 0x40043d04},
+	{Name: "PTP_ENABLE_PPS2", Value: 0x40043d0d, Mask: 0x40043d0d},
+	{Name: "PTP_MASK_EN_SINGLE", Value: 0x40043d14, Mask: 0x40043d14},
+	{Name: "SNDRV_PCM_IOCTL_TSTAMP", Value: 0x40044102, Mask: 0x40044102},
+	{Name: "SNDRV_PCM_IOCTL_TTSTAMP", Value: 0x40044103, Mask: 0x40044103},
+	{Name: "SNDRV_PCM_IOCTL_USER_PVERSION", Value: 0x40044104, Mask: 0x40044104},
+	{Name: "AGPIOC_DEALLOCATE", Value: 0x40044107, Mask: 0x40044107},
+	{Name: "SNDRV_PCM_IOCTL_PAUSE", Value: 0x40044145, Mask: 0x40044145},
+	{Name: "SNDRV_PCM_IOCTL_LINK", Value: 0x40044160, Mask: 0x40044160},
+	{Name: "CCISS_REGNEWDISK", Value: 0x4004420d, Mask: 0x4004420d},
+	{Name: "CS_SET_WAKELINE", Value: 0x40044317, Mask: 0x40044317},
+	{Name: "EVIOCRMFF", Value: 0x40044581, Mask: 0x40044581},
+	{Name: "EVIOCGRAB", Value: 0x40044590, Mask: 0x40044590},
+	{Name: "EVIOCREVOKE", Value: 0x40044591, Mask: 0x40044591},
+	{Name: "EVIOCSCLOCKID", Value: 0x400445a0, Mask: 0x400445a0},
+	{Name: "FBIO_WAITFORVSYNC", Value: 0x40044620, Mask: 0x40044620},
+	{Name: "IOCTL_MEI_NOTIFY_SET", Value: 0x40044802, Mask: 0x40044802},
+	{Name: "HIDIOCREVOKE", Value: 0x4004480d, Mask: 0x4004480d},
+	{Name: "HIDIOCSFLAG", Value: 0x4004480f, Mask: 0x4004480f},
+	{Name: "SNDRV_EMU10K1_IOCTL_TRAM_SETUP", Value: 0x40044820, Mask: 0x40044820},
+	{Name: "SNDRV_DM_FM_IOCTL_SET_MODE", Value: 0x40044825, Mask: 0x40044825},
+	{Name: "SNDRV_DM_FM_IOCTL_SET_CONNECTION", Value: 0x40044826, Mask: 0x40044826},
+	{Name: "SNDRV_EMU10K1_IOCTL_SINGLE_STEP", Value: 0x40044883, Mask: 0x40044883},
+	{Name: "SNDRV_EMUX_IOCTL_MEM_AVAIL", Value: 0x40044884, Mask: 0x40044884},
+	{Name: "INOTIFY_IOC_SETNEXTWD", Value: 0x40044900, Mask: 0x40044900},
+	{Name: "LOADPIN_IOC_SET_TRUSTED_VERITY_DIGESTS", Value: 0x40044c00, Mask: 0x40044c00},
+	{Name: "MIXER_WRITE(14) or OTPGETREGIONCOUNT", Value: 0x40044d0e, Mask: 0x40044d0e},
+	{Name: "NTSYNC_IOC_MUTEX_KILL", Value: 0x40044e86, Mask: 0x40044e86},
+	{Name: "UBI_IOCEBER", Value: 0x40044f01, Mask: 0x40044f01},
+	{Name: "UBI_IOCEBCH", Value: 0x40044f02, Mask: 0x40044f02},
+	{Name: "UBI_IOCEBUNMAP", Value: 0x40044f04, Mask: 0x40044f04},
+	{Name: "OMAPFB_MIRROR", Value: 0x40044f1f, Mask: 0x40044f1f},
+	{Name: "OMAPFB_SET_UPDATE_MODE", Value: 0x40044f28, Mask: 0x40044f28},
+	{Name: "OMAPFB_GET_UPDATE_MODE", Value: 0x40044f2b, Mask: 0x40044f2b},
+	{Name: "OMAPFB_LCD_TEST", Value: 0x40044f2d, Mask: 0x40044f2d},
+	{Name: "OMAPFB_CTRL_TEST", Value: 0x40044f2e, Mask: 0x40044f2e},
+	{Name: "PCITEST_MSI", Value: 0x40045003, Mask: 0x40045003},
+	{Name: "PCITEST_MSIX", Value: 0x40045007, Mask: 0x40045007},
+	{Name: "PCITEST_SET_IRQTYPE", Value: 0x40045008, Mask: 0x40045008},
+	{Name: "RNDADDTOENTCNT", Value: 0x40045201, Mask: 0x40045201},
+	{Name: "RFKILL_IOCTL_MAX_SIZE or SAA6588_CMD_CLOSE", Value: 0x40045202, Mask: 0x40045202},
+	{Name: "SNDRV_SEQ_IOCTL_USER_PVERSION", Value: 0x40045304, Mask: 0x40045304},
+	{Name: "SCARLETT2_IOCTL_SELECT_FLASH_SEGMENT", Value: 0x40045362, Mask: 0x40045362},
+	{Name: "FCP_IOCTL_SET_METER_MAP", Value: 0x40045366, Mask: 0x40045366},
+	{Name: "SNDRV_TIMER_IOCTL_TREAD_OLD", Value: 0x40045402, Mask: 0x40045402},
+	{Name: "TIOCSPTLCK", Value: 0x40045431, Mask: 0x40045431},
+	{Name: "TIOCSIG", Value: 0x40045436, Mask: 0x40045436},
+	{Name: "SNDRV_TIMER_IOCTL_TREAD64", Value: 0x400454a4, Mask: 0x400454a4},
+	{Name: "TUNSETNOCSUM", Value: 0x400454c8, Mask: 0x400454c8},
+	{Name: "TUNSETDEBUG", Value: 0x400454c9, Mask: 0x400454c9},
+	{Name: "TUNSETIFF", Value: 0x400454ca, Mask: 0x400454ca},
+	{Name: "TUNSETPERSIST", Value: 0x400454cb, Mask: 0x400454cb},
+	{Name: "TUNSETOWNER", Value: 0x400454cc, Mask: 0x400454cc},
+	{Name: "TUNSETLINK", Value: 0x400454cd, Mask: 0x400454cd},
+	{Name: "TUNSETGROUP", Value: 0x400454ce, Mask: 0x400454ce},
+	{Name: "TUNSETOFFLOAD", Value: 0x400454d0, Mask: 0x400454d0},
+	{Name: "TUNSETTXFILTER", Value: 0x400454d1, Mask: 0x400454d1},
+	{Name: "TUNSETSNDBUF", Value: 0x400454d4, Mask: 0x400454d4},
+	{Name: "TUNSETVNETHDRSZ", Value: 0x400454d8, Mask: 0x400454d8},
+	{Name: "TUNSETQUEUE", Value: 0x400454d9, Mask: 0x400454d9},
+	{Name: "TUNSETIFINDEX", Value: 0x400454da, Mask: 0x400454da},
+	{Name: "TUNSETVNETLE", Value: 0x400454dc, Mask: 0x400454dc},
+	{Name: "TUNSETVNETBE", Value: 0x400454de, Mask: 0x400454de},
+	{Name: "TUNSETCARRIER", Value: 0x400454e2, Mask: 0x400454e2},
+	{Name: "USB_RAW_IOCTL_EP_DISABLE", Value: 0x40045506, Mask: 0x40045506},
+	{Name: "USB_RAW_IOCTL_VBUS_DRAW", Value: 0x4004550a, Mask: 0x4004550a},
+	{Name: "USBDEVFS_REAPURB32", Value: 0x4004550c, Mask: 0x4004550c},
+	{Name: "USBDEVFS_REAPURBNDELAY32 or USB_RAW_IOCTL_EP_SET_HALT", Value: 0x4004550d, Mask: 0x4004550d},
+	{Name: "USB_RAW_IOCTL_EP_CLEAR_HALT", Value: 0x4004550e, Mask: 0x4004550e},
+	{Name: "USB_RAW_IOCTL_EP_SET_WEDGE", Value: 0x4004550f, Mask: 0x4004550f},
+	{Name: "USBDEVFS_DROP_PRIVILEGES", Value: 0x4004551e, Mask: 0x4004551e},
+	{Name: "SNDRV_CTL_IOCTL_PCM_PREFER_SUBDEVICE", Value: 0x40045532, Mask: 0x40045532},
+	{Name: "SNDRV_CTL_IOCTL_RAWMIDI_PREFER_SUBDEVICE", Value: 0x40045542, Mask: 0x40045542},
+	{Name: "UI_SET_EVBIT", Value: 0x40045564, Mask: 0x40045564},
+	{Name: "UI_SET_KEYBIT", Value: 0x40045565, Mask: 0x40045565},
+	{Name: "UI_SET_RELBIT", Value: 0x40045566, Mask: 0x40045566},
+	{Name: "UI_SET_ABSBIT", Value: 0x40045567, Mask: 0x40045567},
+	{Name: "UI_SET_MSCBIT", Value: 0x40045568, Mask: 0x40045568},
+	{Name: "UI_SET_LEDBIT", Value: 0x40045569, Mask: 0x40045569},
+	{Name: "UI_SET_SNDBIT", Value: 0x4004556a, Mask: 0x4004556a},
+	{Name: "UI_SET_FFBIT", Value: 0x4004556b, Mask: 0x4004556b},
+	{Name: "UI_SET_SWBIT", Value: 0x4004556d, Mask: 0x4004556d},
+	{Name: "UI_SET_PROPBIT", Value: 0x4004556e, Mask: 0x4004556e},
+	{Name: "VIDIOC_OVERLAY", Value: 0x4004560e, Mask: 0x4004560e},
+	{Name: "VIDIOC_STREAMON", Value: 0x40045612, Mask: 0x40045612},
+	{Name: "VIDIOC_STREAMOFF", Value: 0x40045613, Mask: 0x40045613},
+	{Name: "VIDIOC_S_PRIORITY", Value: 0x40045644, Mask: 0x40045644},
+	{Name: "IVTV_IOC_PASSTHROUGH_MODE", Value: 0x400456c1, Mask: 0x400456c1},
+	{Name: "SNDRV_RAWMIDI_IOCTL_USER_PVERSION", Value: 0x40045702, Mask: 0x40045702},
+	{Name: "SNDRV_RAWMIDI_IOCTL_DROP", Value: 0x40045730, Mask: 0x40045730},
+	{Name: "SNDRV_RAWMIDI_IOCTL_DRAIN", Value: 0x40045731, Mask: 0x40045731},
+	{Name: "USBTMC_IOCTL_SET_TIMEOUT", Value: 0x40045b0a, Mask: 0x40045b0a},
+	{Name: "USBTMC488_IOCTL_WAIT_SRQ", Value: 0x40045b17, Mask: 0x40045b17},
+	{Name: "CEC_S_MODE", Value: 0x40046109, Mask: 0x40046109},
+	{Name: "ATM_SETSC", Value: 0x400461f1, Mask: 0x400461f1},
+	{Name: "DMA_BUF_SET_NAME_A", Value: 0x40046201, Mask: 0x40046201},
+	{Name: "BC_ACQUIRE or CHIOSPICKER", Value: 0x40046305, Mask: 0x40046305},
+	{Name: "DRM_IOCTL_AUTH_MAGIC", Value: 0x40046411, Mask: 0x40046411},
+	{Name: "DRM_IOCTL_NOUVEAU_CHANNEL_FREE", Value: 0x40046443, Mask: 0x40046443},
+	{Name: "DRM_IOCTL_I915_IRQ_WAIT or DRM_IOCTL_MSM_GEM_CPU_FINI", Value: 0x40046445, Mask: 0x40046445},
+	{Name: "DRM_IOCTL_RADEON_FULLSCREEN", Value: 0x40046446, Mask: 0x40046446},
+	{Name: "DRM_IOCTL_MSM_SUBMITQUEUE_CLOSE", Value: 0x4004644b, Mask: 0x4004644b},
+	{Name: "DRM_IOCTL_I915_DESTROY_HEAP", Value: 0x4004644c, Mask: 0x4004644c},
+	{Name: "DRM_IOCTL_I915_SET_VBLANK_PIPE", Value: 0x4004644d, Mask: 0x4004644d},
+	{Name: "DRM_IOCTL_RADEON_IRQ_WAIT", Value: 0x40046457, Mask: 0x40046457},
+	{Name: "DRM_IOCTL_RADEON_SURF_FREE", Value: 0x4004645b, Mask: 0x4004645b},
+	{Name: "DRM_IOCTL_I915_GEM_SW_FINISH", Value: 0x40046460, Mask: 0x40046460},
+	{Name: "DRM_IOCTL_NOUVEAU_GEM_CPU_FINI", Value: 0x40046483, Mask: 0x40046483},
+	{Name: "FS_IOC32_SETFLAGS", Value: 0x40046602, Mask: 0x40046602},
+	{Name: "EXT4_IOC32_SETVERSION", Value: 0x40046604, Mask: 0x40046604},
+	{Name: "EXT4_IOC32_SETRSVSZ", Value: 0x40046606, Mask: 0x40046606},
+	{Name: "EXT4_IOC32_GROUP_EXTEND", Value: 0x40046607, Mask: 0x40046607},
+	{Name: "EXT4_IOC_GETSTATE", Value: 0x40046629, Mask: 0x40046629},
+	{Name: "EXT4_IOC_CHECKPOINT", Value: 0x4004662b, Mask: 0x4004662b},
+	{Name: "FUNCTIONFS_DMABUF_ATTACH", Value: 0x40046783, Mask: 0x40046783},
+	{Name: "FUNCTIONFS_DMABUF_DETACH", Value: 0x40046784, Mask: 0x40046784},
+	{Name: "FUNCTIONFS_ENDPOINT_ENABLE_ZLP", Value: 0x40046786, Mask: 0x40046786},
+	{Name: "LIRC_SET_SEND_MODE", Value: 0x40046911, Mask: 0x40046911},
+	{Name: "LIRC_SET_REC_MODE", Value: 0x40046912, Mask: 0x40046912},
+	{Name: "LIRC_SET_SEND_CARRIER", Value: 0x40046913, Mask: 0x40046913},
+	{Name: "LIRC_SET_REC_CARRIER", Value: 0x40046914, Mask: 0x40046914},
+	{Name: "LIRC_SET_SEND_DUTY_CYCLE", Value: 0x40046915, Mask: 0x40046915},
+	{Name: "LIRC_SET_TRANSMITTER_MASK", Value: 0x40046917, Mask: 0x40046917},
+	{Name: "LIRC_SET_REC_TIMEOUT", Value: 0x40046918, Mask: 0x40046918},
+	{Name: "LIRC_SET_REC_TIMEOUT_REPORTS", Value: 0x40046919, Mask: 0x40046919},
+	{Name: "LIRC_SET_MEASURE_CARRIER_MODE", Value: 0x4004691d, Mask: 0x4004691d},
+	{Name: "IPMICTL_SET_MAINTENANCE_MODE_CMD or LIRC_SET_REC_CARRIER_RANGE", Value: 0x4004691f, Mask: 0x4004691f},
+	{Name: "LIRC_SET_WIDEBAND_RECEIVER", Value: 0x40046923, Mask: 0x40046923},
+	{Name: "IIO_BUFFER_DMABUF_ATTACH_IOCTL", Value: 0x40046992, Mask: 0x40046992},
+	{Name: "IIO_BUFFER_DMABUF_DETACH_IOCTL", Value: 0x40046993, Mask: 0x40046993},
+	{Name: "SPI_IOC_WR_MAX_SPEED_HZ", Value: 0x40046b04, Mask: 0x40046b04},
+	{Name: "SPI_IOC_WR_MODE32", Value: 0x40046b05, Mask: 0x40046b05},
+	{Name: "RIO_MPORT_MAINT_COMPTAG_SET", Value: 0x40046d02, Mask: 0x40046d02},
+	{Name: "RIO_SET_EVENT_MASK", Value: 0x40046d0d, Mask: 0x40046d0d},
+	{Name: "SISFB_SET_AUTOMAXIMIZE_OLD", Value: 0x40046efa, Mask: 0x40046efa},
+	{Name: "UBI_IOCRMVOL", Value: 0x40046f01, Mask: 0x40046f01},
+	{Name: "UBI_IOCRPEB", Value: 0x40046f04, Mask: 0x40046f04},
+	{Name: "UBI_IOCSPEB", Value: 0x40046f05, Mask: 0x40046f05},
+	{Name: "UBI_IOCDET", Value: 0x40046f41, Mask: 0x40046f41},
+	{Name: "PPSETMODE", Value: 0x40047080, Mask: 0x40047080},
+	{Name: "PPDATADIR", Value: 0x40047090, Mask: 0x40047090},
+	{Name: "PPNEGOT", Value: 0x40047091, Mask: 0x40047091},
+	{Name: "PPSETPHASE", Value: 0x40047094, Mask: 0x40047094},
+	{Name: "PPSETFLAGS", Value: 0x4004709b, Mask: 0x4004709b},
+	{Name: "FAT_IOCTL_SET_ATTRIBUTES", Value: 0x40047211, Mask: 0x40047211},
+	{Name: "FSI_SBEFIFO_READ_TIMEOUT_SECONDS", Value: 0x40047300, Mask: 0x40047300},
+	{Name: "FSI_SBEFIFO_CMD_TIMEOUT_SECONDS", Value: 0x40047301, Mask: 0x40047301},
+	{Name: "SCIF_LISTEN", Value: 0x40047302, Mask: 0x40047302},
+	{Name: "FSI_SCOM_RESET", Value: 0x40047303, Mask: 0x40047303},
+	{Name: "PPPIOCBRIDGECHAN", Value: 0x40047435, Mask: 0x40047435},
+	{Name: "PPPIOCATTCHAN", Value: 0x40047438, Mask: 0x40047438},
+	{Name: "PPPIOCCONNECT", Value: 0x4004743a, Mask: 0x4004743a},
+	{Name: "PPPIOCSMRRU", Value: 0x4004743b, Mask: 0x4004743b},
+	{Name: "PPPIOCDETACH", Value: 0x4004743c, Mask: 0x4004743c},
+	{Name: "PPPIOCATTACH", Value: 0x4004743d, Mask: 0x4004743d},
+	{Name: "PPPIOCSDEBUG", Value: 0x40047440, Mask: 0x40047440},
+	{Name: "PPPIOCSMAXCID", Value: 0x40047451, Mask: 0x40047451},
+	{Name: "PPPIOCSMRU", Value: 0x40047452, Mask: 0x40047452},
+	{Name: "PPPIOCSRASYNCMAP", Value: 0x40047454, Mask: 0x40047454},
+	{Name: "PPPIOCSASYNCMAP", Value: 0x40047457, Mask: 0x40047457},
+	{Name: "PPPIOCSFLAGS", Value: 0x40047459, Mask: 0x40047459},
+	{Name: "FS_IOC32_SETVERSION", Value: 0x40047602, Mask: 0x40047602},
+	{Name: "VDUSE_VQ_INJECT_IRQ", Value: 0x40048117, Mask: 0x40048117},
+	{Name: "AUTOFS_IOC_EXPIRE_MULTI", Value: 0x40049366, Mask: 0x40049366},
+	{Name: "BTRFS_IOC_CLONE or FICLONE", Value: 0x40049409, Mask: 0x40049409},
+	{Name: "BTRFS_IOC_BALANCE_CTL", Value: 0x40049421, Mask: 0x40049421},
+	{Name: "KVM_INTERRUPT", Value: 0x4004ae86, Mask: 0x4004ae86},
+	{Name: "KVM_SET_SIGNAL_MASK", Value: 0x4004ae8b, Mask: 0x4004ae8b},
+	{Name: "KVM_SET_MP_STATE", Value: 0x4004ae99, Mask: 0x4004ae99},
+	{Name: "KVM_ARM_VCPU_FINALIZE", Value: 0x4004aec2, Mask: 0x4004aec2},
+	{Name: "VHOST_SET_LOG_FD", Value: 0x4004af07, Mask: 0x4004af07},
+	{Name: "VHOST_FREE_WORKER", Value: 0x4004af09, Mask: 0x4004af09},
+	{Name: "VHOST_SCSI_GET_ABI_VERSION", Value: 0x4004af42, Mask: 0x4004af42},
+	{Name: "VHOST_SCSI_SET_EVENTS_MISSED", Value: 0x4004af43, Mask: 0x4004af43},
+	{Name: "VHOST_SCSI_GET_EVENTS_MISSED", Value: 0x4004af44, Mask: 0x4004af44},
+	{Name: "VHOST_VSOCK_SET_RUNNING", Value: 0x4004af61, Mask: 0x4004af61},
+	{Name: "VHOST_VDPA_SET_CONFIG_CALL", Value: 0x4004af77, Mask: 0x4004af77},
+	{Name: "DFL_FPGA_FME_PORT_RELEASE", Value: 0x4004b681, Mask: 0x4004b681},
+	{Name: "DFL_FPGA_FME_PORT_ASSIGN", Value: 0x4004b682, Mask: 0x4004b682},
+	{Name: "RPROC_SET_SHUTDOWN_ON_RELEASE", Value: 0x4004b701, Mask: 0x4004b701},
+	{Name: "MSHV_CHECK_EXTENSION", Value: 0x4004b800, Mask: 0x4004b800},
+	{Name: "MSHV_CREATE_VP", Value: 0x4004b801, Mask: 0x4004b801},
+	{Name: "FUSE_DEV_IOC_BACKING_CLOSE", Value: 0x4004e502, Mask: 0x4004e502},
+	{Name: "PFRU_IOC_SET_REV", Value: 0x4004ee01, Mask: 0x4004ee01},
+	{Name: "PFRU_IOC_STAGE", Value: 0x4004ee02, Mask: 0x4004ee02},
+	{Name: "PFRU_IOC_ACTIVATE", Value: 0x4004ee03, Mask: 0x4004ee03},
+	{Name: "PFRU_IOC_STAGE_ACTIVATE", Value: 0x4004ee04, Mask: 0x4004ee04},
+	{Name: "SISFB_SET_AUTOMAXIMIZE", Value: 0x4004f303, Mask: 0x4004f303},
+	{Name: "SISFB_SET_TVPOSOFFSET", Value: 0x4004f304, Mask: 0x4004f304},
+	{Name: "SISFB_SET_LOCK", Value: 0x4004f306, Mask: 0x4004f306},
+	{Name: "F2FS_IOC_GARBAGE_COLLECT", Value: 0x4004f506, Mask: 0x4004f506},
+	{Name: "F2FS_IOC_SET_PIN_FILE", Value: 0x4004f50d, Mask: 0x4004f50d},
+	{Name: "F2FS_IOC_IO_PRIO", Value: 0x4004f51b, Mask: 0x4004f51b},
+	{Name: "SSAM_CDEV_NOTIF_REGISTER", Value: 0x4005a502, Mask: 0x4005a502},
+	{Name: "SSAM_CDEV_NOTIF_UNREGISTER", Value: 0x4005a503, Mask: 0x4005a503},
+	{Name: "COUNTER_ADD_WATCH_IOCTL", Value: 0x40063e00, Mask: 0x40063e00},
+	{Name: "FE_DISEQC_SEND_MASTER_CMD", Value: 0x40076f3f, Mask: 0x40076f3f},
+	{Name: "SSAM_CDEV_EVENT_ENABLE", Value: 0x4007a504, Mask: 0x4007a504},
+	{Name: "SSAM_CDEV_EVENT_DISABLE", Value: 0x4007a505, Mask: 0x4007a505},
+	{Name: "BLKBSZSET", Value: 0x40081271, Mask: 0x40081271},
+	{Name: "HFI1_IOCTL_ACK_EVENT", Value: 0x40081bea, Mask: 0x40081bea},
+	{Name: "SECCOMP_IOCTL_NOTIF_ID_VALID", Value: 0x40082102, Mask: 0x40082102},
+	{Name: "SECCOMP_IOCTL_NOTIF_SET_FLAGS", Value: 0x40082104, Mask: 0x40082104},
+	{Name: "FW_CDEV_IOC_RECEIVE_PHY_PACKETS", Value: 0x40082316, Mask: 0x40082316},
+	{Name: "PERF_EVENT_IOC_PERIOD", Value: 0x40082404, Mask: 0x40082404},
+	{Name: "PERF_EVENT_IOC_SET_FILTER", Value: 0x40082406, Mask: 0x40082406},
+	{Name: "PERF_EVENT_IOC_MODIFY_ATTRIBUTES", Value: 0x4008240b, Mask: 0x4008240b},
+	{Name: "STP_SET_OPTIONS", Value: 0x40082502, Mask: 0x40082502},
+	{Name: "DIAG_IOCSDEL", Value: 0x40082a01, Mask: 0x40082a01},
+	{Name: "DIAG_IOCSUNREG", Value: 0x40082a02, Mask: 0x40082a02},
+	{Name: "FBIO_RADEON_SET_MIRROR", Value: 0x40084004, Mask: 0x40084004},
+	{Name: "AGPIOC_SETUP", Value: 0x40084103, Mask: 0x40084103},
+	{Name: "AGPIOC_RESERVE", Value: 0x40084104, Mask: 0x40084104},
+	{Name: "AGPIOC_PROTECT", Value: 0x40084105, Mask: 0x40084105},
+	{Name: "AGPIOC_BIND", Value: 0x40084108, Mask: 0x40084108},
+	{Name: "AGPIOC_UNBIND", Value: 0x40084109, Mask: 0x40084109},
+	{Name: "SNDRV_PCM_IOCTL_REWIND", Value: 0x40084146, Mask: 0x40084146},
+	{Name: "SNDRV_PCM_IOCTL_FORWARD", Value: 0x40084149, Mask: 0x40084149},
+	{Name: "PMU_IOC_SET_BACKLIGHT", Value: 0x40084202, Mask: 0x40084202},
+	{Name: "CCISS_SETINTINFO", Value: 0x40084203, Mask: 0x40084203},
+	{Name: "SNDRV_COMPRESS_TASK_FREE", Value: 0x40084361, Mask: 0x40084361},
+	{Name: "SNDRV_COMPRESS_TASK_STOP", Value: 0x40084363, Mask: 0x40084363},
+	{Name: "EVIOCSREP", Value: 0x40084503, Mask: 0x40084503},
+	{Name: "EVIOCSKEYCODE", Value: 0x40084504, Mask: 0x40084504},
+	{Name: "SNDRV_SB_CSP_IOCTL_START", Value: 0x40084813, Mask: 0x40084813},
+	{Name: "SNDRV_HDSP_IOCTL_UPLOAD_FIRMWARE", Value: 0x40084842, Mask: 0x40084842},
+	{Name: "AMDKFD_IOC_DESTROY_EVENT", Value: 0x40084b09, Mask: 0x40084b09},
+	{Name: "AMDKFD_IOC_SET_EVENT", Value: 0x40084b0a, Mask: 0x40084b0a},
+	{Name: "AMDKFD_IOC_RESET_EVENT", Value: 0x40084b0b, Mask: 0x40084b0b},
+	{Name: "AMDKFD_IOC_DBG_REGISTER_DEPRECATED", Value: 0x40084b0d, Mask: 0x40084b0d},
+	{Name: "AMDKFD_IOC_DBG_UNREGISTER_DEPRECATED", Value: 0x40084b0e, Mask: 0x40084b0e},
+	{Name: "AMDKFD_IOC_ACQUIRE_VM", Value: 0x40084b15, Mask: 0x40084b15},
+	{Name: "AMDKFD_IOC_FREE_MEMORY_OF_GPU", Value: 0x40084b17, Mask: 0x40084b17},
+	{Name: "MIXER_WRITE(2) or MEMERASE", Value: 0x40084d02, Mask: 0x40084d02},
+	{Name: "MIXER_WRITE(5) or MEMLOCK", Value: 0x40084d05, Mask: 0x40084d05},
+	{Name: "MIXER_WRITE(6) or MEMUNLOCK", Value: 0x40084d06, Mask: 0x40084d06},
+	{Name: "MIXER_WRITE(11) or MEMGETBADBLOCK", Value: 0x40084d0b, Mask: 0x40084d0b},
+	{Name: "MIXER_WRITE(12) or MEMSETBADBLOCK", Value: 0x40084d0c, Mask: 0x40084d0c},
+	{Name: "NTSYNC_IOC_CREATE_SEM", Value: 0x40084e80, Mask: 0x40084e80},
+	{Name: "NTSYNC_IOC_CREATE_MUTEX", Value: 0x40084e84, Mask: 0x40084e84},
+	{Name: "NTSYNC_IOC_CREATE_EVENT", Value: 0x40084e87, Mask: 0x40084e87},
+	{Name: "UBI_IOCVOLUP", Value: 0x40084f00, Mask: 0x40084f00},
+	{Name: "UBI_IOCEBMAP", Value: 0x40084f03, Mask: 0x40084f03},
+	{Name: "OMAPFB_SETUP_MEM", Value: 0x40084f37, Mask: 0x40084f37},
+	{Name: "OMAPFB_QUERY_MEM", Value: 0x40084f38, Mask: 0x40084f38},
+	{Name: "OMAPFB_SET_TEARSYNC", Value: 0x40084f3e, Mask: 0x40084f3e},
+	{Name: "PCITEST_WRITE", Value: 0x40085004, Mask: 0x40085004},
+	{Name: "PCITEST_READ", Value: 0x40085005, Mask: 0x40085005},
+	{Name: "PCITEST_COPY", Value: 0x40085006, Mask: 0x40085006},
+	{Name: "RNDADDENTROPY", Value: 0x40085203, Mask: 0x40085203},
+	{Name: "TFD_IOC_SET_TICKS", Value: 0x40085400, Mask: 0x40085400},
+	{Name: "USB_RAW_IOCTL_EP0_WRITE", Value: 0x40085503, Mask: 0x40085503},
+	{Name: "USB_RAW_IOCTL_EP_WRITE", Value: 0x40085507, Mask: 0x40085507},
+	{Name: "USBDEVFS_REAPURB", Value: 0x4008550c, Mask: 0x4008550c},
+	{Name: "USBDEVFS_REAPURBNDELAY", Value: 0x4008550d, Mask: 0x4008550d},
+	{Name: "USBDEVFS_CONNECTINFO", Value: 0x40085511, Mask: 0x40085511},
+	{Name: "UI_SET_PHYS", Value: 0x4008556c, Mask: 0x4008556c},
+	{Name: "VIDIOC_S_STD", Value: 0x40085618, Mask: 0x40085618},
+	{Name: "VIDIOC_AM437X_CCDC_CFG", Value: 0x400856c1, Mask: 0x400856c1},
+	{Name: "VK_IOCTL_RESET", Value: 0x40085e04, Mask: 0x40085e04},
+	{Name: "DMA_BUF_IOCTL_SYNC", Value: 0x40086200, Mask: 0x40086200},
+	{Name: "DMA_BUF_SET_NAME_B", Value: 0x40086201, Mask: 0x40086201},
+	{Name: "BINDER_SET_IDLE_TIMEOUT or DMA_BUF_IOCTL_IMPORT_SYNC_FILE", Value: 0x40086203, Mask: 0x40086203},
+	{Name: "RIO_CM_CHAN_BIND", Value: 0x40086305, Mask: 0x40086305},
+	{Name: "RIO_CM_CHAN_CONNECT", Value: 0x40086308, Mask: 0x40086308},
+	{Name: "DRM_IOCTL_MODESET_CTL", Value: 0x40086408, Mask: 0x40086408},
+	{Name: "DRM_IOCTL_GEM_CLOSE", Value: 0x40086409, Mask: 0x40086409},
+	{Name: "DRM_IOCTL_CONTROL", Value: 0x40086414, Mask: 0x40086414},
+	{Name: "DRM_IOCTL_MOD_CTX", Value: 0x40086422, Mask: 0x40086422},
+	{Name: "DRM_IOCTL_SWITCH_CTX", Value: 0x40086424, Mask: 0x40086424},
+	{Name: "DRM_IOCTL_NEW_CTX", Value: 0x40086425, Mask: 0x40086425},
+	{Name: "DRM_IOCTL_LOCK", Value: 0x4008642a, Mask: 0x4008642a},
+	{Name: "DRM_IOCTL_UNLOCK", Value: 0x4008642b, Mask: 0x4008642b},
+	{Name: "DRM_IOCTL_FINISH", Value: 0x4008642c, Mask: 0x4008642c},
+	{Name: "DRM_IOCTL_AGP_ENABLE", Value: 0x40086432, Mask: 0x40086432},
+	{Name: "DRM_IOCTL_R128_CCE_STOP or DRM_IOCTL_RADEON_CP_STOP or DRM_IOCTL_VGEM_FENCE_SIGNAL", Value: 0x40086442, Mask: 0x40086442},
+	{Name: "DRM_IOCTL_SAVAGE_BCI_EVENT_WAIT", Value: 0x40086443, Mask: 0x40086443},
+	{Name: "DRM_IOCTL_OMAP_GEM_CPU_PREP", Value: 0x40086444, Mask: 0x40086444},
+	{Name: "DRM_IOCTL_ETNAVIV_GEM_CPU_FINI or DRM_IOCTL_QXL_CLIENTCAP", Value: 0x40086445, Mask: 0x40086445},
+	{Name: "DRM_IOCTL_LIMA_CTX_FREE or DRM_IOCTL_PANFROST_PERFCNT_ENABLE", Value: 0x40086446, Mask: 0x40086446},
+	{Name: "DRM_IOCTL_I915_SETPARAM or DRM_IOCTL_PANFROST_PERFCNT_DUMP", Value: 0x40086447, Mask: 0x40086447},
+	{Name: "DRM_IOCTL_IVPU_METRIC_STREAMER_STOP or DRM_IOCTL_PVR_DESTROY_CONTEXT or DRM_IOCTL_QAIC_DETACH_SLICE_BO", Value: 0x40086448, Mask: 0x40086448},
+	{Name: "DRM_IOCTL_I915_FREE", Value: 0x40086449, Mask: 0x40086449},
+	{Name: "DRM_IOCTL_PVR_DESTROY_FREE_LIST", Value: 0x4008644a, Mask: 0x4008644a},
+	{Name: "DRM_IOCTL_RADEON_STIPPLE", Value: 0x4008644c, Mask: 0x4008644c},
+	{Name: "DRM_IOCTL_R128_STIPPLE", Value: 0x4008644d, Mask: 0x4008644d},
+	{Name: "DRM_IOCTL_RADEON_FREE", Value: 0x40086454, Mask: 0x40086454},
+	{Name: "DRM_IOCTL_I915_GEM_UNPIN", Value: 0x40086456, Mask: 0x40086456},
+	{Name: "DRM_IOCTL_RADEON_GEM_WAIT_IDLE", Value: 0x40086464, Mask: 0x40086464},
+	{Name: "DRM_IOCTL_I915_GEM_CONTEXT_DESTROY", Value: 0x4008646e, Mask: 0x4008646e},
+	{Name: "DRM_IOCTL_I915_GEM_SET_CACHING", Value: 0x4008646f, Mask: 0x4008646f},
+	{Name: "DRM_IOCTL_I915_PERF_REMOVE_CONFIG", Value: 0x40086478, Mask: 0x40086478},
+	{Name: "DRM_IOCTL_NOUVEAU_GEM_CPU_PREP", Value: 0x40086482, Mask: 0x40086482},
+	{Name: "FS_IOC_SETFLAGS", Value: 0x40086602, Mask: 0x40086602},
+	{Name: "XSDFEC_SET_TURBO", Value: 0x40086604, Mask: 0x40086604},
+	{Name: "EXT4_IOC_SETRSVSZ", Value: 0x40086606, Mask: 0x40086606},
+	{Name: "EXT4_IOC_GROUP_EXTEND", Value: 0x40086607, Mask: 0x40086607},
+	{Name: "XSDFEC_SET_ORDER", Value: 0x40086608, Mask: 0x40086608},
+	{Name: "EXT4_IOC_RESIZE_FS", Value: 0x40086610, Mask: 0x40086610},
+	{Name: "EXT4_IOC_SETFSUUID", Value: 0x4008662c, Mask: 0x4008662c},
+	{Name: "HPET_IRQFREQ", Value: 0x40086806, Mask: 0x40086806},
+	{Name: "MTIOCTOP", Value: 0x40086d01, Mask: 0x40086d01},
+	{Name: "RIO_ENABLE_DOORBELL_RANGE", Value: 0x40086d09, Mask: 0x40086d09},
+	{Name: "RIO_DISABLE_DOORBELL_RANGE", Value: 0x40086d0a, Mask: 0x40086d0a},
+	{Name: "RIO_UNMAP_INBOUND", Value: 0x40086d12, Mask: 0x40086d12},
+	{Name: "RIO_FREE_DMA", Value: 0x40086d14, Mask: 0x40086d14},
+	{Name: "RIO_WAIT_FOR_ASYNC", Value: 0x40086d16, Mask: 0x40086d16},
+	{Name: "NILFS_IOCTL_DELETE_CHECKPOINT", Value: 0x40086e81, Mask: 0x40086e81},
+	{Name: "NILFS_IOCTL_RESIZE", Value: 0x40086e8b, Mask: 0x40086e8b},
+	{Name: "MATROXFB_SET_OUTPUT_CONNECTION", Value: 0x40086ef8, Mask: 0x40086ef8},
+	{Name: "MATROXFB_SET_OUTPUT_MODE", Value: 0x40086efa, Mask: 0x40086efa},
+	{Name: "AUDIO_SET_MIXER", Value: 0x40086f0e, Mask: 0x40086f0e},
+	{Name: "PHN_SET_REG", Value: 0x40087001, Mask: 0x40087001},
+	{Name: "PHN_SET_REGS", Value: 0x40087003, Mask: 0x40087003},
+	{Name: "PHN_SETREG", Value: 0x40087006, Mask: 0x40087006},
+	{Name: "RTC_IRQP_SET", Value: 0x4008700c, Mask: 0x4008700c},
+	{Name: "RTC_EPOCH_SET", Value: 0x4008700e, Mask: 0x4008700e},
+	{Name: "PPS_SETPARAMS", Value: 0x400870a2, Mask: 0x400870a2},
+	{Name: "PPS_KC_BIND", Value: 0x400870a5, Mask: 0x400870a5},
+	{Name: "PPS_GEN_SETENABLE", Value: 0x400870b1, Mask: 0x400870b1},
+	{Name: "SPIOCSTYPE", Value: 0x40087101, Mask: 0x40087101},
+	{Name: "PPPIOCSNPMODE", Value: 0x4008744b, Mask: 0x4008744b},
+	{Name: "UDMABUF_CREATE_LIST", Value: 0x40087543, Mask: 0x40087543},
+	{Name: "FS_IOC_SETVERSION", Value: 0x40087602, Mask: 0x40087602},
+	{Name: "VDUSE_SET_API_VERSION", Value: 0x40088101, Mask: 0x40088101},
+	{Name: "VDUSE_SET_FEATURES", Value: 0x40088105, Mask: 0x40088105},
+	{Name: "VDUSE_DEV_SET_CONFIG", Value: 0x40088112, Mask: 0x40088112},
+	{Name: "VDUSE_VQ_SETUP_KICKFD", Value: 0x40088116, Mask: 0x40088116},
+	{Name: "EPIOCSPARAMS", Value: 0x40088a01, Mask: 0x40088a01},
+	{Name: "BTRFS_IOC_DEFAULT_SUBVOL", Value: 0x40089413, Mask: 0x40089413},
+	{Name: "BTRFS_IOC_WAIT_SYNC", Value: 0x40089416, Mask: 0x40089416},
+	{Name: "BTRFS_IOC_SUBVOL_SETFLAGS", Value: 0x4008941a, Mask: 0x4008941a},
+	{Name: "ACRN_IOCTL_VM_INTR_MONITOR", Value: 0x4008a224, Mask: 0x4008a224},
+	{Name: "ACRN_IOCTL_SET_IRQLINE", Value: 0x4008a225, Mask: 0x4008a225},
+	{Name: "ACRN_IOCTL_NOTIFY_REQUEST_FINISH", Value: 0x4008a231, Mask: 0x4008a231},
+	{Name: "SGX_IOC_ENCLAVE_CREATE", Value: 0x4008a400, Mask: 0x4008a400},
+	{Name: "SGX_IOC_ENCLAVE_INIT", Value: 0x4008a402, Mask: 0x4008a402},
+	{Name: "SGX_IOC_ENCLAVE_PROVISION", Value: 0x4008a403, Mask: 0x4008a403},
+	{Name: "KVM_SET_IDENTITY_MAP_ADDR", Value: 0x4008ae48, Mask: 0x4008ae48},
+	{Name: "KVM_S390_VCPU_FAULT", Value: 0x4008ae52, Mask: 0x4008ae52},
+	{Name: "KVM_IRQ_LINE", Value: 0x4008ae61, Mask: 0x4008ae61},
+	{Name: "KVM_SET_GSI_ROUTING", Value: 0x4008ae6a, Mask: 0x4008ae6a},
+	{Name: "KVM_SET_MSRS", Value: 0x4008ae89, Mask: 0x4008ae89},
+	{Name: "KVM_SET_CPUID", Value: 0x4008ae8a, Mask: 0x4008ae8a},
+	{Name: "KVM_SET_CPUID2", Value: 0x4008ae90, Mask: 0x4008ae90},
+	{Name: "KVM_SET_VAPIC_ADDR", Value: 0x4008ae93, Mask: 0x4008ae93},
+	{Name: "KVM_S390_STORE_STATUS", Value: 0x4008ae95, Mask: 0x4008ae95},
+	{Name: "KVM_X86_SETUP_MCE", Value: 0x4008ae9c, Mask: 0x4008ae9c},
+	{Name: "VHOST_SET_FEATURES", Value: 0x4008af00, Mask: 0x4008af00},
+	{Name: "VHOST_SET_MEM_TABLE", Value: 0x4008af03, Mask: 0x4008af03},
+	{Name: "VHOST_SET_LOG_BASE", Value: 0x4008af04, Mask: 0x4008af04},
+	{Name: "VHOST_SET_VRING_NUM", Value: 0x4008af10, Mask: 0x4008af10},
+	{Name: "VHOST_SET_VRING_BASE", Value: 0x4008af12, Mask: 0x4008af12},
+	{Name: "VHOST_SET_VRING_ENDIAN", Value: 0x4008af13, Mask: 0x4008af13},
+	{Name: "VHOST_GET_VRING_ENDIAN", Value: 0x4008af14, Mask: 0x4008af14},
+	{Name: "VHOST_ATTACH_VRING_WORKER", Value: 0x4008af15, Mask: 0x4008af15},
+	{Name: "VHOST_SET_VRING_KICK", Value: 0x4008af20, Mask: 0x4008af20},
+	{Name: "VHOST_SET_VRING_CALL", Value: 0x4008af21, Mask: 0x4008af21},
+	{Name: "VHOST_SET_VRING_ERR", Value: 0x4008af22, Mask: 0x4008af22},
+	{Name: "VHOST_SET_VRING_BUSYLOOP_TIMEOUT", Value: 0x4008af23, Mask: 0x4008af23},
+	{Name: "VHOST_GET_VRING_BUSYLOOP_TIMEOUT", Value: 0x4008af24, Mask: 0x4008af24},
+	{Name: "VHOST_SET_BACKEND_FEATURES", Value: 0x4008af25, Mask: 0x4008af25},
+	{Name: "VHOST_NET_SET_BACKEND", Value: 0x4008af30, Mask: 0x4008af30},
+	{Name: "VHOST_VSOCK_SET_GUEST_CID", Value: 0x4008af60, Mask: 0x4008af60},
+	{Name: "VHOST_VDPA_SET_CONFIG", Value: 0x4008af74, Mask: 0x4008af74},
+	{Name: "VHOST_VDPA_SET_VRING_ENABLE", Value: 0x4008af75, Mask: 0x4008af75},
+	{Name: "VHOST_VDPA_SET_GROUP_ASID", Value: 0x4008af7c, Mask: 0x4008af7c},
+	{Name: "VHOST_SET_FEATURES_ARRAY", Value: 0x4008af83, Mask: 0x4008af83},
+	{Name: "DFL_FPGA_PORT_ERR_SET_IRQ", Value: 0x4008b646, Mask: 0x4008b646},
+	{Name: "DFL_FPGA_PORT_UINT_SET_IRQ", Value: 0x4008b648, Mask: 0x4008b648},
+	{Name: "DFL_FPGA_FME_ERR_SET_IRQ", Value: 0x4008b684, Mask: 0x4008b684},
+	{Name: "DPI_MPS_MRRS_CFG", Value: 0x4008b801, Mask: 0x4008b801},
+	{Name: "MSHV_SET_MSI_ROUTING", Value: 0x4008b805, Mask: 0x4008b805},
+	{Name: "MSHV_SINT_SIGNAL_EVENT", Value: 0x4008b822, Mask: 0x4008b822},
+	{Name: "MSHV_SINT_SET_EVENTFD", Value: 0x4008b824, Mask: 0x4008b824},
+	{Name: "MSHV_SET_POLL_FILE or MSHV_SINT_PAUSE_MESSAGE_STREAM", Value: 0x4008b825, Mask: 0x4008b825},
+	{Name: "OCXL_IOCTL_IRQ_FREE", Value: 0x4008ca12, Mask: 0x4008ca12},
+	{Name: "F2FS_IOC_FLUSH_DEVICE", Value: 0x4008f50a, Mask: 0x4008f50a},
+	{Name: "F2FS_IOC_RESIZE_FS", Value: 0x4008f510, Mask: 0x4008f510},
+	{Name: "ISST_IF_IO_CMD", Value: 0x4008fe02, Mask: 0x4008fe02},
+	{Name: "ISST_IF_PERF_SET_LEVEL", Value: 0x4008fe0a, Mask: 0x4008fe0a},
+	{Name: "ISST_IF_PERF_SET_FEATURE", Value: 0x4008fe0b, Mask: 0x4008fe0b},
+	{Name: "SNDRV_DM_FM_IOCTL_SET_PARAMS", Value: 0x40094824, Mask: 0x40094824},
+	{Name: "USB_RAW_IOCTL_EP_ENABLE", Value: 0x40095505, Mask: 0x40095505},
+	{Name: "FDFMTTRK", Value: 0x400c0248, Mask: 0x400c0248},
+	{Name: "RUN_ARRAY", Value: 0x400c0930, Mask: 0x400c0930},
+	{Name: "SNAPSHOT_SET_SWAP_AREA", Value: 0x400c330d, Mask: 0x400c330d},
+	{Name: "HIDIOCGREPORT", Value: 0x400c4807, Mask: 0x400c4807},
+	{Name: "HIDIOCSREPORT", Value: 0x400c4808, Mask: 0x400c4808},
+	{Name: "SNDRV_DM_FM_IOCTL_PLAY_NOTE", Value: 0x400c4822, Mask: 0x400c4822},
+	{Name: "MIXER_WRITE(15) or OTPGETREGIONINFO", Value: 0x400c4d0f, Mask: 0x400c4d0f},
+	{Name: "MIXER_WRITE(25) or OTPERASE", Value: 0x400c4d19, Mask: 0x400c4d19},
+	{Name: "UI_END_FF_ERASE", Value: 0x400c55cb, Mask: 0x400c55cb},
+	{Name: "CHIOPOSITION", Value: 0x400c6303, Mask: 0x400c6303},
+	{Name: "DRM_IOCTL_I915_INIT_HEAP", Value: 0x400c644a, Mask: 0x400c644a},
+	{Name: "DRM_IOCTL_RADEON_INIT_HEAP", Value: 0x400c6455, Mask: 0x400c6455},
+	{Name: "DRM_IOCTL_RADEON_SURF_ALLOC", Value: 0x400c645a, Mask: 0x400c645a},
+	{Name: "DRM_IOCTL_I915_GEM_SET_DOMAIN", Value: 0x400c645f, Mask: 0x400c645f},
+	{Name: "FS_IOC_GET_ENCRYPTION_POLICY", Value: 0x400c6615, Mask: 0x400c6615},
+	{Name: "I2OEVTREG", Value: 0x400c690a, Mask: 0x400c690a},
+	{Name: "HSC_SET_RX", Value: 0x400c6b13, Mask: 0x400c6b13},
+	{Name: "HSC_GET_RX", Value: 0x400c6b14, Mask: 0x400c6b14},
+	{Name: "UBI_IOCRSVOL", Value: 0x400c6f02, Mask: 0x400c6f02},
+	{Name: "KVM_XEN_HVM_EVTCHN_SEND", Value: 0x400caed0, Mask: 0x400caed0},
+	{Name: "PFRT_LOG_IOC_SET_INFO", Value: 0x400cee06, Mask: 0x400cee06},
+	{Name: "LPSETTIMEOUT_NEW", Value: 0x4010060f, Mask: 0x4010060f},
+	{Name: "BLKRESETZONE", Value: 0x40101283, Mask: 0x40101283},
+	{Name: "BLKOPENZONE", Value: 0x40101286, Mask: 0x40101286},
+	{Name: "BLKCLOSEZONE", Value: 0x40101287, Mask: 0x40101287},
+	{Name: "BLKFINISHZONE", Value: 0x40101288, Mask: 0x40101288},
+	{Name: "FW_CDEV_IOC_START_ISO", Value: 0x4010230a, Mask: 0x4010230a},
+	{Name: "FW_CDEV_IOC_SET_ISO_CHANNELS", Value: 0x40102317, Mask: 0x40102317},
+	{Name: "PTP_EXTTS_REQUEST", Value: 0x40103d02, Mask: 0x40103d02},
+	{Name: "PTP_EXTTS_REQUEST2", Value: 0x40103d0b, Mask: 0x40103d0b},
+	{Name: "SYNC_IOC_SET_DEADLINE", Value: 0x40103e05, Mask: 0x40103e05},
+	{Name: "CCISS_SETNODENAME", Value: 0x40104205, Mask: 0x40104205},
+	{Name: "EVIOCSMASK", Value: 0x40104593, Mask: 0x40104593},
+	{Name: "SNDRV_EMU10K1_IOCTL_TRAM_POKE", Value: 0x40104821, Mask: 0x40104821},
+	{Name: "SNDRV_USB_STREAM_IOCTL_SET_PARAMS", Value: 0x40104890, Mask: 0x40104890},
+	{Name: "AMDKFD_IOC_DBG_ADDRESS_WATCH_DEPRECATED", Value: 0x40104b0f, Mask: 0x40104b0f},
+	{Name: "AMDKFD_IOC_DBG_WAVE_CONTROL_DEPRECATED", Value: 0x40104b10, Mask: 0x40104b10},
+	{Name: "AMDKFD_IOC_SET_CU_MASK", Value: 0x40104b1a, Mask: 0x40104b1a},
+	{Name: "MIXER_WRITE(0) or MTRRIOC_ADD_ENTRY", Value: 0x40104d00, Mask: 0x40104d00},
+	{Name: "MIXER_WRITE(1) or MTRRIOC_SET_ENTRY", Value: 0x40104d01, Mask: 0x40104d01},
+	{Name: "MIXER_WRITE(2) or MTRRIOC_DEL_ENTRY", Value: 0x40104d02, Mask: 0x40104d02},
+	{Name: "MIXER_WRITE(4) or MTRRIOC_KILL_ENTRY", Value: 0x40104d04, Mask: 0x40104d04},
+	{Name: "MIXER_WRITE(5) or MTRRIOC_ADD_PAGE_ENTRY", Value: 0x40104d05, Mask: 0x40104d05},
+	{Name: "MIXER_WRITE(6) or MTRRIOC_SET_PAGE_ENTRY", Value: 0x40104d06, Mask: 0x40104d06},
+	{Name: "MIXER_WRITE(7) or MTRRIOC_DEL_PAGE_ENTRY", Value: 0x40104d07, Mask: 0x40104d07},
+	{Name: "MIXER_WRITE(9) or MTRRIOC_KILL_PAGE_ENTRY", Value: 0x40104d09, Mask: 0x40104d09},
+	{Name: "MIXER_WRITE(20) or MEMERASE64", Value: 0x40104d14, Mask: 0x40104d14},
+	{Name: "UBI_IOCSETVOLPROP", Value: 0x40104f06, Mask: 0x40104f06},
+	{Name: "OMAPFB_SET_COLOR_KEY", Value: 0x40104f32, Mask: 0x40104f32},
+	{Name: "OMAPFB_GET_COLOR_KEY", Value: 0x40104f33, Mask: 0x40104f33},
+	{Name: "TUNATTACHFILTER", Value: 0x401054d5, Mask: 0x401054d5},
+	{Name: "TUNDETACHFILTER", Value: 0x401054d6, Mask: 0x401054d6},
+	{Name: "ATM_GETSTAT", Value: 0x40106150, Mask: 0x40106150},
+	{Name: "ATM_GETSTATZ", Value: 0x40106151, Mask: 0x40106151},
+	{Name: "ATM_GETLOOP", Value: 0x40106152, Mask: 0x40106152},
+	{Name: "ATM_SETLOOP", Value: 0x40106153, Mask: 0x40106153},
+	{Name: "ATM_QUERYLOOP", Value: 0x40106154, Mask: 0x40106154},
+	{Name: "ATM_GETLINKRATE", Value: 0x40106181, Mask: 0x40106181},
+	{Name: "ATM_GETNAMES", Value: 0x40106183, Mask: 0x40106183},
+	{Name: "ATM_GETTYPE", Value: 0x40106184, Mask: 0x40106184},
+	{Name: "ATM_GETESI", Value: 0x40106185, Mask: 0x40106185},
+	{Name: "ATM_GETCIRANGE", Value: 0x4010618a, Mask: 0x4010618a},
+	{Name: "ATM_SETCIRANGE", Value: 0x4010618b, Mask: 0x4010618b},
+	{Name: "ATM_SETESI", Value: 0x4010618c, Mask: 0x4010618c},
+	{Name: "ATM_SETESIF", Value: 0x4010618d, Mask: 0x4010618d},
+	{Name: "BC_INCREFS_DONE or CHIOGSTATUS", Value: 0x40106308, Mask: 0x40106308},
+	{Name: "BC_ACQUIRE_DONE or RIO_CM_CHAN_SEND", Value: 0x40106309, Mask: 0x40106309},
+	{Name: "DRM_IOCTL_SET_CLIENT_CAP", Value: 0x4010640d, Mask: 0x4010640d},
+	{Name: "DRM_IOCTL_SET_UNIQUE", Value: 0x40106410, Mask: 0x40106410},
+	{Name: "DRM_IOCTL_FREE_BUFS", Value: 0x4010641a, Mask: 0x4010641a},
+	{Name: "DRM_IOCTL_SET_SAREA_CTX", Value: 0x4010641c, Mask: 0x4010641c},
+	{Name: "DRM_IOCTL_AGP_BIND", Value: 0x40106436, Mask: 0x40106436},
+	{Name: "DRM_IOCTL_AGP_UNBIND", Value: 0x40106437, Mask: 0x40106437},
+	{Name: "DRM_IOCTL_SG_FREE", Value: 0x40106439, Mask: 0x40106439},
+	{Name: "DRM_IOCTL_OMAP_SET_PARAM or DRM_IOCTL_PANFROST_WAIT_BO", Value: 0x40106441, Mask: 0x40106441},
+	{Name: "DRM_IOCTL_QXL_EXECBUFFER", Value: 0x40106442, Mask: 0x40106442},
+	{Name: "DRM_IOCTL_LIMA_GEM_WAIT", Value: 0x40106444, Mask: 0x40106444},
+	{Name: "DRM_IOCTL_OMAP_GEM_CPU_FINI or DRM_IOCTL_VIA_DEC_FUTEX", Value: 0x40106445, Mask: 0x40106445},
+	{Name: "DRM_IOCTL_MGA_INDICES", Value: 0x40106446, Mask: 0x40106446},
+	{Name: "DRM_IOCTL_R128_VERTEX or DRM_IOCTL_RADEON_VERTEX", Value: 0x40106449, Mask: 0x40106449},
+	{Name: "DRM_IOCTL_PVR_SUBMIT_JOBS", Value: 0x4010644d, Mask: 0x4010644d},
+	{Name: "DRM_IOCTL_I915_HWS_ADDR", Value: 0x40106451, Mask: 0x40106451},
+	{Name: "DRM_IOCTL_I915_GEM_INIT", Value: 0x40106453, Mask: 0x40106453},
+	{Name: "DRM_IOCTL_AMDGPU_SCHED", Value: 0x40106455, Mask: 0x40106455},
+	{Name: "DRM_IOCTL_RADEON_SETPARAM", Value: 0x40106459, Mask: 0x40106459},
+	{Name: "DRM_IOCTL_I915_PERF_OPEN", Value: 0x40106476, Mask: 0x40106476},
+	{Name: "DRM_IOCTL_I915_GEM_VM_DESTROY", Value: 0x4010647b, Mask: 0x4010647b},
+	{Name: "FS_IOC_GET_ENCRYPTION_PWSALT", Value: 0x40106614, Mask: 0x40106614},
+	{Name: "FUNCTIONFS_DMABUF_TRANSFER", Value: 0x40106785, Mask: 0x40106785},
+	{Name: "IIO_BUFFER_DMABUF_ENQUEUE_IOCTL", Value: 0x40106994, Mask: 0x40106994},
+	{Name: "HSC_SET_TX", Value: 0x40106b15, Mask: 0x40106b15},
+	{Name: "HSC_GET_TX", Value: 0x40106b16, Mask: 0x40106b16},
+	{Name: "RIO_ENABLE_PORTWRITE_RANGE", Value: 0x40106d0b, Mask: 0x40106d0b},
+	{Name: "RIO_DISABLE_PORTWRITE_RANGE", Value: 0x40106d0c, Mask: 0x40106d0c},
+	{Name: "NILFS_IOCTL_CHANGE_CPMODE", Value: 0x40106e80, Mask: 0x40106e80},
+	{Name: "NILFS_IOCTL_SET_ALLOC_RANGE", Value: 0x40106e8c, Mask: 0x40106e8c},
+	{Name: "VIDEO_STILLPICTURE", Value: 0x40106f1e, Mask: 0x40106f1e},
+	{Name: "FE_SET_PROPERTY", Value: 0x40106f52, Mask: 0x40106f52},
+	{Name: "CA_SET_DESCR", Value: 0x40106f86, Mask: 0x40106f86},
+	{Name: "IOC_PR_RESERVE", Value: 0x401070c9, Mask: 0x401070c9},
+	{Name: "IOC_PR_RELEASE", Value: 0x401070ca, Mask: 0x401070ca},
+	{Name: "IOC_PR_CLEAR", Value: 0x401070cd, Mask: 0x401070cd},
+	{Name: "IOC_OPAL_DISCOVERY", Value: 0x401070ef, Mask: 0x401070ef},
+	{Name: "PPPIOCSACTIVE", Value: 0x40107446, Mask: 0x40107446},
+	{Name: "PPPIOCSPASS", Value: 0x40107447, Mask: 0x40107447},
+	{Name: "PPPIOCSCOMPRESS", Value: 0x4010744d, Mask: 0x4010744d},
+	{Name: "BTRFS_IOC_QGROUP_CREATE", Value: 0x4010942a, Mask: 0x4010942a},
+	{Name: "BTRFS_IOC_SUBVOL_SYNC_WAIT", Value: 0x40109441, Mask: 0x40109441},
+	{Name: "ACRN_IOCTL_INJECT_MSI", Value: 0x4010a223, Mask: 0x4010a223},
+	{Name: "GENWQE_WRITE_REG64", Value: 0x4010a51f, Mask: 0x4010a51f},
+	{Name: "GENWQE_WRITE_REG32", Value: 0x4010a521, Mask: 0x4010a521},
+	{Name: "GENWQE_WRITE_REG16", Value: 0x4010a523, Mask: 0x4010a523},
+	{Name: "UFFDIO_SET_MODE", Value: 0x4010aa0a, Mask: 0x4010aa0a},
+	{Name: "KVM_GET_DIRTY_LOG", Value: 0x4010ae42, Mask: 0x4010ae42},
+	{Name: "KVM_REGISTER_COALESCED_MMIO", Value: 0x4010ae67, Mask: 0x4010ae67},
+	{Name: "KVM_UNREGISTER_COALESCED_MMIO", Value: 0x4010ae68, Mask: 0x4010ae68},
+	{Name: "KVM_DIRTY_TLB", Value: 0x4010aeaa, Mask: 0x4010aeaa},
+	{Name: "KVM_GET_ONE_REG", Value: 0x4010aeab, Mask: 0x4010aeab},
+	{Name: "KVM_SET_ONE_REG", Value: 0x4010aeac, Mask: 0x4010aeac},
+	{Name: "ASPEED_LPC_CTRL_IOCTL_MAP", Value: 0x4010b201, Mask: 0x4010b201},
+	{Name: "ASPEED_P2A_CTRL_IOCTL_SET_WINDOW", Value: 0x4010b300, Mask: 0x4010b300},
+	{Name: "MSHV_CREATE_PARTITION", Value: 0x4010b800, Mask: 0x4010b800},
+	{Name: "MSHV_IRQFD", Value: 0x4010b803, Mask: 0x4010b803},
+	{Name: "MSHV_SET_VP_REGISTERS", Value: 0x4010b806, Mask: 0x4010b806},
+	{Name: "MSHV_HVCALL_SETUP", Value: 0x4010b81e, Mask: 0x4010b81e},
+	{Name: "MSHV_ADD_VTL0_MEMORY", Value: 0x4010b821, Mask: 0x4010b821},
+	{Name: "OCXL_IOCTL_IRQ_SET_FD", Value: 0x4010ca13, Mask: 0x4010ca13},
+	{Name: "FUSE_DEV_IOC_BACKING_OPEN", Value: 0x4010e501, Mask: 0x4010e501},
+	{Name: "HSMP_IOCTL_GET_TELEMETRY_DATA", Value: 0x4010f801, Mask: 0x4010f801},
+	{Name: "SNDRV_DM_FM_IOCTL_SET_VOICE", Value: 0x40124823, Mask: 0x40124823},
+	{Name: "FDSETMAXERRS", Value: 0x4014024c, Mask: 0x4014024c},
+	{Name: "ADD_NEW_DISK", Value: 0x40140921, Mask: 0x40140921},
+	{Name: "OMAPFB_UPDATE_WINDOW_OLD", Value: 0x40144f2f, Mask: 0x40144f2f},
+	{Name: "VIDIOC_S_CROP", Value: 0x4014563c, Mask: 0x4014563c},
+	{Name: "CHIOMOVE", Value: 0x40146301, Mask: 0x40146301},
+	{Name: "DRM_IOCTL_R128_INDICES or DRM_IOCTL_RADEON_INDICES", Value: 0x4014644a, Mask: 0x4014644a},
+	{Name: "DMX_SET_PES_FILTER", Value: 0x40146f2c, Mask: 0x40146f2c},
+	{Name: "ACRN_IOCTL_SET_PTDEV_INTR", Value: 0x4014a253, Mask: 0x4014a253},
+	{Name: "ACRN_IOCTL_RESET_PTDEV_INTR", Value: 0x4014a254, Mask: 0x4014a254},
+	{Name: "SECCOMP_IOCTL_NOTIF_ADDFD", Value: 0x40182103, Mask: 0x40182103},
+	{Name: "FW_CDEV_IOC_SEND_RESPONSE", Value: 0x40182304, Mask: 0x40182304},
+	{Name: "FW_CDEV_IOC_ALLOCATE_ISO_RESOURCE_ONCE", Value: 0x4018230f, Mask: 0x4018230f},
+	{Name: "FW_CDEV_IOC_DEALLOCATE_ISO_RESOURCE_ONCE", Value: 0x40182310, Mask: 0x40182310},
+	{Name: "SNDRV_PCM_IOCTL_WRITEI_FRAMES", Value: 0x40184150, Mask: 0x40184150},
+	{Name: "SNDRV_PCM_IOCTL_WRITEN_FRAMES", Value: 0x40184152, Mask: 0x40184152},
+	{Name: "HIDIOCSUSAGE", Value: 0x4018480c, Mask: 0x4018480c},
+	{Name: "HIDIOCGCOLLECTIONINDEX", Value: 0x40184810, Mask: 0x40184810},
+	{Name: "AMDKFD_IOC_UPDATE_QUEUE", Value: 0x40184b07, Mask: 0x40184b07},
+	{Name: "AMDKFD_IOC_SET_TRAP_HANDLER", Value: 0x40184b13, Mask: 0x40184b13},
+	{Name: "IOCTL_PRIVCMD_IRQFD", Value: 0x40185008, Mask: 0x40185008},
+	{Name: "KCOV_REMOTE_ENABLE", Value: 0x40186366, Mask: 0x40186366},
+	{Name: "DRM_IOCTL_UPDATE_DRAW", Value: 0x4018643f, Mask: 0x4018643f},
+	{Name: "DRM_IOCTL_MSM_SET_PARAM", Value: 0x40186441, Mask: 0x40186441},
+	{Name: "DRM_IOCTL_QXL_UPDATE_AREA", Value: 0x40186443, Mask: 0x40186443},
+	{Name: "DRM_IOCTL_ETNAVIV_GEM_CPU_PREP or DRM_IOCTL_MSM_GEM_CPU_PREP", Value: 0x40186444, Mask: 0x40186444},
+	{Name: "DRM_IOCTL_PVR_VM_UNMAP", Value: 0x40186446, Mask: 0x40186446},
+	{Name: "DRM_IOCTL_XE_EXEC_QUEUE_DESTROY", Value: 0x40186447, Mask: 0x40186447},
+	{Name: "DRM_IOCTL_R128_BLIT", Value: 0x4018644b, Mask: 0x4018644b},
+	{Name: "DRM_IOCTL_MSM_SUBMITQUEUE_QUERY", Value: 0x4018644c, Mask: 0x4018644c},
+	{Name: "RIO_MPORT_MAINT_WRITE_LOCAL", Value: 0x40186d06, Mask: 0x40186d06},
+	{Name: "RIO_MPORT_MAINT_WRITE_REMOTE", Value: 0x40186d08, Mask: 0x40186d08},
+	{Name: "NILFS_IOCTL_SET_SUINFO", Value: 0x40186e8d, Mask: 0x40186e8d},
+	{Name: "UBI_IOCATT", Value: 0x40186f40, Mask: 0x40186f40},
+	{Name: "RTC_PARAM_GET", Value: 0x40187013, Mask: 0x40187013},
+	{Name: "RTC_PARAM_SET", Value: 0x40187014, Mask: 0x40187014},
+	{Name: "IOC_PR_REGISTER", Value: 0x401870c8, Mask: 0x401870c8},
+	{Name: "IOC_PR_PREEMPT", Value: 0x401870cb, Mask: 0x401870cb},
+	{Name: "IOC_PR_PREEMPT_ABORT", Value: 0x401870cc, Mask: 0x401870cc},
+	{Name: "UDMABUF_CREATE", Value: 0x40187542, Mask: 0x40187542},
+	{Name: "BTRFS_IOC_QGROUP_ASSIGN", Value: 0x40189429, Mask: 0x40189429},
+	{Name: "ACRN_IOCTL_IRQFD", Value: 0x4018a271, Mask: 0x4018a271},
+	{Name: "NE_SET_USER_MEMORY_REGION", Value: 0x4018ae23, Mask: 0x4018ae23},
+	{Name: "KVM_HYPERV_EVENTFD", Value: 0x4018aebd, Mask: 0x4018aebd},
+	{Name: "KVM_SET_DEVICE_ATTR", Value: 0x4018aee1, Mask: 0x4018aee1},
+	{Name: "KVM_GET_DEVICE_ATTR", Value: 0x4018aee2, Mask: 0x4018aee2},
+	{Name: "KVM_HAS_DEVICE_ATTR", Value: 0x4018aee3, Mask: 0x4018aee3},
+	{Name: "DPI_ENGINE_CFG", Value: 0x4018b802, Mask: 0x4018b802},
+	{Name: "MSHV_SINT_POST_MESSAGE", Value: 0x4018b823, Mask: 0x4018b823},
+	{Name: "F2FS_IOC_GARBAGE_COLLECT_RANGE", Value: 0x4018f50b, Mask: 0x4018f50b},
+	{Name: "F2FS_IOC_SEC_TRIM_FILE", Value: 0x4018f514, Mask: 0x4018f514},
+	{Name: "UI_ABS_SETUP", Value: 0x401c5504, Mask: 0x401c5504},
+	{Name: "FS_IOC_FSSETXATTR", Value: 0x401c5820, Mask: 0x401c5820},
+	{Name: "BR2684_SETFILT", Value: 0x401c6190, Mask: 0x401c6190},
+	{Name: "CHIOEXCHANGE", Value: 0x401c6302, Mask: 0x401c6302},
+	{Name: "FDSETPRM", Value: 0x40200242, Mask: 0x40200242},
+	{Name: "FDDEFPRM", Value: 0x40200243, Mask: 0x40200243},
+	{Name: "CS_CONFIG_BUFS", Value: 0x4020431f, Mask: 0x4020431f},
+	{Name: "GSMIOC_SETCONF_EXT", Value: 0x40204706, Mask: 0x40204706},
+	{Name: "AMDKFD_IOC_SET_MEMORY_POLICY", Value: 0x40204b04, Mask: 0x40204b04},
+	{Name: "VIDIOC_SUBSCRIBE_EVENT", Value: 0x4020565a, Mask: 0x4020565a},
+	{Name: "VIDIOC_UNSUBSCRIBE_EVENT", Value: 0x4020565b, Mask: 0x4020565b},
+	{Name: "DRM_IOCTL_MARK_BUFS", Value: 0x40206417, Mask: 0x40206417},
+	{Name: "DRM_IOCTL_AGP_FREE", Value: 0x40206435, Mask: 0x40206435},
+	{Name: "DRM_IOCTL_I915_BATCHBUFFER", Value: 0x40206443, Mask: 0x40206443},
+	{Name: "DRM_IOCTL_AMDGPU_INFO or DRM_IOCTL_SIS_FB_FREE", Value: 0x40206445, Mask: 0x40206445},
+	{Name: "DRM_IOCTL_ETNAVIV_WAIT_FENCE or DRM_IOCTL_MSM_WAIT_FENCE", Value: 0x40206447, Mask: 0x40206447},
+	{Name: "DRM_IOCTL_RADEON_CLEAR", Value: 0x40206448, Mask: 0x40206448},
+	{Name: "DRM_IOCTL_ETNAVIV_GEM_WAIT", Value: 0x40206449, Mask: 0x40206449},
+	{Name: "DRM_IOCTL_I915_CMDBUFFER", Value: 0x4020644b, Mask: 0x4020644b},
+	{Name: "DRM_IOCTL_IVPU_CMDQ_SUBMIT", Value: 0x4020644d, Mask: 0x4020644d},
+	{Name: "DRM_IOCTL_MSM_PERFCNTR_CONFIG", Value: 0x4020644e, Mask: 0x4020644e},
+	{Name: "DRM_IOCTL_RADEON_CMDBUF", Value: 0x40206450, Mask: 0x40206450},
+	{Name: "DRM_IOCTL_I915_GEM_PREAD", Value: 0x4020645c, Mask: 0x4020645c},
+	{Name: "DRM_IOCTL_I915_GEM_PWRITE", Value: 0x4020645d, Mask: 0x4020645d},
+	{Name: "RIO_DEV_ADD", Value: 0x40206d17, Mask: 0x40206d17},
+	{Name: "RIO_DEV_DEL", Value: 0x40206d18, Mask: 0x40206d18},
+	{Name: "OSD_SEND_CMD", Value: 0x40206fa0, Mask: 0x40206fa0},
+	{Name: "RTC_PLL_SET", Value: 0x40207012, Mask: 0x40207012},
+	{Name: "PPPIOCSXASYNCMAP", Value: 0x4020744f, Mask: 0x4020744f},
+	{Name: "PWM_IOCTL_SETROUNDEDWF", Value: 0x40207505, Mask: 0x40207505},
+	{Name: "PWM_IOCTL_SETEXACTWF", Value: 0x40207506, Mask: 0x40207506},
+	{Name: "VDUSE_VQ_SETUP", Value: 0x40208114, Mask: 0x40208114},
+	{Name: "BTRFS_IOC_CLONE_RANGE or FICLONERANGE", Value: 0x4020940d, Mask: 0x4020940d},
+	{Name: "ACRN_IOCTL_SET_MEMSEG", Value: 0x4020a241, Mask: 0x4020a241},
+	{Name: "ACRN_IOCTL_UNSET_MEMSEG", Value: 0x4020a242, Mask: 0x4020a242},
+	{Name: "ACRN_IOCTL_IOEVENTFD", Value: 0x4020a270, Mask: 0x4020a270},
+	{Name: "KVM_SET_USER_MEMORY_REGION", Value: 0x4020ae46, Mask: 0x4020ae46},
+	{Name: "KVM_IRQFD", Value: 0x4020ae76, Mask: 0x4020ae76},
+	{Name: "KVM_SIGNAL_MSI", Value: 0x4020aea5, Mask: 0x4020aea5},
+	{Name: "KVM_SET_PMU_EVENT_FILTER", Value: 0x4020aeb2, Mask: 0x4020aeb2},
+	{Name: "KVM_SET_MEMORY_ATTRIBUTES", Value: 0x4020aed2, Mask: 0x4020aed2},
+	{Name: "MSHV_SET_GUEST_MEMORY", Value: 0x4020b802, Mask: 0x4020b802},
+	{Name: "MSHV_IOEVENTFD", Value: 0x4020b804, Mask: 0x4020b804},
+	{Name: "OCXL_IOCTL_ATTACH", Value: 0x4020ca10, Mask: 0x4020ca10},
+	{Name: "SNDRV_COMPRESS_SET_METADATA", Value: 0x40244314, Mask: 0x40244314},
+	{Name: "JSIOCSCORR", Value: 0x40246a21, Mask: 0x40246a21},
+	{Name: "FE_SET_FRONTEND", Value: 0x40246f4c, Mask: 0x40246f4c},
+	{Name: "RTC_ALM_SET", Value: 0x40247007, Mask: 0x40247007},
+	{Name: "RTC_SET_TIME", Value: 0x4024700a, Mask: 0x4024700a},
+	{Name: "ACRN_IOCTL_ASSIGN_PCIDEV", Value: 0x4024a255, Mask: 0x4024a255},
+	{Name: "ACRN_IOCTL_DEASSIGN_PCIDEV", Value: 0x4024a256, Mask: 0x4024a256},
+	{Name: "HFI1_IOCTL_CTXT_INFO", Value: 0x40281be2, Mask: 0x40281be2},
+	{Name: "FW_CDEV_IOC_SEND_REQUEST", Value: 0x40282301, Mask: 0x40282301},
+	{Name: "FW_CDEV_IOC_SEND_BROADCAST_REQUEST", Value: 0x40282312, Mask: 0x40282312},
+	{Name: "FW_CDEV_IOC_SEND_STREAM_PACKET", Value: 0x40282313, Mask: 0x40282313},
+	{Name: "EVIOCSKEYCODE_V2", Value: 0x40284504, Mask: 0x40284504},
+	{Name: "DRM_IOCTL_RM_MAP", Value: 0x4028641b, Mask: 0x4028641b},
+	{Name: "DRM_IOCTL_PVR_VM_MAP", Value: 0x40286445, Mask: 0x40286445},
+	{Name: "DRM_IOCTL_XE_EXEC_QUEUE_SET_PROPERTY", Value: 0x4028644e, Mask: 0x4028644e},
+	{Name: "DRM_IOCTL_RADEON_VERTEX2", Value: 0x4028644f, Mask: 0x4028644f},
+	{Name: "DRM_IOCTL_I915_GEM_EXECBUFFER", Value: 0x40286454, Mask: 0x40286454},
+	{Name: "EXT4_IOC_GROUP_ADD", Value: 0x40286608, Mask: 0x40286608},
+	{Name: "RIO_UNMAP_OUTBOUND", Value: 0x40286d10, Mask: 0x40286d10},
+	{Name: "PHN_SETREGS", Value: 0x40287008, Mask: 0x40287008},
+	{Name: "RTC_WKALM_SET", Value: 0x4028700f, Mask: 0x4028700f},
+	{Name: "VHOST_SET_VRING_ADDR", Value: 0x4028af11, Mask: 0x4028af11},
+	{Name: "RPMSG_CREATE_EPT_IOCTL", Value: 0x4028b501, Mask: 0x4028b501},
+	{Name: "RPMSG_CREATE_DEV_IOCTL", Value: 0x4028b503, Mask: 0x4028b503},
+	{Name: "RPMSG_RELEASE_DEV_IOCTL", Value: 0x4028b504, Mask: 0x4028b504},
+	{Name: "SNDRV_SEQ_IOCTL_SET_QUEUE_TEMPO", Value: 0x402c5342, Mask: 0x402c5342},
+	{Name: "TCSETS2", Value: 0x402c542b, Mask: 0x402c542b},
+	{Name: "TCSETSW2", Value: 0x402c542c, Mask: 0x402c542c},
+	{Name: "TCSETSF2", Value: 0x402c542d, Mask: 0x402c542d},
+	{Name: "VIDIOC_S_FREQUENCY", Value: 0x402c5639, Mask: 0x402c5639},
+	{Name: "DRM_IOCTL_I915_OVERLAY_PUT_IMAGE", Value: 0x402c6467, Mask: 0x402c6467},
+	{Name: "DBCIOCUID", Value: 0x40304402, Mask: 0x40304402},
+	{Name: "EVIOCSFF", Value: 0x40304580, Mask: 0x40304580},
+	{Name: "NVME_IOCTL_SUBMIT_IO", Value: 0x40304e42, Mask: 0x40304e42},
+	{Name: "IOCTL_PRIVCMD_IOEVENTFD", Value: 0x40305009, Mask: 0x40305009},
+	{Name: "VIDIOC_S_FBUF", Value: 0x4030560b, Mask: 0x4030560b},
+	{Name: "VIDIOC_S_HW_FREQ_SEEK", Value: 0x40305652, Mask: 0x40305652},
+	{Name: "CHIOSVOLTAG", Value: 0x40306312, Mask: 0x40306312},
+	{Name: "DRM_IOCTL_PANFROST_SUBMIT", Value: 0x40306440, Mask: 0x40306440},
+	{Name: "DRM_IOCTL_LIMA_GEM_SUBMIT", Value: 0x40306443, Mask: 0x40306443},
+	{Name: "VDUSE_IOTLB_REG_UMEM", Value: 0x40308118, Mask: 0x40308118},
+	{Name: "VDUSE_IOTLB_DEREG_UMEM", Value: 0x40308119, Mask: 0x40308119},
+	{Name: "BTRFS_IOC_DEFRAG_RANGE", Value: 0x40309410, Mask: 0x40309410},
+	{Name: "BTRFS_IOC_SET_FEATURES", Value: 0x40309439, Mask: 0x40309439},
+	{Name: "KVM_SET_CLOCK", Value: 0x4030ae7b, Mask: 0x4030ae7b},
+	{Name: "GSMIOC_ENABLE_NET", Value: 0x40344702, Mask: 0x40344702},
+	{Name: "SNDRV_TIMER_IOCTL_SELECT", Value: 0x40345410, Mask: 0x40345410},
+	{Name: "VIDIOC_S_AUDIO", Value: 0x40345622, Mask: 0x40345622},
+	{Name: "VIDIOC_S_AUDOUT", Value: 0x40345632, Mask: 0x40345632},
+	{Name: "PTP_PEROUT_REQUEST", Value: 0x40383d03, Mask: 0x40383d03},
+	{Name: "PTP_PEROUT_REQUEST2", Value: 0x40383d0c, Mask: 0x40383d0c},
+	{Name: "GSMIOC_SETCONF_DLCI", Value: 0x40384708, Mask: 0x40384708},
+	{Name: "VIDIOC_DBG_S_REGISTER", Value: 0x4038564f, Mask: 0x4038564f},
+	{Name: "DRM_IOCTL_XE_EXEC", Value: 0x40386449, Mask: 0x40386449},
+	{Name: "KVM_XEN_HVM_CONFIG", Value: 0x4038ae7a, Mask: 0x4038ae7a},
+	{Name: "DMX_SET_FILTER", Value: 0x403c6f2b, Mask: 0x403c6f2b},
+	{Name: "SNDRV_SEQ_IOCTL_REMOVE_EVENTS", Value: 0x4040534e, Mask: 0x4040534e},
+	{Name: "UVCIOC_SEND_RESPONSE", Value: 0x40405501, Mask: 0x40405501},
+	{Name: "SNDRV_CTL_IOCTL_ELEM_LOCK", Value: 0x40405514, Mask: 0x40405514},
+	{Name: "SNDRV_CTL_IOCTL_ELEM_UNLOCK", Value: 0x40405515, Mask: 0x40405515},
+	{Name: "IVTV_IOC_DMA_FRAME", Value: 0x404056c0, Mask: 0x404056c0},
+	{Name: "DRM_IOCTL_AMDGPU_GEM_VA", Value: 0x40406448, Mask: 0x40406448},
+	{Name: "DRM_IOCTL_XE_MADVISE", Value: 0x4040644c, Mask: 0x4040644c},
+	{Name: "DRM_IOCTL_I915_GEM_EXECBUFFER2", Value: 0x40406469, Mask: 0x40406469},
+	{Name: "JSIOCSAXMAP", Value: 0x40406a31, Mask: 0x40406a31},
+	{Name: "BTRFS_IOC_QUOTA_RESCAN", Value: 0x4040942c, Mask: 0x4040942c},
+	{Name: "KVM_CREATE_PIT2", Value: 0x4040ae77, Mask: 0x4040ae77},
+	{Name: "KVM_IOEVENTFD", Value: 0x4040ae79, Mask: 0x4040ae79},
+	{Name: "KVM_X86_SET_MCE", Value: 0x4040ae9e, Mask: 0x4040ae9e},
+	{Name: "KVM_SET_VCPU_EVENTS", Value: 0x4040aea0, Mask: 0x4040aea0},
+	{Name: "OMAPFB_SETUP_PLANE", Value: 0x40444f34, Mask: 0x40444f34},
+	{Name: "OMAPFB_QUERY_PLANE", Value: 0x40444f35, Mask: 0x40444f35},
+	{Name: "OMAPFB_UPDATE_WINDOW", Value: 0x40444f36, Mask: 0x40444f36},
+	{Name: "VIDIOC_S_MODULATOR", Value: 0x40445637, Mask: 0x40445637},
+	{Name: "VK_IOCTL_LOAD_IMAGE", Value: 0x40445e02, Mask: 0x40445e02},
+	{Name: "DRM_IOCTL_I915_INIT", Value: 0x40446440, Mask: 0x40446440},
+	{Name: "SET_ARRAY_INFO", Value: 0x40480923, Mask: 0x40480923},
+	{Name: "SNDRV_EMU10K1_IOCTL_PCM_POKE", Value: 0x40484830, Mask: 0x40484830},
+	{Name: "SNDRV_TIMER_IOCTL_GPARAMS", Value: 0x40485404, Mask: 0x40485404},
+	{Name: "DRM_IOCTL_I915_PERF_ADD_CONFIG", Value: 0x40486477, Mask: 0x40486477},
+	{Name: "GADGET_HID_WRITE_GET_REPORT", Value: 0x40486742, Mask: 0x40486742},
+	{Name: "BTRFS_IOC_SEND", Value: 0x40489426, Mask: 0x40489426},
+	{Name: "KVM_SET_GUEST_DEBUG", Value: 0x4048ae9b, Mask: 0x4048ae9b},
+	{Name: "KVM_XEN_HVM_SET_ATTR", Value: 0x4048aec9, Mask: 0x4048aec9},
+	{Name: "KVM_XEN_VCPU_SET_ATTR", Value: 0x4048aecb, Mask: 0x4048aecb},
+	{Name: "GSMIOC_SETCONF", Value: 0x404c4701, Mask: 0x404c4701},
+	{Name: "SNDRV_SEQ_IOCTL_SET_QUEUE_CLIENT", Value: 0x404c534a, Mask: 0x404c534a},
+	{Name: "SNDRV_SEQ_IOCTL_SUBSCRIBE_PORT", Value: 0x40505330, Mask: 0x40505330},
+	{Name: "SNDRV_SEQ_IOCTL_UNSUBSCRIBE_PORT", Value: 0x40505331, Mask: 0x40505331},
+	{Name: "SNDRV_TIMER_IOCTL_PARAMS", Value: 0x40505412, Mask: 0x40505412},
+	{Name: "VIDIOC_S_TUNER", Value: 0x4054561e, Mask: 0x4054561e},
+	{Name: "SNDRV_SEQ_IOCTL_SET_CLIENT_POOL", Value: 0x4058534c, Mask: 0x4058534c},
+	{Name: "DRM_IOCTL_V3D_SUBMIT_TFU", Value: 0x40586446, Mask: 0x40586446},
+	{Name: "DRM_IOCTL_V3D_SUBMIT_CSD", Value: 0x40586447, Mask: 0x40586447},
+	{Name: "UI_DEV_SETUP", Value: 0x405c5503, Mask: 0x405c5503},
+	{Name: "PTP_PIN_SETFUNC", Value: 0x40603d07, Mask: 0x40603d07},
+	{Name: "PTP_PIN_SETFUNC2", Value: 0x40603d10, Mask: 0x40603d10},
+	{Name: "SNDRV_HWDEP_IOCTL_DSP_LOAD", Value: 0x40604803, Mask: 0x40604803},
+	{Name: "SNDRV_SEQ_IOCTL_SET_QUEUE_TIMER", Value: 0x40605346, Mask: 0x40605346},
+	{Name: "XSDFEC_ADD_LDPC_CODE_PARAMS", Value: 0x40606605, Mask: 0x40606605},
+	{Name: "UI_END_FF_UPLOAD", Value: 0x406855c9, Mask: 0x406855c9},
+	{Name: "ACRN_IOCTL_ASSIGN_MMIODEV", Value: 0x4068a257, Mask: 0x4068a257},
+	{Name: "ACRN_IOCTL_DEASSIGN_MMIODEV", Value: 0x4068a258, Mask: 0x4068a258},
+	{Name: "KVM_ENABLE_CAP", Value: 0x4068aea3, Mask: 0x4068aea3},
+	{Name: "CHIOGELEM", Value: 0x406c6310, Mask: 0x406c6310},
+	{Name: "KVM_SET_PIT2", Value: 0x4070aea0, Mask: 0x4070aea0},
+	{Name: "HFI1_IOCTL_USER_INFO", Value: 0x40781be3, Mask: 0x40781be3},
+	{Name: "DRM_IOCTL_R128_INIT or DRM_IOCTL_RADEON_CP_INIT", Value: 0x40786440, Mask: 0x40786440},
+	{Name: "NILFS_IOCTL_CLEAN_SEGMENTS", Value: 0x40786e88, Mask: 0x40786e88},
+	{Name: "FDSETDRVPRM", Value: 0x40800290, Mask: 0x40800290},
+	{Name: "UBI_IOCVOLCRBLK", Value: 0x40804f07, Mask: 0x40804f07},
+	{Name: "FS_IOC_ENABLE_VERITY", Value: 0x40806685, Mask: 0x40806685},
+	{Name: "BTRFS_IOC_ENCODED_WRITE", Value: 0x40809440, Mask: 0x40809440},
+	{Name: "KVM_SET_DEBUGREGS", Value: 0x4080aea2, Mask: 0x4080aea2},
+	{Name: "KVM_SET_NESTED_STATE", Value: 0x4080aebf, Mask: 0x4080aebf},
+	{Name: "SNDRV_COMPRESS_SET_PARAMS", Value: 0x40844312, Mask: 0x40844312},
+	{Name: "DRM_IOCTL_XE_VM_BIND", Value: 0x40886445, Mask: 0x40886445},
+	{Name: "SNDRV_SEQ_IOCTL_DELETE_QUEUE", Value: 0x408c5333, Mask: 0x408c5333},
+	{Name: "VIDIOC_S_JPEGCOMP", Value: 0x408c563e, Mask: 0x408c563e},
+	{Name: "KVM_SET_REGS", Value: 0x4090ae82, Mask: 0x4090ae82},
+	{Name: "COMEDI_DEVCONFIG", Value: 0x40946400, Mask: 0x40946400},
+	{Name: "UBI_IOCMKVOL", Value: 0x40986f00, Mask: 0x40986f00},
+	{Name: "KVM_SET_USER_MEMORY_REGION2", Value: 0x40a0ae49, Mask: 0x40a0ae49},
+	{Name: "SNDRV_SEQ_IOCTL_DELETE_PORT", Value: 0x40a85321, Mask: 0x40a85321},
+	{Name: "SNDRV_SEQ_IOCTL_SET_PORT_INFO", Value: 0x40a85323, Mask: 0x40a85323},
+	{Name: "SNDRV_SEQ_IOCTL_SET_CLIENT_INFO", Value: 0x40bc5311, Mask: 0x40bc5311},
+	{Name: "ACRN_IOCTL_CREATE_VDEV", Value: 0x40c0a259, Mask: 0x40c0a259},
+	{Name: "ACRN_IOCTL_DESTROY_VDEV", Value: 0x40c0a25a, Mask: 0x40c0a25a},
+	{Name: "EXT4_IOC_SET_TUNE_SB_PARAM", Value: 0x40e8662e, Mask: 0x40e8662e},
+	{Name: "VHOST_SCSI_SET_ENDPOINT", Value: 0x40e8af40, Mask: 0x40e8af40},
+	{Name: "VHOST_SCSI_CLEAR_ENDPOINT", Value: 0x40e8af41, Mask: 0x40e8af41},
+	{Name: "VDUSE_DESTROY_DEV", Value: 0x41008103, Mask: 0x41008103},
+	{Name: "FS_IOC_SETFSLABEL", Value: 0x41009432, Mask: 0x41009432},
+	{Name: "USB_RAW_IOCTL_INIT", Value: 0x41015500, Mask: 0x41015500},
+	{Name: "USBDEVFS_GETDRIVER", Value: 0x41045508, Mask: 0x41045508},
+	{Name: "IOC_OPAL_TAKE_OWNERSHIP", Value: 0x410870de, Mask: 0x410870de},
+	{Name: "IOC_OPAL_REVERT_TPR", Value: 0x410870e2, Mask: 0x410870e2},
+	{Name: "IOC_OPAL_PSID_REVERT_TPR", Value: 0x410870e8, Mask: 0x410870e8},
+	{Name: "CA_SEND_MSG", Value: 0x410c6f85, Mask: 0x410c6f85},
+	{Name: "IOC_OPAL_ACTIVATE_USR", Value: 0x411070e1, Mask: 0x411070e1},
+	{Name: "IOC_OPAL_ENABLE_DISABLE_MBR", Value: 0x411070e5, Mask: 0x411070e5},
+	{Name: "IOC_OPAL_ERASE_LR", Value: 0x411070e6, Mask: 0x411070e6},
+	{Name: "IOC_OPAL_SECURE_ERASE_LR", Value: 0x411070e7, Mask: 0x411070e7},
+	{Name: "IOC_OPAL_MBR_DONE", Value: 0x411070e9, Mask: 0x411070e9},
+	{Name: "IOC_OPAL_REVERT_LSP", Value: 0x411070f0, Mask: 0x411070f0},
+	{Name: "IOC_OPAL_SAVE", Value: 0x411870dc, Mask: 0x411870dc},
+	{Name: "IOC_OPAL_LOCK_UNLOCK", Value: 0x411870dd, Mask: 0x411870dd},
+	{Name: "IOC_OPAL_ACTIVATE_LSP", Value: 0x411870df, Mask: 0x411870df},
+	{Name: "IOC_OPAL_ADD_USR_TO_LR", Value: 0x411870e4, Mask: 0x411870e4},
+	{Name: "IOC_OPAL_GET_SUM_STATUS", Value: 0x411870f5, Mask: 0x411870f5},
+	{Name: "IOC_OPAL_WRITE_SHADOW_MBR", Value: 0x412070ea, Mask: 0x412070ea},
+	{Name: "IOC_OPAL_LR_SETUP", Value: 0x412870e3, Mask: 0x412870e3},
+	{Name: "IOC_OPAL_LR_SET_START_LEN", Value: 0x412870f3, Mask: 0x412870f3},
+	{Name: "IOC_OPAL_ENABLE_DISABLE_LR", Value: 0x412870f4, Mask: 0x412870f4},
+	{Name: "ACRN_IOCTL_SET_VCPU_REGS", Value: 0x4128a216, Mask: 0x4128a216},
+	{Name: "IOC_OPAL_GET_LR_STATUS", Value: 0x413070ed, Mask: 0x413070ed},
+	{Name: "IOC_OPAL_GENERIC_TABLE_RW", Value: 0x413870eb, Mask: 0x413870eb},
+	{Name: "KVM_SET_SREGS", Value: 0x4138ae84, Mask: 0x4138ae84},
+	{Name: "KVM_SET_SREGS2", Value: 0x4140aecd, Mask: 0x4140aecd},
+	{Name: "VDUSE_CREATE_DEV", Value: 0x41508102, Mask: 0x41508102},
+	{Name: "KVM_SET_XCRS", Value: 0x4188aea7, Mask: 0x4188aea7},
+	{Name: "KVM_X86_SET_MSR_FILTER", Value: 0x4188aec6, Mask: 0x4188aec6},
+	{Name: "KVM_SET_FPU", Value: 0x41a0ae8d, Mask: 0x41a0ae8d},
+	{Name: "SNDRV_EMU10K1_IOCTL_CODE_POKE", Value: 0x41b04811, Mask: 0x41b04811},
+	{Name: "IOC_OPAL_SET_PW", Value: 0x422070e0, Mask: 0x422070e0},
+	{Name: "IOC_OPAL_SET_SID_PW", Value: 0x422070f1, Mask: 0x422070f1},
+	{Name: "IOC_OPAL_REACTIVATE_LSP", Value: 0x422070f2, Mask: 0x422070f2},
+	{Name: "PTP_SYS_OFFSET", Value: 0x43403d05, Mask: 0x43403d05},
+	{Name: "PTP_SYS_OFFSET2", Value: 0x43403d0e, Mask: 0x43403d0e},
+	{Name: "JSIOCSBTNMAP", Value: 0x44006a33, Mask: 0x44006a33},
+	{Name: "KVM_SET_LAPIC", Value: 0x4400ae8f, Mask: 0x4400ae8f},
+	{Name: "BTRFS_IOC_SNAP_CREATE", Value: 0x50009401, Mask: 0x50009401},
+	{Name: "BTRFS_IOC_DEFRAG", Value: 0x50009402, Mask: 0x50009402},
+	{Name: "BTRFS_IOC_RESIZE", Value: 0x50009403, Mask: 0x50009403},
+	{Name: "BTRFS_IOC_SCAN_DEV", Value: 0x50009404, Mask: 0x50009404},
+	{Name: "BTRFS_IOC_FORGET_DEV", Value: 0x50009405, Mask: 0x50009405},
+	{Name: "BTRFS_IOC_ADD_DEV", Value: 0x5000940a, Mask: 0x5000940a},
+	{Name: "BTRFS_IOC_RM_DEV", Value: 0x5000940b, Mask: 0x5000940b},
+	{Name: "BTRFS_IOC_BALANCE", Value: 0x5000940c, Mask: 0x5000940c},
+	{Name: "BTRFS_IOC_SUBVOL_CREATE", Value: 0x5000940e, Mask: 0x5000940e},
+	{Name: "BTRFS_IOC_SNAP_DESTROY", Value: 0x5000940f, Mask: 0x5000940f},
+	{Name: "BTRFS_IOC_SNAP_CREATE_V2", Value: 0x50009417, Mask: 0x50009417},
+	{Name: "BTRFS_IOC_SUBVOL_CREATE_V2", Value: 0x50009418, Mask: 0x50009418},
+	{Name: "BTRFS_IOC_RM_DEV_V2", Value: 0x5000943a, Mask: 0x5000943a},
+	{Name: "BTRFS_IOC_SNAP_DESTROY_V2", Value: 0x5000943f, Mask: 0x5000943f},
+	{Name: "KVM_SET_XSAVE", Value: 0x5000aea5, Mask: 0x5000aea5},
+	{Name: "HIDIOCSUSAGES", Value: 0x501c4814, Mask: 0x501c4814},
+	{Name: "UBI_IOCRNVOL", Value: 0x51106f03, Mask: 0x51106f03},
+	{Name: "SNDRV_SB_CSP_IOCTL_LOAD_CODE", Value: 0x70124811, Mask: 0x70124811},
+	{Name: "USBTMC488_IOCTL_GET_CAPS", Value: 0x80015b11, Mask: 0x80015b11},
+	{Name: "USBTMC488_IOCTL_READ_STB", Value: 0x80015b12, Mask: 0x80015b12},
+	{Name: "USBTMC_IOCTL_MSG_IN_ATTR", Value: 0x80015b18, Mask: 0x80015b18},
+	{Name: "USBTMC_IOCTL_GET_STB", Value: 0x80015b1a, Mask: 0x80015b1a},
+	{Name: "USBTMC_IOCTL_GET_SRQ_STB", Value: 0x80015b1b, Mask: 0x80015b1b},
+	{Name: "GADGET_GET_PRINTER_STATUS", Value: 0x80016721, Mask: 0x80016721},
+	{Name: "GADGET_HID_READ_GET_REPORT_ID", Value: 0x80016741, Mask: 0x80016741},
+	{Name: "JSIOCGAXES", Value: 0x80016a11, Mask: 0x80016a11},
+	{Name: "JSIOCGBUTTONS", Value: 0x80016a12, Mask: 0x80016a12},
+	{Name: "SPI_IOC_RD_MODE", Value: 0x80016b01, Mask: 0x80016b01},
+	{Name: "SPI_IOC_RD_LSB_FIRST", Value: 0x80016b02, Mask: 0x80016b02},
+	{Name: "SPI_IOC_RD_BITS_PER_WORD", Value: 0x80016b03, Mask: 0x80016b03},
+	{Name: "PPRSTATUS", Value: 0x80017081, Mask: 0x80017081},
+	{Name: "PPRCONTROL", Value: 0x80017083, Mask: 0x80017083},
+	{Name: "PPRDATA", Value: 0x80017085, Mask: 0x80017085},
+	{Name: "SONYPI_IOCGBRT", Value: 0x80017600, Mask: 0x80017600},
+	{Name: "SONYPI_IOCGBATFLAGS", Value: 0x80017607, Mask: 0x80017607},
+	{Name: "SONYPI_IOCGBLUE", Value: 0x80017608, Mask: 0x80017608},
+	{Name: "SONYPI_IOCGFAN", Value: 0x8001760a, Mask: 0x8001760a},
+	{Name: "SONYPI_IOCGTEMP", Value: 0x8001760c, Mask: 0x8001760c},
+	{Name: "VHOST_VDPA_GET_STATUS", Value: 0x8001af71, Mask: 0x8001af71},
+	{Name: "VHOST_GET_FORK_FROM_OWNER", Value: 0x8001af85, Mask: 0x8001af85},
+	{Name: "MSHV_CREATE_VTL", Value: 0x8001b81d, Mask: 0x8001b81d},
+	{Name: "SNDRV_DM_FM_IOCTL_INFO", Value: 0x80024820, Mask: 0x80024820},
+	{Name: "IOCTL_WDM_MAX_COMMAND", Value: 0x800248a0, Mask: 0x800248a0},
+	{Name: "SCARLETT2_IOCTL_GET_ERASE_PROGRESS", Value: 0x80025364, Mask: 0x80025364},
+	{Name: "CEC_ADAP_G_PHYS_ADDR", Value: 0x80026101, Mask: 0x80026101},
+	{Name: "IPMICTL_REGISTER_FOR_CMD", Value: 0x8002690e, Mask: 0x8002690e},
+	{Name: "IPMICTL_UNREGISTER_FOR_CMD", Value: 0x8002690f, Mask: 0x8002690f},
+	{Name: "FE_READ_SIGNAL_STRENGTH", Value: 0x80026f47, Mask: 0x80026f47},
+	{Name: "FE_READ_SNR", Value: 0x80026f48, Mask: 0x80026f48},
+	{Name: "SONYPI_IOCGBAT1CAP", Value: 0x80027602, Mask: 0x80027602},
+	{Name: "SONYPI_IOCGBAT1REM", Value: 0x80027603, Mask: 0x80027603},
+	{Name: "SONYPI_IOCGBAT2CAP", Value: 0x80027604, Mask: 0x80027604},
+	{Name: "SONYPI_IOCGBAT2REM", Value: 0x80027605, Mask: 0x80027605},
+	{Name: "SDTX_IOCTL_GET_DEVICE_MODE", Value: 0x8002a52a, Mask: 0x8002a52a},
+	{Name: "SDTX_IOCTL_GET_LATCH_STATUS", Value: 0x8002a52b, Mask: 0x8002a52b},
+	{Name: "VHOST_VDPA_GET_VRING_NUM", Value: 0x8002af76, Mask: 0x8002af76},
+	{Name: "F2FS_IOC_GET_COMPRESS_OPTION", Value: 0x8002f515, Mask: 0x8002f515},
+	{Name: "BLKGETZONESZ", Value: 0x80041284, Mask: 0x80041284},
+	{Name: "BLKGETNRZONES", Value: 0x80041285, Mask: 0x80041285},
+	{Name: "HFI1_IOCTL_GET_VERS", Value: 0x80041bee, Mask: 0x80041bee},
+	{Name: "SNDRV_PCM_IOCTL_PVERSION", Value: 0x80044100, Mask: 0x80044100},
+	{Name: "CCISS_GETHEARTBEAT", Value: 0x80044206, Mask: 0x80044206},
+	{Name: "CCISS_GETBUSTYPES", Value: 0x80044207, Mask: 0x80044207},
+	{Name: "CCISS_GETFIRMVER", Value: 0x80044208, Mask: 0x80044208},
+	{Name: "CCISS_GETDRIVVER", Value: 0x80044209, Mask: 0x80044209},
+	{Name: "SNDRV_COMPRESS_IOCTL_VERSION", Value: 0x80044300, Mask: 0x80044300},
+	{Name: "CS_GET_STATE", Value: 0x80044315, Mask: 0x80044315},
+	{Name: "CS_GET_IF_VERSION", Value: 0x8004431e, Mask: 0x8004431e},
+	{Name: "EVIOCGVERSION", Value: 0x80044501, Mask: 0x80044501},
+	{Name: "EVIOCGEFFECTS", Value: 0x80044584, Mask: 0x80044584},
+	{Name: "GSMIOC_GETFIRST", Value: 0x80044704, Mask: 0x80044704},
+	{Name: "SNDRV_HWDEP_IOCTL_PVERSION", Value: 0x80044800, Mask: 0x80044800},
+	{Name: "HIDIOCGRDESCSIZE or HIDIOCGVERSION", Value: 0x80044801, Mask: 0x80044801},
+	{Name: "IOCTL_MEI_NOTIFY_GET", Value: 0x80044803, Mask: 0x80044803},
+	{Name: "HIDIOCGFLAG", Value: 0x8004480e, Mask: 0x8004480e},
+	{Name: "SNDRV_EMU10K1_IOCTL_PVERSION", Value: 0x80044840, Mask: 0x80044840},
+	{Name: "SNDRV_EMUX_IOCTL_VERSION", Value: 0x80044880, Mask: 0x80044880},
+	{Name: "SNDRV_EMU10K1_IOCTL_DBG_READ", Value: 0x80044884, Mask: 0x80044884},
+	{Name: "MIXER_READ(1) or MCE_GET_RECORD_LEN", Value: 0x80044d01, Mask: 0x80044d01},
+	{Name: "MIXER_READ(2) or MCE_GET_LOG_LEN", Value: 0x80044d02, Mask: 0x80044d02},
+	{Name: "MIXER_READ(3) or MCE_GETCLEAR_FLAGS", Value: 0x80044d03, Mask: 0x80044d03},
+	{Name: "MIXER_READ(7) or MEMGETREGIONCOUNT", Value: 0x80044d07, Mask: 0x80044d07},
+	{Name: "MIXER_READ(13) or OTPSELECT", Value: 0x80044d0d, Mask: 0x80044d0d},
+	{Name: "NTSYNC_IOC_EVENT_SET", Value: 0x80044e88, Mask: 0x80044e88},
+	{Name: "NTSYNC_IOC_EVENT_RESET", Value: 0x80044e89, Mask: 0x80044e89},
+	{Name: "NTSYNC_IOC_EVENT_PULSE", Value: 0x80044e8a, Mask: 0x80044e8a},
+	{Name: "UBI_IOCEBISMAP", Value: 0x80044f05, Mask: 0x80044f05},
+	{Name: "RNDGETENTCNT", Value: 0x80045200, Mask: 0x80045200},
+	{Name: "SNDRV_SEQ_IOCTL_PVERSION", Value: 0x80045300, Mask: 0x80045300},
+	{Name: "SNDRV_SEQ_IOCTL_CLIENT_ID", Value: 0x80045301, Mask: 0x80045301},
+	{Name: "FCP_IOCTL_PVERSION or SCARLETT2_IOCTL_PVERSION", Value: 0x80045360, Mask: 0x80045360},
+	{Name: "SNDRV_TIMER_IOCTL_PVERSION", Value: 0x80045400, Mask: 0x80045400},
+	{Name: "TIOCGPTN", Value: 0x80045430, Mask: 0x80045430},
+	{Name: "TIOCGDEV", Value: 0x80045432, Mask: 0x80045432},
+	{Name: "TIOCGPKT", Value: 0x80045438, Mask: 0x80045438},
+	{Name: "TIOCGPTLCK", Value: 0x80045439, Mask: 0x80045439},
+	{Name: "TIOCGEXCL", Value: 0x80045440, Mask: 0x80045440},
+	{Name: "TUNGETFEATURES", Value: 0x800454cf, Mask: 0x800454cf},
+	{Name: "TUNGETIFF", Value: 0x800454d2, Mask: 0x800454d2},
+	{Name: "TUNGETSNDBUF", Value: 0x800454d3, Mask: 0x800454d3},
+	{Name: "TUNGETVNETHDRSZ", Value: 0x800454d7, Mask: 0x800454d7},
+	{Name: "TUNGETVNETLE", Value: 0x800454dd, Mask: 0x800454dd},
+	{Name: "TUNGETVNETBE", Value: 0x800454df, Mask: 0x800454df},
+	{Name: "TUNSETSTEERINGEBPF", Value: 0x800454e0, Mask: 0x800454e0},
+	{Name: "TUNSETFILTEREBPF", Value: 0x800454e1, Mask: 0x800454e1},
+	{Name: "SNDRV_CTL_IOCTL_PVERSION", Value: 0x80045500, Mask: 0x80045500},
+	{Name: "USBDEVFS_RESETEP", Value: 0x80045503, Mask: 0x80045503},
+	{Name: "USBDEVFS_SETCONFIGURATION", Value: 0x80045505, Mask: 0x80045505},
+	{Name: "USBDEVFS_CLAIMINTERFACE", Value: 0x8004550f, Mask: 0x8004550f},
+	{Name: "USBDEVFS_RELEASEINTERFACE", Value: 0x80045510, Mask: 0x80045510},
+	{Name: "USBDEVFS_CLEAR_HALT", Value: 0x80045515, Mask: 0x80045515},
+	{Name: "USBDEVFS_CLAIM_PORT", Value: 0x80045518, Mask: 0x80045518},
+	{Name: "USBDEVFS_RELEASE_PORT", Value: 0x80045519, Mask: 0x80045519},
+	{Name: "USBDEVFS_GET_CAPABILITIES", Value: 0x8004551a, Mask: 0x8004551a},
+	{Name: "UI_GET_VERSION", Value: 0x8004552d, Mask: 0x8004552d},
+	{Name: "SNDRV_CTL_IOCTL_PCM_NEXT_DEVICE", Value: 0x80045530, Mask: 0x80045530},
+	{Name: "SNDRV_CTL_IOCTL_POWER_STATE", Value: 0x800455d1, Mask: 0x800455d1},
+	{Name: "VIDIOC_G_INPUT", Value: 0x80045626, Mask: 0x80045626},
+	{Name: "VIDIOC_G_OUTPUT", Value: 0x8004562e, Mask: 0x8004562e},
+	{Name: "VIDIOC_G_PRIORITY", Value: 0x80045643, Mask: 0x80045643},
+	{Name: "SNDRV_RAWMIDI_IOCTL_PVERSION", Value: 0x80045700, Mask: 0x80045700},
+	{Name: "WDIOC_GETSTATUS", Value: 0x80045701, Mask: 0x80045701},
+	{Name: "WDIOC_GETBOOTSTATUS", Value: 0x80045702, Mask: 0x80045702},
+	{Name: "WDIOC_GETTEMP", Value: 0x80045703, Mask: 0x80045703},
+	{Name: "WDIOC_SETOPTIONS", Value: 0x80045704, Mask: 0x80045704},
+	{Name: "WDIOC_KEEPALIVE", Value: 0x80045705, Mask: 0x80045705},
+	{Name: "WDIOC_GETTIMEOUT", Value: 0x80045707, Mask: 0x80045707},
+	{Name: "WDIOC_GETPRETIMEOUT", Value: 0x80045709, Mask: 0x80045709},
+	{Name: "WDIOC_GETTIMELEFT", Value: 0x8004570a, Mask: 0x8004570a},
+	{Name: "F2FS_IOC_SHUTDOWN", Value: 0x8004587d, Mask: 0x8004587d},
+	{Name: "USBTMC_IOCTL_GET_TIMEOUT", Value: 0x80045b09, Mask: 0x80045b09},
+	{Name: "USBTMC_IOCTL_API_VERSION", Value: 0x80045b10, Mask: 0x80045b10},
+	{Name: "CEC_G_MODE", Value: 0x80046108, Mask: 0x80046108},
+	{Name: "CHIOGPICKER", Value: 0x80046304, Mask: 0x80046304},
+	{Name: "DRM_IOCTL_GET_MAGIC", Value: 0x80046402, Mask: 0x80046402},
+	{Name: "DRM_IOCTL_I915_GET_VBLANK_PIPE", Value: 0x8004644e, Mask: 0x8004644e},
+	{Name: "FS_IOC32_GETFLAGS", Value: 0x80046601, Mask: 0x80046601},
+	{Name: "EXT4_IOC32_GETVERSION", Value: 0x80046603, Mask: 0x80046603},
+	{Name: "EXT4_IOC32_GETRSVSZ", Value: 0x80046605, Mask: 0x80046605},
+	{Name: "LIRC_GET_FEATURES", Value: 0x80046900, Mask: 0x80046900},
+	{Name: "LIRC_GET_SEND_MODE", Value: 0x80046901, Mask: 0x80046901},
+	{Name: "LIRC_GET_REC_MODE", Value: 0x80046902, Mask: 0x80046902},
+	{Name: "LIRC_GET_REC_RESOLUTION", Value: 0x80046907, Mask: 0x80046907},
+	{Name: "I2OVALIDATE or LIRC_GET_MIN_TIMEOUT", Value: 0x80046908, Mask: 0x80046908},
+	{Name: "LIRC_GET_MAX_TIMEOUT", Value: 0x80046909, Mask: 0x80046909},
+	{Name: "LIRC_GET_LENGTH", Value: 0x8004690f, Mask: 0x8004690f},
+	{Name: "IPMICTL_SET_GETS_EVENTS_CMD", Value: 0x80046910, Mask: 0x80046910},
+	{Name: "IPMICTL_SET_MY_ADDRESS_CMD", Value: 0x80046911, Mask: 0x80046911},
+	{Name: "IPMICTL_GET_MY_ADDRESS_CMD", Value: 0x80046912, Mask: 0x80046912},
+	{Name: "IPMICTL_SET_MY_LUN_CMD", Value: 0x80046913, Mask: 0x80046913},
+	{Name: "IPMICTL_GET_MY_LUN_CMD", Value: 0x80046914, Mask: 0x80046914},
+	{Name: "IPMICTL_SET_MY_CHANNEL_ADDRESS_CMD", Value: 0x80046918, Mask: 0x80046918},
+	{Name: "IPMICTL_GET_MY_CHANNEL_ADDRESS_CMD", Value: 0x80046919, Mask: 0x80046919},
+	{Name: "IPMICTL_SET_MY_CHANNEL_LUN_CMD", Value: 0x8004691a, Mask: 0x8004691a},
+	{Name: "IPMICTL_GET_MY_CHANNEL_LUN_CMD", Value: 0x8004691b, Mask: 0x8004691b},
+	{Name: "IPMICTL_GET_MAINTENANCE_MODE_CMD", Value: 0x8004691e, Mask: 0x8004691e},
+	{Name: "LIRC_GET_REC_TIMEOUT", Value: 0x80046924, Mask: 0x80046924},
+	{Name: "I8K_BIOS_VERSION", Value: 0x80046980, Mask: 0x80046980},
+	{Name: "I8K_MACHINE_ID", Value: 0x80046981, Mask: 0x80046981},
+	{Name: "IIO_GET_EVENT_FD_IOCTL", Value: 0x80046990, Mask: 0x80046990},
+	{Name: "JSIOCGVERSION", Value: 0x80046a01, Mask: 0x80046a01},
+	{Name: "SPI_IOC_RD_MAX_SPEED_HZ", Value: 0x80046b04, Mask: 0x80046b04},
+	{Name: "SPI_IOC_RD_MODE32", Value: 0x80046b05, Mask: 0x80046b05},
+	{Name: "UDF_GETEASIZE", Value: 0x80046c40, Mask: 0x80046c40},
+	{Name: "RIO_MPORT_MAINT_PORT_IDX_GET", Value: 0x80046d03, Mask: 0x80046d03},
+	{Name: "RIO_GET_EVENT_MASK", Value: 0x80046d0e, Mask: 0x80046d0e},
+	{Name: "SISFB_GET_INFO_OLD", Value: 0x80046ef8, Mask: 0x80046ef8},
+	{Name: "SISFB_GET_VBRSTATUS_OLD", Value: 0x80046ef9, Mask: 0x80046ef9},
+	{Name: "SISFB_GET_AUTOMAXIMIZE_OLD", Value: 0x80046efa, Mask: 0x80046efa},
+	{Name: "AUDIO_GET_CAPABILITIES", Value: 0x80046f0b, Mask: 0x80046f0b},
+	{Name: "VIDEO_GET_CAPABILITIES", Value: 0x80046f21, Mask: 0x80046f21},
+	{Name: "FE_READ_STATUS", Value: 0x80046f45, Mask: 0x80046f45},
+	{Name: "FE_READ_BER", Value: 0x80046f46, Mask: 0x80046f46},
+	{Name: "FE_READ_UNCORRECTED_BLOCKS", Value: 0x80046f49, Mask: 0x80046f49},
+	{Name: "RTC_VL_READ", Value: 0x80047013, Mask: 0x80047013},
+	{Name: "PPCLRIRQ", Value: 0x80047093, Mask: 0x80047093},
+	{Name: "PPGETMODES", Value: 0x80047097, Mask: 0x80047097},
+	{Name: "PPGETMODE", Value: 0x80047098, Mask: 0x80047098},
+	{Name: "PPGETPHASE", Value: 0x80047099, Mask: 0x80047099},
+	{Name: "PPGETFLAGS", Value: 0x8004709a, Mask: 0x8004709a},
+	{Name: "FAT_IOCTL_GET_ATTRIBUTES", Value: 0x80047210, Mask: 0x80047210},
+	{Name: "FAT_IOCTL_GET_VOLUME_ID", Value: 0x80047213, Mask: 0x80047213},
+	{Name: "FSI_SCOM_CHECK", Value: 0x80047300, Mask: 0x80047300},
+	{Name: "PPPIOCGCHAN", Value: 0x80047437, Mask: 0x80047437},
+	{Name: "PPPIOCGDEBUG", Value: 0x80047441, Mask: 0x80047441},
+	{Name: "PPPIOCGMRU", Value: 0x80047453, Mask: 0x80047453},
+	{Name: "PPPIOCGRASYNCMAP", Value: 0x80047455, Mask: 0x80047455},
+	{Name: "PPPIOCGUNIT", Value: 0x80047456, Mask: 0x80047456},
+	{Name: "PPPIOCGASYNCMAP", Value: 0x80047458, Mask: 0x80047458},
+	{Name: "PPPIOCGFLAGS", Value: 0x8004745a, Mask: 0x8004745a},
+	{Name: "FS_IOC32_GETVERSION", Value: 0x80047601, Mask: 0x80047601},
+	{Name: "MEDIA_IOC_REQUEST_ALLOC", Value: 0x80047c05, Mask: 0x80047c05},
+	{Name: "AUTOFS_IOC_PROTOVER", Value: 0x80049363, Mask: 0x80049363},
+	{Name: "AUTOFS_IOC_PROTOSUBVER", Value: 0x80049367, Mask: 0x80049367},
+	{Name: "AUTOFS_IOC_ASKUMOUNT", Value: 0x80049370, Mask: 0x80049370},
+	{Name: "TEE_IOC_CLOSE_SESSION", Value: 0x8004a405, Mask: 0x8004a405},
+	{Name: "GENWQE_GET_CARD_STATE", Value: 0x8004a524, Mask: 0x8004a524},
+	{Name: "SDTX_IOCTL_GET_BASE_INFO", Value: 0x8004a529, Mask: 0x8004a529},
+	{Name: "KVM_GET_MP_STATE", Value: 0x8004ae98, Mask: 0x8004ae98},
+	{Name: "VHOST_NEW_WORKER", Value: 0x8004af08, Mask: 0x8004af08},
+	{Name: "VHOST_VDPA_GET_DEVICE_ID", Value: 0x8004af70, Mask: 0x8004af70},
+	{Name: "VHOST_VDPA_GET_CONFIG_SIZE", Value: 0x8004af79, Mask: 0x8004af79},
+	{Name: "VHOST_VDPA_GET_AS_NUM", Value: 0x8004af7a, Mask: 0x8004af7a},
+	{Name: "VHOST_VDPA_GET_VQS_COUNT", Value: 0x8004af80, Mask: 0x8004af80},
+	{Name: "VHOST_VDPA_GET_GROUP_NUM", Value: 0x8004af81, Mask: 0x8004af81},
+	{Name: "RPMSG_GET_OUTGOING_FLOWCONTROL", Value: 0x8004b505, Mask: 0x8004b505},
+	{Name: "RPMSG_SET_INCOMING_FLOWCONTROL", Value: 0x8004b506, Mask: 0x8004b506},
+	{Name: "DFL_FPGA_PORT_ERR_GET_IRQ_NUM", Value: 0x8004b645, Mask: 0x8004b645},
+	{Name: "DFL_FPGA_PORT_UINT_GET_IRQ_NUM", Value: 0x8004b647, Mask: 0x8004b647},
+	{Name: "DFL_FPGA_FME_ERR_GET_IRQ_NUM", Value: 0x8004b683, Mask: 0x8004b683},
+	{Name: "RPROC_GET_SHUTDOWN_ON_RELEASE", Value: 0x8004b702, Mask: 0x8004b702},
+	{Name: "NS_GET_PID_FROM_PIDNS", Value: 0x8004b706, Mask: 0x8004b706},
+	{Name: "NS_GET_TGID_FROM_PIDNS", Value: 0x8004b707, Mask: 0x8004b707},
+	{Name: "NS_GET_PID_IN_PIDNS", Value: 0x8004b708, Mask: 0x8004b708},
+	{Name: "NS_GET_TGID_IN_PIDNS", Value: 0x8004b709, Mask: 0x8004b709},
+	{Name: "FUSE_DEV_IOC_CLONE", Value: 0x8004e500, Mask: 0x8004e500},
+	{Name: "SISFB_GET_INFO_SIZE", Value: 0x8004f300, Mask: 0x8004f300},
+	{Name: "SISFB_GET_VBRSTATUS", Value: 0x8004f302, Mask: 0x8004f302},
+	{Name: "SISFB_GET_AUTOMAXIMIZE", Value: 0x8004f303, Mask: 0x8004f303},
+	{Name: "SISFB_GET_TVPOSOFFSET", Value: 0x8004f304, Mask: 0x8004f304},
+	{Name: "F2FS_IOC_GET_FEATURES", Value: 0x8004f50c, Mask: 0x8004f50c},
+	{Name: "F2FS_IOC_GET_PIN_FILE", Value: 0x8004f50e, Mask: 0x8004f50e},
+	{Name: "F2FS_IOC_GET_DEV_ALIAS_FILE", Value: 0x8004f51a, Mask: 0x8004f51a},
+	{Name: "F2FS_IOC_GET_DEV_ALIAS_STATUS", Value: 0x8004f51e, Mask: 0x8004f51e},
+	{Name: "BLKBSZGET", Value: 0x80081270, Mask: 0x80081270},
+	{Name: "BLKGETSIZE64", Value: 0x80081272, Mask: 0x80081272},
+	{Name: "BLKGETDISKSEQ", Value: 0x80081280, Mask: 0x80081280},
+	{Name: "PERF_EVENT_IOC_ID", Value: 0x80082407, Mask: 0x80082407},
+	{Name: "SNAPSHOT_GET_IMAGE_SIZE", Value: 0x8008330e, Mask: 0x8008330e},
+	{Name: "SNAPSHOT_AVAIL_SWAP_SIZE", Value: 0x80083313, Mask: 0x80083313},
+	{Name: "SNAPSHOT_ALLOC_SWAP_PAGE", Value: 0x80083314, Mask: 0x80083314},
+	{Name: "FBIO_RADEON_GET_MIRROR", Value: 0x80084003, Mask: 0x80084003},
+	{Name: "AGPIOC_INFO", Value: 0x80084100, Mask: 0x80084100},
+	{Name: "SNDRV_PCM_IOCTL_DELAY", Value: 0x80084121, Mask: 0x80084121},
+	{Name: "CCISS_GETPCIINFO or PMU_IOC_GET_BACKLIGHT", Value: 0x80084201, Mask: 0x80084201},
+	{Name: "CCISS_GETINTINFO", Value: 0x80084202, Mask: 0x80084202},
+	{Name: "PMU_IOC_GET_MODEL", Value: 0x80084203, Mask: 0x80084203},
+	{Name: "PMU_IOC_HAS_ADB", Value: 0x80084204, Mask: 0x80084204},
+	{Name: "PMU_IOC_CAN_SLEEP", Value: 0x80084205, Mask: 0x80084205},
+	{Name: "PMU_IOC_GRAB_BACKLIGHT", Value: 0x80084206, Mask: 0x80084206},
+	{Name: "EVIOCGID", Value: 0x80084502, Mask: 0x80084502},
+	{Name: "EVIOCGREP", Value: 0x80084503, Mask: 0x80084503},
+	{Name: "EVIOCGKEYCODE", Value: 0x80084504, Mask: 0x80084504},
+	{Name: "FBIO_GETCONTROL2", Value: 0x80084689, Mask: 0x80084689},
+	{Name: "HIDIOCGRAWINFO", Value: 0x80084803, Mask: 0x80084803},
+	{Name: "SNDRV_HDSP_IOCTL_GET_VERSION", Value: 0x80084843, Mask: 0x80084843},
+	{Name: "SNDRV_HDSPM_IOCTL_GET_MIXER", Value: 0x80084844, Mask: 0x80084844},
+	{Name: "SNDRV_HDSP_IOCTL_GET_9632_AEB", Value: 0x80084845, Mask: 0x80084845},
+	{Name: "AMDKFD_IOC_GET_VERSION", Value: 0x80084b01, Mask: 0x80084b01},
+	{Name: "MIXER_READ(23) or MEMISLOCKED", Value: 0x80084d17, Mask: 0x80084d17},
+	{Name: "NTSYNC_IOC_SEM_READ", Value: 0x80084e8b, Mask: 0x80084e8b},
+	{Name: "NTSYNC_IOC_MUTEX_READ", Value: 0x80084e8c, Mask: 0x80084e8c},
+	{Name: "NTSYNC_IOC_EVENT_READ", Value: 0x80084e8d, Mask: 0x80084e8d},
+	{Name: "RNDGETPOOL", Value: 0x80085202, Mask: 0x80085202},
+	{Name: "USB_RAW_IOCTL_EVENT_FETCH", Value: 0x80085502, Mask: 0x80085502},
+	{Name: "USBDEVFS_SETINTERFACE", Value: 0x80085504, Mask: 0x80085504},
+	{Name: "USBDEVFS_ALLOC_STREAMS", Value: 0x8008551c, Mask: 0x8008551c},
+	{Name: "USBDEVFS_FREE_STREAMS", Value: 0x8008551d, Mask: 0x8008551d},
+	{Name: "VT_GETCONSIZECSRPOS", Value: 0x80085610, Mask: 0x80085610},
+	{Name: "VIDIOC_G_STD", Value: 0x80085617, Mask: 0x80085617},
+	{Name: "VIDIOC_QUERYSTD", Value: 0x8008563f, Mask: 0x8008563f},
+	{Name: "VIDIOC_SUBDEV_G_CLIENT_CAP", Value: 0x80085665, Mask: 0x80085665},
+	{Name: "KCOV_INIT_TRACE", Value: 0x80086301, Mask: 0x80086301},
+	{Name: "DRM_IOCTL_LIMA_CTX_CREATE", Value: 0x80086445, Mask: 0x80086445},
+	{Name: "FS_IOC_GETFLAGS", Value: 0x80086601, Mask: 0x80086601},
+	{Name: "XSDFEC_GET_STATUS", Value: 0x80086602, Mask: 0x80086602},
+	{Name: "EXT4_IOC_GETVERSION", Value: 0x80086603, Mask: 0x80086603},
+	{Name: "EXT4_IOC_GETRSVSZ", Value: 0x80086605, Mask: 0x80086605},
+	{Name: "XSDFEC_GET_TURBO", Value: 0x80086607, Mask: 0x80086607},
+	{Name: "EXT4_IOC_GETFSUUID", Value: 0x8008662c, Mask: 0x8008662c},
+	{Name: "I2OPASSTHRU32", Value: 0x8008690c, Mask: 0x8008690c},
+	{Name: "IPMICTL_SET_TIMING_PARMS_CMD", Value: 0x80086916, Mask: 0x80086916},
+	{Name: "IPMICTL_GET_TIMING_PARMS_CMD", Value: 0x80086917, Mask: 0x80086917},
+	{Name: "I8K_POWER_STATUS", Value: 0x80086982, Mask: 0x80086982},
+	{Name: "I8K_FN_STATUS", Value: 0x80086983, Mask: 0x80086983},
+	{Name: "I8K_GET_TEMP", Value: 0x80086984, Mask: 0x80086984},
+	{Name: "UDF_GETEABLOCK", Value: 0x80086c41, Mask: 0x80086c41},
+	{Name: "UDF_GETVOLIDENT", Value: 0x80086c42, Mask: 0x80086c42},
+	{Name: "MMTIMER_GETRES", Value: 0x80086d01, Mask: 0x80086d01},
+	{Name: "MMTIMER_GETFREQ", Value: 0x80086d02, Mask: 0x80086d02},
+	{Name: "MTIOCPOS", Value: 0x80086d03, Mask: 0x80086d03},
+	{Name: "MMTIMER_GETCOUNTER", Value: 0x80086d09, Mask: 0x80086d09},
+	{Name: "NILFS_IOCTL_SYNC", Value: 0x80086e8a, Mask: 0x80086e8a},
+	{Name: "MATROXFB_GET_OUTPUT_CONNECTION", Value: 0x80086ef8, Mask: 0x80086ef8},
+	{Name: "MATROXFB_GET_AVAILABLE_OUTPUTS", Value: 0x80086ef9, Mask: 0x80086ef9},
+	{Name: "MATROXFB_GET_ALL_OUTPUTS", Value: 0x80086efb, Mask: 0x80086efb},
+	{Name: "VIDEO_GET_PTS", Value: 0x80086f39, Mask: 0x80086f39},
+	{Name: "VIDEO_GET_FRAME_COUNT", Value: 0x80086f3a, Mask: 0x80086f3a},
+	{Name: "CA_GET_DESCR_INFO", Value: 0x80086f83, Mask: 0x80086f83},
+	{Name: "RTC_IRQP_READ", Value: 0x8008700b, Mask: 0x8008700b},
+	{Name: "RTC_EPOCH_READ", Value: 0x8008700d, Mask: 0x8008700d},
+	{Name: "PPS_GETPARAMS", Value: 0x800870a1, Mask: 0x800870a1},
+	{Name: "PPS_GETCAP", Value: 0x800870a3, Mask: 0x800870a3},
+	{Name: "PPS_GEN_USESYSTEMCLOCK", Value: 0x800870b2, Mask: 0x800870b2},
+	{Name: "PPS_GEN_FETCHEVENT", Value: 0x800870b3, Mask: 0x800870b3},
+	{Name: "IOC_OPAL_GET_STATUS", Value: 0x800870ec, Mask: 0x800870ec},
+	{Name: "PPPIOCGIDLE32", Value: 0x8008743f, Mask: 0x8008743f},
+	{Name: "FS_IOC_GETVERSION", Value: 0x80087601, Mask: 0x80087601},
+	{Name: "VDUSE_GET_API_VERSION", Value: 0x80088100, Mask: 0x80088100},
+	{Name: "VDUSE_GET_FEATURES", Value: 0x80088104, Mask: 0x80088104},
+	{Name: "VDUSE_DEV_GET_FEATURES", Value: 0x80088111, Mask: 0x80088111},
+	{Name: "EPIOCGPARAMS", Value: 0x80088a02, Mask: 0x80088a02},
+	{Name: "BTRFS_IOC_START_SYNC", Value: 0x80089418, Mask: 0x80089418},
+	{Name: "BTRFS_IOC_SUBVOL_GETFLAGS", Value: 0x80089419, Mask: 0x80089419},
+	{Name: "TEE_IOC_CANCEL", Value: 0x8008a404, Mask: 0x8008a404},
+	{Name: "ALLOCINFO_IOC_CONTENT_ID", Value: 0x8008a600, Mask: 0x8008a600},
+	{Name: "NE_CREATE_VM", Value: 0x8008ae20, Mask: 0x8008ae20},
+	{Name: "KVM_X86_GET_MCE_CAP_SUPPORTED", Value: 0x8008ae9d, Mask: 0x8008ae9d},
+	{Name: "VHOST_GET_FEATURES", Value: 0x8008af00, Mask: 0x8008af00},
+	{Name: "VHOST_GET_BACKEND_FEATURES", Value: 0x8008af26, Mask: 0x8008af26},
+	{Name: "VHOST_VDPA_GET_CONFIG", Value: 0x8008af73, Mask: 0x8008af73},
+	{Name: "VHOST_GET_FEATURES_ARRAY", Value: 0x8008af83, Mask: 0x8008af83},
+	{Name: "NS_GET_MNTNS_ID", Value: 0x8008b705, Mask: 0x8008b705},
+	{Name: "NS_GET_ID", Value: 0x8008b70d, Mask: 0x8008b70d},
+	{Name: "OCXL_IOCTL_IRQ_ALLOC", Value: 0x8008ca11, Mask: 0x8008ca11},
+	{Name: "CXL_MEM_QUERY_COMMANDS", Value: 0x8008ce01, Mask: 0x8008ce01},
+	{Name: "F2FS_IOC_GET_COMPRESS_BLOCKS", Value: 0x8008f511, Mask: 0x8008f511},
+	{Name: "F2FS_IOC_RELEASE_COMPRESS_BLOCKS", Value: 0x8008f512, Mask: 0x8008f512},
+	{Name: "F2FS_IOC_RESERVE_COMPRESS_BLOCKS", Value: 0x8008f513, Mask: 0x8008f513},
+	{Name: "ISST_IF_GET_PLATFORM_INFO", Value: 0x8008fe00, Mask: 0x8008fe00},
+	{Name: "ISST_IF_COUNT_TPMI_INSTANCES", Value: 0x8008fe05, Mask: 0x8008fe05},
+	{Name: "ISST_IF_GET_PERF_LEVEL_INFO", Value: 0x8008fe0c, Mask: 0x8008fe0c},
+	{Name: "ISST_IF_GET_PERF_LEVEL_CPU_MASK", Value: 0x8008fe0d, Mask: 0x8008fe0d},
+	{Name: "ISST_IF_GET_BASE_FREQ_INFO", Value: 0x8008fe0e, Mask: 0x8008fe0e},
+	{Name: "ISST_IF_GET_BASE_FREQ_CPU_MASK", Value: 0x8008fe0f, Mask: 0x8008fe0f},
+	{Name: "ISST_IF_GET_TURBO_FREQ_INFO", Value: 0x8008fe10, Mask: 0x8008fe10},
+	{Name: "ISST_IF_GET_PERF_LEVEL_FABRIC_INFO", Value: 0x8008fe11, Mask: 0x8008fe11},
+	{Name: "FUNCTIONFS_ENDPOINT_DESC", Value: 0x80096782, Mask: 0x80096782},
+	{Name: "DMX_GET_PES_PIDS", Value: 0x800a6f2f, Mask: 0x800a6f2f},
+	{Name: "RAID_VERSION", Value: 0x800c0910, Mask: 0x800c0910},
+	{Name: "CCISS_GETLUNINFO", Value: 0x800c4211, Mask: 0x800c4211},
+	{Name: "MIXER_READ(16) or OTPLOCK", Value: 0x800c4d10, Mask: 0x800c4d10},
+	{Name: "OMAPFB_GET_CAPS", Value: 0x800c4f2a, Mask: 0x800c4f2a},
+	{Name: "XSDFEC_GET_STATS", Value: 0x800c660c, Mask: 0x800c660c},
+	{Name: "FS_IOC_SET_ENCRYPTION_POLICY", Value: 0x800c6613, Mask: 0x800c6613},
+	{Name: "IPMICTL_REGISTER_FOR_CMD_CHANS", Value: 0x800c691c, Mask: 0x800c691c},
+	{Name: "IPMICTL_UNREGISTER_FOR_CMD_CHANS", Value: 0x800c691d, Mask: 0x800c691d},
+	{Name: "VIDEO_GET_SIZE", Value: 0x800c6f37, Mask: 0x800c6f37},
+	{Name: "FE_DISEQC_RECV_SLAVE_REPLY", Value: 0x800c6f40, Mask: 0x800c6f40},
+	{Name: "CA_GET_SLOT_INFO", Value: 0x800c6f82, Mask: 0x800c6f82},
+	{Name: "TEE_IOC_VERSION", Value: 0x800ca400, Mask: 0x800ca400},
+	{Name: "PFRT_LOG_IOC_GET_INFO", Value: 0x800cee07, Mask: 0x800cee07},
+	{Name: "FDGETDRVTYP", Value: 0x8010020f, Mask: 0x8010020f},
+	{Name: "FW_CDEV_IOC_GET_CYCLE_TIMER", Value: 0x8010230c, Mask: 0x8010230c},
+	{Name: "STP_POLICY_ID_GET", Value: 0x80102501, Mask: 0x80102501},
+	{Name: "CCISS_GETNODENAME", Value: 0x80104204, Mask: 0x80104204},
+	{Name: "EVIOCGMASK", Value: 0x80104592, Mask: 0x80104592},
+	{Name: "SNDRV_HDSPM_IOCTL_GET_LTC", Value: 0x80104846, Mask: 0x80104846},
+	{Name: "MIXER_READ(18) or ECCGETSTATS", Value: 0x80104d12, Mask: 0x80104d12},
+	{Name: "TUNGETFILTER", Value: 0x801054db, Mask: 0x801054db},
+	{Name: "USBDEVFS_DISCSIGNAL", Value: 0x8010550e, Mask: 0x8010550e},
+	{Name: "SWITCHTEC_IOCTL_FLASH_INFO", Value: 0x80105740, Mask: 0x80105740},
+	{Name: "COMEDI_RANGEINFO", Value: 0x80106408, Mask: 0x80106408},
+	{Name: "COMEDI_INSNLIST", Value: 0x8010640b, Mask: 0x8010640b},
+	{Name: "DRM_IOCTL_I915_GEM_GET_APERTURE", Value: 0x80106463, Mask: 0x80106463},
+	{Name: "FS_IOC_GET_ENCRYPTION_NONCE", Value: 0x8010661b, Mask: 0x8010661b},
+	{Name: "I2OPASSTHRU", Value: 0x8010690c, Mask: 0x8010690c},
+	{Name: "FE_GET_PROPERTY", Value: 0x80106f53, Mask: 0x80106f53},
+	{Name: "CA_GET_CAP", Value: 0x80106f81, Mask: 0x80106f81},
+	{Name: "OSD_GET_CAPABILITY", Value: 0x80106fa1, Mask: 0x80106fa1},
+	{Name: "IOC_PR_READ_RESERVATION", Value: 0x801070cf, Mask: 0x801070cf},
+	{Name: "PPPIOCGIDLE64", Value: 0x8010743f, Mask: 0x8010743f},
+	{Name: "SIOCGSTAMP_NEW", Value: 0x80108906, Mask: 0x80108906},
+	{Name: "SIOCGSTAMPNS_NEW", Value: 0x80108907, Mask: 0x80108907},
+	{Name: "TEE_IOC_OPEN_SESSION", Value: 0x8010a402, Mask: 0x8010a402},
+	{Name: "TEE_IOC_INVOKE", Value: 0x8010a403, Mask: 0x8010a403},
+	{Name: "TEE_IOC_SUPPL_RECV", Value: 0x8010a406, Mask: 0x8010a406},
+	{Name: "TEE_IOC_SUPPL_SEND", Value: 0x8010a407, Mask: 0x8010a407},
+	{Name: "TEE_IOC_OBJECT_INVOKE", Value: 0x8010a40a, Mask: 0x8010a40a},
+	{Name: "GENWQE_READ_REG64", Value: 0x8010a51e, Mask: 0x8010a51e},
+	{Name: "GENWQE_READ_REG32", Value: 0x8010a520, Mask: 0x8010a520},
+	{Name: "GENWQE_READ_REG16", Value: 0x8010a522, Mask: 0x8010a522},
+	{Name: "UFFDIO_UNREGISTER", Value: 0x8010aa01, Mask: 0x8010aa01},
+	{Name: "UFFDIO_WAKE", Value: 0x8010aa02, Mask: 0x8010aa02},
+	{Name: "KVM_MEMORY_ENCRYPT_REG_REGION", Value: 0x8010aebb, Mask: 0x8010aebb},
+	{Name: "KVM_MEMORY_ENCRYPT_UNREG_REGION", Value: 0x8010aebc, Mask: 0x8010aebc},
+	{Name: "VHOST_VDPA_GET_IOVA_RANGE", Value: 0x8010af78, Mask: 0x8010af78},
+	{Name: "NS_MNT_GET_INFO", Value: 0x8010b70a, Mask: 0x8010b70a},
+	{Name: "NS_MNT_GET_NEXT", Value: 0x8010b70b, Mask: 0x8010b70b},
+	{Name: "NS_MNT_GET_PREV", Value: 0x8010b70c, Mask: 0x8010b70c},
+	{Name: "FS_IOC_GETFSUUID", Value: 0x80111500, Mask: 0x80111500},
+	{Name: "FDGETMAXERRS", Value: 0x8014020e, Mask: 0x8014020e},
+	{Name: "GET_DISK_INFO", Value: 0x80140912, Mask: 0x80140912},
+	{Name: "SNDRV_COMPRESS_TSTAMP", Value: 0x80144320, Mask: 0x80144320},
+	{Name: "CHIOGPARAMS", Value: 0x80146306, Mask: 0x80146306},
+	{Name: "VIDEO_GET_STATUS", Value: 0x80146f1b, Mask: 0x80146f1b},
+	{Name: "SNDRV_PCM_IOCTL_CHANNEL_INFO", Value: 0x80184132, Mask: 0x80184132},
+	{Name: "SNDRV_PCM_IOCTL_READI_FRAMES", Value: 0x80184151, Mask: 0x80184151},
+	{Name: "SNDRV_PCM_IOCTL_READN_FRAMES", Value: 0x80184153, Mask: 0x80184153},
+	{Name: "SNDRV_HDSPM_IOCTL_GET_CONFIG", Value: 0x80184841, Mask: 0x80184841},
+	{Name: "OMAPFB_MEMORY_READ", Value: 0x80184f3a, Mask: 0x80184f3a},
+	{Name: "HPET_INFO", Value: 0x80186803, Mask: 0x80186803},
+	{Name: "RIO_MPORT_MAINT_READ_LOCAL", Value: 0x80186d05, Mask: 0x80186d05},
+	{Name: "RIO_MPORT_MAINT_READ_REMOTE", Value: 0x80186d07, Mask: 0x80186d07},
+	{Name: "NILFS_IOCTL_GET_CPINFO", Value: 0x80186e82, Mask: 0x80186e82},
+	{Name: "NILFS_IOCTL_GET_CPSTAT", Value: 0x80186e83, Mask: 0x80186e83},
+	{Name: "NILFS_IOCTL_GET_SUINFO", Value: 0x80186e84, Mask: 0x80186e84},
+	{Name: "BTRFS_IOC_GET_FEATURES", Value: 0x80189439, Mask: 0x80189439},
+	{Name: "SNDRV_COMPRESS_AVAIL", Value: 0x801c4321, Mask: 0x801c4321},
+	{Name: "HIDIOCGDEVINFO", Value: 0x801c4803, Mask: 0x801c4803},
+	{Name: "FS_IOC_FSGETXATTR", Value: 0x801c581f, Mask: 0x801c581f},
+	{Name: "XSDFEC_GET_CONFIG", Value: 0x801c6606, Mask: 0x801c6606},
+	{Name: "FDGETPRM", Value: 0x80200204, Mask: 0x80200204},
+	{Name: "SNDRV_COMPRESS_TSTAMP64", Value: 0x80204322, Mask: 0x80204322},
+	{Name: "FBIOGET_VBLANK", Value: 0x80204612, Mask: 0x80204612},
+	{Name: "GSMIOC_GETCONF_EXT", Value: 0x80204705, Mask: 0x80204705},
+	{Name: "SNDRV_HDSPM_IOCTL_GET_STATUS", Value: 0x80204847, Mask: 0x80204847},
+	{Name: "SNDRV_FIREWIRE_IOCTL_GET_INFO", Value: 0x802048f8, Mask: 0x802048f8},
+	{Name: "MIXER_READ(1) or MEMGETINFO", Value: 0x80204d01, Mask: 0x80204d01},
+	{Name: "OMAPFB_GET_VRAM_INFO", Value: 0x80204f3d, Mask: 0x80204f3d},
+	{Name: "OMAPFB_GET_DISPLAY_INFO", Value: 0x80204f3f, Mask: 0x80204f3f},
+	{Name: "COMEDI_BUFCONFIG", Value: 0x8020640d, Mask: 0x8020640d},
+	{Name: "I2OGETIOPS", Value: 0x80206900, Mask: 0x80206900},
+	{Name: "AUDIO_GET_STATUS", Value: 0x80206f0a, Mask: 0x80206f0a},
+	{Name: "VIDEO_GET_EVENT", Value: 0x80206f1c, Mask: 0x80206f1c},
+	{Name: "RTC_PLL_GET", Value: 0x80207011, Mask: 0x80207011},
+	{Name: "IOC_OPAL_GET_GEOMETRY", Value: 0x802070ee, Mask: 0x802070ee},
+	{Name: "PPPIOCGXASYNCMAP", Value: 0x80207450, Mask: 0x80207450},
+	{Name: "UBLK_U_CMD_GET_QUEUE_AFFINITY", Value: 0x80207501, Mask: 0x80207501},
+	{Name: "UBLK_U_CMD_GET_DEV_INFO", Value: 0x80207502, Mask: 0x80207502},
+	{Name: "UBLK_U_CMD_GET_PARAMS", Value: 0x80207509, Mask: 0x80207509},
+	{Name: "UBLK_U_CMD_GET_DEV_INFO2", Value: 0x80207512, Mask: 0x80207512},
+	{Name: "UBLK_U_CMD_GET_FEATURES", Value: 0x80207513, Mask: 0x80207513},
+	{Name: "UBLK_U_CMD_DEL_DEV_ASYNC", Value: 0x80207514, Mask: 0x80207514},
+	{Name: "OCXL_IOCTL_ENABLE_P9_WAIT", Value: 0x8020ca15, Mask: 0x8020ca15},
+	{Name: "OCXL_IOCTL_GET_FEATURES", Value: 0x8020ca16, Mask: 0x8020ca16},
+	{Name: "SNDRV_HDSP_IOCTL_GET_CONFIG_INFO", Value: 0x80244841, Mask: 0x80244841},
+	{Name: "SNDRV_HDSPM_IOCTL_GET_VERSION", Value: 0x80244848, Mask: 0x80244848},
+	{Name: "JSIOCGCORR", Value: 0x80246a22, Mask: 0x80246a22},
+	{Name: "FE_GET_FRONTEND", Value: 0x80246f4d, Mask: 0x80246f4d},
+	{Name: "RTC_ALM_READ", Value: 0x80247008, Mask: 0x80247008},
+	{Name: "RTC_RD_TIME", Value: 0x80247009, Mask: 0x80247009},
+	{Name: "FDGETFDCSTAT", Value: 0x80280215, Mask: 0x80280215},
+	{Name: "FDWERRORGET", Value: 0x80280217, Mask: 0x80280217},
+	{Name: "SNDRV_COMPRESS_AVAIL64", Value: 0x80284323, Mask: 0x80284323},
+	{Name: "EVIOCGKEYCODE_V2", Value: 0x80284504, Mask: 0x80284504},
+	{Name: "SNDRV_SB_CSP_IOCTL_INFO", Value: 0x80284810, Mask: 0x80284810},
+	{Name: "TIOCGISO7816", Value: 0x80285442, Mask: 0x80285442},
+	{Name: "WDIOC_GETSUPPORT", Value: 0x80285700, Mask: 0x80285700},
+	{Name: "COMEDI_INSN", Value: 0x8028640c, Mask: 0x8028640c},
+	{Name: "IPMICTL_SEND_COMMAND", Value: 0x8028690d, Mask: 0x8028690d},
+	{Name: "FE_GET_EVENT", Value: 0x80286f4e, Mask: 0x80286f4e},
+	{Name: "RTC_WKALM_RD", Value: 0x80287010, Mask: 0x80287010},
+	{Name: "TCGETS2", Value: 0x802c542a, Mask: 0x802c542a},
+	{Name: "SNDRV_FIREWIRE_IOCTL_MOTU_REGISTER_DSP_METER", Value: 0x803048fc, Mask: 0x803048fc},
+	{Name: "VIDIOC_G_FBUF", Value: 0x8030560a, Mask: 0x8030560a},
+	{Name: "COMEDI_CHANINFO", Value: 0x80306403, Mask: 0x80306403},
+	{Name: "DRM_IOCTL_NOUVEAU_GET_ZCULL_INFO", Value: 0x80306453, Mask: 0x80306453},
+	{Name: "IPMICTL_SEND_COMMAND_SETTIME", Value: 0x80306915, Mask: 0x80306915},
+	{Name: "MTIOCGET", Value: 0x80306d02, Mask: 0x80306d02},
+	{Name: "RIO_MPORT_GET_PROPERTIES", Value: 0x80306d04, Mask: 0x80306d04},
+	{Name: "NILFS_IOCTL_GET_SUSTAT", Value: 0x80306e85, Mask: 0x80306e85},
+	{Name: "BTRFS_IOC_QGROUP_LIMIT", Value: 0x8030942b, Mask: 0x8030942b},
+	{Name: "KVM_GET_CLOCK", Value: 0x8030ae7c, Mask: 0x8030ae7c},
+	{Name: "VIDIOC_G_AUDIO", Value: 0x80345621, Mask: 0x80345621},
+	{Name: "VIDIOC_G_AUDOUT", Value: 0x80345631, Mask: 0x80345631},
+	{Name: "USBDEVFS_SUBMITURB", Value: 0x8038550a, Mask: 0x8038550a},
+	{Name: "DRM_IOCTL_AGP_INFO", Value: 0x80386433, Mask: 0x80386433},
+	{Name: "OMAPFB_GET_OVERLAY_COLORMODE", Value: 0x803c4f3b, Mask: 0x803c4f3b},
+	{Name: "SNDRV_HWDEP_IOCTL_DSP_STATUS", Value: 0x80404802, Mask: 0x80404802},
+	{Name: "VIDIOC_SUBDEV_QUERYCAP", Value: 0x80405600, Mask: 0x80405600},
+	{Name: "JSIOCGAXMAP", Value: 0x80406a32, Mask: 0x80406a32},
+	{Name: "BTRFS_IOC_QUOTA_RESCAN_STATUS", Value: 0x8040942d, Mask: 0x8040942d},
+	{Name: "KVM_GET_VCPU_EVENTS", Value: 0x8040ae9f, Mask: 0x8040ae9f},
+	{Name: "PFRT_LOG_IOC_GET_DATA_INFO", Value: 0x8040ee08, Mask: 0x8040ee08},
+	{Name: "CEC_ADAP_G_CONNECTOR_INFO", Value: 0x8044610a, Mask: 0x8044610a},
+	{Name: "GPIO_GET_CHIPINFO_IOCTL", Value: 0x8044b401, Mask: 0x8044b401},
+	{Name: "GET_ARRAY_INFO", Value: 0x80480911, Mask: 0x80480911},
+	{Name: "COMEDI_SUBDINFO", Value: 0x80486402, Mask: 0x80486402},
+	{Name: "PPPIOCGL2TPSTATS", Value: 0x80487436, Mask: 0x80487436},
+	{Name: "BTRFS_IOC_GET_SUPPORTED_FEATURES", Value: 0x80489439, Mask: 0x80489439},
+	{Name: "KVM_SET_PIT", Value: 0x8048ae66, Mask: 0x8048ae66},
+	{Name: "GSMIOC_GETCONF", Value: 0x804c4700, Mask: 0x804c4700},
+	{Name: "FDGETDRVSTAT", Value: 0x80500212, Mask: 0x80500212},
+	{Name: "FDPOLLDRVSTAT", Value: 0x80500213, Mask: 0x80500213},
+	{Name: "PTP_CLOCK_GETCAPS", Value: 0x80503d01, Mask: 0x80503d01},
+	{Name: "PTP_CLOCK_GETCAPS2", Value: 0x80503d0a, Mask: 0x80503d0a},
+	{Name: "COMEDI_CMD", Value: 0x80506409, Mask: 0x80506409},
+	{Name: "COMEDI_CMDTEST", Value: 0x8050640a, Mask: 0x8050640a},
+	{Name: "CEC_ADAP_G_LOG_ADDRS", Value: 0x805c6103, Mask: 0x805c6103},
+	{Name: "PFRU_IOC_QUERY_CAP", Value: 0x805cee05, Mask: 0x805cee05},
+	{Name: "SNDRV_TIMER_IOCTL_STATUS", Value: 0x80605414, Mask: 0x80605414},
+	{Name: "VIDIOC_QUERYCAP", Value: 0x80685600, Mask: 0x80685600},
+	{Name: "I2OEVTGET", Value: 0x8068690b, Mask: 0x8068690b},
+	{Name: "CHIOGVPARAMS", Value: 0x80706313, Mask: 0x80706313},
+	{Name: "KVM_GET_PIT2", Value: 0x8070ae9f, Mask: 0x8070ae9f},
+	{Name: "SNDRV_COMPRESS_GET_PARAMS", Value: 0x80784313, Mask: 0x80784313},
+	{Name: "FDGETDRVPRM", Value: 0x80800211, Mask: 0x80800211},
+	{Name: "USBDEVFS_HUB_PORTINFO", Value: 0x80805513, Mask: 0x80805513},
+	{Name: "BTRFS_IOC_ENCODED_READ", Value: 0x80809440, Mask: 0x80809440},
+	{Name: "KVM_GET_DEBUGREGS", Value: 0x8080aea1, Mask: 0x8080aea1},
+	{Name: "OCXL_IOCTL_GET_METADATA", Value: 0x8080ca14, Mask: 0x8080ca14},
+	{Name: "FS_IOC_GETFSSYSFSPATH", Value: 0x80811501, Mask: 0x80811501},
+	{Name: "VIDIOC_QUERY_DV_TIMINGS", Value: 0x80845663, Mask: 0x80845663},
+	{Name: "VIDIOC_DQEVENT", Value: 0x80885659, Mask: 0x80885659},
+	{Name: "VIDIOC_G_JPEGCOMP", Value: 0x808c563d, Mask: 0x808c563d},
+	{Name: "KVM_GET_REGS", Value: 0x8090ae81, Mask: 0x8090ae81},
+	{Name: "SNDRV_PCM_IOCTL_STATUS", Value: 0x80984120, Mask: 0x80984120},
+	{Name: "FE_GET_INFO", Value: 0x80a86f3d, Mask: 0x80a86f3d},
+	{Name: "COMEDI_DEVINFO", Value: 0x80b06401, Mask: 0x80b06401},
+	{Name: "SNDRV_UMP_IOCTL_BLOCK_INFO", Value: 0x80b45741, Mask: 0x80b45741},
+	{Name: "MIXER_READ(10) or MEMGETOOBSEL", Value: 0x80c84d0a, Mask: 0x80c84d0a},
+	{Name: "SNDRV_HWDEP_IOCTL_INFO", Value: 0x80dc4801, Mask: 0x80dc4801},
+	{Name: "SNDRV_CTL_IOCTL_HWDEP_INFO", Value: 0x80dc5521, Mask: 0x80dc5521},
+	{Name: "ALLOCINFO_IOC_GET_NEXT", Value: 0x80e0a602, Mask: 0x80e0a602},
+	{Name: "SNDRV_TIMER_IOCTL_INFO", Value: 0x80e85411, Mask: 0x80e85411},
+	{Name: "EXT4_IOC_GET_TUNE_SB_PARAM", Value: 0x80e8662d, Mask: 0x80e8662d},
+	{Name: "DRM_IOCTL_GET_STATS", Value: 0x80f86406, Mask: 0x80f86406},
+	{Name: "SNDRV_FIREWIRE_IOCTL_TASCAM_STATE", Value: 0x810048fb, Mask: 0x810048fb},
+	{Name: "FS_IOC_GETFSLABEL", Value: 0x81009431, Mask: 0x81009431},
+	{Name: "MSHV_RUN_VP", Value: 0x8100b800, Mask: 0x8100b800},
+	{Name: "HIDIOCGRAWNAME(260) or HIDIOCGSTRING", Value: 0x81044804, Mask: 0x81044804},
+	{Name: "USBDEVFS_DISCONNECT_CLAIM", Value: 0x8108551b, Mask: 0x8108551b},
+	{Name: "SNDRV_RAWMIDI_IOCTL_INFO", Value: 0x810c5701, Mask: 0x810c5701},
+	{Name: "CA_GET_MSG", Value: 0x810c6f84, Mask: 0x810c6f84},
+	{Name: "AUTOFS_IOC_EXPIRE", Value: 0x810c9365, Mask: 0x810c9365},
+	{Name: "SISFB_GET_INFO", Value: 0x811cf301, Mask: 0x811cf301},
+	{Name: "SNDRV_PCM_IOCTL_INFO", Value: 0x81204101, Mask: 0x81204101},
+	{Name: "KVM_GET_SREGS", Value: 0x8138ae83, Mask: 0x8138ae83},
+	{Name: "KVM_GET_SREGS2", Value: 0x8140aecc, Mask: 0x8140aecc},
+	{Name: "MIXER_READ(17) or ECCGETLAYOUT", Value: 0x81484d11, Mask: 0x81484d11},
+	{Name: "SNDRV_UMP_IOCTL_ENDPOINT_INFO", Value: 0x81485740, Mask: 0x81485740},
+	{Name: "SNDRV_CTL_IOCTL_CARD_INFO", Value: 0x81785501, Mask: 0x81785501},
+	{Name: "KVM_GET_XCRS", Value: 0x8188aea6, Mask: 0x8188aea6},
+	{Name: "AMDKFD_IOC_GET_PROCESS_APERTURES", Value: 0x81904b06, Mask: 0x81904b06},
+	{Name: "SWITCHTEC_IOCTL_EVENT_SUMMARY_LEGACY", Value: 0x81985742, Mask: 0x81985742},
+	{Name: "KVM_GET_FPU", Value: 0x81a0ae8c, Mask: 0x81a0ae8c},
+	{Name: "BTRFS_IOC_GET_SUBVOL_INFO", Value: 0x81f8943c, Mask: 0x81f8943c},
+	{Name: "SNDRV_FIREWIRE_IOCTL_MOTU_REGISTER_DSP_PARAMETER", Value: 0x820048fe, Mask: 0x820048fe},
+	{Name: "KVM_SET_IRQCHIP", Value: 0x8208ae63, Mask: 0x8208ae63},
+	{Name: "VFAT_IOCTL_READDIR_BOTH", Value: 0x82307201, Mask: 0x82307201},
+	{Name: "VFAT_IOCTL_READDIR_SHORT", Value: 0x82307202, Mask: 0x82307202},
+	{Name: "SNDRV_HDSP_IOCTL_GET_PEAK_RMS", Value: 0x83b04840, Mask: 0x83b04840},
+	{Name: "USB_RAW_IOCTL_EPS_INFO", Value: 0x83c0550b, Mask: 0x83c0550b},
+	{Name: "JSIOCGBTNMAP", Value: 0x84006a34, Mask: 0x84006a34},
+	{Name: "BTRFS_IOC_FS_INFO", Value: 0x8400941f, Mask: 0x8400941f},
+	{Name: "BTRFS_IOC_BALANCE_PROGRESS", Value: 0x84009422, Mask: 0x84009422},
+	{Name: "KVM_GET_LAPIC", Value: 0x8400ae8e, Mask: 0x8400ae8e},
+	{Name: "SWITCHTEC_IOCTL_EVENT_SUMMARY", Value: 0x84d85742, Mask: 0x84d85742},
+	{Name: "SNDRV_FIREWIRE_IOCTL_MOTU_COMMAND_DSP_METER", Value: 0x864048fd, Mask: 0x864048fd},
+	{Name: "SNDRV_EMU10K1_IOCTL_INFO", Value: 0x880c4810, Mask: 0x880c4810},
+	{Name: "VIDIOC_G_ENC_INDEX", Value: 0x8818564c, Mask: 0x8818564c},
+	{Name: "SNDRV_HDSPM_IOCTL_GET_PEAK_RMS", Value: 0x89084842, Mask: 0x89084842},
+	{Name: "GET_BITMAP_FILE", Value: 0x90000915, Mask: 0x90000915},
+	{Name: "SNDRV_HDSP_IOCTL_GET_MIXER", Value: 0x90004844, Mask: 0x90004844},
+	{Name: "BTRFS_IOC_DEVICES_READY", Value: 0x90009427, Mask: 0x90009427},
+	{Name: "KVM_GET_XSAVE", Value: 0x9000aea4, Mask: 0x9000aea4},
+	{Name: "KVM_GET_XSAVE2", Value: 0x9000aecf, Mask: 0x9000aecf},
+	{Name: "HIDIOCGRDESC", Value: 0x90044802, Mask: 0x90044802},
+	{Name: "GADGET_SET_PRINTER_STATUS", Value: 0xc0016722, Mask: 0xc0016722},
+	{Name: "RIO_CM_CHAN_CREATE", Value: 0xc0026303, Mask: 0xc0026303},
+	{Name: "UACCE_CMD_QM_SET_QP_CTX", Value: 0xc004480a, Mask: 0xc004480a},
+	{Name: "AMDKFD_IOC_SET_XNACK_MODE", Value: 0xc0044b21, Mask: 0xc0044b21},
+	{Name: "NTSYNC_IOC_SEM_RELEASE", Value: 0xc0044e81, Mask: 0xc0044e81},
+	{Name: "FASTRPC_IOCTL_FREE_DMA_BUFF", Value: 0xc0045202, Mask: 0xc0045202},
+	{Name: "SNDRV_CTL_IOCTL_SUBSCRIBE_EVENTS", Value: 0xc0045516, Mask: 0xc0045516},
+	{Name: "SNDRV_CTL_IOCTL_HWDEP_NEXT_DEVICE", Value: 0xc0045520, Mask: 0xc0045520},
+	{Name: "SNDRV_CTL_IOCTL_RAWMIDI_NEXT_DEVICE", Value: 0xc0045540, Mask: 0xc0045540},
+	{Name: "SNDRV_CTL_IOCTL_UMP_NEXT_DEVICE", Value: 0xc0045543, Mask: 0xc0045543},
+	{Name: "SNDRV_CTL_IOCTL_POWER", Value: 0xc00455d0, Mask: 0xc00455d0},
+	{Name: "VIDIOC_S_INPUT", Value: 0xc0045627, Mask: 0xc0045627},
+	{Name: "VIDIOC_S_OUTPUT", Value: 0xc004562f, Mask: 0xc004562f},
+	{Name: "WDIOC_SETTIMEOUT", Value: 0xc0045706, Mask: 0xc0045706},
+	{Name: "WDIOC_SETPRETIMEOUT", Value: 0xc0045708, Mask: 0xc0045708},
+	{Name: "FIFREEZE", Value: 0xc0045877, Mask: 0xc0045877},
+	{Name: "FITHAW", Value: 0xc0045878, Mask: 0xc0045878},
+	{Name: "USBTMC_IOCTL_WRITE_RESULT", Value: 0xc0045b0f, Mask: 0xc0045b0f},
+	{Name: "RIO_CM_EP_GET_LIST_SIZE", Value: 0xc0046301, Mask: 0xc0046301},
+	{Name: "RIO_CM_EP_GET_LIST", Value: 0xc0046302, Mask: 0xc0046302},
+	{Name: "RIO_CM_MPORT_GET_LIST", Value: 0xc004630b, Mask: 0xc004630b},
+	{Name: "DRM_IOCTL_BLOCK", Value: 0xc0046412, Mask: 0xc0046412},
+	{Name: "DRM_IOCTL_UNBLOCK", Value: 0xc0046413, Mask: 0xc0046413},
+	{Name: "DRM_IOCTL_ADD_DRAW", Value: 0xc0046427, Mask: 0xc0046427},
+	{Name: "DRM_IOCTL_RM_DRAW", Value: 0xc0046428, Mask: 0xc0046428},
+	{Name: "DRM_IOCTL_V3D_PERFMON_DESTROY", Value: 0xc0046449, Mask: 0xc0046449},
+	{Name: "DRM_IOCTL_VC4_PERFMON_DESTROY", Value: 0xc004644d, Mask: 0xc004644d},
+	{Name: "DRM_IOCTL_MODE_RMFB", Value: 0xc00464af, Mask: 0xc00464af},
+	{Name: "DRM_IOCTL_MODE_DESTROY_DUMB", Value: 0xc00464b4, Mask: 0xc00464b4},
+	{Name: "DRM_IOCTL_MODE_DESTROYPROPBLOB", Value: 0xc00464be, Mask: 0xc00464be},
+	{Name: "DRM_IOCTL_MODE_REVOKE_LEASE", Value: 0xc00464c9, Mask: 0xc00464c9},
+	{Name: "FS_IOC_MEASURE_VERITY", Value: 0xc0046686, Mask: 0xc0046686},
+	{Name: "IIO_BUFFER_GET_FD_IOCTL", Value: 0xc0046991, Mask: 0xc0046991},
+	{Name: "SCIF_FENCE_WAIT", Value: 0xc0047310, Mask: 0xc0047310},
+	{Name: "PPPIOCNEWUNIT", Value: 0xc004743e, Mask: 0xc004743e},
+	{Name: "KVM_GET_MSR_INDEX_LIST", Value: 0xc004ae02, Mask: 0xc004ae02},
+	{Name: "KVM_GET_MSR_FEATURE_INDEX_LIST", Value: 0xc004ae0a, Mask: 0xc004ae0a},
+	{Name: "NE_ADD_VCPU", Value: 0xc004ae21, Mask: 0xc004ae21},
+	{Name: "KVM_PPC_ALLOCATE_HTAB", Value: 0xc004aea7, Mask: 0xc004aea7},
+	{Name: "GPIO_GET_LINEINFO_UNWATCH_IOCTL", Value: 0xc004b40c, Mask: 0xc004b40c},
+	{Name: "SBRMI_IOCTL_REG_XFER_CMD", Value: 0xc004f903, Mask: 0xc004f903},
+	{Name: "SBTSI_IOCTL_REG_XFER_CMD", Value: 0xc004f904, Mask: 0xc004f904},
+	{Name: "NET_ADD_IF", Value: 0xc0066f34, Mask: 0xc0066f34},
+	{Name: "NET_GET_IF", Value: 0xc0066f36, Mask: 0xc0066f36},
+	{Name: "PERF_EVENT_IOC_QUERY_BPF", Value: 0xc008240a, Mask: 0xc008240a},
+	{Name: "DIAG_IOCSREG", Value: 0xc0082a00, Mask: 0xc0082a00},
+	{Name: "AGPIOC_ALLOCATE", Value: 0xc0084106, Mask: 0xc0084106},
+	{Name: "AMDKFD_IOC_DESTROY_QUEUE", Value: 0xc0084b03, Mask: 0xc0084b03},
+	{Name: "AMDKFD_IOC_SMI_EVENTS", Value: 0xc0084b1f, Mask: 0xc0084b1f},
+	{Name: "ND_IOCTL_DIMM_FLAGS", Value: 0xc0084e03, Mask: 0xc0084e03},
+	{Name: "ND_IOCTL_SET_CONFIG_DATA", Value: 0xc0084e06, Mask: 0xc0084e06},
+	{Name: "ND_IOCTL_VENDOR", Value: 0xc0084e09, Mask: 0xc0084e09},
+	{Name: "NTSYNC_IOC_MUTEX_UNLOCK", Value: 0xc0084e85, Mask: 0xc0084e85},
+	{Name: "FCP_IOCTL_CMD", Value: 0xc0085365, Mask: 0xc0085365},
+	{Name: "USB_RAW_IOCTL_EP0_READ", Value: 0xc0085504, Mask: 0xc0085504},
+	{Name: "USB_RAW_IOCTL_EP_READ", Value: 0xc0085508, Mask: 0xc0085508},
+	{Name: "SNDRV_CTL_IOCTL_TLV_READ", Value: 0xc008551a, Mask: 0xc008551a},
+	{Name: "SNDRV_CTL_IOCTL_TLV_WRITE", Value: 0xc008551b, Mask: 0xc008551b},
+	{Name: "SNDRV_CTL_IOCTL_TLV_COMMAND", Value: 0xc008551c, Mask: 0xc008551c},
+	{Name: "VIDIOC_G_CTRL", Value: 0xc008561b, Mask: 0xc008561b},
+	{Name: "VIDIOC_S_CTRL", Value: 0xc008561c, Mask: 0xc008561c},
+	{Name: "VIDIOC_SUBDEV_S_CLIENT_CAP", Value: 0xc0085666, Mask: 0xc0085666},
+	{Name: "VIDIOC_OMAP3ISP_STAT_EN", Value: 0xc00856c7, Mask: 0xc00856c7},
+	{Name: "DMA_BUF_IOCTL_EXPORT_SYNC_FILE", Value: 0xc0086202, Mask: 0xc0086202},
+	{Name: "RIO_CM_CHAN_ACCEPT", Value: 0xc0086307, Mask: 0xc0086307},
+	{Name: "DRM_IOCTL_GEM_FLINK", Value: 0xc008640a, Mask: 0xc008640a},
+	{Name: "DRM_IOCTL_ADD_CTX", Value: 0xc0086420, Mask: 0xc0086420},
+	{Name: "DRM_IOCTL_RM_CTX", Value: 0xc0086421, Mask: 0xc0086421},
+	{Name: "DRM_IOCTL_GET_CTX", Value: 0xc0086423, Mask: 0xc0086423},
+	{Name: "DRM_IOCTL_QXL_ALLOC", Value: 0xc0086440, Mask: 0xc0086440},
+	{Name: "DRM_IOCTL_AMDGPU_GEM_MMAP", Value: 0xc0086441, Mask: 0xc0086441},
+	{Name: "DRM_IOCTL_SAVAGE_BCI_EVENT_EMIT or DRM_IOCTL_TEGRA_SYNCPT_READ or DRM_IOCTL_VIA_AGP_INIT", Value: 0xc0086442, Mask: 0xc0086442},
+	{Name: "DRM_IOCTL_TEGRA_SYNCPT_INCR or DRM_IOCTL_VIA_FB_INIT", Value: 0xc0086443, Mask: 0xc0086443},
+	{Name: "DRM_IOCTL_I915_IRQ_EMIT", Value: 0xc0086444, Mask: 0xc0086444},
+	{Name: "DRM_IOCTL_V3D_GET_BO_OFFSET", Value: 0xc0086445, Mask: 0xc0086445},
+	{Name: "DRM_IOCTL_TEGRA_CLOSE_CHANNEL", Value: 0xc0086446, Mask: 0xc0086446},
+	{Name: "DRM_IOCTL_VIRTGPU_WAIT", Value: 0xc0086448, Mask: 0xc0086448},
+	{Name: "DRM_IOCTL_PANFROST_JM_CTX_CREATE", Value: 0xc008644a, Mask: 0xc008644a},
+	{Name: "DRM_IOCTL_PANFROST_JM_CTX_DESTROY", Value: 0xc008644b, Mask: 0xc008644b},
+	{Name: "DRM_IOCTL_TEGRA_GEM_SET_FLAGS", Value: 0xc008644c, Mask: 0xc008644c},
+	{Name: "DRM_IOCTL_TEGRA_GEM_GET_FLAGS", Value: 0xc008644d, Mask: 0xc008644d},
+	{Name: "DRM_IOCTL_TEGRA_CHANNEL_CLOSE", Value: 0xc0086451, Mask: 0xc0086451},
+	{Name: "DRM_IOCTL_AMDGPU_VM or DRM_IOCTL_TEGRA_CHANNEL_UNMAP", Value: 0xc0086453, Mask: 0xc0086453},
+	{Name: "DRM_IOCTL_RADEON_IRQ_EMIT", Value: 0xc0086456, Mask: 0xc0086456},
+	{Name: "DRM_IOCTL_I915_GEM_BUSY", Value: 0xc0086457, Mask: 0xc0086457},
+	{Name: "DRM_IOCTL_AMDGPU_PROC_OPTIONS", Value: 0xc008645a, Mask: 0xc008645a},
+	{Name: "DRM_IOCTL_EXYNOS_G2D_GET_VER or DRM_IOCTL_TEGRA_SYNCPOINT_ALLOCATE", Value: 0xc0086460, Mask: 0xc0086460},
+	{Name: "DRM_IOCTL_TEGRA_SYNCPOINT_FREE", Value: 0xc0086461, Mask: 0xc0086461},
+	{Name: "DRM_IOCTL_EXYNOS_G2D_EXEC", Value: 0xc0086462, Mask: 0xc0086462},
+	{Name: "DRM_IOCTL_I915_GET_PIPE_FROM_CRTC_ID", Value: 0xc0086465, Mask: 0xc0086465},
+	{Name: "DRM_IOCTL_RADEON_GEM_BUSY", Value: 0xc008646a, Mask: 0xc008646a},
+	{Name: "DRM_IOCTL_I915_GEM_CONTEXT_CREATE", Value: 0xc008646d, Mask: 0xc008646d},
+	{Name: "DRM_IOCTL_I915_GEM_GET_CACHING", Value: 0xc0086470, Mask: 0xc0086470},
+	{Name: "DRM_IOCTL_SYNCOBJ_CREATE", Value: 0xc00864bf, Mask: 0xc00864bf},
+	{Name: "DRM_IOCTL_SYNCOBJ_DESTROY", Value: 0xc00864c0, Mask: 0xc00864c0},
+	{Name: "DRM_IOCTL_MODE_CLOSEFB", Value: 0xc00864d0, Mask: 0xc00864d0},
+	{Name: "DRM_IOCTL_GEM_CHANGE_HANDLE", Value: 0xc00864d2, Mask: 0xc00864d2},
+	{Name: "I8K_GET_SPEED", Value: 0xc0086985, Mask: 0xc0086985},
+	{Name: "I8K_GET_FAN", Value: 0xc0086986, Mask: 0xc0086986},
+	{Name: "I8K_SET_FAN", Value: 0xc0086987, Mask: 0xc0086987},
+	{Name: "UDF_RELOCATE_BLOCKS", Value: 0xc0086c43, Mask: 0xc0086c43},
+	{Name: "MATROXFB_GET_OUTPUT_MODE", Value: 0xc0086efa, Mask: 0xc0086efa},
+	{Name: "DMX_REQBUFS", Value: 0xc0086f3c, Mask: 0xc0086f3c},
+	{Name: "PHN_GET_REG", Value: 0xc0087000, Mask: 0xc0087000},
+	{Name: "PHN_GET_REGS", Value: 0xc0087002, Mask: 0xc0087002},
+	{Name: "PHN_GETREG", Value: 0xc0087005, Mask: 0xc0087005},
+	{Name: "PPS_FETCH", Value: 0xc00870a4, Mask: 0xc00870a4},
+	{Name: "SCIF_BIND", Value: 0xc0087301, Mask: 0xc0087301},
+	{Name: "SCIF_CONNECT", Value: 0xc0087303, Mask: 0xc0087303},
+	{Name: "SCIF_ACCEPTREG", Value: 0xc0087305, Mask: 0xc0087305},
+	{Name: "PPPIOCGNPMODE", Value: 0xc008744c, Mask: 0xc008744c},
+	{Name: "AUTOFS_IOC_SETTIMEOUT", Value: 0xc0089364, Mask: 0xc0089364},
+	{Name: "ACRN_IOCTL_PM_GET_CPU_STATE", Value: 0xc008a260, Mask: 0xc008a260},
+	{Name: "KVM_GET_SUPPORTED_CPUID", Value: 0xc008ae05, Mask: 0xc008ae05},
+	{Name: "KVM_GET_EMULATED_CPUID", Value: 0xc008ae09, Mask: 0xc008ae09},
+	{Name: "KVM_IRQ_LINE_STATUS", Value: 0xc008ae67, Mask: 0xc008ae67},
+	{Name: "KVM_GET_MSRS", Value: 0xc008ae88, Mask: 0xc008ae88},
+	{Name: "KVM_GET_CPUID2", Value: 0xc008ae91, Mask: 0xc008ae91},
+	{Name: "KVM_GET_REG_LIST", Value: 0xc008aeb0, Mask: 0xc008aeb0},
+	{Name: "KVM_MEMORY_ENCRYPT_OP", Value: 0xc008aeba, Mask: 0xc008aeba},
+	{Name: "KVM_GET_SUPPORTED_HV_CPUID", Value: 0xc008aec1, Mask: 0xc008aec1},
+	{Name: "FSL_HV_IOCTL_PARTITION_RESTART", Value: 0xc008af01, Mask: 0xc008af01},
+	{Name: "FSL_HV_IOCTL_PARTITION_STOP", Value: 0xc008af04, Mask: 0xc008af04},
+	{Name: "FSL_HV_IOCTL_DOORBELL", Value: 0xc008af06, Mask: 0xc008af06},
+	{Name: "VHOST_GET_VRING_BASE", Value: 0xc008af12, Mask: 0xc008af12},
+	{Name: "VHOST_GET_VRING_WORKER", Value: 0xc008af16, Mask: 0xc008af16},
+	{Name: "VHOST_VDPA_GET_VRING_GROUP", Value: 0xc008af7b, Mask: 0xc008af7b},
+	{Name: "VHOST_VDPA_GET_VRING_DESC_GROUP", Value: 0xc008af7f, Mask: 0xc008af7f},
+	{Name: "VHOST_VDPA_GET_VRING_SIZE", Value: 0xc008af82, Mask: 0xc008af82},
+	{Name: "MMC_IOC_MULTI_CMD", Value: 0xc008b301, Mask: 0xc008b301},
+	{Name: "ISST_IF_GET_PHY_ID", Value: 0xc008fe01, Mask: 0xc008fe01},
+	{Name: "ISST_IF_MBOX_COMMAND", Value: 0xc008fe03, Mask: 0xc008fe03},
+	{Name: "ISST_IF_MSR_COMMAND", Value: 0xc008fe04, Mask: 0xc008fe04},
+	{Name: "ISST_IF_CORE_POWER_STATE", Value: 0xc008fe06, Mask: 0xc008fe06},
+	{Name: "ISST_IF_CLOS_PARAM", Value: 0xc008fe07, Mask: 0xc008fe07},
+	{Name: "ISST_IF_CLOS_ASSOC", Value: 0xc008fe08, Mask: 0xc008fe08},
+	{Name: "ISST_IF_PERF_LEVELS", Value: 0xc008fe09, Mask: 0xc008fe09},
+	{Name: "FS_IOC_GET_ENCRYPTION_POLICY_EX", Value: 0xc0096616, Mask: 0xc0096616},
+	{Name: "HIDIOCGREPORTINFO", Value: 0xc00c4809, Mask: 0xc00c4809},
+	{Name: "ND_IOCTL_GET_CONFIG_SIZE", Value: 0xc00c4e04, Mask: 0xc00c4e04},
+	{Name: "ND_IOCTL_GET_CONFIG_DATA", Value: 0xc00c4e05, Mask: 0xc00c4e05},
+	{Name: "FCP_IOCTL_INIT", Value: 0xc00c5364, Mask: 0xc00c5364},
+	{Name: "UI_BEGIN_FF_ERASE", Value: 0xc00c55ca, Mask: 0xc00c55ca},
+	{Name: "SWITCHTEC_IOCTL_PFF_TO_PORT", Value: 0xc00c5744, Mask: 0xc00c5744},
+	{Name: "SWITCHTEC_IOCTL_PORT_TO_PFF", Value: 0xc00c5745, Mask: 0xc00c5745},
+	{Name: "DRM_IOCTL_PRIME_HANDLE_TO_FD", Value: 0xc00c642d, Mask: 0xc00c642d},
+	{Name: "DRM_IOCTL_PRIME_FD_TO_HANDLE", Value: 0xc00c642e, Mask: 0xc00c642e},
+	{Name: "DRM_IOCTL_MSM_GEM_MADVISE or DRM_IOCTL_PANFROST_MADVISE", Value: 0xc00c6448, Mask: 0xc00c6448},
+	{Name: "DRM_IOCTL_MSM_SUBMITQUEUE_NEW", Value: 0xc00c644a, Mask: 0xc00c644a},
+	{Name: "DRM_IOCTL_VIA_CMDBUF_SIZE", Value: 0xc00c644b, Mask: 0xc00c644b},
+	{Name: "DRM_IOCTL_I915_VBLANK_SWAP", Value: 0xc00c644f, Mask: 0xc00c644f},
+	{Name: "DRM_IOCTL_RADEON_GEM_SET_DOMAIN", Value: 0xc00c6463, Mask: 0xc00c6463},
+	{Name: "DRM_IOCTL_I915_GEM_MADVISE", Value: 0xc00c6466, Mask: 0xc00c6466},
+	{Name: "DRM_IOCTL_RADEON_GEM_SET_TILING", Value: 0xc00c6468, Mask: 0xc00c6468},
+	{Name: "DRM_IOCTL_RADEON_GEM_GET_TILING", Value: 0xc00c6469, Mask: 0xc00c6469},
+	{Name: "DMX_EXPBUF", Value: 0xc00c6f3e, Mask: 0xc00c6f3e},
+	{Name: "KVM_CREATE_DEVICE", Value: 0xc00caee0, Mask: 0xc00caee0},
+	{Name: "FSL_HV_IOCTL_PARTITION_GET_STATUS", Value: 0xc00caf02, Mask: 0xc00caf02},
+	{Name: "SBRMI_IOCTL_MBOX_CMD", Value: 0xc00cf900, Mask: 0xc00cf900},
+	{Name: "BLKREPORTZONE", Value: 0xc0101282, Mask: 0xc0101282},
+	{Name: "BLKREPORTZONEV2", Value: 0xc010128e, Mask: 0xc010128e},
+	{Name: "FS_IOC_GETLBMD_CAP", Value: 0xc0101502, Mask: 0xc0101502},
+	{Name: "STP_POLICY_ID_SET", Value: 0xc0102500, Mask: 0xc0102500},
+	{Name: "IOCTL_MEI_CONNECT_CLIENT", Value: 0xc0104801, Mask: 0xc0104801},
+	{Name: "UACCE_CMD_QM_SET_QP_INFO", Value: 0xc010480b, Mask: 0xc010480b},
+	{Name: "HIDIOCGCOLLECTIONINFO", Value: 0xc0104811, Mask: 0xc0104811},
+	{Name: "SNDRV_EMU10K1_IOCTL_TRAM_PEEK", Value: 0xc0104822, Mask: 0xc0104822},
+	{Name: "SNDRV_EMUX_IOCTL_LOAD_PATCH", Value: 0xc0104881, Mask: 0xc0104881},
+	{Name: "SNDRV_EMUX_IOCTL_MISC_MODE", Value: 0xc0104884, Mask: 0xc0104884},
+	{Name: "AMDKFD_IOC_SET_SCRATCH_BACKING_VA", Value: 0xc0104b11, Mask: 0xc0104b11},
+	{Name: "AMDKFD_IOC_GET_PROCESS_APERTURES_NEW", Value: 0xc0104b14, Mask: 0xc0104b14},
+	{Name: "AMDKFD_IOC_ALLOC_QUEUE_GWS", Value: 0xc0104b1e, Mask: 0xc0104b1e},
+	{Name: "AMDKFD_IOC_AVAILABLE_MEMORY", Value: 0xc0104b23, Mask: 0xc0104b23},
+	{Name: "AMDKFD_IOC_EXPORT_DMABUF", Value: 0xc0104b24, Mask: 0xc0104b24},
+	{Name: "AMDKFD_IOC_RUNTIME_ENABLE", Value: 0xc0104b25, Mask: 0xc0104b25},
+	{Name: "AMDKFD_IOC_PROFILER", Value: 0xc0104b28, Mask: 0xc0104b28},
+	{Name: "MEMWRITEOOB", Value: 0xc0104d03, Mask: 0xc0104d03},
+	{Name: "MEMREADOOB", Value: 0xc0104d04, Mask: 0xc0104d04},
+	{Name: "MEMGETREGIONINFO", Value: 0xc0104d08, Mask: 0xc0104d08},
+	{Name: "FASTRPC_IOCTL_ALLOC_DMA_BUFF", Value: 0xc0105201, Mask: 0xc0105201},
+	{Name: "FASTRPC_IOCTL_INVOKE", Value: 0xc0105203, Mask: 0xc0105203},
+	{Name: "FASTRPC_IOCTL_MUNMAP", Value: 0xc0105207, Mask: 0xc0105207},
+	{Name: "FASTRPC_IOCTL_INIT_CREATE_STATIC", Value: 0xc0105209, Mask: 0xc0105209},
+	{Name: "SEV_ISSUE_CMD", Value: 0xc0105300, Mask: 0xc0105300},
+	{Name: "SNDRV_SEQ_IOCTL_RUNNING_MODE", Value: 0xc0105303, Mask: 0xc0105303},
+	{Name: "USBDEVFS_IOCTL", Value: 0xc0105512, Mask: 0xc0105512},
+	{Name: "SWITCHTEC_IOCTL_FLASH_PART_INFO", Value: 0xc0105741, Mask: 0xc0105741},
+	{Name: "USBTMC_IOCTL_CTRL_REQUEST", Value: 0xc0105b08, Mask: 0xc0105b08},
+	{Name: "RIO_CM_CHAN_RECEIVE", Value: 0xc010630a, Mask: 0xc010630a},
+	{Name: "DRM_IOCTL_GET_UNIQUE", Value: 0xc0106401, Mask: 0xc0106401},
+	{Name: "DRM_IOCTL_IRQ_BUSID", Value: 0xc0106403, Mask: 0xc0106403},
+	{Name: "DRM_IOCTL_SET_VERSION", Value: 0xc0106407, Mask: 0xc0106407},
+	{Name: "DRM_IOCTL_GEM_OPEN", Value: 0xc010640b, Mask: 0xc010640b},
+	{Name: "DRM_IOCTL_GET_CAP", Value: 0xc010640c, Mask: 0xc010640c},
+	{Name: "DRM_IOCTL_INFO_BUFS", Value: 0xc0106418, Mask: 0xc0106418},
+	{Name: "DRM_IOCTL_GET_SAREA_CTX", Value: 0xc010641d, Mask: 0xc010641d},
+	{Name: "DRM_IOCTL_RES_CTX", Value: 0xc0106426, Mask: 0xc0106426},
+	{Name: "DRM_IOCTL_SG_ALLOC", Value: 0xc0106438, Mask: 0xc0106438},
+	{Name: "DRM_IOCTL_ETNAVIV_GET_PARAM or DRM_IOCTL_EXYNOS_GEM_CREATE or DRM_IOCTL_LIMA_GET_PARAM or DRM_IOCTL_OMAP_GET_PARAM or DRM_IOCTL_TEGRA_GEM_CREATE", Value: 0xc0106440, Mask: 0xc0106440},
+	{Name: "DRM_IOCTL_EXYNOS_GEM_MAP or DRM_IOCTL_LIMA_GEM_CREATE or DRM_IOCTL_QXL_MAP or DRM_IOCTL_TEGRA_GEM_MMAP or DRM_IOCTL_V3D_WAIT_BO or DRM_IOCTL_VC4_WAIT_SEQNO or DRM_IOCTL_VGEM_FENCE_ATTACH or DRM_IOCTL_VIRTGPU_MAP", Value: 0xc0106441, Mask: 0xc0106441},
+	{Name: "DRM_IOCTL_AMDGPU_CTX or DRM_IOCTL_ETNAVIV_GEM_NEW or DRM_IOCTL_LIMA_GEM_INFO or DRM_IOCTL_MSM_GEM_NEW or DRM_IOCTL_V3D_CREATE_BO or DRM_IOCTL_VC4_WAIT_BO", Value: 0xc0106442, Mask: 0xc0106442},
+	{Name: "DRM_IOCTL_ETNAVIV_GEM_INFO or DRM_IOCTL_OMAP_GEM_NEW or DRM_IOCTL_PANFROST_MMAP_BO or DRM_IOCTL_V3D_MMAP_BO or DRM_IOCTL_VC4_CREATE_BO or DRM_IOCTL_VIRTGPU_GETPARAM", Value: 0xc0106443, Mask: 0xc0106443},
+	{Name: "DRM_IOCTL_EXYNOS_GEM_GET or DRM_IOCTL_PANFROST_GET_PARAM or DRM_IOCTL_QXL_GETPARAM or DRM_IOCTL_TEGRA_SYNCPT_WAIT or DRM_IOCTL_V3D_GET_PARAM or DRM_IOCTL_VC4_MMAP_BO", Value: 0xc0106444, Mask: 0xc0106444},
+	{Name: "DRM_IOCTL_PANFROST_GET_BO_OFFSET or DRM_IOCTL_TEGRA_OPEN_CHANNEL or DRM_IOCTL_VIRTGPU_RESOURCE_INFO", Value: 0xc0106445, Mask: 0xc0106445},
+	{Name: "DRM_IOCTL_I915_GETPARAM", Value: 0xc0106446, Mask: 0xc0106446},
+	{Name: "DRM_IOCTL_AMDGPU_GEM_WAIT_IDLE or DRM_IOCTL_EXYNOS_VIDI_CONNECTION or DRM_IOCTL_TEGRA_GET_SYNCPT or DRM_IOCTL_VC4_GET_PARAM", Value: 0xc0106447, Mask: 0xc0106447},
+	{Name: "DRM_IOCTL_NOUVEAU_SVM_INIT or DRM_IOCTL_VC4_SET_TILING", Value: 0xc0106448, Mask: 0xc0106448},
+	{Name: "DRM_IOCTL_MGA_GETPARAM or DRM_IOCTL_TEGRA_GET_SYNCPT_BASE or DRM_IOCTL_VC4_GET_TILING", Value: 0xc0106449, Mask: 0xc0106449},
+	{Name: "DRM_IOCTL_TEGRA_GEM_SET_TILING or DRM_IOCTL_V3D_PERFMON_GET_VALUES or DRM_IOCTL_VC4_LABEL_BO", Value: 0xc010644a, Mask: 0xc010644a},
+	{Name: "DRM_IOCTL_TEGRA_GEM_GET_TILING or DRM_IOCTL_VC4_GEM_MADVISE or DRM_IOCTL_VIRTGPU_CONTEXT_INIT", Value: 0xc010644b, Mask: 0xc010644b},
+	{Name: "DRM_IOCTL_PANFROST_SYNC_BO", Value: 0xc010644c, Mask: 0xc010644c},
+	{Name: "DRM_IOCTL_RADEON_INDIRECT", Value: 0xc010644d, Mask: 0xc010644d},
+	{Name: "DRM_IOCTL_VC4_PERFMON_GET_VALUES", Value: 0xc010644e, Mask: 0xc010644e},
+	{Name: "DRM_IOCTL_AMDGPU_GEM_OP", Value: 0xc0106450, Mask: 0xc0106450},
+	{Name: "DRM_IOCTL_RADEON_GETPARAM", Value: 0xc0106451, Mask: 0xc0106451},
+	{Name: "DRM_IOCTL_R128_GETPARAM or DRM_IOCTL_TEGRA_CHANNEL_MAP", Value: 0xc0106452, Mask: 0xc0106452},
+	{Name: "DRM_IOCTL_AMDGPU_GEM_LIST_HANDLES", Value: 0xc0106459, Mask: 0xc0106459},
+	{Name: "DRM_IOCTL_I915_GEM_CREATE", Value: 0xc010645b, Mask: 0xc010645b},
+	{Name: "DRM_IOCTL_I915_GEM_SET_TILING", Value: 0xc0106461, Mask: 0xc0106461},
+	{Name: "DRM_IOCTL_I915_GEM_GET_TILING", Value: 0xc0106462, Mask: 0xc0106462},
+	{Name: "DRM_IOCTL_I915_GEM_MMAP_GTT", Value: 0xc0106464, Mask: 0xc0106464},
+	{Name: "DRM_IOCTL_RADEON_INFO", Value: 0xc0106467, Mask: 0xc0106467},
+	{Name: "DRM_IOCTL_I915_GEM_WAIT or DRM_IOCTL_RADEON_GEM_OP", Value: 0xc010646c, Mask: 0xc010646c},
+	{Name: "DRM_IOCTL_I915_GEM_CONTEXT_CREATE_EXT", Value: 0xc010646d, Mask: 0xc010646d},
+	{Name: "DRM_IOCTL_I915_REG_READ", Value: 0xc0106471, Mask: 0xc0106471},
+	{Name: "DRM_IOCTL_I915_QUERY", Value: 0xc0106479, Mask: 0xc0106479},
+	{Name: "DRM_IOCTL_I915_GEM_VM_CREATE", Value: 0xc010647a, Mask: 0xc010647a},
+	{Name: "DRM_IOCTL_EXYNOS_IPP_GET_RESOURCES", Value: 0xc0106480, Mask: 0xc0106480},
+	{Name: "DRM_IOCTL_MODE_SETPROPERTY", Value: 0xc01064ab, Mask: 0xc01064ab},
+	{Name: "DRM_IOCTL_MODE_GETPROPBLOB", Value: 0xc01064ac, Mask: 0xc01064ac},
+	{Name: "DRM_IOCTL_MODE_MAP_DUMB", Value: 0xc01064b3, Mask: 0xc01064b3},
+	{Name: "DRM_IOCTL_MODE_GETPLANERESOURCES", Value: 0xc01064b5, Mask: 0xc01064b5},
+	{Name: "DRM_IOCTL_MODE_CREATEPROPBLOB", Value: 0xc01064bd, Mask: 0xc01064bd},
+	{Name: "DRM_IOCTL_SYNCOBJ_RESET", Value: 0xc01064c4, Mask: 0xc01064c4},
+	{Name: "DRM_IOCTL_SYNCOBJ_SIGNAL", Value: 0xc01064c5, Mask: 0xc01064c5},
+	{Name: "DRM_IOCTL_MODE_LIST_LESSEES", Value: 0xc01064c7, Mask: 0xc01064c7},
+	{Name: "DRM_IOCTL_MODE_GET_LEASE", Value: 0xc01064c8, Mask: 0xc01064c8},
+	{Name: "DRM_IOCTL_SET_CLIENT_NAME", Value: 0xc01064d1, Mask: 0xc01064d1},
+	{Name: "DMX_GET_STC", Value: 0xc0106f32, Mask: 0xc0106f32},
+	{Name: "IOC_PR_READ_KEYS", Value: 0xc01070ce, Mask: 0xc01070ce},
+	{Name: "SCIF_ACCEPTREQ", Value: 0xc0107304, Mask: 0xc0107304},
+	{Name: "SCIF_UNREG", Value: 0xc0107309, Mask: 0xc0107309},
+	{Name: "SCIF_FENCE_MARK", Value: 0xc010730f, Mask: 0xc010730f},
+	{Name: "UBLK_U_IO_FETCH_REQ", Value: 0xc0107520, Mask: 0xc0107520},
+	{Name: "UVCIOC_CTRL_QUERY", Value: 0xc0107521, Mask: 0xc0107521},
+	{Name: "UBLK_U_IO_NEED_GET_DATA", Value: 0xc0107522, Mask: 0xc0107522},
+	{Name: "UBLK_U_IO_REGISTER_IO_BUF", Value: 0xc0107523, Mask: 0xc0107523},
+	{Name: "UBLK_U_IO_UNREGISTER_IO_BUF", Value: 0xc0107524, Mask: 0xc0107524},
+	{Name: "UBLK_U_IO_PREP_IO_CMDS", Value: 0xc0107525, Mask: 0xc0107525},
+	{Name: "UBLK_U_IO_COMMIT_IO_CMDS", Value: 0xc0107526, Mask: 0xc0107526},
+	{Name: "UBLK_U_IO_FETCH_IO_CMDS", Value: 0xc0107527, Mask: 0xc0107527},
+	{Name: "BTRFS_IOC_SPACE_INFO", Value: 0xc0109414, Mask: 0xc0109414},
+	{Name: "BTRFS_IOC_QUOTA_CTL", Value: 0xc0109428, Mask: 0xc0109428},
+	{Name: "TEE_IOC_SHM_ALLOC", Value: 0xc010a401, Mask: 0xc010a401},
+	{Name: "NE_GET_IMAGE_LOAD_INFO", Value: 0xc010ae22, Mask: 0xc010ae22},
+	{Name: "NE_START_ENCLAVE", Value: 0xc010ae24, Mask: 0xc010ae24},
+	{Name: "KVM_S390_KEYOP", Value: 0xc010ae53, Mask: 0xc010ae53},
+	{Name: "FSL_HV_IOCTL_PARTITION_START", Value: 0xc010af03, Mask: 0xc010af03},
+	{Name: "ASPEED_LPC_CTRL_IOCTL_GET_SIZE", Value: 0xc010b200, Mask: 0xc010b200},
+	{Name: "ASPEED_P2A_CTRL_IOCTL_GET_MEMORY_CONFIG", Value: 0xc010b301, Mask: 0xc010b301},
+	{Name: "GPIO_V2_LINE_GET_VALUES_IOCTL", Value: 0xc010b40e, Mask: 0xc010b40e},
+	{Name: "GPIO_V2_LINE_SET_VALUES_IOCTL", Value: 0xc010b40f, Mask: 0xc010b40f},
+	{Name: "MSHV_GET_VP_STATE", Value: 0xc010b801, Mask: 0xc010b801},
+	{Name: "MSHV_SET_VP_STATE", Value: 0xc010b802, Mask: 0xc010b802},
+	{Name: "MSHV_GET_VP_REGISTERS", Value: 0xc010b805, Mask: 0xc010b805},
+	{Name: "F2FS_IOC_DEFRAGMENT", Value: 0xc010f508, Mask: 0xc010f508},
+	{Name: "SBRMI_IOCTL_CPUID_CMD", Value: 0xc010f901, Mask: 0xc010f901},
+	{Name: "SBRMI_IOCTL_MCAMSR_CMD", Value: 0xc010f902, Mask: 0xc010f902},
+	{Name: "IOCTL_MEI_CONNECT_CLIENT_VTAG", Value: 0xc0144804, Mask: 0xc0144804},
+	{Name: "SNDRV_TIMER_IOCTL_NEXT_DEVICE", Value: 0xc0145401, Mask: 0xc0145401},
+	{Name: "VIDIOC_REQBUFS", Value: 0xc0145608, Mask: 0xc0145608},
+	{Name: "VIDIOC_G_CROP", Value: 0xc014563b, Mask: 0xc014563b},
+	{Name: "USBTMC_IOCTL_WRITE", Value: 0xc0145b0d, Mask: 0xc0145b0d},
+	{Name: "USBTMC_IOCTL_READ", Value: 0xc0145b0e, Mask: 0xc0145b0e},
+	{Name: "DRM_IOCTL_I915_GET_SPRITE_COLORKEY", Value: 0xc014646a, Mask: 0xc014646a},
+	{Name: "DRM_IOCTL_I915_SET_SPRITE_COLORKEY", Value: 0xc014646b, Mask: 0xc014646b},
+	{Name: "DRM_IOCTL_MODE_GETENCODER", Value: 0xc01464a6, Mask: 0xc01464a6},
+	{Name: "VTPM_PROXY_IOC_NEW_DEV", Value: 0xc014a100, Mask: 0xc014a100},
+	{Name: "RDMA_VERBS_IOCTL", Value: 0xc0181b01, Mask: 0xc0181b01},
+	{Name: "HFI1_IOCTL_TID_UPDATE", Value: 0xc0181be4, Mask: 0xc0181be4},
+	{Name: "HFI1_IOCTL_TID_FREE", Value: 0xc0181be5, Mask: 0xc0181be5},
+	{Name: "HFI1_IOCTL_TID_INVAL_READ", Value: 0xc0181bed, Mask: 0xc0181bed},
+	{Name: "SECCOMP_IOCTL_NOTIF_SEND", Value: 0xc0182101, Mask: 0xc0182101},
+	{Name: "FW_CDEV_IOC_ADD_DESCRIPTOR", Value: 0xc0182306, Mask: 0xc0182306},
+	{Name: "FW_CDEV_IOC_QUEUE_ISO", Value: 0xc0182309, Mask: 0xc0182309},
+	{Name: "FW_CDEV_IOC_ALLOCATE_ISO_RESOURCE", Value: 0xc018230d, Mask: 0xc018230d},
+	{Name: "FW_CDEV_IOC_GET_CYCLE_TIMER2", Value: 0xc0182314, Mask: 0xc0182314},
+	{Name: "FW_CDEV_IOC_SEND_PHY_PACKET", Value: 0xc0182315, Mask: 0xc0182315},
+	{Name: "DMA_HEAP_IOCTL_ALLOC", Value: 0xc0184800, Mask: 0xc0184800},
+	{Name: "HIDIOCGUSAGE", Value: 0xc018480b, Mask: 0xc018480b},
+	{Name: "HIDIOCGUCODE", Value: 0xc018480d, Mask: 0xc018480d},
+	{Name: "AMDKFD_IOC_WAIT_EVENTS", Value: 0xc0184b0c, Mask: 0xc0184b0c},
+	{Name: "AMDKFD_IOC_MAP_MEMORY_TO_GPU", Value: 0xc0184b18, Mask: 0xc0184b18},
+	{Name: "AMDKFD_IOC_UNMAP_MEMORY_FROM_GPU", Value: 0xc0184b19, Mask: 0xc0184b19},
+	{Name: "AMDKFD_IOC_GET_QUEUE_WAVE_STATE", Value: 0xc0184b1b, Mask: 0xc0184b1b},
+	{Name: "AMDKFD_IOC_IMPORT_DMABUF", Value: 0xc0184b1d, Mask: 0xc0184b1d},
+	{Name: "AMDKFD_IOC_SVM", Value: 0xc0184b20, Mask: 0xc0184b20},
+	{Name: "MTRRIOC_GET_ENTRY", Value: 0xc0184d03, Mask: 0xc0184d03},
+	{Name: "MTRRIOC_GET_PAGE_ENTRY", Value: 0xc0184d08, Mask: 0xc0184d08},
+	{Name: "MEMWRITEOOB64", Value: 0xc0184d15, Mask: 0xc0184d15},
+	{Name: "MEMREADOOB64", Value: 0xc0184d16, Mask: 0xc0184d16},
+	{Name: "FASTRPC_IOCTL_INIT_CREATE", Value: 0xc0185205, Mask: 0xc0185205},
+	{Name: "USBDEVFS_CONTROL", Value: 0xc0185500, Mask: 0xc0185500},
+	{Name: "USBDEVFS_BULK", Value: 0xc0185502, Mask: 0xc0185502},
+	{Name: "VBG_IOCTL_INTERRUPT_ALL_WAIT_FOR_EVENTS", Value: 0xc018560b, Mask: 0xc018560b},
+	{Name: "PACKET_CTRL_CMD", Value: 0xc0185801, Mask: 0xc0185801},
+	{Name: "FITRIM", Value: 0xc0185879, Mask: 0xc0185879},
+	{Name: "DRM_IOCTL_MAP_BUFS", Value: 0xc0186419, Mask: 0xc0186419},
+	{Name: "DRM_IOCTL_WAIT_VBLANK", Value: 0xc018643a, Mask: 0xc018643a},
+	{Name: "DRM_IOCTL_CRTC_GET_SEQUENCE", Value: 0xc018643b, Mask: 0xc018643b},
+	{Name: "DRM_IOCTL_CRTC_QUEUE_SEQUENCE", Value: 0xc018643c, Mask: 0xc018643c},
+	{Name: "DRM_IOCTL_MSM_GET_PARAM", Value: 0xc0186440, Mask: 0xc0186440},
+	{Name: "DRM_IOCTL_HL_CB or DRM_IOCTL_PVR_CREATE_BO", Value: 0xc0186441, Mask: 0xc0186441},
+	{Name: "DRM_IOCTL_PANFROST_CREATE_BO", Value: 0xc0186442, Mask: 0xc0186442},
+	{Name: "DRM_IOCTL_AMDGPU_BO_LIST or DRM_IOCTL_MSM_GEM_INFO", Value: 0xc0186443, Mask: 0xc0186443},
+	{Name: "DRM_IOCTL_AMDGPU_CS", Value: 0xc0186444, Mask: 0xc0186444},
+	{Name: "DRM_IOCTL_I810_GETBUF or DRM_IOCTL_VC4_CREATE_SHADER_BO", Value: 0xc0186445, Mask: 0xc0186445},
+	{Name: "DRM_IOCTL_OMAP_GEM_INFO or DRM_IOCTL_QXL_ALLOC_SURF", Value: 0xc0186446, Mask: 0xc0186446},
+	{Name: "DRM_IOCTL_ETNAVIV_GEM_USERPTR or DRM_IOCTL_I915_ALLOC", Value: 0xc0186448, Mask: 0xc0186448},
+	{Name: "DRM_IOCTL_VIRTGPU_GET_CAPS", Value: 0xc0186449, Mask: 0xc0186449},
+	{Name: "DRM_IOCTL_AMDXDNA_GET_ARRAY", Value: 0xc018644a, Mask: 0xc018644a},
+	{Name: "DRM_IOCTL_VC4_PERFMON_CREATE", Value: 0xc018644c, Mask: 0xc018644c},
+	{Name: "DRM_IOCTL_TEGRA_CHANNEL_OPEN", Value: 0xc0186450, Mask: 0xc0186450},
+	{Name: "DRM_IOCTL_AMDGPU_GEM_USERPTR", Value: 0xc0186451, Mask: 0xc0186451},
+	{Name: "DRM_IOCTL_AMDGPU_WAIT_FENCES", Value: 0xc0186452, Mask: 0xc0186452},
+	{Name: "DRM_IOCTL_RADEON_ALLOC", Value: 0xc0186453, Mask: 0xc0186453},
+	{Name: "DRM_IOCTL_I915_GEM_PIN", Value: 0xc0186455, Mask: 0xc0186455},
+	{Name: "DRM_IOCTL_RADEON_GEM_INFO", Value: 0xc018645c, Mask: 0xc018645c},
+	{Name: "DRM_IOCTL_TEGRA_SYNCPOINT_WAIT", Value: 0xc0186462, Mask: 0xc0186462},
+	{Name: "DRM_IOCTL_RADEON_GEM_VA", Value: 0xc018646b, Mask: 0xc018646b},
+	{Name: "DRM_IOCTL_RADEON_GEM_USERPTR", Value: 0xc018646d, Mask: 0xc018646d},
+	{Name: "DRM_IOCTL_I915_GET_RESET_STATS", Value: 0xc0186472, Mask: 0xc0186472},
+	{Name: "DRM_IOCTL_I915_GEM_USERPTR", Value: 0xc0186473, Mask: 0xc0186473},
+	{Name: "DRM_IOCTL_I915_GEM_CONTEXT_GETPARAM", Value: 0xc0186474, Mask: 0xc0186474},
+	{Name: "DRM_IOCTL_I915_GEM_CONTEXT_SETPARAM", Value: 0xc0186475, Mask: 0xc0186475},
+	{Name: "DRM_IOCTL_I915_GEM_CREATE_EXT", Value: 0xc018647c, Mask: 0xc018647c},
+	{Name: "DRM_IOCTL_EXYNOS_IPP_GET_CAPS", Value: 0xc0186481, Mask: 0xc0186481},
+	{Name: "DRM_IOCTL_MODE_PAGE_FLIP", Value: 0xc01864b0, Mask: 0xc01864b0},
+	{Name: "DRM_IOCTL_MODE_DIRTYFB", Value: 0xc01864b1, Mask: 0xc01864b1},
+	{Name: "DRM_IOCTL_MODE_OBJ_SETPROPERTY", Value: 0xc01864ba, Mask: 0xc01864ba},
+	{Name: "DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD", Value: 0xc01864c1, Mask: 0xc01864c1},
+	{Name: "DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE", Value: 0xc01864c2, Mask: 0xc01864c2},
+	{Name: "DRM_IOCTL_MODE_CREATE_LEASE", Value: 0xc01864c6, Mask: 0xc01864c6},
+	{Name: "DRM_IOCTL_SYNCOBJ_QUERY", Value: 0xc01864cb, Mask: 0xc01864cb},
+	{Name: "DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL", Value: 0xc01864cd, Mask: 0xc01864cd},
+	{Name: "DRM_IOCTL_SYNCOBJ_EVENTFD", Value: 0xc01864cf, Mask: 0xc01864cf},
+	{Name: "I2OHRTGET", Value: 0xc0186901, Mask: 0xc0186901},
+	{Name: "I2OLCTGET", Value: 0xc0186902, Mask: 0xc0186902},
+	{Name: "RIO_ALLOC_DMA", Value: 0xc0186d13, Mask: 0xc0186d13},
+	{Name: "RIO_TRANSFER", Value: 0xc0186d15, Mask: 0xc0186d15},
+	{Name: "NILFS_IOCTL_GET_VINFO", Value: 0xc0186e86, Mask: 0xc0186e86},
+	{Name: "NILFS_IOCTL_GET_BDESCS", Value: 0xc0186e87, Mask: 0xc0186e87},
+	{Name: "DMX_QUERYBUF", Value: 0xc0186f3d, Mask: 0xc0186f3d},
+	{Name: "DMX_QBUF", Value: 0xc0186f3f, Mask: 0xc0186f3f},
+	{Name: "DMX_DQBUF", Value: 0xc0186f40, Mask: 0xc0186f40},
+	{Name: "SCIF_SEND", Value: 0xc0187306, Mask: 0xc0187306},
+	{Name: "SCIF_RECV", Value: 0xc0187307, Mask: 0xc0187307},
+	{Name: "SCIF_GET_NODEIDS", Value: 0xc018730e, Mask: 0xc018730e},
+	{Name: "TOSH_SMM", Value: 0xc0187490, Mask: 0xc0187490},
+	{Name: "TOSHIBA_ACPI_SCI", Value: 0xc0187491, Mask: 0xc0187491},
+	{Name: "AUTOFS_DEV_IOCTL_VERSION", Value: 0xc0189371, Mask: 0xc0189371},
+	{Name: "AUTOFS_DEV_IOCTL_PROTOVER", Value: 0xc0189372, Mask: 0xc0189372},
+	{Name: "AUTOFS_DEV_IOCTL_PROTOSUBVER", Value: 0xc0189373, Mask: 0xc0189373},
+	{Name: "AUTOFS_DEV_IOCTL_OPENMOUNT", Value: 0xc0189374, Mask: 0xc0189374},
+	{Name: "AUTOFS_DEV_IOCTL_CLOSEMOUNT", Value: 0xc0189375, Mask: 0xc0189375},
+	{Name: "AUTOFS_DEV_IOCTL_READY", Value: 0xc0189376, Mask: 0xc0189376},
+	{Name: "AUTOFS_DEV_IOCTL_FAIL", Value: 0xc0189377, Mask: 0xc0189377},
+	{Name: "AUTOFS_DEV_IOCTL_SETPIPEFD", Value: 0xc0189378, Mask: 0xc0189378},
+	{Name: "AUTOFS_DEV_IOCTL_CATATONIC", Value: 0xc0189379, Mask: 0xc0189379},
+	{Name: "AUTOFS_DEV_IOCTL_TIMEOUT", Value: 0xc018937a, Mask: 0xc018937a},
+	{Name: "AUTOFS_DEV_IOCTL_REQUESTER", Value: 0xc018937b, Mask: 0xc018937b},
+	{Name: "AUTOFS_DEV_IOCTL_EXPIRE", Value: 0xc018937c, Mask: 0xc018937c},
+	{Name: "AUTOFS_DEV_IOCTL_ASKUMOUNT", Value: 0xc018937d, Mask: 0xc018937d},
+	{Name: "AUTOFS_DEV_IOCTL_ISMOUNTPOINT", Value: 0xc018937e, Mask: 0xc018937e},
+	{Name: "BTRFS_IOC_FILE_EXTENT_SAME or FIDEDUPERANGE", Value: 0xc0189436, Mask: 0xc0189436},
+	{Name: "SGX_IOC_ENCLAVE_REMOVE_PAGES", Value: 0xc018a407, Mask: 0xc018a407},
+	{Name: "TEE_IOC_SHM_REGISTER_FD", Value: 0xc018a408, Mask: 0xc018a408},
+	{Name: "TEE_IOC_SHM_REGISTER", Value: 0xc018a409, Mask: 0xc018a409},
+	{Name: "UFFDIO_WRITEPROTECT", Value: 0xc018aa06, Mask: 0xc018aa06},
+	{Name: "UFFDIO_RWPROTECT", Value: 0xc018aa09, Mask: 0xc018aa09},
+	{Name: "UFFDIO_API", Value: 0xc018aa3f, Mask: 0xc018aa3f},
+	{Name: "KVM_TRANSLATE", Value: 0xc018ae85, Mask: 0xc018ae85},
+	{Name: "KVM_CLEAR_DIRTY_LOG", Value: 0xc018aec0, Mask: 0xc018aec0},
+	{Name: "IB_USER_MAD_REGISTER_AGENT", Value: 0xc01c1b01, Mask: 0xc01c1b01},
+	{Name: "HFI1_IOCTL_ASSIGN_CTXT", Value: 0xc01c1be1, Mask: 0xc01c1be1},
+	{Name: "FASTRPC_IOCTL_GET_DSP_INFO", Value: 0xc01c520d, Mask: 0xc01c520d},
+	{Name: "VBG_IOCTL_HGCM_DISCONNECT", Value: 0xc01c5605, Mask: 0xc01c5605},
+	{Name: "VBG_IOCTL_WRITE_CORE_DUMP", Value: 0xc01c5613, Mask: 0xc01c5613},
+	{Name: "DRM_IOCTL_MODE_CURSOR", Value: 0xc01c64a3, Mask: 0xc01c64a3},
+	{Name: "DRM_IOCTL_MODE_GETFB", Value: 0xc01c64ad, Mask: 0xc01c64ad},
+	{Name: "DRM_IOCTL_MODE_ADDFB", Value: 0xc01c64ae, Mask: 0xc01c64ae},
+	{Name: "UBI_IOCECNFO", Value: 0xc01c6f06, Mask: 0xc01c6f06},
+	{Name: "NSM_IOCTL_RAW", Value: 0xc0200a00, Mask: 0xc0200a00},
+	{Name: "FW_CDEV_IOC_ALLOCATE", Value: 0xc0202302, Mask: 0xc0202302},
+	{Name: "FW_CDEV_IOC_CREATE_ISO_CONTEXT", Value: 0xc0202308, Mask: 0xc0202308},
+	{Name: "AMDKFD_IOC_CREATE_EVENT", Value: 0xc0204b08, Mask: 0xc0204b08},
+	{Name: "AMDKFD_IOC_GET_DMABUF_INFO", Value: 0xc0204b1c, Mask: 0xc0204b1c},
+	{Name: "AMDKFD_IOC_DBG_TRAP", Value: 0xc0204b26, Mask: 0xc0204b26},
+	{Name: "ND_IOCTL_ARS_CAP", Value: 0xc0204e01, Mask: 0xc0204e01},
+	{Name: "ND_IOCTL_ARS_START", Value: 0xc0204e02, Mask: 0xc0204e02},
+	{Name: "ND_IOCTL_CLEAR_ERROR", Value: 0xc0204e04, Mask: 0xc0204e04},
+	{Name: "FASTRPC_IOCTL_MMAP", Value: 0xc0205206, Mask: 0xc0205206},
+	{Name: "FASTRPC_IOCTL_SET_OPTION", Value: 0xc020520c, Mask: 0xc020520c},
+	{Name: "SNP_GET_REPORT", Value: 0xc0205300, Mask: 0xc0205300},
+	{Name: "SNP_GET_DERIVED_KEY", Value: 0xc0205301, Mask: 0xc0205301},
+	{Name: "SNP_GET_EXT_REPORT", Value: 0xc0205302, Mask: 0xc0205302},
+	{Name: "SNDRV_TIMER_IOCTL_CREATE", Value: 0xc02054a5, Mask: 0xc02054a5},
+	{Name: "VBG_IOCTL_WAIT_FOR_EVENTS", Value: 0xc020560a, Mask: 0xc020560a},
+	{Name: "VBG_IOCTL_CHANGE_FILTER_MASK", Value: 0xc020560c, Mask: 0xc020560c},
+	{Name: "VBG_IOCTL_CHANGE_GUEST_CAPABILITIES", Value: 0xc020560e, Mask: 0xc020560e},
+	{Name: "VBG_IOCTL_CHECK_BALLOON", Value: 0xc0205611, Mask: 0xc0205611},
+	{Name: "VIDIOC_G_EXT_CTRLS", Value: 0xc0205647, Mask: 0xc0205647},
+	{Name: "VIDIOC_S_EXT_CTRLS", Value: 0xc0205648, Mask: 0xc0205648},
+	{Name: "VIDIOC_TRY_EXT_CTRLS", Value: 0xc0205649, Mask: 0xc0205649},
+	{Name: "VIDIOC_OMAP3ISP_AEWB_CFG", Value: 0xc02056c3, Mask: 0xc02056c3},
+	{Name: "X86_IOC_RDMSR_REGS", Value: 0xc02063a0, Mask: 0xc02063a0},
+	{Name: "X86_IOC_WRMSR_REGS", Value: 0xc02063a1, Mask: 0xc02063a1},
+	{Name: "DRM_IOCTL_ADD_BUFS", Value: 0xc0206416, Mask: 0xc0206416},
+	{Name: "DRM_IOCTL_AGP_ALLOC", Value: 0xc0206434, Mask: 0xc0206434},
+	{Name: "DRM_IOCTL_AMDGPU_GEM_CREATE or DRM_IOCTL_VIA_ALLOCMEM", Value: 0xc0206440, Mask: 0xc0206440},
+	{Name: "DRM_IOCTL_ARMADA_GEM_MMAP", Value: 0xc0206442, Mask: 0xc0206442},
+	{Name: "DRM_IOCTL_AMDXDNA_CREATE_BO or DRM_IOCTL_IVPU_BO_INFO or DRM_IOCTL_XE_VM_CREATE", Value: 0xc0206443, Mask: 0xc0206443},
+	{Name: "DRM_IOCTL_VIA_DMA_INIT", Value: 0xc0206447, Mask: 0xc0206447},
+	{Name: "DRM_IOCTL_AMDGPU_WAIT_CS", Value: 0xc0206449, Mask: 0xc0206449},
+	{Name: "DRM_IOCTL_IVPU_METRIC_STREAMER_GET_INFO", Value: 0xc020644a, Mask: 0xc020644a},
+	{Name: "DRM_IOCTL_RADEON_TEXTURE", Value: 0xc020644e, Mask: 0xc020644e},
+	{Name: "DRM_IOCTL_AMDGPU_FENCE_TO_HANDLE or DRM_IOCTL_SIS_AGP_ALLOC", Value: 0xc0206454, Mask: 0xc0206454},
+	{Name: "DRM_IOCTL_RADEON_GEM_CREATE", Value: 0xc020645d, Mask: 0xc020645d},
+	{Name: "DRM_IOCTL_RADEON_GEM_MMAP", Value: 0xc020645e, Mask: 0xc020645e},
+	{Name: "DRM_IOCTL_RADEON_GEM_PREAD", Value: 0xc0206461, Mask: 0xc0206461},
+	{Name: "DRM_IOCTL_RADEON_GEM_PWRITE", Value: 0xc0206462, Mask: 0xc0206462},
+	{Name: "DRM_IOCTL_I915_GEM_MMAP_OFFSET", Value: 0xc0206464, Mask: 0xc0206464},
+	{Name: "DRM_IOCTL_RADEON_CS", Value: 0xc0206466, Mask: 0xc0206466},
+	{Name: "DRM_IOCTL_EXYNOS_IPP_GET_LIMITS", Value: 0xc0206482, Mask: 0xc0206482},
+	{Name: "DRM_IOCTL_EXYNOS_IPP_COMMIT", Value: 0xc0206483, Mask: 0xc0206483},
+	{Name: "DRM_IOCTL_MODE_GETGAMMA", Value: 0xc02064a4, Mask: 0xc02064a4},
+	{Name: "DRM_IOCTL_MODE_SETGAMMA", Value: 0xc02064a5, Mask: 0xc02064a5},
+	{Name: "DRM_IOCTL_MODE_CREATE_DUMB", Value: 0xc02064b2, Mask: 0xc02064b2},
+	{Name: "DRM_IOCTL_MODE_GETPLANE", Value: 0xc02064b6, Mask: 0xc02064b6},
+	{Name: "DRM_IOCTL_MODE_OBJ_GETPROPERTIES", Value: 0xc02064b9, Mask: 0xc02064b9},
+	{Name: "DRM_IOCTL_SYNCOBJ_TRANSFER", Value: 0xc02064cc, Mask: 0xc02064cc},
+	{Name: "FS_IOC_FIEMAP", Value: 0xc020660b, Mask: 0xc020660b},
+	{Name: "EXT4_IOC_GET_ES_CACHE", Value: 0xc020662a, Mask: 0xc020662a},
+	{Name: "FSI_SCOM_READ", Value: 0xc0207301, Mask: 0xc0207301},
+	{Name: "FSI_SCOM_WRITE", Value: 0xc0207302, Mask: 0xc0207302},
+	{Name: "PWM_IOCTL_ROUNDWF", Value: 0xc0207503, Mask: 0xc0207503},
+	{Name: "PWM_IOCTL_GETWF or UBLK_U_CMD_ADD_DEV", Value: 0xc0207504, Mask: 0xc0207504},
+	{Name: "UBLK_U_CMD_DEL_DEV", Value: 0xc0207505, Mask: 0xc0207505},
+	{Name: "UBLK_U_CMD_START_DEV", Value: 0xc0207506, Mask: 0xc0207506},
+	{Name: "UBLK_U_CMD_STOP_DEV", Value: 0xc0207507, Mask: 0xc0207507},
+	{Name: "UBLK_U_CMD_SET_PARAMS", Value: 0xc0207508, Mask: 0xc0207508},
+	{Name: "UBLK_U_CMD_START_USER_RECOVERY", Value: 0xc0207510, Mask: 0xc0207510},
+	{Name: "UBLK_U_CMD_END_USER_RECOVERY", Value: 0xc0207511, Mask: 0xc0207511},
+	{Name: "UBLK_U_CMD_UPDATE_SIZE", Value: 0xc0207515, Mask: 0xc0207515},
+	{Name: "UBLK_U_CMD_QUIESCE_DEV", Value: 0xc0207516, Mask: 0xc0207516},
+	{Name: "UBLK_U_CMD_TRY_STOP_DEV", Value: 0xc0207517, Mask: 0xc0207517},
+	{Name: "UBLK_U_CMD_REG_BUF", Value: 0xc0207518, Mask: 0xc0207518},
+	{Name: "UBLK_U_CMD_UNREG_BUF", Value: 0xc0207519, Mask: 0xc0207519},
+	{Name: "VDUSE_IOTLB_GET_FD", Value: 0xc0208110, Mask: 0xc0208110},
+	{Name: "BTRFS_IOC_GET_CSUMS", Value: 0xc0209442, Mask: 0xc0209442},
+	{Name: "GENWQE_PIN_MEM", Value: 0xc020a528, Mask: 0xc020a528},
+	{Name: "GENWQE_UNPIN_MEM", Value: 0xc020a529, Mask: 0xc020a529},
+	{Name: "UFFDIO_REGISTER", Value: 0xc020aa00, Mask: 0xc020aa00},
+	{Name: "UFFDIO_ZEROPAGE", Value: 0xc020aa04, Mask: 0xc020aa04},
+	{Name: "UFFDIO_CONTINUE", Value: 0xc020aa07, Mask: 0xc020aa07},
+	{Name: "UFFDIO_POISON", Value: 0xc020aa08, Mask: 0xc020aa08},
+	{Name: "MSHV_GET_GPAP_ACCESS_BITMAP", Value: 0xc020b806, Mask: 0xc020b806},
+	{Name: "MSHV_ROOT_HVCALL", Value: 0xc020b807, Mask: 0xc020b807},
+	{Name: "F2FS_IOC_MOVE_RANGE", Value: 0xc020f509, Mask: 0xc020f509},
+	{Name: "SNDRV_COMPRESS_GET_METADATA", Value: 0xc0244315, Mask: 0xc0244315},
+	{Name: "VBG_IOCTL_ACQUIRE_GUEST_CAPABILITIES", Value: 0xc024560d, Mask: 0xc024560d},
+	{Name: "DRM_IOCTL_MODE_CURSOR2", Value: 0xc02464bb, Mask: 0xc02464bb},
+	{Name: "IB_USER_MAD_REGISTER_AGENT2", Value: 0xc0281b04, Mask: 0xc0281b04},
+	{Name: "FW_CDEV_IOC_GET_INFO", Value: 0xc0282300, Mask: 0xc0282300},
+	{Name: "DBCIOCPARAM", Value: 0xc0284403, Mask: 0xc0284403},
+	{Name: "AMDKFD_IOC_GET_CLOCK_COUNTERS", Value: 0xc0284b05, Mask: 0xc0284b05},
+	{Name: "AMDKFD_IOC_GET_TILE_CONFIG", Value: 0xc0284b12, Mask: 0xc0284b12},
+	{Name: "AMDKFD_IOC_ALLOC_MEMORY_OF_GPU", Value: 0xc0284b16, Mask: 0xc0284b16},
+	{Name: "NTSYNC_IOC_WAIT_ANY", Value: 0xc0284e82, Mask: 0xc0284e82},
+	{Name: "NTSYNC_IOC_WAIT_ALL", Value: 0xc0284e83, Mask: 0xc0284e83},
+	{Name: "TIOCSISO7816", Value: 0xc0285443, Mask: 0xc0285443},
+	{Name: "VIDIOC_G_EDID", Value: 0xc0285628, Mask: 0xc0285628},
+	{Name: "VIDIOC_S_EDID", Value: 0xc0285629, Mask: 0xc0285629},
+	{Name: "VIDIOC_ENCODER_CMD", Value: 0xc028564d, Mask: 0xc028564d},
+	{Name: "VIDIOC_TRY_ENCODER_CMD", Value: 0xc028564e, Mask: 0xc028564e},
+	{Name: "VIDIOC_OMAP3ISP_STAT_REQ", Value: 0xc02856c6, Mask: 0xc02856c6},
+	{Name: "SWITCHTEC_IOCTL_EVENT_CTL", Value: 0xc0285743, Mask: 0xc0285743},
+	{Name: "DRM_IOCTL_GET_MAP", Value: 0xc0286404, Mask: 0xc0286404},
+	{Name: "DRM_IOCTL_GET_CLIENT", Value: 0xc0286405, Mask: 0xc0286405},
+	{Name: "DRM_IOCTL_ADD_MAP", Value: 0xc0286415, Mask: 0xc0286415},
+	{Name: "DRM_IOCTL_XE_DEVICE_QUERY", Value: 0xc0286440, Mask: 0xc0286440},
+	{Name: "DRM_IOCTL_VIRTGPU_EXECBUFFER", Value: 0xc0286442, Mask: 0xc0286442},
+	{Name: "DRM_IOCTL_VIA_MAP_INIT", Value: 0xc0286444, Mask: 0xc0286444},
+	{Name: "DRM_IOCTL_HL_DEBUG", Value: 0xc0286445, Mask: 0xc0286445},
+	{Name: "DRM_IOCTL_PVR_CREATE_CONTEXT", Value: 0xc0286447, Mask: 0xc0286447},
+	{Name: "DRM_IOCTL_V3D_PERFMON_CREATE", Value: 0xc0286448, Mask: 0xc0286448},
+	{Name: "DRM_IOCTL_NOUVEAU_VM_BIND", Value: 0xc0286451, Mask: 0xc0286451},
+	{Name: "DRM_IOCTL_NOUVEAU_EXEC", Value: 0xc0286452, Mask: 0xc0286452},
+	{Name: "DRM_IOCTL_I915_GEM_MMAP", Value: 0xc028645e, Mask: 0xc028645e},
+	{Name: "DRM_IOCTL_EXYNOS_G2D_SET_CMDLIST", Value: 0xc0286461, Mask: 0xc0286461},
+	{Name: "DRM_IOCTL_NOUVEAU_GEM_INFO", Value: 0xc0286484, Mask: 0xc0286484},
+	{Name: "DRM_IOCTL_SYNCOBJ_WAIT", Value: 0xc02864c3, Mask: 0xc02864c3},
+	{Name: "EXT4_IOC_MOVE_EXT", Value: 0xc028660f, Mask: 0xc028660f},
+	{Name: "FS_IOC_READ_VERITY_METADATA", Value: 0xc0286687, Mask: 0xc0286687},
+	{Name: "I2OPARMSET", Value: 0xc0286903, Mask: 0xc0286903},
+	{Name: "I2OPARMGET", Value: 0xc0286904, Mask: 0xc0286904},
+	{Name: "RIO_MAP_OUTBOUND", Value: 0xc0286d0f, Mask: 0xc0286d0f},
+	{Name: "RIO_MAP_INBOUND", Value: 0xc0286d11, Mask: 0xc0286d11},
+	{Name: "PHN_GETREGS", Value: 0xc0287007, Mask: 0xc0287007},
+	{Name: "SCIF_REG", Value: 0xc0287308, Mask: 0xc0287308},
+	{Name: "SCIF_READFROM", Value: 0xc028730a, Mask: 0xc028730a},
+	{Name: "SCIF_WRITETO", Value: 0xc028730b, Mask: 0xc028730b},
+	{Name: "SCIF_VREADFROM", Value: 0xc028730c, Mask: 0xc028730c},
+	{Name: "SCIF_VWRITETO", Value: 0xc028730d, Mask: 0xc028730d},
+	{Name: "SCIF_FENCE_SIGNAL", Value: 0xc0287311, Mask: 0xc0287311},
+	{Name: "MEDIA_IOC_ENUM_LINKS", Value: 0xc0287c02, Mask: 0xc0287c02},
+	{Name: "SGX_IOC_ENCLAVE_RESTRICT_PERMISSIONS", Value: 0xc028a405, Mask: 0xc028a405},
+	{Name: "SGX_IOC_ENCLAVE_MODIFY_TYPES", Value: 0xc028a406, Mask: 0xc028a406},
+	{Name: "SSAM_CDEV_REQUEST", Value: 0xc028a501, Mask: 0xc028a501},
+	{Name: "UFFDIO_COPY", Value: 0xc028aa03, Mask: 0xc028aa03},
+	{Name: "UFFDIO_MOVE", Value: 0xc028aa05, Mask: 0xc028aa05},
+	{Name: "KVM_TPR_ACCESS_REPORTING", Value: 0xc028ae92, Mask: 0xc028ae92},
+	{Name: "FSL_HV_IOCTL_MEMCPY", Value: 0xc028af05, Mask: 0xc028af05},
+	{Name: "FSL_HV_IOCTL_GETPROP", Value: 0xc028af07, Mask: 0xc028af07},
+	{Name: "FSL_HV_IOCTL_SETPROP", Value: 0xc028af08, Mask: 0xc028af08},
+	{Name: "SNDRV_COMPRESS_TASK_STATUS", Value: 0xc02c4368, Mask: 0xc02c4368},
+	{Name: "SNDRV_SEQ_IOCTL_GET_QUEUE_TEMPO", Value: 0xc02c5341, Mask: 0xc02c5341},
+	{Name: "VBG_IOCTL_DRIVER_VERSION_INFO", Value: 0xc02c5600, Mask: 0xc02c5600},
+	{Name: "VIDIOC_QUERYMENU", Value: 0xc02c5625, Mask: 0xc02c5625},
+	{Name: "VIDIOC_G_FREQUENCY", Value: 0xc02c5638, Mask: 0xc02c5638},
+	{Name: "VIDIOC_CROPCAP", Value: 0xc02c563a, Mask: 0xc02c563a},
+	{Name: "VIDIOC_ENUM_FRAMESIZES", Value: 0xc02c564a, Mask: 0xc02c564a},
+	{Name: "COMEDI_BUFINFO", Value: 0xc02c640e, Mask: 0xc02c640e},
+	{Name: "DRM_IOCTL_VIRTGPU_TRANSFER_FROM_HOST", Value: 0xc02c6446, Mask: 0xc02c6446},
+	{Name: "DRM_IOCTL_VIRTGPU_TRANSFER_TO_HOST", Value: 0xc02c6447, Mask: 0xc02c6447},
+	{Name: "DRM_IOCTL_I915_OVERLAY_ATTRS", Value: 0xc02c6468, Mask: 0xc02c6468},
+	{Name: "HSMP_IOCTL_CMD", Value: 0xc02cf800, Mask: 0xc02cf800},
+	{Name: "BLKCRYPTOGENERATEKEY", Value: 0xc030128a, Mask: 0xc030128a},
+	{Name: "SYNC_IOC_MERGE", Value: 0xc0303e03, Mask: 0xc0303e03},
+	{Name: "MEMWRITE", Value: 0xc0304d18, Mask: 0xc0304d18},
+	{Name: "ND_IOCTL_ARS_STATUS", Value: 0xc0304e03, Mask: 0xc0304e03},
+	{Name: "FASTRPC_IOCTL_MEM_UNMAP", Value: 0xc030520b, Mask: 0xc030520b},
+	{Name: "SNDRV_SEQ_IOCTL_SYSTEM_INFO", Value: 0xc0305302, Mask: 0xc0305302},
+	{Name: "VIDIOC_SUBDEV_ENUM_MBUS_CODE", Value: 0xc0305602, Mask: 0xc0305602},
+	{Name: "VIDIOC_SUBDEV_G_FRAME_INTERVAL", Value: 0xc0305615, Mask: 0xc0305615},
+	{Name: "VIDIOC_SUBDEV_S_FRAME_INTERVAL", Value: 0xc0305616, Mask: 0xc0305616},
+	{Name: "VIDIOC_OMAP3ISP_HIST_CFG", Value: 0xc03056c4, Mask: 0xc03056c4},
+	{Name: "SNDRV_RAWMIDI_IOCTL_PARAMS", Value: 0xc0305710, Mask: 0xc0305710},
+	{Name: "DRM_IOCTL_HL_CS", Value: 0xc0306442, Mask: 0xc0306442},
+	{Name: "DRM_IOCTL_AMDXDNA_GET_BO_INFO", Value: 0xc0306444, Mask: 0xc0306444},
+	{Name: "DRM_IOCTL_XE_EXEC_QUEUE_CREATE", Value: 0xc0306446, Mask: 0xc0306446},
+	{Name: "DRM_IOCTL_AMDGPU_USERQ_SIGNAL", Value: 0xc0306457, Mask: 0xc0306457},
+	{Name: "DRM_IOCTL_NOUVEAU_GEM_NEW", Value: 0xc0306480, Mask: 0xc0306480},
+	{Name: "DRM_IOCTL_MODE_SETPLANE", Value: 0xc03064b7, Mask: 0xc03064b7},
+	{Name: "DRM_IOCTL_SYNCOBJ_TIMELINE_WAIT", Value: 0xc03064ca, Mask: 0xc03064ca},
+	{Name: "I2OSWDL", Value: 0xc0306905, Mask: 0xc0306905},
+	{Name: "I2OSWUL", Value: 0xc0306906, Mask: 0xc0306906},
+	{Name: "I2OSWDEL", Value: 0xc0306907, Mask: 0xc0306907},
+	{Name: "I2OHTML", Value: 0xc0306909, Mask: 0xc0306909},
+	{Name: "IPMICTL_RECEIVE_MSG_TRUNC", Value: 0xc030690b, Mask: 0xc030690b},
+	{Name: "IPMICTL_RECEIVE_MSG", Value: 0xc030690c, Mask: 0xc030690c},
+	{Name: "VDUSE_VQ_GET_INFO", Value: 0xc0308115, Mask: 0xc0308115},
+	{Name: "VDUSE_IOTLB_GET_INFO", Value: 0xc030811a, Mask: 0xc030811a},
+	{Name: "ACRN_IOCTL_CREATE_VM", Value: 0xc030a210, Mask: 0xc030a210},
+	{Name: "SGX_IOC_ENCLAVE_ADD_PAGES", Value: 0xc030a401, Mask: 0xc030a401},
+	{Name: "GPIO_GET_LINEEVENT_IOCTL", Value: 0xc030b404, Mask: 0xc030b404},
+	{Name: "MSHV_HVCALL", Value: 0xc030b81f, Mask: 0xc030b81f},
+	{Name: "CXL_MEM_SEND_COMMAND", Value: 0xc030ce02, Mask: 0xc030ce02},
+	{Name: "SNDRV_COMPRESS_TASK_CREATE", Value: 0xc0344360, Mask: 0xc0344360},
+	{Name: "SNDRV_COMPRESS_TASK_START", Value: 0xc0344362, Mask: 0xc0344362},
+	{Name: "DBCIOCNONCE", Value: 0xc0344401, Mask: 0xc0344401},
+	{Name: "VIDIOC_ENUMAUDIO", Value: 0xc0345641, Mask: 0xc0345641},
+	{Name: "VIDIOC_ENUMAUDOUT", Value: 0xc0345642, Mask: 0xc0345642},
+	{Name: "VIDIOC_ENUM_FRAMEINTERVALS", Value: 0xc034564b, Mask: 0xc034564b},
+	{Name: "DELL_WMI_SMBIOS_CMD", Value: 0xc0345700, Mask: 0xc0345700},
+	{Name: "MEDIA_IOC_SETUP_LINK", Value: 0xc0347c03, Mask: 0xc0347c03},
+	{Name: "SYNC_IOC_FILE_INFO", Value: 0xc0383e04, Mask: 0xc0383e04},
+	{Name: "GSMIOC_GETCONF_DLCI", Value: 0xc0384707, Mask: 0xc0384707},
+	{Name: "HIDIOCGFIELDINFO", Value: 0xc038480a, Mask: 0xc038480a},
+	{Name: "AMDKFD_IOC_CRIU_OP", Value: 0xc0384b22, Mask: 0xc0384b22},
+	{Name: "VIDIOC_SUBDEV_G_CROP", Value: 0xc038563b, Mask: 0xc038563b},
+	{Name: "VIDIOC_SUBDEV_S_CROP", Value: 0xc038563c, Mask: 0xc038563c},
+	{Name: "VIDIOC_DBG_G_REGISTER", Value: 0xc0385650, Mask: 0xc0385650},
+	{Name: "VIDIOC_OMAP3ISP_CCDC_CFG", Value: 0xc03856c1, Mask: 0xc03856c1},
+	{Name: "SNDRV_RAWMIDI_IOCTL_STATUS", Value: 0xc0385720, Mask: 0xc0385720},
+	{Name: "CEC_TRANSMIT", Value: 0xc0386105, Mask: 0xc0386105},
+	{Name: "CEC_RECEIVE", Value: 0xc0386106, Mask: 0xc0386106},
+	{Name: "DRM_IOCTL_AMDXDNA_CREATE_HWCTX", Value: 0xc0386440, Mask: 0xc0386440},
+	{Name: "DRM_IOCTL_XE_GEM_CREATE", Value: 0xc0386441, Mask: 0xc0386441},
+	{Name: "DRM_IOCTL_HL_WAIT_CS", Value: 0xc0386443, Mask: 0xc0386443},
+	{Name: "DRM_IOCTL_VIRTGPU_RESOURCE_CREATE", Value: 0xc0386444, Mask: 0xc0386444},
+	{Name: "DRM_IOCTL_AMDXDNA_EXEC_CMD", Value: 0xc0386446, Mask: 0xc0386446},
+	{Name: "DRM_IOCTL_VIRTGPU_RESOURCE_CREATE_BLOB", Value: 0xc038644a, Mask: 0xc038644a},
+	{Name: "DRM_IOCTL_XE_VM_GET_PROPERTY", Value: 0xc038644f, Mask: 0xc038644f},
+	{Name: "DRM_IOCTL_MODE_ATOMIC", Value: 0xc03864bc, Mask: 0xc03864bc},
+	{Name: "BTRFS_IOC_INO_PATHS", Value: 0xc0389423, Mask: 0xc0389423},
+	{Name: "BTRFS_IOC_LOGICAL_INO", Value: 0xc0389424, Mask: 0xc0389424},
+	{Name: "BTRFS_IOC_LOGICAL_INO_V2", Value: 0xc038943b, Mask: 0xc038943b},
+	{Name: "GENWQE_SLU_UPDATE", Value: 0xc038a550, Mask: 0xc038a550},
+	{Name: "GENWQE_SLU_READ", Value: 0xc038a551, Mask: 0xc038a551},
+	{Name: "BLKCRYPTOIMPORTKEY", Value: 0xc0401289, Mask: 0xc0401289},
+	{Name: "BLKCRYPTOPREPAREKEY", Value: 0xc040128b, Mask: 0xc040128b},
+	{Name: "PTP_SYS_OFFSET_PRECISE", Value: 0xc0403d08, Mask: 0xc0403d08},
+	{Name: "PTP_SYS_OFFSET_PRECISE2", Value: 0xc0403d11, Mask: 0xc0403d11},
+	{Name: "PTP_SYS_OFFSET_PRECISE_CYCLES", Value: 0xc0403d15, Mask: 0xc0403d15},
+	{Name: "MEMREAD", Value: 0xc0404d1a, Mask: 0xc0404d1a},
+	{Name: "ND_IOCTL_CALL", Value: 0xc0404e0a, Mask: 0xc0404e0a},
+	{Name: "FASTRPC_IOCTL_MEM_MAP", Value: 0xc040520a, Mask: 0xc040520a},
+	{Name: "FSL_MC_SEND_MC_COMMAND", Value: 0xc04052e0, Mask: 0xc04052e0},
+	{Name: "SNDRV_CTL_IOCTL_ELEM_REMOVE", Value: 0xc0405519, Mask: 0xc0405519},
+	{Name: "VIDIOC_ENUM_FMT", Value: 0xc0405602, Mask: 0xc0405602},
+	{Name: "VIDIOC_EXPBUF", Value: 0xc0405610, Mask: 0xc0405610},
+	{Name: "VIDIOC_SUBDEV_G_ROUTING", Value: 0xc0405626, Mask: 0xc0405626},
+	{Name: "VIDIOC_SUBDEV_S_ROUTING", Value: 0xc0405627, Mask: 0xc0405627},
+	{Name: "VIDIOC_SUBDEV_G_SELECTION", Value: 0xc040563d, Mask: 0xc040563d},
+	{Name: "VIDIOC_SUBDEV_S_SELECTION", Value: 0xc040563e, Mask: 0xc040563e},
+	{Name: "VIDIOC_SUBDEV_ENUM_FRAME_SIZE", Value: 0xc040564a, Mask: 0xc040564a},
+	{Name: "VIDIOC_SUBDEV_ENUM_FRAME_INTERVAL", Value: 0xc040564b, Mask: 0xc040564b},
+	{Name: "VIDIOC_G_SELECTION", Value: 0xc040565e, Mask: 0xc040565e},
+	{Name: "VIDIOC_S_SELECTION", Value: 0xc040565f, Mask: 0xc040565f},
+	{Name: "VIDIOC_ENUM_FREQ_BANDS", Value: 0xc0405665, Mask: 0xc0405665},
+	{Name: "VIDIOC_REMOVE_BUFS", Value: 0xc0405668, Mask: 0xc0405668},
+	{Name: "DRM_IOCTL_VERSION", Value: 0xc0406400, Mask: 0xc0406400},
+	{Name: "DRM_IOCTL_DMA", Value: 0xc0406429, Mask: 0xc0406429},
+	{Name: "DRM_IOCTL_VIRTGPU_EXECBUFFER", Value: 0xc0406442, Mask: 0xc0406442},
+	{Name: "DRM_IOCTL_NOUVEAU_SVM_BIND", Value: 0xc0406449, Mask: 0xc0406449},
+	{Name: "DRM_IOCTL_XE_VM_QUERY_MEM_RANGE_ATTRS", Value: 0xc040644d, Mask: 0xc040644d},
+	{Name: "DRM_IOCTL_TEGRA_CHANNEL_SUBMIT", Value: 0xc0406454, Mask: 0xc0406454},
+	{Name: "DRM_IOCTL_I915_GEM_EXECBUFFER2_WR", Value: 0xc0406469, Mask: 0xc0406469},
+	{Name: "DRM_IOCTL_NOUVEAU_GEM_PUSHBUF", Value: 0xc0406481, Mask: 0xc0406481},
+	{Name: "DRM_IOCTL_MODE_GETRESOURCES", Value: 0xc04064a0, Mask: 0xc04064a0},
+	{Name: "DRM_IOCTL_MODE_GETPROPERTY", Value: 0xc04064aa, Mask: 0xc04064aa},
+	{Name: "FS_IOC_REMOVE_ENCRYPTION_KEY", Value: 0xc0406618, Mask: 0xc0406618},
+	{Name: "FS_IOC_REMOVE_ENCRYPTION_KEY_ALL_USERS", Value: 0xc0406619, Mask: 0xc0406619},
+	{Name: "KVM_CREATE_GUEST_MEMFD", Value: 0xc040aed4, Mask: 0xc040aed4},
+	{Name: "KVM_PRE_FAULT_MEMORY", Value: 0xc040aed5, Mask: 0xc040aed5},
+	{Name: "GPIOHANDLE_GET_LINE_VALUES_IOCTL", Value: 0xc040b408, Mask: 0xc040b408},
+	{Name: "GPIOHANDLE_SET_LINE_VALUES_IOCTL", Value: 0xc040b409, Mask: 0xc040b409},
+	{Name: "VIDIOC_QUERYCTRL", Value: 0xc0445624, Mask: 0xc0445624},
+	{Name: "VIDIOC_G_MODULATOR", Value: 0xc0445636, Mask: 0xc0445636},
+	{Name: "BLKTRACESETUP", Value: 0xc0481273, Mask: 0xc0481273},
+	{Name: "SNDRV_EMU10K1_IOCTL_PCM_PEEK", Value: 0xc0484831, Mask: 0xc0484831},
+	{Name: "NVME_IOCTL_ADMIN_CMD", Value: 0xc0484e41, Mask: 0xc0484e41},
+	{Name: "NVME_IOCTL_IO_CMD", Value: 0xc0484e43, Mask: 0xc0484e43},
+	{Name: "NVME_URING_CMD_IO", Value: 0xc0484e80, Mask: 0xc0484e80},
+	{Name: "NVME_URING_CMD_IO_VEC", Value: 0xc0484e81, Mask: 0xc0484e81},
+	{Name: "NVME_URING_CMD_ADMIN", Value: 0xc0484e82, Mask: 0xc0484e82},
+	{Name: "NVME_URING_CMD_ADMIN_VEC", Value: 0xc0484e83, Mask: 0xc0484e83},
+	{Name: "SFSIOCUPDATEPKG", Value: 0xc0485302, Mask: 0xc0485302},
+	{Name: "VIDIOC_ENUMSTD", Value: 0xc0485619, Mask: 0xc0485619},
+	{Name: "VIDIOC_ENUMOUTPUT", Value: 0xc0485630, Mask: 0xc0485630},
+	{Name: "VIDIOC_DECODER_CMD", Value: 0xc0485660, Mask: 0xc0485660},
+	{Name: "VIDIOC_TRY_DECODER_CMD", Value: 0xc0485661, Mask: 0xc0485661},
+	{Name: "DRM_IOCTL_V3D_SUBMIT_CL", Value: 0xc0486440, Mask: 0xc0486440},
+	{Name: "DRM_IOCTL_ETNAVIV_GEM_SUBMIT or DRM_IOCTL_MSM_GEM_SUBMIT", Value: 0xc0486446, Mask: 0xc0486446},
+	{Name: "DRM_IOCTL_ETNAVIV_PM_QUERY_DOM", Value: 0xc048644a, Mask: 0xc048644a},
+	{Name: "DRM_IOCTL_AMDGPU_USERQ", Value: 0xc0486456, Mask: 0xc0486456},
+	{Name: "DRM_IOCTL_AMDGPU_USERQ_WAIT", Value: 0xc0486458, Mask: 0xc0486458},
+	{Name: "DRM_IOCTL_MODE_ATTACHMODE", Value: 0xc04864a8, Mask: 0xc04864a8},
+	{Name: "DRM_IOCTL_MODE_DETACHMODE", Value: 0xc04864a9, Mask: 0xc04864a9},
+	{Name: "VIDEO_COMMAND", Value: 0xc0486f3b, Mask: 0xc0486f3b},
+	{Name: "VIDEO_TRY_COMMAND", Value: 0xc0486f3c, Mask: 0xc0486f3c},
+	{Name: "MEDIA_IOC_G_TOPOLOGY", Value: 0xc0487c04, Mask: 0xc0487c04},
+	{Name: "KVM_GET_PIT", Value: 0xc048ae65, Mask: 0xc048ae65},
+	{Name: "KVM_XEN_HVM_GET_ATTR", Value: 0xc048aec8, Mask: 0xc048aec8},
+	{Name: "KVM_XEN_VCPU_GET_ATTR", Value: 0xc048aeca, Mask: 0xc048aeca},
+	{Name: "MMC_IOC_CMD", Value: 0xc048b300, Mask: 0xc048b300},
+	{Name: "GPIO_GET_LINEINFO_IOCTL", Value: 0xc048b402, Mask: 0xc048b402},
+	{Name: "GPIO_GET_LINEINFO_WATCH_IOCTL", Value: 0xc048b40b, Mask: 0xc048b40b},
+	{Name: "SNDRV_SEQ_IOCTL_GET_QUEUE_CLIENT", Value: 0xc04c5349, Mask: 0xc04c5349},
+	{Name: "VIDIOC_OMAP3ISP_AF_CFG", Value: 0xc04c56c5, Mask: 0xc04c56c5},
+	{Name: "CEC_ADAP_G_CAPS", Value: 0xc04c6100, Mask: 0xc04c6100},
+	{Name: "DRM_IOCTL_ETNAVIV_PM_QUERY_SIG", Value: 0xc04c644b, Mask: 0xc04c644b},
+	{Name: "SECCOMP_IOCTL_NOTIF_RECV", Value: 0xc0502100, Mask: 0xc0502100},
+	{Name: "NVME_IOCTL_ADMIN64_CMD", Value: 0xc0504e47, Mask: 0xc0504e47},
+	{Name: "NVME_IOCTL_IO64_CMD", Value: 0xc0504e48, Mask: 0xc0504e48},
+	{Name: "NVME_IOCTL_IO64_CMD_VEC", Value: 0xc0504e49, Mask: 0xc0504e49},
+	{Name: "SNDRV_SEQ_IOCTL_GET_SUBSCRIPTION", Value: 0xc0505350, Mask: 0xc0505350},
+	{Name: "SNDRV_TIMER_IOCTL_GSTATUS", Value: 0xc0505405, Mask: 0xc0505405},
+	{Name: "SNDRV_CTL_IOCTL_ELEM_LIST", Value: 0xc0505510, Mask: 0xc0505510},
+	{Name: "VIDIOC_ENUMINPUT", Value: 0xc050561a, Mask: 0xc050561a},
+	{Name: "CEC_DQEVENT", Value: 0xc0506107, Mask: 0xc0506107},
+	{Name: "DRM_IOCTL_MODE_GETCONNECTOR", Value: 0xc05064a7, Mask: 0xc05064a7},
+	{Name: "FS_IOC_ADD_ENCRYPTION_KEY", Value: 0xc0506617, Mask: 0xc0506617},
+	{Name: "VDUSE_IOTLB_GET_FD2", Value: 0xc050811b, Mask: 0xc050811b},
+	{Name: "VIDIOC_G_TUNER", Value: 0xc054561d, Mask: 0xc054561d},
+	{Name: "GPIOHANDLE_SET_CONFIG_IOCTL", Value: 0xc054b40a, Mask: 0xc054b40a},
+	{Name: "SISFB_COMMAND", Value: 0xc054f305, Mask: 0xc054f305},
+	{Name: "CCISS_PASSTHRU", Value: 0xc058420b, Mask: 0xc058420b},
+	{Name: "SNDRV_SEQ_IOCTL_GET_CLIENT_POOL", Value: 0xc058534b, Mask: 0xc058534b},
+	{Name: "SNDRV_SEQ_IOCTL_QUERY_SUBS", Value: 0xc058534f, Mask: 0xc058534f},
+	{Name: "VIDIOC_SUBDEV_G_FMT", Value: 0xc0585604, Mask: 0xc0585604},
+	{Name: "VIDIOC_SUBDEV_S_FMT", Value: 0xc0585605, Mask: 0xc0585605},
+	{Name: "VIDIOC_QUERYBUF", Value: 0xc0585609, Mask: 0xc0585609},
+	{Name: "VIDIOC_QBUF", Value: 0xc058560f, Mask: 0xc058560f},
+	{Name: "VIDIOC_DQBUF", Value: 0xc0585611, Mask: 0xc0585611},
+	{Name: "VIDIOC_PREPARE_BUF", Value: 0xc058565d, Mask: 0xc058565d},
+	{Name: "DRM_IOCTL_NOUVEAU_CHANNEL_ALLOC", Value: 0xc0586442, Mask: 0xc0586442},
+	{Name: "DRM_IOCTL_TEGRA_SUBMIT", Value: 0xc0586448, Mask: 0xc0586448},
+	{Name: "DRM_IOCTL_MSM_VM_BIND", Value: 0xc058644d, Mask: 0xc058644d},
+	{Name: "PIDFD_GET_INFO", Value: 0xc058ff0b, Mask: 0xc058ff0b},
+	{Name: "SNDRV_SEQ_IOCTL_GET_QUEUE_STATUS", Value: 0xc05c5340, Mask: 0xc05c5340},
+	{Name: "CEC_ADAP_S_LOG_ADDRS", Value: 0xc05c6104, Mask: 0xc05c6104},
+	{Name: "PTP_PIN_GETFUNC", Value: 0xc0603d06, Mask: 0xc0603d06},
+	{Name: "PTP_PIN_GETFUNC2", Value: 0xc0603d0f, Mask: 0xc0603d0f},
+	{Name: "CCISS_BIG_PASSTHRU", Value: 0xc0604212, Mask: 0xc0604212},
+	{Name: "AMDKFD_IOC_CREATE_QUEUE", Value: 0xc0604b02, Mask: 0xc0604b02},
+	{Name: "SNDRV_SEQ_IOCTL_GET_QUEUE_TIMER", Value: 0xc0605345, Mask: 0xc0605345},
+	{Name: "PAGEMAP_SCAN", Value: 0xc0606610, Mask: 0xc0606610},
+	{Name: "UVCIOC_CTRL_MAP", Value: 0xc0607520, Mask: 0xc0607520},
+	{Name: "FBIO_CURSOR", Value: 0xc0684608, Mask: 0xc0684608},
+	{Name: "UI_BEGIN_FF_UPLOAD", Value: 0xc06855c8, Mask: 0xc06855c8},
+	{Name: "DRM_IOCTL_MODE_GETCRTC", Value: 0xc06864a1, Mask: 0xc06864a1},
+	{Name: "DRM_IOCTL_MODE_SETCRTC", Value: 0xc06864a2, Mask: 0xc06864a2},
+	{Name: "DRM_IOCTL_MODE_ADDFB2", Value: 0xc06864b8, Mask: 0xc06864b8},
+	{Name: "DRM_IOCTL_MODE_GETFB2", Value: 0xc06864ce, Mask: 0xc06864ce},
+	{Name: "PROCMAP_QUERY", Value: 0xc0686611, Mask: 0xc0686611},
+	{Name: "VIDIOC_OMAP3ISP_PRV_CFG", Value: 0xc07056c2, Mask: 0xc07056c2},
+	{Name: "BTRFS_IOC_TREE_SEARCH_V2", Value: 0xc0709411, Mask: 0xc0709411},
+	{Name: "VIDIOC_G_SLICED_VBI_CAP", Value: 0xc0745645, Mask: 0xc0745645},
+	{Name: "FS_IOC_GET_ENCRYPTION_KEY_STATUS", Value: 0xc080661a, Mask: 0xc080661a},
+	{Name: "KVM_GET_NESTED_STATE", Value: 0xc080aebe, Mask: 0xc080aebe},
+	{Name: "VIDIOC_S_DV_TIMINGS", Value: 0xc0845657, Mask: 0xc0845657},
+	{Name: "VIDIOC_G_DV_TIMINGS", Value: 0xc0845658, Mask: 0xc0845658},
+	{Name: "SNDRV_PCM_IOCTL_SW_PARAMS", Value: 0xc0884113, Mask: 0xc0884113},
+	{Name: "SNDRV_PCM_IOCTL_SYNC_PTR", Value: 0xc0884123, Mask: 0xc0884123},
+	{Name: "DMA_MAP_BENCHMARK", Value: 0xc0886401, Mask: 0xc0886401},
+	{Name: "DRM_IOCTL_PVR_CREATE_HWRT_DATASET", Value: 0xc088644b, Mask: 0xc088644b},
+	{Name: "SNDRV_SEQ_IOCTL_CREATE_QUEUE", Value: 0xc08c5332, Mask: 0xc08c5332},
+	{Name: "SNDRV_SEQ_IOCTL_GET_QUEUE_INFO", Value: 0xc08c5334, Mask: 0xc08c5334},
+	{Name: "SNDRV_SEQ_IOCTL_SET_QUEUE_INFO", Value: 0xc08c5335, Mask: 0xc08c5335},
+	{Name: "SNDRV_SEQ_IOCTL_GET_NAMED_QUEUE", Value: 0xc08c5336, Mask: 0xc08c5336},
+	{Name: "VIDIOC_DV_TIMINGS_CAP", Value: 0xc0905664, Mask: 0xc0905664},
+	{Name: "VIDIOC_ENUM_DV_TIMINGS", Value: 0xc0945662, Mask: 0xc0945662},
+	{Name: "SNDRV_PCM_IOCTL_STATUS_EXT", Value: 0xc0984124, Mask: 0xc0984124},
+	{Name: "VBG_IOCTL_HGCM_CONNECT", Value: 0xc09c5604, Mask: 0xc09c5604},
+	{Name: "DRM_IOCTL_VC4_GET_HANG_STATE", Value: 0xc0a06446, Mask: 0xc0a06446},
+	{Name: "SNDRV_SEQ_IOCTL_CREATE_PORT", Value: 0xc0a85320, Mask: 0xc0a85320},
+	{Name: "SNDRV_SEQ_IOCTL_GET_PORT_INFO", Value: 0xc0a85322, Mask: 0xc0a85322},
+	{Name: "SNDRV_SEQ_IOCTL_QUERY_NEXT_PORT", Value: 0xc0a85352, Mask: 0xc0a85352},
+	{Name: "DRM_IOCTL_VC4_SUBMIT_CL", Value: 0xc0b06440, Mask: 0xc0b06440},
+	{Name: "SNDRV_CTL_IOCTL_UMP_BLOCK_INFO", Value: 0xc0b45545, Mask: 0xc0b45545},
+	{Name: "SNDRV_SEQ_IOCTL_GET_CLIENT_INFO", Value: 0xc0bc5310, Mask: 0xc0bc5310},
+	{Name: "SNDRV_SEQ_IOCTL_QUERY_NEXT_CLIENT", Value: 0xc0bc5351, Mask: 0xc0bc5351},
+	{Name: "BLKTRACESETUP2", Value: 0xc0c0128e, Mask: 0xc0c0128e},
+	{Name: "FS_IOC_GETFSMAP", Value: 0xc0c0583b, Mask: 0xc0c0583b},
+	{Name: "SNDRV_COMPRESS_GET_CAPS", Value: 0xc0c44310, Mask: 0xc0c44310},
+	{Name: "VIDIOC_DBG_G_CHIP_INFO", Value: 0xc0c85666, Mask: 0xc0c85666},
+	{Name: "BTRFS_IOC_SET_RECEIVED_SUBVOL", Value: 0xc0c89425, Mask: 0xc0c89425},
+	{Name: "VIDIOC_G_PARM", Value: 0xc0cc5615, Mask: 0xc0cc5615},
+	{Name: "VIDIOC_S_PARM", Value: 0xc0cc5616, Mask: 0xc0cc5616},
+	{Name: "VIDIOC_G_FMT", Value: 0xc0d05604, Mask: 0xc0d05604},
+	{Name: "VIDIOC_S_FMT", Value: 0xc0d05605, Mask: 0xc0d05605},
+	{Name: "VIDIOC_TRY_FMT", Value: 0xc0d05640, Mask: 0xc0d05640},
+	{Name: "VIDIOC_QUERY_EXT_CTRL", Value: 0xc0e85667, Mask: 0xc0e85667},
+	{Name: "GENWQE_EXECUTE_DDCB", Value: 0xc0e8a532, Mask: 0xc0e8a532},
+	{Name: "GENWQE_EXECUTE_RAW_DDCB", Value: 0xc0e8a533, Mask: 0xc0e8a533},
+	{Name: "SNDRV_TIMER_IOCTL_GINFO", Value: 0xc0f85403, Mask: 0xc0f85403},
+	{Name: "VIDIOC_CREATE_BUFS", Value: 0xc100565c, Mask: 0xc100565c},
+	{Name: "MEDIA_IOC_DEVICE_INFO", Value: 0xc1007c00, Mask: 0xc1007c00},
+	{Name: "MEDIA_IOC_ENUM_ENTITIES", Value: 0xc1007c01, Mask: 0xc1007c01},
+	{Name: "GPIO_V2_GET_LINEINFO_IOCTL", Value: 0xc100b405, Mask: 0xc100b405},
+	{Name: "GPIO_V2_GET_LINEINFO_WATCH_IOCTL", Value: 0xc100b406, Mask: 0xc100b406},
+	{Name: "BINDER_CTL_ADD", Value: 0xc1086201, Mask: 0xc1086201},
+	{Name: "SNDRV_CTL_IOCTL_RAWMIDI_INFO", Value: 0xc10c5541, Mask: 0xc10c5541},
+	{Name: "SNDRV_CTL_IOCTL_ELEM_INFO", Value: 0xc1105511, Mask: 0xc1105511},
+	{Name: "SNDRV_CTL_IOCTL_ELEM_ADD", Value: 0xc1105517, Mask: 0xc1105517},
+	{Name: "SNDRV_CTL_IOCTL_ELEM_REPLACE", Value: 0xc1105518, Mask: 0xc1105518},
+	{Name: "GPIO_V2_LINE_SET_CONFIG_IOCTL", Value: 0xc110b40d, Mask: 0xc110b40d},
+	{Name: "SNDRV_CTL_IOCTL_PCM_INFO", Value: 0xc1205531, Mask: 0xc1205531},
+	{Name: "DRM_IOCTL_AMDGPU_GEM_METADATA", Value: 0xc1206446, Mask: 0xc1206446},
+	{Name: "DM_VERSION", Value: 0xc138fd00, Mask: 0xc138fd00},
+	{Name: "DM_REMOVE_ALL", Value: 0xc138fd01, Mask: 0xc138fd01},
+	{Name: "DM_LIST_DEVICES", Value: 0xc138fd02, Mask: 0xc138fd02},
+	{Name: "DM_DEV_CREATE", Value: 0xc138fd03, Mask: 0xc138fd03},
+	{Name: "DM_DEV_REMOVE", Value: 0xc138fd04, Mask: 0xc138fd04},
+	{Name: "DM_DEV_RENAME", Value: 0xc138fd05, Mask: 0xc138fd05},
+	{Name: "DM_DEV_SUSPEND", Value: 0xc138fd06, Mask: 0xc138fd06},
+	{Name: "DM_DEV_STATUS", Value: 0xc138fd07, Mask: 0xc138fd07},
+	{Name: "DM_DEV_WAIT", Value: 0xc138fd08, Mask: 0xc138fd08},
+	{Name: "DM_TABLE_LOAD", Value: 0xc138fd09, Mask: 0xc138fd09},
+	{Name: "DM_TABLE_CLEAR", Value: 0xc138fd0a, Mask: 0xc138fd0a},
+	{Name: "DM_TABLE_DEPS", Value: 0xc138fd0b, Mask: 0xc138fd0b},
+	{Name: "DM_TABLE_STATUS", Value: 0xc138fd0c, Mask: 0xc138fd0c},
+	{Name: "DM_LIST_VERSIONS", Value: 0xc138fd0d, Mask: 0xc138fd0d},
+	{Name: "DM_TARGET_MSG", Value: 0xc138fd0e, Mask: 0xc138fd0e},
+	{Name: "DM_DEV_SET_GEOMETRY", Value: 0xc138fd0f, Mask: 0xc138fd0f},
+	{Name: "DM_DEV_ARM_POLL", Value: 0xc138fd10, Mask: 0xc138fd10},
+	{Name: "DM_GET_TARGET_VERSION", Value: 0xc138fd11, Mask: 0xc138fd11},
+	{Name: "SNDRV_CTL_IOCTL_UMP_ENDPOINT_INFO", Value: 0xc1485544, Mask: 0xc1485544},
+	{Name: "DRM_IOCTL_V3D_PERFMON_GET_COUNTER", Value: 0xc168644c, Mask: 0xc168644c},
+	{Name: "GPIO_GET_LINEHANDLE_IOCTL", Value: 0xc16cb403, Mask: 0xc16cb403},
+	{Name: "SNDRV_EMU10K1_IOCTL_CODE_PEEK", Value: 0xc1b04812, Mask: 0xc1b04812},
+	{Name: "ALLOCINFO_IOC_GET_AT", Value: 0xc1d0a601, Mask: 0xc1d0a601},
+	{Name: "SNDRV_SEQ_IOCTL_GET_CLIENT_UMP_INFO", Value: 0xc2085312, Mask: 0xc2085312},
+	{Name: "SNDRV_SEQ_IOCTL_SET_CLIENT_UMP_INFO", Value: 0xc2085313, Mask: 0xc2085313},
+	{Name: "KVM_GET_IRQCHIP", Value: 0xc208ae62, Mask: 0xc208ae62},
+	{Name: "GPIO_V2_GET_LINE_IOCTL", Value: 0xc250b407, Mask: 0xc250b407},
+	{Name: "SNDRV_PCM_IOCTL_HW_REFINE", Value: 0xc2604110, Mask: 0xc2604110},
+	{Name: "SNDRV_PCM_IOCTL_HW_PARAMS", Value: 0xc2604111, Mask: 0xc2604111},
+	{Name: "BTRFS_IOC_SCRUB", Value: 0xc400941b, Mask: 0xc400941b},
+	{Name: "BTRFS_IOC_SCRUB_PROGRESS", Value: 0xc400941d, Mask: 0xc400941d},
+	{Name: "BTRFS_IOC_BALANCE_V2", Value: 0xc4009420, Mask: 0xc4009420},
+	{Name: "BTRFS_IOC_GET_DEV_STATS", Value: 0xc4089434, Mask: 0xc4089434},
+	{Name: "TDX_CMD_GET_REPORT0", Value: 0xc4405401, Mask: 0xc4405401},
+	{Name: "PTP_SYS_OFFSET_EXTENDED", Value: 0xc4c03d09, Mask: 0xc4c03d09},
+	{Name: "PTP_SYS_OFFSET_EXTENDED2", Value: 0xc4c03d12, Mask: 0xc4c03d12},
+	{Name: "PTP_SYS_OFFSET_EXTENDED_CYCLES", Value: 0xc4c03d16, Mask: 0xc4c03d16},
+	{Name: "SNDRV_CTL_IOCTL_ELEM_READ", Value: 0xc4c85512, Mask: 0xc4c85512},
+	{Name: "SNDRV_CTL_IOCTL_ELEM_WRITE", Value: 0xc4c85513, Mask: 0xc4c85513},
+	{Name: "BTRFS_IOC_DEV_REPLACE", Value: 0xca289435, Mask: 0xca289435},
+	{Name: "BTRFS_IOC_TREE_SEARCH", Value: 0xd0009411, Mask: 0xd0009411},
+	{Name: "BTRFS_IOC_INO_LOOKUP", Value: 0xd0009412, Mask: 0xd0009412},
+	{Name: "BTRFS_IOC_DEV_INFO", Value: 0xd000941e, Mask: 0xd000941e},
+	{Name: "BTRFS_IOC_GET_SUBVOL_ROOTREF", Value: 0xd000943d, Mask: 0xd000943d},
+	{Name: "BTRFS_IOC_INO_LOOKUP_USER", Value: 0xd000943e, Mask: 0xd000943e},
+	{Name: "SFSIOCFWVERS", Value: 0xd0085301, Mask: 0xd0085301},
+	{Name: "HIDIOCGUSAGES", Value: 0xd01c4813, Mask: 0xd01c4813},
+	{Name: "SNDRV_COMPRESS_GET_CODEC_CAPS", Value: 0xeb884311, Mask: 0xeb884311},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80, 81, 82, 83, 84, 85, 86, 87, 88, 89, 90, 91, 92, 93, 94, 95, 96, 97, 98, 99, 100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113, 114, 115, 116, 117, 118, 119, 120, 121, 122, 123, 124, 125, 126, 127, 128, 129, 130, 131, 132, 133, 134, 135, 136, 137, 138, 139, 140, 141, 142, 143, 144, 145, 146, 147, 148, 149, 150, 151, 152, 153, 154, 155, 156, 157, 158, 159, 160, 161, 162, 163, 164, 165, 166, 167, 168, 169, 170, 171, 172, 173, 174, 175, 176, 177, 178, 179, 180, 181, 182, 183, 184, 185, 186, 187, 188, 189, 190, 191, 192, 193, 194, 195, 196, 197, 198, 199, 200, 201, 202, 203, 204, 205, 206, 207, 208, 209, 210, 211, 212, 213, 214, 215, 216, 217, 218, 219, 220, 221, 222, 223, 224, 225, 226, 227, 228, 229, 230, 231, 232, 233, 234, 235, 236, 237, 238, 239, 240, 241, 242, 243, 244, 245, 246, 247, 248, 249, 250, 251, 252, 253, 254, 255, 256, 257, 258, 259, 260, 261, 262, 263, 264, 265, 266, 267, 268, 269, 270, 271, 272, 273, 274, 275, 276, 277, 278, 279, 280, 281, 282, 283, 284, 285, 286, 287, 288, 289, 290, 291, 292, 293, 294, 295, 296, 297, 298, 299, 300, 301, 302, 303, 304, 305, 306, 307, 308, 309, 310, 311, 312, 313, 314, 315, 316, 317, 318, 319, 320, 321, 322, 323, 324, 325, 326, 327, 328, 329, 330, 331, 332, 333, 334, 335, 336, 337, 338, 339, 340, 341, 342, 343, 344, 345, 346, 347, 348, 349, 350, 351, 352, 353, 354, 355, 356, 357, 358, 359, 360, 361, 362, 363, 364, 365, 366, 367, 368, 369, 370, 371, 372, 373, 374, 375, 376, 377, 378, 379, 380, 381, 382, 383, 384, 385, 386, 387, 388, 389, 390, 391, 392, 393, 394, 395, 396, 397, 398, 399, 400, 401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 418, 419, 420, 421, 422, 423, 424, 425, 426, 427, 428, 429, 430, 431, 432, 433, 434, 435, 436, 437, 438, 439, 440, 441, 442, 443, 444, 445, 446, 447, 448, 449, 450, 451, 452, 453, 454, 455, 456, 457, 458, 459, 460, 461, 462, 463, 464, 465, 466, 467, 468, 469, 470, 471, 472, 473, 474, 475, 476, 477, 478, 479, 480, 481, 482, 483, 484, 485, 486, 487, 488, 489, 490, 491, 492, 493, 494, 495, 496, 497, 498, 499, 500, 501, 502, 503, 504, 505, 506, 507, 508, 509, 510, 511, 512, 513, 514, 515, 516, 517, 518, 519, 520, 521, 522, 523, 524, 525, 526, 527, 528, 529, 530, 531, 532, 533, 534, 535, 536, 537, 538, 539, 540, 541, 542, 543, 544, 545, 546, 547, 548, 549, 550, 551, 552, 553, 554, 555, 556, 557, 558, 559, 560, 561, 562, 563, 564, 565, 566, 567, 568, 569, 570, 571, 572, 573, 574, 575, 576, 577, 578, 579, 580, 581, 582, 583, 584, 585, 586, 587, 588, 589, 590, 591, 592, 593, 594, 595, 596, 597, 598, 599, 600, 601, 602, 603, 604, 605, 606, 607, 608, 609, 610, 611, 612, 613, 614, 615, 616, 617, 618, 619, 620, 621, 622, 623, 624, 625, 626, 627, 628, 629, 630, 631, 632, 633, 634, 635, 636, 637, 638, 639, 640, 641, 642, 643, 644, 645, 646, 647, 648, 649, 650, 651, 652, 653, 654, 655, 656, 657, 658, 659, 660, 661, 662, 663, 664, 665, 666, 667, 668, 669, 670, 671, 672, 673, 674, 675, 676, 677, 678, 679, 680, 681, 682, 683, 684, 685, 686, 687, 688, 689, 690, 691, 692, 693, 694, 695, 696, 697, 698, 699, 700, 701, 702, 703, 704, 705, 706, 707, 708, 709, 710, 711, 712, 713, 714, 715, 716, 717, 718, 719, 720, 721, 722, 723, 724, 725, 726, 727, 728, 729, 730, 731, 732, 733, 734, 735, 736, 737, 738, 739, 740, 741, 742, 743, 744, 745, 746, 747, 748, 749, 750, 751, 752, 753, 754, 755, 756, 757, 758, 759, 760, 761, 762, 763, 764, 765, 766, 767, 768, 769, 770, 771, 772, 773, 774, 775, 776, 777, 778, 779, 780, 781, 782, 783, 784, 785, 786, 787, 788, 789, 790, 791, 792, 793, 794, 795, 796, 797, 798, 799, 800, 801, 802, 803, 804, 805, 806, 807, 808, 809, 810, 811, 812, 813, 814, 815, 816, 817, 818, 819, 820, 821, 822, 823, 824, 825, 826, 827, 828, 829, 830, 831, 832, 833, 834, 835, 836, 837, 838, 839, 840, 841, 842, 843, 844, 845, 846, 847, 848, 849, 850, 851, 852, 853, 854, 855, 856, 857, 858, 859, 860, 861, 862, 863, 864, 865, 866, 867, 868, 869, 870, 871, 872, 873, 874, 875, 876, 877, 878, 879, 880, 881, 882, 883, 884, 885, 886, 887, 888, 889, 890, 891, 892, 893, 894, 895, 896, 897, 898, 899, 900, 901, 902, 903, 904, 905, 906, 907, 908, 909, 910, 911, 912, 913, 914, 915, 916, 917, 918, 919, 920, 921, 922, 923, 924, 925, 926, 927, 928, 929, 930, 931, 932, 933, 934, 935, 936, 937, 938, 939, 940, 941, 942, 943, 944, 945, 946, 947, 948, 949, 950, 951, 952, 953, 954, 955, 956, 957, 958, 959, 960, 961, 962, 963, 964, 965, 966, 967, 968, 969, 970, 971, 972, 973, 974, 975, 976, 977, 978, 979, 980, 981, 982, 983, 984, 985, 986, 987, 988, 989, 990, 991, 992, 993, 994, 995, 996, 997, 998, 999, 1000, 1001, 1002, 1003, 1004, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 1015, 1016, 1017, 1018, 1019, 1020, 1021, 1022, 1023, 1024, 1025, 1026, 1027, 1028, 1029, 1030, 1031, 1032, 1033, 1034, 1035, 1036, 1037, 1038, 1039, 1040, 1041, 1042, 1043, 1044, 1045, 1046, 1047, 1048, 1049, 1050, 1051, 1052, 1053, 1054, 1055, 1056, 1057, 1058, 1059, 1060, 1061, 1062, 1063, 1064, 1065, 1066, 1067, 1068, 1069, 1070, 1071, 1072, 1073, 1074, 1075, 1076, 1077, 1078, 1079, 1080, 1081, 1082, 1083, 1084, 1085, 1086, 1087, 1088, 1089, 1090, 1091, 1092, 1093, 1094, 1095, 1096, 1097, 1098, 1099, 1100, 1101, 1102, 1103, 1104, 1105, 1106, 1107, 1108, 1109, 1110, 1111, 1112, 1113, 1114, 1115, 1116, 1117, 1118, 1119, 1120, 1121, 1122, 1123, 1124, 1125, 1126, 1127, 1128, 1129, 1130, 1131, 1132, 1133, 1134, 1135, 1136, 1137, 1138, 1139, 1140, 1141, 1142, 1143, 1144, 1145, 1146, 1147, 1148, 1149, 1150, 1151, 1152, 1153, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161, 1162, 1163, 1164, 1165, 1166, 1167, 1168, 1169, 1170, 1171, 1172, 1173, 1174, 1175, 1176, 1177, 1178, 1179, 1180, 1181, 1182, 1183, 1184, 1185, 1186, 1187, 1188, 1189, 1190, 1191, 1192, 1193, 1194, 1195, 1196, 1197, 1198, 1199, 1200, 1201, 1202, 1203, 1204, 1205, 1206, 1207, 1208, 1209, 1210, 1211, 1212, 1213, 1214, 1215, 1216, 1217, 1218, 1219, 1220, 1221, 1222, 1223, 1224, 1225, 1226, 1227, 1228, 1229, 1230, 1231, 1232, 1233, 1234, 1235, 1236, 1237, 1238, 1239, 1240, 1241, 1242, 1243, 1244, 1245, 1246, 1247, 1248, 1249, 1250, 1251, 1252, 1253, 1254, 1255, 1256, 1257, 1258, 1259, 1260, 1261, 1262, 1263, 1264, 1265, 1266, 1267, 1268, 1269, 1270, 1271, 1272, 1273, 1274, 1275, 1276, 1277, 1278, 1279, 1280, 1281, 1282, 1283, 1284, 1285, 1286, 1287, 1288, 1289, 1290, 1291, 1292, 1293, 1294, 1295, 1296, 1297, 1298, 1299, 1300, 1301, 1302, 1303, 1304, 1305, 1306, 1307, 1308, 1309, 1310, 1311, 1312, 1313, 1314, 1315, 1316, 1317, 1318, 1319, 1320, 1321, 1322, 1323, 1324, 1325, 1326, 1327, 1328, 1329, 1330, 1331, 1332, 1333, 1334, 1335, 1336, 1337, 1338, 1339, 1340, 1341, 1342, 1343, 1344, 1345, 1346, 1347, 1348, 1349, 1350, 1351, 1352, 1353, 1354, 1355, 1356, 1357, 1358, 1359, 1360, 1361, 1362, 1363, 1364, 1365, 1366, 1367, 1368, 1369, 1370, 1371, 1372, 1373, 1374, 1375, 1376, 1377, 1378, 1379, 1380, 1381, 1382, 1383, 1384, 1385, 1386, 1387, 1388, 1389, 1390, 1391, 1392, 1393, 1394, 1395, 1396, 1397, 1398, 1399, 1400, 1401, 1402, 1403, 1404, 1405, 1406, 1407, 1408, 1409, 1410, 1411, 1412, 1413, 1414, 1415, 1416, 1417, 1418, 1419, 1420, 1421, 1422, 1423, 1424, 1425, 1426, 1427, 1428, 1429, 1430, 1431, 1432, 1433, 1434, 1435, 1436, 1437, 1438, 1439, 1440, 1441, 1442, 1443, 1444, 1445, 1446, 1447, 1448, 1449, 1450, 1451, 1452, 1453, 1454, 1455, 1456, 1457, 1458, 1459, 1460, 1461, 1462, 1463, 1464, 1465, 1466, 1467, 1468, 1469, 1470, 1471, 1472, 1473, 1474, 1475, 1476, 1477, 1478, 1479, 1480, 1481, 1482, 1483, 1484, 1485, 1486, 1487, 1488, 1489, 1490, 1491, 1492, 1493, 1494, 1495, 1496, 1497, 1498, 1499, 1500, 1501, 1502, 1503, 1504, 1505, 1506, 1507, 1508, 1509, 1510, 1511, 1512, 1513, 1514, 1515, 1516, 1517, 1518, 1519, 1520, 1521, 1522, 1523, 1524, 1525, 1526, 1527, 1528, 1529, 1530, 1531, 1532, 1533, 1534, 1535, 1536, 1537, 1538, 1539, 1540, 1541, 1542, 1543, 1544, 1545, 1546, 1547, 1548, 1549, 1550, 1551, 1552, 1553, 1554, 1555, 1556, 1557, 1558, 1559, 1560, 1561, 1562, 1563, 1564, 1565, 1566, 1567, 1568, 1569, 1570, 1571, 1572, 1573, 1574, 1575, 1576, 1577, 1578, 1579, 1580, 1581, 1582, 1583, 1584, 1585, 1586, 1587, 1588, 1589, 1590, 1591, 1592, 1593, 1594, 1595, 1596, 1597, 1598, 1599, 1600, 1601, 1602, 1603, 1604, 1605, 1606, 1607, 1608, 1609, 1610, 1611, 1612, 1613, 1614, 1615, 1616, 1617, 1618, 1619, 1620, 1621, 1622, 1623, 1624, 1625, 1626, 1627, 1628, 1629, 1630, 1631, 1632, 1633, 1634, 1635, 1636, 1637, 1638, 1639, 1640, 1641, 1642, 1643, 1644, 1645, 1646, 1647, 1648, 1649, 1650, 1651, 1652, 1653, 1654, 1655, 1656, 1657, 1658, 1659, 1660, 1661, 1662, 1663, 1664, 1665, 1666, 1667, 1668, 1669, 1670, 1671, 1672, 1673, 1674, 1675, 1676, 1677, 1678, 1679, 1680, 1681, 1682, 1683, 1684, 1685, 1686, 1687, 1688, 1689, 1690, 1691, 1692, 1693, 1694, 1695, 1696, 1697, 1698, 1699, 1700, 1701, 1702, 1703, 1704, 1705, 1706, 1707, 1708, 1709, 1710, 1711, 1712, 1713, 1714, 1715, 1716, 1717, 1718, 1719, 1720, 1721, 1722, 1723, 1724, 1725, 1726, 1727, 1728, 1729, 1730, 1731, 1732, 1733, 1734, 1735, 1736, 1737, 1738, 1739, 1740, 1741, 1742, 1743, 1744, 1745, 1746, 1747, 1748, 1749, 1750, 1751, 1752, 1753, 1754, 1755, 1756, 1757, 1758, 1759, 1760, 1761, 1762, 1763, 1764, 1765, 1766, 1767, 1768, 1769, 1770, 1771, 1772, 1773, 1774, 1775, 1776, 1777, 1778, 1779, 1780, 1781, 1782, 1783, 1784, 1785, 1786, 1787, 1788, 1789, 1790, 1791, 1792, 1793, 1794, 1795, 1796, 1797, 1798, 1799, 1800, 1801, 1802, 1803, 1804, 1805, 1806, 1807, 1808, 1809, 1810, 1811, 1812, 1813, 1814, 1815, 1816, 1817, 1818, 1819, 1820, 1821, 1822, 1823, 1824, 1825, 1826, 1827, 1828, 1829, 1830, 1831, 1832, 1833, 1834, 1835, 1836, 1837, 1838, 1839, 1840, 1841, 1842, 1843, 1844, 1845, 1846, 1847, 1848, 1849, 1850, 1851, 1852, 1853, 1854, 1855, 1856, 1857, 1858, 1859, 1860, 1861, 1862, 1863, 1864, 1865, 1866, 1867, 1868, 1869, 1870, 1871, 1872, 1873, 1874, 1875, 1876, 1877, 1878, 1879, 1880, 1881, 1882, 1883, 1884, 1885, 1886, 1887, 1888, 1889, 1890, 1891, 1892, 1893, 1894, 1895, 1896, 1897, 1898, 1899, 1900, 1901, 1902, 1903, 1904, 1905, 1906, 1907, 1908, 1909, 1910, 1911, 1912, 1913, 1914, 1915, 1916, 1917, 1918, 1919, 1920, 1921, 1922, 1923, 1924, 1925, 1926, 1927, 1928, 1929, 1930, 1931, 1932, 1933, 1934, 1935, 1936, 1937, 1938, 1939, 1940, 1941, 1942, 1943, 1944, 1945, 1946, 1947, 1948, 1949, 1950, 1951, 1952, 1953, 1954, 1955, 1956, 1957, 1958, 1959, 1960, 1961, 1962, 1963, 1964, 1965, 1966, 1967, 1968, 1969, 1970, 1971, 1972, 1973, 1974, 1975, 1976, 1977, 1978, 1979, 1980, 1981, 1982, 1983, 1984, 1985, 1986, 1987, 1988, 1989, 1990, 1991, 1992, 1993, 1994, 1995, 1996, 1997, 1998, 1999, 2000, 2001, 2002, 2003, 2004, 2005, 2006, 2007, 2008, 2009, 2010, 2011, 2012, 2013, 2014, 2015, 2016, 2017, 2018, 2019, 2020, 2021, 2022, 2023, 2024, 2025, 2026, 2027, 2028, 2029, 2030, 2031, 2032, 2033, 2034, 2035, 2036, 2037, 2038, 2039, 2040, 2041, 2042, 2043, 2044, 2045, 2046, 2047, 2048, 2049, 2050, 2051, 2052, 2053, 2054, 2055, 2056, 2057, 2058, 2059, 2060, 2061, 2062, 2063, 2064, 2065, 2066, 2067, 2068, 2069, 2070, 2071, 2072, 2073, 2074, 2075, 2076, 2077, 2078, 2079, 2080, 2081, 2082, 2083, 2084, 2085, 2086, 2087, 2088, 2089, 2090, 2091, 2092, 2093, 2094, 2095, 2096, 2097, 2098, 2099, 2100, 2101, 2102, 2103, 2104, 2105, 2106, 2107, 2108, 2109, 2110, 2111, 2112, 2113, 2114, 2115, 2116, 2117, 2118, 2119, 2120, 2121, 2122, 2123, 2124, 2125, 2126, 2127, 2128, 2129, 2130, 2131, 2132, 2133, 2134, 2135, 2136, 2137, 2138, 2139, 2140, 2141, 2142, 2143, 2144, 2145, 2146, 2147, 2148, 2149, 2150, 2151, 2152, 2153, 2154, 2155, 2156, 2157, 2158, 2159, 2160, 2161, 2162, 2163, 2164, 2165, 2166, 2167, 2168, 2169, 2170, 2171, 2172, 2173, 2174, 2175, 2176, 2177, 2178, 2179, 2180, 2181, 2182, 2183, 2184, 2185, 2186, 2187, 2188, 2189, 2190, 2191, 2192, 2193, 2194, 2195, 2196, 2197, 2198, 2199, 2200, 2201, 2202, 2203, 2204, 2205, 2206, 2207, 2208, 2209, 2210, 2211, 2212, 2213, 2214, 2215, 2216, 2217, 2218, 2219, 2220, 2221, 2222, 2223, 2224, 2225, 2226, 2227, 2228, 2229, 2230, 2231, 2232, 2233, 2234, 2235, 2236, 2237, 2238, 2239, 2240, 2241, 2242, 2243, 2244, 2245, 2246, 2247, 2248, 2249, 2250, 2251, 2252, 2253, 2254, 2255, 2256, 2257, 2258, 2259, 2260, 2261, 2262, 2263, 2264, 2265, 2266, 2267, 2268, 2269, 2270, 2271, 2272, 2273, 2274, 2275, 2276, 2277, 2278, 2279, 2280, 2281, 2282, 2283, 2284, 2285, 2286, 2287, 2288, 2289, 2290, 2291, 2292, 2293, 2294, 2295, 2296, 2297, 2298, 2299, 2300, 2301, 2302, 2303, 2304, 2305, 2306, 2307, 2308, 2309, 2310, 2311, 2312, 2313, 2314, 2315, 2316, 2317, 2318, 2319, 2320, 2321, 2322, 2323, 2324, 2325, 2326, 2327, 2328, 2329, 2330, 2331, 2332, 2333, 2334, 2335, 2336, 2337, 2338, 2339, 2340, 2341, 2342, 2343, 2344, 2345, 2346, 2347, 2348, 2349, 2350, 2351, 2352, 2353, 2354, 2355, 2356, 2357, 2358, 2359, 2360, 2361, 2362, 2363, 2364, 2365, 2366, 2367, 2368, 2369, 2370, 2371, 2372, 2373, 2374, 2375, 2376, 2377, 2378, 2379, 2380, 2381, 2382, 2383, 2384, 2385, 2386, 2387, 2388, 2389, 2390, 2391, 2392, 2393, 2394, 2395, 2396, 2397, 2398, 2399, 2400, 2401, 2402, 2403, 2404, 2405, 2406, 2407, 2408, 2409, 2410, 2411, 2412, 2413, 2414, 2415, 2416, 2417, 2418, 2419, 2420, 2421, 2422, 2423, 2424, 2425, 2426, 2427, 2428, 2429, 2430, 2431, 2432, 2433, 2434, 2435, 2436, 2437, 2438, 2439, 2440, 2441, 2442, 2443, 2444, 2445, 2446, 2447, 2448, 2449, 2450, 2451, 2452, 2453, 2454, 2455, 2456, 2457, 2458, 2459, 2460, 2461, 2462, 2463, 2464, 2465, 2466, 2467, 2468, 2469, 2470, 2471, 2472, 2473, 2474, 2475, 2476, 2477, 2478, 2479, 2480, 2481, 2482, 2483, 2484, 2485, 2486, 2487, 2488, 2489, 2490, 2491, 2492, 2493, 2494, 2495, 2496, 2497, 2498, 2499, 2500, 2501, 2502, 2503, 2504, 2505, 2506, 2507, 2508, 2509, 2510, 2511, 2512, 2513, 2514, 2515, 2516, 2517, 2518, 2519, 2520, 2521, 2522, 2523, 2524, 2525, 2526, 2527, 2528, 2529, 2530, 2531, 2532, 2533, 2534, 2535, 2536, 2537, 2538, 2539, 2540, 2541, 2542, 2543, 2544, 2545, 2546, 2547, 2548, 2549, 2550, 2551, 2552, 2553, 2554, 2555, 2556, 2557, 2558, 2559, 2560, 2561, 2562, 2563, 2564, 2565, 2566, 2567, 2568, 2569, 2570, 2571, 2572, 2573, 2574, 2575, 2576, 2577, 2578, 2579, 2580, 2581, 2582, 2583, 2584, 2585, 2586, 2587, 2588, 2589, 2590, 2591, 2592, 2593, 2594, 2595, 2596, 2597, 2598, 2599, 2600, 2601, 2602, 2603, 2604, 2605, 2606, 2607, 2608, 2609, 2610, 2611, 2612, 2613, 2614, 2615, 2616, 2617, 2618, 2619, 2620, 2621, 2622, 2623, 2624, 2625, 2626, 2627, 2628, 2629, 2630, 2631, 2632, 2633, 2634, 2635, 2636, 2637, 2638, 2639, 2640, 2641, 2642, 2643, 2644, 2645, 2646, 2647, 2648, 2649, 2650, 2651, 2652, 2653, 2654, 2655, 2656, 2657, 2658, 2659, 2660, 2661, 2662, 2663, 2664, 2665, 2666, 2667, 2668, 2669, 2670, 2671, 2672, 2673, 2674, 2675, 2676, 2677, 2678, 2679, 2680, 2681, 2682, 2683, 2684, 2685, 2686, 2687, 2688, 2689, 2690, 2691, 2692, 2693, 2694, 2695, 2696, 2697, 2698, 2699, 2700, 2701, 2702, 2703, 2704, 2705, 2706, 2707, 2708, 2709, 2710, 2711, 2712, 2713, 2714, 2715, 2716, 2717, 2718, 2719, 2720, 2721, 2722, 2723, 2724, 2725, 2726, 2727, 2728, 2729, 2730, 2731, 2732, 2733, 2734, 2735, 2736, 2737, 2738, 2739, 2740, 2741, 2742, 2743, 2744, 2745, 2746, 2747, 2748, 2749, 2750, 2751, 2752, 2753, 2754, 2755, 2756, 2757, 2758, 2759, 2760, 2761, 2762, 2763, 2764, 2765, 2766, 2767, 2768, 2769, 2770, 2771, 2772, 2773, 2774, 2775, 2776, 2777, 2778, 2779, 2780, 2781, 2782, 2783, 2784, 2785, 2786, 2787, 2788, 2789, 2790, 2791, 2792, 2793, 2794, 2795, 2796, 2797, 2798, 2799, 2800, 2801, 2802, 2803, 2804, 2805, 2806, 2807, 2808, 2809, 2810, 2811, 2812, 2813, 2814, 2815, 2816, 2817, 2818, 2819, 2820, 2821, 2822, 2823, 2824, 2825, 2826, 2827, 2828, 2829, 2830, 2831, 2832, 2833, 2834, 2835, 2836, 2837, 2838, 2839, 2840, 2841, 2842, 2843, 2844, 2845, 2846, 2847, 2848, 2849, 2850, 2851, 2852, 2853, 2854, 2855, 2856, 2857, 2858, 2859, 2860, 2861, 2862, 2863, 2864, 2865, 2866, 2867, 2868, 2869, 2870, 2871, 2872, 2873, 2874, 2875, 2876, 2877, 2878, 2879, 2880, 2881, 2882, 2883, 2884, 2885, 2886, 2887, 2888, 2889, 2890, 2891, 2892, 2893, 2894, 2895, 2896, 2897, 2898, 2899, 2900, 2901, 2902, 2903, 2904, 2905, 2906, 2907, 2908, 2909, 2910, 2911, 2912, 2913, 2914, 2915, 2916, 2917, 2918, 2919, 2920, 2921, 2922, 2923, 2924, 2925, 2926, 2927, 2928, 2929, 2930, 2931, 2932, 2933, 2934, 2935, 2936, 2937, 2938, 2939, 2940, 2941, 2942, 2943, 2944, 2945, 2946, 2947, 2948, 2949, 2950, 2951, 2952, 2953, 2954, 2955, 2956, 2957, 2958, 2959, 2960, 2961, 2962, 2963, 2964, 2965, 2966, 2967, 2968, 2969, 2970, 2971, 2972, 2973, 2974, 2975, 2976, 2977, 2978, 2979, 2980, 2981, 2982, 2983, 2984, 2985, 2986, 2987, 2988, 2989, 2990, 2991, 2992, 2993, 2994, 2995, 2996, 2997, 2998, 2999, 3000, 3001, 3002, 3003, 3004, 3005, 3006, 3007, 3008, 3009, 3010, 3011, 3012, 3013, 3014, 3015, 3016, 3017, 3018, 3019, 3020, 3021, 3022, 3023, 3024, 3025, 3026, 3027, 3028, 3029, 3030, 3031, 3032, 3033, 3034, 3035, 3036, 3037, 3038, 3039, 3040, 3041, 3042, 3043, 3044, 3045, 3046, 3047, 3048, 3049, 3050, 3051, 3052, 3053, 3054, 3055, 3056, 3057, 3058, 3059, 3060, 3061, 3062, 3063, 3064, 3065, 3066, 3067, 3068, 3069, 3070, 3071, 3072, 3073, 3074, 3075, 3076, 3077, 3078, 3079, 3080, 3081, 3082, 3083, 3084, 3085, 3086, 3087, 3088, 3089, 3090, 3091, 3092, 3093}}
+
+var zcall_ioctl__blk_in_int = call{Name: "ioctl", Variant: "blk_in_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt39, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt40, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__blk_out_int = call{Name: "ioctl", Variant: "blk_out_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt41, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt42, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__none = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt43, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__blk_out_ulong = call{Name: "ioctl", Variant: "blk_out_ulong", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt44, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt45, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__none_2 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt46, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__blk_ulong = call{Name: "ioctl", Variant: "blk_ulong", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt47, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__blk_out_long = call{Name: "ioctl", Variant: "blk_out_long", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt48, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt49, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__blk_ulong_2 = call{Name: "ioctl", Variant: "blk_ulong", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt50, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__blk_out_long_2 = call{Name: "ioctl", Variant: "blk_out_long", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt51, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt49, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__blk_out_uint16 = call{Name: "ioctl", Variant: "blk_out_uint16", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt52, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt53, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__blk_out_int_2 = call{Name: "ioctl", Variant: "blk_out_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt54, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt42, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zset_blkpg_ops = set{Name: "blkpg_ops", Unknown: "BLKPG_???", Vals: []val{
+	{Name: "BLKPG_ADD_PARTITION", Value: 0x1, Mask: 0x1},
+	{Name: "BLKPG_DEL_PARTITION", Value: 0x2, Mask: 0x2},
+	{Name: "BLKPG_RESIZE_PARTITION", Value: 0x3, Mask: 0x3},
+}}
+
+var zstruct_blkpg_partition = structure{Name: "blkpg_partition", Size: [3]uint16{152, 148, 152}, Fields: []field{
+	{Name: "start", Type: &zt13, Off: [3]uint16{0, 0, 0}},
+	{Name: "length", Type: &zt13, Off: [3]uint16{8, 8, 8}},
+	{Name: "pno", Type: &zt7, Off: [3]uint16{16, 16, 16}},
+	{Name: "devname", Type: &zt57, Off: [3]uint16{20, 20, 20}},
+	{Name: "volname", Type: &zt57, Off: [3]uint16{84, 84, 84}},
+}}
+
+var zstruct_blkpg = structure{Name: "blkpg", Size: [3]uint16{24, 16, 16}, Fields: []field{
+	{Name: "op", Type: &zt56, Off: [3]uint16{0, 0, 0}},
+	{Name: "flags", Type: &zt7, Off: [3]uint16{4, 4, 4}},
+	{Name: "datalen", Type: &zt7, Off: [3]uint16{8, 8, 8}},
+	{Name: "data", Type: &zt58, Off: [3]uint16{16, 12, 12}},
+}}
+
+var zcall_ioctl__BLKPG = call{Name: "ioctl", Variant: "BLKPG", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt55, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt59, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__none_3 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt60, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__none_4 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt61, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__none_5 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt62, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__blk_range = call{Name: "ioctl", Variant: "blk_range", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt63, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt64, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__blk_out_uint = call{Name: "ioctl", Variant: "blk_out_uint", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt65, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt66, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__blk_out_uint_2 = call{Name: "ioctl", Variant: "blk_out_uint", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt67, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt66, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__blk_out_int_3 = call{Name: "ioctl", Variant: "blk_out_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt68, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt42, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__blk_out_uint_3 = call{Name: "ioctl", Variant: "blk_out_uint", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt69, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt66, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__blk_out_uint_4 = call{Name: "ioctl", Variant: "blk_out_uint", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt70, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt66, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__blk_range_2 = call{Name: "ioctl", Variant: "blk_range", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt71, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt64, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__blk_out_uint16_2 = call{Name: "ioctl", Variant: "blk_out_uint16", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt72, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt53, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__blk_range_3 = call{Name: "ioctl", Variant: "blk_range", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt73, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt64, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__loop_fd = call{Name: "ioctl", Variant: "loop_fd", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt74, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt0, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__none_6 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt75, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zset_loop_crypt = set{Name: "loop_crypt", Unknown: "LO_CRYPT_???", Vals: []val{
+	{Name: "LO_CRYPT_NONE", Value: 0x0, Mask: 0x0},
+	{Name: "LO_CRYPT_XOR", Value: 0x1, Mask: 0x1},
+	{Name: "LO_CRYPT_DES", Value: 0x2, Mask: 0x2},
+	{Name: "LO_CRYPT_FISH2", Value: 0x3, Mask: 0x3},
+	{Name: "LO_CRYPT_BLOW", Value: 0x4, Mask: 0x4},
+	{Name: "LO_CRYPT_CAST128", Value: 0x5, Mask: 0x5},
+	{Name: "LO_CRYPT_IDEA", Value: 0x6, Mask: 0x6},
+	{Name: "LO_CRYPT_DUMMY", Value: 0x9, Mask: 0x9},
+	{Name: "LO_CRYPT_SKIPJACK", Value: 0xa, Mask: 0xa},
+	{Name: "LO_CRYPT_CRYPTOAPI", Value: 0x12, Mask: 0x12},
+}}
+
+var zset_loop_flags = set{Name: "loop_flags", Unknown: "LO_FLAGS_???", Vals: []val{
+	{Name: "LO_FLAGS_READ_ONLY", Value: 0x1, Mask: 0x1},
+	{Name: "LO_FLAGS_USE_AOPS", Value: 0x2, Mask: 0x2},
+	{Name: "LO_FLAGS_AUTOCLEAR", Value: 0x4, Mask: 0x4},
+	{Name: "LO_FLAGS_PARTSCAN", Value: 0x8, Mask: 0x8},
+	{Name: "LO_FLAGS_DIRECT_IO", Value: 0x10, Mask: 0x10},
+}}
+
+var zstruct_loop_info64 = structure{Name: "loop_info64", Size: [3]uint16{232, 232, 232}, Fields: []field{
+	{Name: "lo_device", Type: &zt8, Attr: 1, Off: [3]uint16{0, 0, 0}},
+	{Name: "lo_inode", Type: &zt9, Attr: 1, Off: [3]uint16{8, 8, 8}},
+	{Name: "lo_rdevice", Type: &zt8, Attr: 1, Off: [3]uint16{16, 16, 16}},
+	{Name: "lo_offset", Type: &zt77, Off: [3]uint16{24, 24, 24}},
+	{Name: "lo_sizelimit", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "lo_number", Type: &zt11, Off: [3]uint16{40, 40, 40}},
+	{Name: "lo_encrypt_type", Type: &zt78, Attr: 2, Off: [3]uint16{44, 44, 44}},
+	{Name: "lo_encrypt_key_size", Type: &zt11, Attr: 2, Off: [3]uint16{48, 48, 48}},
+	{Name: "lo_flags", Type: &zt79, Off: [3]uint16{52, 52, 52}},
+	{Name: "lo_file_name", Type: &zt57, Off: [3]uint16{56, 56, 56}},
+	{Name: "lo_crypt_name", Type: &zt57, Attr: 1, Off: [3]uint16{120, 120, 120}},
+	{Name: "lo_encrypt_key", Type: &zt80, Attr: 1, Off: [3]uint16{184, 184, 184}},
+	{Name: "lo_init", Type: &zt81, Attr: 1, Off: [3]uint16{216, 216, 216}},
+}}
+
+var zcall_ioctl__loop_set = call{Name: "ioctl", Variant: "loop_set", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt76, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt82, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__loop_get = call{Name: "ioctl", Variant: "loop_get", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt83, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt84, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__loop_fd_2 = call{Name: "ioctl", Variant: "loop_fd", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt85, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt0, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__none_7 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt86, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__loop_ulong = call{Name: "ioctl", Variant: "loop_ulong", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt87, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__loop_ulong_2 = call{Name: "ioctl", Variant: "loop_ulong", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt88, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt23, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zstruct_loop_config = structure{Name: "loop_config", Size: [3]uint16{304, 304, 304}, Fields: []field{
+	{Name: "fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
+	{Name: "block_size", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "info", Type: &zt90, Off: [3]uint16{8, 8, 8}},
+	{Name: "reserved", Type: &zt91, Off: [3]uint16{240, 240, 240}},
+}}
+
+var zcall_ioctl__loop_configure = call{Name: "ioctl", Variant: "loop_configure", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt89, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt92, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__loop_int = call{Name: "ioctl", Variant: "loop_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt93, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__loop_int_2 = call{Name: "ioctl", Variant: "loop_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt94, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__none_8 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt95, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zset_termios_iflag = set{Name: "termios_iflag", Unknown: "+", Vals: []val{
+	{Name: "IGNBRK", Value: 0x1, Mask: 0x1},
+	{Name: "BRKINT", Value: 0x2, Mask: 0x2},
+	{Name: "IGNPAR", Value: 0x4, Mask: 0x4},
+	{Name: "PARMRK", Value: 0x8, Mask: 0x8},
+	{Name: "INPCK", Value: 0x10, Mask: 0x10},
+	{Name: "ISTRIP", Value: 0x20, Mask: 0x20},
+	{Name: "INLCR", Value: 0x40, Mask: 0x40},
+	{Name: "IGNCR", Value: 0x80, Mask: 0x80},
+	{Name: "ICRNL", Value: 0x100, Mask: 0x100},
+	{Name: "IUCLC", Value: 0x200, Mask: 0x200},
+	{Name: "IXON", Value: 0x400, Mask: 0x400},
+	{Name: "IXANY", Value: 0x800, Mask: 0x800},
+	{Name: "IXOFF", Value: 0x1000, Mask: 0x1000},
+	{Name: "IMAXBEL", Value: 0x2000, Mask: 0x2000},
+	{Name: "IUTF8", Value: 0x4000, Mask: 0x4000},
+}}
+
+var zset_termios_oflag = set{Name: "termios_oflag", Unknown: "+", Vals: []val{
+	{Name: "NL0", Value: 0x0, Mask: 0x100},
+	{Name: "NL1", Value: 0x100, Mask: 0x100},
+	{Name: "CR0", Value: 0x0, Mask: 0x600},
+	{Name: "CR1", Value: 0x200, Mask: 0x600},
+	{Name: "CR2", Value: 0x400, Mask: 0x600},
+	{Name: "CR3", Value: 0x600, Mask: 0x600},
+	{Name: "TAB0", Value: 0x0, Mask: 0x1800},
+	{Name: "TAB1", Value: 0x800, Mask: 0x1800},
+	{Name: "TAB2", Value: 0x1000, Mask: 0x1800},
+	{Name: "XTABS", Value: 0x1800, Mask: 0x1800},
+	{Name: "BS0", Value: 0x0, Mask: 0x2000},
+	{Name: "BS1", Value: 0x2000, Mask: 0x2000},
+	{Name: "VT0", Value: 0x0, Mask: 0x4000},
+	{Name: "VT1", Value: 0x4000, Mask: 0x4000},
+	{Name: "FF0", Value: 0x0, Mask: 0x8000},
+	{Name: "FF1", Value: 0x8000, Mask: 0x8000},
+	{Name: "OPOST", Value: 0x1, Mask: 0x1},
+	{Name: "OLCUC", Value: 0x2, Mask: 0x2},
+	{Name: "ONLCR", Value: 0x4, Mask: 0x4},
+	{Name: "OCRNL", Value: 0x8, Mask: 0x8},
+	{Name: "ONOCR", Value: 0x10, Mask: 0x10},
+	{Name: "ONLRET", Value: 0x20, Mask: 0x20},
+	{Name: "OFILL", Value: 0x40, Mask: 0x40},
+	{Name: "OFDEL", Value: 0x80, Mask: 0x80},
+}}
+
+var zset_termios_cflag = set{Name: "termios_cflag", Unknown: "+", Vals: []val{
+	{Name: "B0", Value: 0x0, Mask: 0x100f},
+	{Name: "B50", Value: 0x1, Mask: 0x100f},
+	{Name: "B75", Value: 0x2, Mask: 0x100f},
+	{Name: "B110", Value: 0x3, Mask: 0x100f},
+	{Name: "B134", Value: 0x4, Mask: 0x100f},
+	{Name: "B150", Value: 0x5, Mask: 0x100f},
+	{Name: "B200", Value: 0x6, Mask: 0x100f},
+	{Name: "B300", Value: 0x7, Mask: 0x100f},
+	{Name: "B600", Value: 0x8, Mask: 0x100f},
+	{Name: "B1200", Value: 0x9, Mask: 0x100f},
+	{Name: "B1800", Value: 0xa, Mask: 0x100f},
+	{Name: "B2400", Value: 0xb, Mask: 0x100f},
+	{Name: "B4800", Value: 0xc, Mask: 0x100f},
+	{Name: "B9600", Value: 0xd, Mask: 0x100f},
+	{Name: "B19200", Value: 0xe, Mask: 0x100f},
+	{Name: "B38400", Value: 0xf, Mask: 0x100f},
+	{Name: "BOTHER", Value: 0x1000, Mask: 0x100f},
+	{Name: "B57600", Value: 0x1001, Mask: 0x100f},
+	{Name: "B115200", Value: 0x1002, Mask: 0x100f},
+	{Name: "B230400", Value: 0x1003, Mask: 0x100f},
+	{Name: "B460800", Value: 0x1004, Mask: 0x100f},
+	{Name: "B500000", Value: 0x1005, Mask: 0x100f},
+	{Name: "B576000", Value: 0x1006, Mask: 0x100f},
+	{Name: "B921600", Value: 0x1007, Mask: 0x100f},
+	{Name: "B1000000", Value: 0x1008, Mask: 0x100f},
+	{Name: "B1152000", Value: 0x1009, Mask: 0x100f},
+	{Name: "B1500000", Value: 0x100a, Mask: 0x100f},
+	{Name: "B2000000", Value: 0x100b, Mask: 0x100f},
+	{Name: "B2500000", Value: 0x100c, Mask: 0x100f},
+	{Name: "B3000000", Value: 0x100d, Mask: 0x100f},
+	{Name: "B3500000", Value: 0x100e, Mask: 0x100f},
+	{Name: "B4000000", Value: 0x100f, Mask: 0x100f},
+	{Name: "B50<<IBSHIFT", Value: 0x10000, Mask: 0x100f0000},
+	{Name: "B75<<IBSHIFT", Value: 0x20000, Mask: 0x100f0000},
+	{Name: "B110<<IBSHIFT", Value: 0x30000, Mask: 0x100f0000},
+	{Name: "B134<<IBSHIFT", Value: 0x40000, Mask: 0x100f0000},
+	{Name: "B150<<IBSHIFT", Value: 0x50000, Mask: 0x100f0000},
+	{Name: "B200<<IBSHIFT", Value: 0x60000, Mask: 0x100f0000},
+	{Name: "B300<<IBSHIFT", Value: 0x70000, Mask: 0x100f0000},
+	{Name: "B600<<IBSHIFT", Value: 0x80000, Mask: 0x100f0000},
+	{Name: "B1200<<IBSHIFT", Value: 0x90000, Mask: 0x100f0000},
+	{Name: "B1800<<IBSHIFT", Value: 0xa0000, Mask: 0x100f0000},
+	{Name: "B2400<<IBSHIFT", Value: 0xb0000, Mask: 0x100f0000},
+	{Name: "B4800<<IBSHIFT", Value: 0xc0000, Mask: 0x100f0000},
+	{Name: "B9600<<IBSHIFT", Value: 0xd0000, Mask: 0x100f0000},
+	{Name: "B19200<<IBSHIFT", Value: 0xe0000, Mask: 0x100f0000},
+	{Name: "B38400<<IBSHIFT", Value: 0xf0000, Mask: 0x100f0000},
+	{Name: "BOTHER<<IBSHIFT", Value: 0x10000000, Mask: 0x100f0000},
+	{Name: "B57600<<IBSHIFT", Value: 0x10010000, Mask: 0x100f0000},
+	{Name: "B115200<<IBSHIFT", Value: 0x10020000, Mask: 0x100f0000},
+	{Name: "B230400<<IBSHIFT", Value: 0x10030000, Mask: 0x100f0000},
+	{Name: "B460800<<IBSHIFT", Value: 0x10040000, Mask: 0x100f0000},
+	{Name: "B500000<<IBSHIFT", Value: 0x10050000, Mask: 0x100f0000},
+	{Name: "B576000<<IBSHIFT", Value: 0x10060000, Mask: 0x100f0000},
+	{Name: "B921600<<IBSHIFT", Value: 0x10070000, Mask: 0x100f0000},
+	{Name: "B1000000<<IBSHIFT", Value: 0x10080000, Mask: 0x100f0000},
+	{Name: "B1152000<<IBSHIFT", Value: 0x10090000, Mask: 0x100f0000},
+	{Name: "B1500000<<IBSHIFT", Value: 0x100a0000, Mask: 0x100f0000},
+	{Name: "B2000000<<IBSHIFT", Value: 0x100b0000, Mask: 0x100f0000},
+	{Name: "B2500000<<IBSHIFT", Value: 0x100c0000, Mask: 0x100f0000},
+	{Name: "B3000000<<IBSHIFT", Value: 0x100d0000, Mask: 0x100f0000},
+	{Name: "B3500000<<IBSHIFT", Value: 0x100e0000, Mask: 0x100f0000},
+	{Name: "B4000000<<IBSHIFT", Value: 0x100f0000, Mask: 0x100f0000},
+	{Name: "CS5", Value: 0x0, Mask: 0x30},
+	{Name: "CS6", Value: 0x10, Mask: 0x30},
+	{Name: "CS7", Value: 0x20, Mask: 0x30},
+	{Name: "CS8", Value: 0x30, Mask: 0x30},
+	{Name: "CSTOPB", Value: 0x40, Mask: 0x40},
+	{Name: "CREAD", Value: 0x80, Mask: 0x80},
+	{Name: "PARENB", Value: 0x100, Mask: 0x100},
+	{Name: "PARODD", Value: 0x200, Mask: 0x200},
+	{Name: "HUPCL", Value: 0x400, Mask: 0x400},
+	{Name: "CLOCAL", Value: 0x800, Mask: 0x800},
+	{Name: "CMSPAR", Value: 0x40000000, Mask: 0x40000000},
+	{Name: "CRTSCTS", Value: 0x80000000, Mask: 0x80000000},
+}}
+
+var zset_termios_lflag = set{Name: "termios_lflag", Unknown: "+", Vals: []val{
+	{Name: "ISIG", Value: 0x1, Mask: 0x1},
+	{Name: "ICANON", Value: 0x2, Mask: 0x2},
+	{Name: "XCASE", Value: 0x4, Mask: 0x4},
+	{Name: "ECHO", Value: 0x8, Mask: 0x8},
+	{Name: "ECHOE", Value: 0x10, Mask: 0x10},
+	{Name: "ECHOK", Value: 0x20, Mask: 0x20},
+	{Name: "ECHONL", Value: 0x40, Mask: 0x40},
+	{Name: "NOFLSH", Value: 0x80, Mask: 0x80},
+	{Name: "IEXTEN", Value: 0x8000, Mask: 0x8000},
+	{Name: "ECHOCTL", Value: 0x200, Mask: 0x200},
+	{Name: "ECHOPRT", Value: 0x400, Mask: 0x400},
+	{Name: "ECHOKE", Value: 0x800, Mask: 0x800},
+	{Name: "FLUSHO", Value: 0x1000, Mask: 0x1000},
+	{Name: "PENDIN", Value: 0x4000, Mask: 0x4000},
+	{Name: "TOSTOP", Value: 0x100, Mask: 0x100},
+	{Name: "EXTPROC", Value: 0x10000, Mask: 0x10000},
+}}
+
+var zset_line_disciplines = set{Name: "line_disciplines", Unknown: "N_???", Vals: []val{
+	{Name: "N_TTY", Value: 0x0, Mask: 0x0},
+	{Name: "N_SLIP", Value: 0x1, Mask: 0x1},
+	{Name: "N_MOUSE", Value: 0x2, Mask: 0x2},
+	{Name: "N_PPP", Value: 0x3, Mask: 0x3},
+	{Name: "N_STRIP", Value: 0x4, Mask: 0x4},
+	{Name: "N_AX25", Value: 0x5, Mask: 0x5},
+	{Name: "N_X25", Value: 0x6, Mask: 0x6},
+	{Name: "N_6PACK", Value: 0x7, Mask: 0x7},
+	{Name: "N_MASC", Value: 0x8, Mask: 0x8},
+	{Name: "N_R3964", Value: 0x9, Mask: 0x9},
+	{Name: "N_PROFIBUS_FDL", Value: 0xa, Mask: 0xa},
+	{Name: "N_IRDA", Value: 0xb, Mask: 0xb},
+	{Name: "N_SMSBLOCK", Value: 0xc, Mask: 0xc},
+	{Name: "N_HDLC", Value: 0xd, Mask: 0xd},
+	{Name: "N_SYNC_PPP", Value: 0xe, Mask: 0xe},
+	{Name: "N_HCI", Value: 0xf, Mask: 0xf},
+	{Name: "N_GIGASET_M101", Value: 0x10, Mask: 0x10},
+	{Name: "N_SLCAN", Value: 0x11, Mask: 0x11},
+	{Name: "N_PPS", Value: 0x12, Mask: 0x12},
+	{Name: "N_V253", Value: 0x13, Mask: 0x13},
+	{Name: "N_CAIF", Value: 0x14, Mask: 0x14},
+	{Name: "N_GSM0710", Value: 0x15, Mask: 0x15},
+	{Name: "N_TI_WL", Value: 0x16, Mask: 0x16},
+	{Name: "N_TRACESINK", Value: 0x17, Mask: 0x17},
+	{Name: "N_TRACEROUTER", Value: 0x18, Mask: 0x18},
+	{Name: "N_NCI", Value: 0x19, Mask: 0x19},
+	{Name: "N_SPEAKUP", Value: 0x1a, Mask: 0x1a},
+	{Name: "N_NULL", Value: 0x1b, Mask: 0x1b},
+	{Name: "N_MCTP", Value: 0x1c, Mask: 0x1c},
+	{Name: "N_DEVELOPMENT", Value: 0x1d, Mask: 0x1d},
+	{Name: "N_CAN327", Value: 0x1e, Mask: 0x1e},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30}}
+
+var zstruct_termios = structure{Name: "termios", Size: [3]uint16{36, 36, 36}, Fields: []field{
+	{Name: "c_iflag", Type: &zt97, Off: [3]uint16{0, 0, 0}},
+	{Name: "c_oflag", Type: &zt98, Off: [3]uint16{4, 4, 4}},
+	{Name: "c_cflag", Type: &zt99, Off: [3]uint16{8, 8, 8}},
+	{Name: "c_lflag", Type: &zt100, Off: [3]uint16{12, 12, 12}},
+	{Name: "c_line", Type: &zt101, Attr: 1, Off: [3]uint16{16, 16, 16}},
+	{Name: "c_cc", Type: &zt103, Attr: 1, Off: [3]uint16{17, 17, 17}},
+}}
+
+var zcall_ioctl__get_termios = call{Name: "ioctl", Variant: "get_termios", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt96, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt104, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__set_termios = call{Name: "ioctl", Variant: "set_termios", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt105, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt106, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__set_termios_2 = call{Name: "ioctl", Variant: "set_termios", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt107, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt106, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__set_termios_3 = call{Name: "ioctl", Variant: "set_termios", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt108, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt106, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zstruct_termio = structure{Name: "termio", Size: [3]uint16{18, 18, 18}, Fields: []field{
+	{Name: "c_iflag", Type: &zt110, Off: [3]uint16{0, 0, 0}},
+	{Name: "c_oflag", Type: &zt111, Off: [3]uint16{2, 2, 2}},
+	{Name: "c_cflag", Type: &zt112, Off: [3]uint16{4, 4, 4}},
+	{Name: "c_lflag", Type: &zt113, Off: [3]uint16{6, 6, 6}},
+	{Name: "c_line", Type: &zt101, Attr: 1, Off: [3]uint16{8, 8, 8}},
+	{Name: "c_cc", Type: &zt114, Attr: 1, Off: [3]uint16{9, 9, 9}},
+}}
+
+var zcall_ioctl__get_termio = call{Name: "ioctl", Variant: "get_termio", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt109, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt115, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__set_termio = call{Name: "ioctl", Variant: "set_termio", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt116, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt117, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__set_termio_2 = call{Name: "ioctl", Variant: "set_termio", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt118, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt117, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__set_termio_3 = call{Name: "ioctl", Variant: "set_termio", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt119, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt117, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__int_arg = call{Name: "ioctl", Variant: "int_arg", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt120, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zset_tcxonc = set{Name: "tcxonc", Unknown: "TC???", Vals: []val{
+	{Name: "TCOOFF", Value: 0x0, Mask: 0x0},
+	{Name: "TCOON", Value: 0x1, Mask: 0x1},
+	{Name: "TCIOFF", Value: 0x2, Mask: 0x2},
+	{Name: "TCION", Value: 0x3, Mask: 0x3},
+}}
+
+var zcall_ioctl__TCXONC = call{Name: "ioctl", Variant: "TCXONC", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt121, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt122, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zset_tcflsh = set{Name: "tcflsh", Unknown: "TC???", Vals: []val{
+	{Name: "TCIFLUSH", Value: 0x0, Mask: 0x0},
+	{Name: "TCOFLUSH", Value: 0x1, Mask: 0x1},
+	{Name: "TCIOFLUSH", Value: 0x2, Mask: 0x2},
+}}
+
+var zcall_ioctl__TCFLSH = call{Name: "ioctl", Variant: "TCFLSH", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt123, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt124, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__none_9 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt125, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__none_10 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt126, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__int_arg_2 = call{Name: "ioctl", Variant: "int_arg", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt127, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__out_pid = call{Name: "ioctl", Variant: "out_pid", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt128, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt129, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__in_pid = call{Name: "ioctl", Variant: "in_pid", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt130, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt131, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__out_int = call{Name: "ioctl", Variant: "out_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt132, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt42, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__TIOCSTI = call{Name: "ioctl", Variant: "TIOCSTI", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt133, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt134, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zstruct_winsize = structure{Name: "winsize", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "ws_row", Type: &zt136, Off: [3]uint16{0, 0, 0}},
+	{Name: "ws_col", Type: &zt136, Off: [3]uint16{2, 2, 2}},
+	{Name: "ws_xpixel", Type: &zt136, Off: [3]uint16{4, 4, 4}},
+	{Name: "ws_ypixel", Type: &zt136, Off: [3]uint16{6, 6, 6}},
+}}
+
+var zcall_ioctl__get_winsize = call{Name: "ioctl", Variant: "get_winsize", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt135, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt137, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__set_winsize = call{Name: "ioctl", Variant: "set_winsize", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt138, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt139, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zset_modem_flags = set{Name: "modem_flags", Unknown: "TIOCM_???", Vals: []val{
+	{Name: "TIOCM_LE", Value: 0x1, Mask: 0x1},
+	{Name: "TIOCM_DTR", Value: 0x2, Mask: 0x2},
+	{Name: "TIOCM_RTS", Value: 0x4, Mask: 0x4},
+	{Name: "TIOCM_ST", Value: 0x8, Mask: 0x8},
+	{Name: "TIOCM_SR", Value: 0x10, Mask: 0x10},
+	{Name: "TIOCM_CTS", Value: 0x20, Mask: 0x20},
+	{Name: "TIOCM_CAR", Value: 0x40, Mask: 0x40},
+	{Name: "TIOCM_RNG", Value: 0x80, Mask: 0x80},
+	{Name: "TIOCM_DSR", Value: 0x100, Mask: 0x100},
+	{Name: "TIOCM_OUT1", Value: 0x2000, Mask: 0x2000},
+	{Name: "TIOCM_OUT2", Value: 0x4000, Mask: 0x4000},
+	{Name: "TIOCM_LOOP", Value: 0x8000, Mask: 0x8000},
+}}
+
+var zcall_ioctl__out_modem = call{Name: "ioctl", Variant: "out_modem", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt140, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt141, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__in_modem = call{Name: "ioctl", Variant: "in_modem", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt142, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt143, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__in_modem_2 = call{Name: "ioctl", Variant: "in_modem", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt144, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt143, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__in_modem_3 = call{Name: "ioctl", Variant: "in_modem", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt145, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt143, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__out_int_2 = call{Name: "ioctl", Variant: "out_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt146, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt42, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__in_int = call{Name: "ioctl", Variant: "in_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt147, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt40, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__out_int_3 = call{Name: "ioctl", Variant: "out_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt148, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt42, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__none_11 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt149, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__in_int_2 = call{Name: "ioctl", Variant: "in_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt150, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt40, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__in_int_3 = call{Name: "ioctl", Variant: "in_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt151, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt40, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__none_12 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt152, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__in_int_4 = call{Name: "ioctl", Variant: "in_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt153, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt40, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__out_int_4 = call{Name: "ioctl", Variant: "out_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt154, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt42, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__int_arg_3 = call{Name: "ioctl", Variant: "int_arg", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt155, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__none_13 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt156, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__none_14 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt157, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__out_pid_2 = call{Name: "ioctl", Variant: "out_pid", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt158, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt129, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__none_15 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt159, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__none_16 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt160, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__none_17 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt161, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__in_int_5 = call{Name: "ioctl", Variant: "in_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt162, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt40, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__get_termios_2 = call{Name: "ioctl", Variant: "get_termios", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt163, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt104, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__set_termios_4 = call{Name: "ioctl", Variant: "set_termios", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt164, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt106, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__in_int_6 = call{Name: "ioctl", Variant: "in_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt165, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt40, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zset_inode_flags = set{Name: "inode_flags", Unknown: "FS_???", Vals: []val{
+	{Name: "FS_SECRM_FL", Value: 0x1, Mask: 0x1},
+	{Name: "FS_UNRM_FL", Value: 0x2, Mask: 0x2},
+	{Name: "FS_COMPR_FL", Value: 0x4, Mask: 0x4},
+	{Name: "FS_SYNC_FL", Value: 0x8, Mask: 0x8},
+	{Name: "FS_IMMUTABLE_FL", Value: 0x10, Mask: 0x10},
+	{Name: "FS_APPEND_FL", Value: 0x20, Mask: 0x20},
+	{Name: "FS_NODUMP_FL", Value: 0x40, Mask: 0x40},
+	{Name: "FS_NOATIME_FL", Value: 0x80, Mask: 0x80},
+	{Name: "FS_DIRTY_FL", Value: 0x100, Mask: 0x100},
+	{Name: "FS_COMPRBLK_FL", Value: 0x200, Mask: 0x200},
+	{Name: "FS_NOCOMP_FL", Value: 0x400, Mask: 0x400},
+	{Name: "FS_ENCRYPT_FL", Value: 0x800, Mask: 0x800},
+	{Name: "FS_INDEX_FL", Value: 0x1000, Mask: 0x1000},
+	{Name: "FS_IMAGIC_FL", Value: 0x2000, Mask: 0x2000},
+	{Name: "FS_JOURNAL_DATA_FL", Value: 0x4000, Mask: 0x4000},
+	{Name: "FS_NOTAIL_FL", Value: 0x8000, Mask: 0x8000},
+	{Name: "FS_DIRSYNC_FL", Value: 0x10000, Mask: 0x10000},
+	{Name: "FS_TOPDIR_FL", Value: 0x20000, Mask: 0x20000},
+	{Name: "FS_HUGE_FILE_FL", Value: 0x40000, Mask: 0x40000},
+	{Name: "FS_EXTENT_FL", Value: 0x80000, Mask: 0x80000},
+	{Name: "FS_VERITY_FL", Value: 0x100000, Mask: 0x100000},
+	{Name: "FS_EA_INODE_FL", Value: 0x200000, Mask: 0x200000},
+	{Name: "FS_EOFBLOCKS_FL", Value: 0x400000, Mask: 0x400000},
+	{Name: "FS_NOCOW_FL", Value: 0x800000, Mask: 0x800000},
+	{Name: "FS_DAX_FL", Value: 0x2000000, Mask: 0x2000000},
+	{Name: "FS_INLINE_DATA_FL", Value: 0x10000000, Mask: 0x10000000},
+	{Name: "FS_PROJINHERIT_FL", Value: 0x20000000, Mask: 0x20000000},
+	{Name: "FS_CASEFOLD_FL", Value: 0x40000000, Mask: 0x40000000},
+	{Name: "FS_RESERVED_FL", Value: 0x80000000, Mask: 0x80000000},
+}}
+
+var zcall_ioctl__set_inode_flags = call{Name: "ioctl", Variant: "set_inode_flags", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt166, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt167, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__clone = call{Name: "ioctl", Variant: "clone", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt168, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt0, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__blk_in_int_2 = call{Name: "ioctl", Variant: "blk_in_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt169, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt40, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__set_inode_flags_2 = call{Name: "ioctl", Variant: "set_inode_flags", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt170, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt167, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zset_xflags = set{Name: "xflags", Unknown: "FS_XFLAG_???", Vals: []val{
+	{Name: "FS_XFLAG_REALTIME", Value: 0x1, Mask: 0x1},
+	{Name: "FS_XFLAG_PREALLOC", Value: 0x2, Mask: 0x2},
+	{Name: "FS_XFLAG_IMMUTABLE", Value: 0x8, Mask: 0x8},
+	{Name: "FS_XFLAG_APPEND", Value: 0x10, Mask: 0x10},
+	{Name: "FS_XFLAG_SYNC", Value: 0x20, Mask: 0x20},
+	{Name: "FS_XFLAG_NOATIME", Value: 0x40, Mask: 0x40},
+	{Name: "FS_XFLAG_NODUMP", Value: 0x80, Mask: 0x80},
+	{Name: "FS_XFLAG_RTINHERIT", Value: 0x100, Mask: 0x100},
+	{Name: "FS_XFLAG_PROJINHERIT", Value: 0x200, Mask: 0x200},
+	{Name: "FS_XFLAG_NOSYMLINKS", Value: 0x400, Mask: 0x400},
+	{Name: "FS_XFLAG_EXTSIZE", Value: 0x800, Mask: 0x800},
+	{Name: "FS_XFLAG_EXTSZINHERIT", Value: 0x1000, Mask: 0x1000},
+	{Name: "FS_XFLAG_NODEFRAG", Value: 0x2000, Mask: 0x2000},
+	{Name: "FS_XFLAG_FILESTREAM", Value: 0x4000, Mask: 0x4000},
+	{Name: "FS_XFLAG_DAX", Value: 0x8000, Mask: 0x8000},
+	{Name: "FS_XFLAG_COWEXTSIZE", Value: 0x10000, Mask: 0x10000},
+	{Name: "FS_XFLAG_HASATTR", Value: 0x80000000, Mask: 0x80000000},
+}}
+
+var zstruct_fsxattr_in = structure{Name: "fsxattr_in", Size: [3]uint16{28, 28, 28}, Fields: []field{
+	{Name: "fsx_xflags", Type: &zt172, Off: [3]uint16{0, 0, 0}},
+	{Name: "fsx_extsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "fsx_nextents", Type: &zt11, Attr: 4, Off: [3]uint16{8, 8, 8}},
+	{Name: "fsx_projid", Type: &zt20, Off: [3]uint16{12, 12, 12}},
+	{Name: "fsx_cowextsize", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "pad0", Type: &zt173, Off: [3]uint16{20, 20, 20}},
+}}
+
+var zcall_ioctl__set_xflags = call{Name: "ioctl", Variant: "set_xflags", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt171, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt174, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zstruct_file_clone_range = structure{Name: "file_clone_range", Size: [3]uint16{32, 32, 32}, Fields: []field{
+	{Name: "src_fd", Type: &zt176, Off: [3]uint16{0, 0, 0}},
+	{Name: "src_offset", Type: &zt9, Off: [3]uint16{8, 8, 8}},
+	{Name: "src_length", Type: &zt9, Off: [3]uint16{16, 16, 16}},
+	{Name: "dest_offset", Type: &zt9, Off: [3]uint16{24, 24, 24}},
+}}
+
+var zcall_ioctl__clone_range = call{Name: "ioctl", Variant: "clone_range", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt175, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt177, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zstruct_termios2 = structure{Name: "termios2", Size: [3]uint16{44, 44, 44}, Fields: []field{
+	{Name: "c_iflag", Type: &zt97, Off: [3]uint16{0, 0, 0}},
+	{Name: "c_oflag", Type: &zt98, Off: [3]uint16{4, 4, 4}},
+	{Name: "c_cflag", Type: &zt99, Off: [3]uint16{8, 8, 8}},
+	{Name: "c_lflag", Type: &zt100, Off: [3]uint16{12, 12, 12}},
+	{Name: "c_line", Type: &zt101, Attr: 1, Off: [3]uint16{16, 16, 16}},
+	{Name: "c_cc", Type: &zt103, Attr: 1, Off: [3]uint16{17, 17, 17}},
+	{Name: "c_ispeed", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
+	{Name: "c_ospeed", Type: &zt11, Attr: 1, Off: [3]uint16{40, 40, 40}},
+}}
+
+var zcall_ioctl__set_termios2 = call{Name: "ioctl", Variant: "set_termios2", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt178, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt179, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__set_termios2_2 = call{Name: "ioctl", Variant: "set_termios2", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt180, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt179, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__set_termios2_3 = call{Name: "ioctl", Variant: "set_termios2", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt181, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt179, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__set_label = call{Name: "ioctl", Variant: "set_label", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt182, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt183, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__out_int_5 = call{Name: "ioctl", Variant: "out_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt184, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt42, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__out_int_6 = call{Name: "ioctl", Variant: "out_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt185, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt42, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__get_inode_flags = call{Name: "ioctl", Variant: "get_inode_flags", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt186, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt187, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__blk_out_int_4 = call{Name: "ioctl", Variant: "blk_out_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt188, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt42, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__blk_out_uint64 = call{Name: "ioctl", Variant: "blk_out_uint64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt189, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt190, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__get_inode_flags_2 = call{Name: "ioctl", Variant: "get_inode_flags", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt191, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt187, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zstruct_fsxattr = structure{Name: "fsxattr", Size: [3]uint16{28, 28, 28}, Fields: []field{
+	{Name: "fsx_xflags", Type: &zt172, Off: [3]uint16{0, 0, 0}},
+	{Name: "fsx_extsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "fsx_nextents", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "fsx_projid", Type: &zt20, Off: [3]uint16{12, 12, 12}},
+	{Name: "fsx_cowextsize", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "pad0", Type: &zt173, Off: [3]uint16{20, 20, 20}},
+}}
+
+var zcall_ioctl__get_xflags = call{Name: "ioctl", Variant: "get_xflags", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt192, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt193, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__get_termios2 = call{Name: "ioctl", Variant: "get_termios2", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt194, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt195, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__get_label = call{Name: "ioctl", Variant: "get_label", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt196, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt197, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__none_18 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt198, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__none_19 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt199, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zstruct_fstrim_range = structure{Name: "fstrim_range", Size: [3]uint16{24, 24, 24}, Fields: []field{
+	{Name: "start", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "len", Type: &zt9, Off: [3]uint16{8, 8, 8}},
+	{Name: "minlen", Type: &zt9, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zcall_ioctl__trim = call{Name: "ioctl", Variant: "trim", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt200, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt201, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
 var zcall_ioctl = call{Name: "ioctl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt38, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
+	&zcall_ioctl__blk_in_int,
+	&zcall_ioctl__blk_out_int,
+	&zcall_ioctl__none,
+	&zcall_ioctl__blk_out_ulong,
+	&zcall_ioctl__none_2,
+	&zcall_ioctl__blk_ulong,
+	&zcall_ioctl__blk_out_long,
+	&zcall_ioctl__blk_ulong_2,
+	&zcall_ioctl__blk_out_long_2,
+	&zcall_ioctl__blk_out_uint16,
+	&zcall_ioctl__blk_out_int_2,
+	&zcall_ioctl__BLKPG,
+	&zcall_ioctl__none_3,
+	&zcall_ioctl__none_4,
+	&zcall_ioctl__none_5,
+	&zcall_ioctl__blk_range,
+	&zcall_ioctl__blk_out_uint,
+	&zcall_ioctl__blk_out_uint_2,
+	&zcall_ioctl__blk_out_int_3,
+	&zcall_ioctl__blk_out_uint_3,
+	&zcall_ioctl__blk_out_uint_4,
+	&zcall_ioctl__blk_range_2,
+	&zcall_ioctl__blk_out_uint16_2,
+	&zcall_ioctl__blk_range_3,
+	&zcall_ioctl__loop_fd,
+	&zcall_ioctl__none_6,
+	&zcall_ioctl__loop_set,
+	&zcall_ioctl__loop_get,
+	&zcall_ioctl__loop_fd_2,
+	&zcall_ioctl__none_7,
+	&zcall_ioctl__loop_ulong,
+	&zcall_ioctl__loop_ulong_2,
+	&zcall_ioctl__loop_configure,
+	&zcall_ioctl__loop_int,
+	&zcall_ioctl__loop_int_2,
+	&zcall_ioctl__none_8,
+	&zcall_ioctl__get_termios,
+	&zcall_ioctl__set_termios,
+	&zcall_ioctl__set_termios_2,
+	&zcall_ioctl__set_termios_3,
+	&zcall_ioctl__get_termio,
+	&zcall_ioctl__set_termio,
+	&zcall_ioctl__set_termio_2,
+	&zcall_ioctl__set_termio_3,
+	&zcall_ioctl__int_arg,
+	&zcall_ioctl__TCXONC,
+	&zcall_ioctl__TCFLSH,
+	&zcall_ioctl__none_9,
+	&zcall_ioctl__none_10,
+	&zcall_ioctl__int_arg_2,
+	&zcall_ioctl__out_pid,
+	&zcall_ioctl__in_pid,
+	&zcall_ioctl__out_int,
+	&zcall_ioctl__TIOCSTI,
+	&zcall_ioctl__get_winsize,
+	&zcall_ioctl__set_winsize,
+	&zcall_ioctl__out_modem,
+	&zcall_ioctl__in_modem,
+	&zcall_ioctl__in_modem_2,
+	&zcall_ioctl__in_modem_3,
+	&zcall_ioctl__out_int_2,
+	&zcall_ioctl__in_int,
+	&zcall_ioctl__out_int_3,
+	&zcall_ioctl__none_11,
+	&zcall_ioctl__in_int_2,
+	&zcall_ioctl__in_int_3,
+	&zcall_ioctl__none_12,
+	&zcall_ioctl__in_int_4,
+	&zcall_ioctl__out_int_4,
+	&zcall_ioctl__int_arg_3,
+	&zcall_ioctl__none_13,
+	&zcall_ioctl__none_14,
+	&zcall_ioctl__out_pid_2,
+	&zcall_ioctl__none_15,
+	&zcall_ioctl__none_16,
+	&zcall_ioctl__none_17,
+	&zcall_ioctl__in_int_5,
+	&zcall_ioctl__get_termios_2,
+	&zcall_ioctl__set_termios_4,
+	&zcall_ioctl__in_int_6,
+	&zcall_ioctl__set_inode_flags,
+	&zcall_ioctl__clone,
+	&zcall_ioctl__blk_in_int_2,
+	&zcall_ioctl__set_inode_flags_2,
+	&zcall_ioctl__set_xflags,
+	&zcall_ioctl__clone_range,
+	&zcall_ioctl__set_termios2,
+	&zcall_ioctl__set_termios2_2,
+	&zcall_ioctl__set_termios2_3,
+	&zcall_ioctl__set_label,
+	&zcall_ioctl__out_int_5,
+	&zcall_ioctl__out_int_6,
+	&zcall_ioctl__get_inode_flags,
+	&zcall_ioctl__blk_out_int_4,
+	&zcall_ioctl__blk_out_uint64,
+	&zcall_ioctl__get_inode_flags_2,
+	&zcall_ioctl__get_xflags,
+	&zcall_ioctl__get_termios2,
+	&zcall_ioctl__get_label,
+	&zcall_ioctl__none_18,
+	&zcall_ioctl__none_19,
+	&zcall_ioctl__trim,
+}}
 
 var zcall_pread64 = call{Name: "pread64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -2642,24 +7069,24 @@ var zcall_pwrite64 = call{Name: "pwrite64", Args: []field{
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zstruct_iovec_out = structure{Name: "iovec_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt38, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt202, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zcall_readv = call{Name: "readv", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt40, Attr: 8, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt204, Attr: 8, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zstruct_iovec_in = structure{Name: "iovec_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt41, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt205, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zcall_writev = call{Name: "writev", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt43, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt207, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 3}
 
@@ -2672,11 +7099,11 @@ var zset_access_mode = set{Name: "access_mode", Unknown: "?_OK", Vals: []val{
 
 var zcall_access = call{Name: "access", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt44, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt208, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_pipe = call{Name: "pipe", Args: []field{
-	{Name: "fildes", Type: &zt45, Reg: 0, Reg32: 0},
+	{Name: "fildes", Type: &zt209, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x2, Defer: 0}
 
 var zcall_select = call{Name: "select", Args: []field{
@@ -2699,7 +7126,7 @@ var zcall_mremap = call{Name: "mremap", Args: []field{
 	{Name: "addr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "old_len", Type: &zt23, Reg: 1, Reg32: 1},
 	{Name: "new_len", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt46, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt210, Reg: 3, Reg32: 3},
 	{Name: "new_addr", Type: &zt19, Reg: 4, Reg32: 4, Cond: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3}}, R: &expr{Op: 0, Num: 0x3}}},
 }, Ret: &zt19, Class: 0x4, Defer: 5}
 
@@ -2712,13 +7139,13 @@ var zset_msync_flags = set{Name: "msync_flags", Unknown: "MS_???", Vals: []val{
 var zcall_msync = call{Name: "msync", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt47, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt211, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_mincore = call{Name: "mincore", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "vec", Type: &zt49, Reg: 2, Reg32: 2},
+	{Name: "vec", Type: &zt213, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 2}
 
 var zset_madvise_cmds = set{Name: "madvise_cmds", Unknown: "MADV_???", Vals: []val{
@@ -2754,7 +7181,7 @@ var zset_madvise_cmds = set{Name: "madvise_cmds", Unknown: "MADV_???", Vals: []v
 var zcall_madvise = call{Name: "madvise", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len_in", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "behavior", Type: &zt50, Reg: 2, Reg32: 2},
+	{Name: "behavior", Type: &zt214, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_shmget = call{Name: "shmget", Args: []field{
@@ -2792,8 +7219,8 @@ var zstruct_timespec = structure{Name: "timespec", Size: [3]uint16{16, 8, 16}, F
 }}
 
 var zcall_nanosleep = call{Name: "nanosleep", Args: []field{
-	{Name: "rqtp", Type: &zt51, Reg: 0, Reg32: 0},
-	{Name: "rmtp", Type: &zt52, Reg: 1, Reg32: 1, When: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}},
+	{Name: "rqtp", Type: &zt215, Reg: 0, Reg32: 0},
+	{Name: "rmtp", Type: &zt216, Reg: 1, Reg32: 1, When: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_itimer_which = set{Name: "itimer_which", Unknown: "ITIMER_???", Vals: []val{
@@ -2808,13 +7235,13 @@ var zstruct_timeval = structure{Name: "timeval", Size: [3]uint16{16, 8, 16}, Fie
 }}
 
 var zstruct_itimerval = structure{Name: "itimerval", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt54, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt54, Off: [3]uint16{16, 8, 16}},
+	{Name: "it_interval", Type: &zt218, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt218, Off: [3]uint16{16, 8, 16}},
 }}
 
 var zcall_getitimer = call{Name: "getitimer", Args: []field{
-	{Name: "which", Type: &zt53, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt55, Reg: 1, Reg32: 1},
+	{Name: "which", Type: &zt217, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt219, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_alarm = call{Name: "alarm", Args: []field{
@@ -2822,17 +7249,17 @@ var zcall_alarm = call{Name: "alarm", Args: []field{
 }, Ret: &zt11, Class: 0x0, Defer: 1}
 
 var zcall_setitimer = call{Name: "setitimer", Args: []field{
-	{Name: "which", Type: &zt53, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt56, Reg: 1, Reg32: 1},
-	{Name: "ovalue", Type: &zt55, Reg: 2, Reg32: 2},
+	{Name: "which", Type: &zt217, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt220, Reg: 1, Reg32: 1},
+	{Name: "ovalue", Type: &zt219, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
-var zcall_getpid = call{Name: "getpid", Args: []field{}, Ret: &zt57, Class: 0x10000, Defer: 0}
+var zcall_getpid = call{Name: "getpid", Args: []field{}, Ret: &zt221, Class: 0x10000, Defer: 0}
 
 var zcall_sendfile = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt58, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt222, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -3138,52 +7565,52 @@ var zset_proto_smc = set{Name: "proto_smc", Unknown: "SMCPROTO_???", Vals: []val
 }}
 
 var zunion_sock_protocol = union{Name: "sock_protocol", Alts: []alt{
-	{Vals: []uint64{0x2, 0xa}, Type: &zt61},
-	{Vals: []uint64{0x10}, Type: &zt62},
-	{Vals: []uint64{0x11}, Type: &zt63},
-	{Vals: []uint64{0x17}, Type: &zt64},
-	{Vals: []uint64{0x1d}, Type: &zt65},
-	{Vals: []uint64{0x1f}, Type: &zt66},
-	{Vals: []uint64{0x21}, Type: &zt59},
-	{Vals: []uint64{0x22}, Type: &zt67},
-	{Vals: []uint64{0x23}, Type: &zt68},
-	{Vals: []uint64{0x25}, Type: &zt69},
-	{Vals: []uint64{0x27}, Type: &zt70},
-	{Vals: []uint64{0x29}, Type: &zt71},
-	{Vals: []uint64{0x2b}, Type: &zt72},
+	{Vals: []uint64{0x2, 0xa}, Type: &zt225},
+	{Vals: []uint64{0x10}, Type: &zt226},
+	{Vals: []uint64{0x11}, Type: &zt227},
+	{Vals: []uint64{0x17}, Type: &zt228},
+	{Vals: []uint64{0x1d}, Type: &zt229},
+	{Vals: []uint64{0x1f}, Type: &zt230},
+	{Vals: []uint64{0x21}, Type: &zt223},
+	{Vals: []uint64{0x22}, Type: &zt231},
+	{Vals: []uint64{0x23}, Type: &zt232},
+	{Vals: []uint64{0x25}, Type: &zt233},
+	{Vals: []uint64{0x27}, Type: &zt234},
+	{Vals: []uint64{0x29}, Type: &zt235},
+	{Vals: []uint64{0x2b}, Type: &zt236},
 }, Else: &zt11}
 
 var zcall_socket = call{Name: "socket", Args: []field{
-	{Name: "family", Type: &zt59, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt60, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt73, Reg: 2, Reg32: 2},
+	{Name: "family", Type: &zt223, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt224, Reg: 1, Reg32: 1},
+	{Name: "protocol", Type: &zt237, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x40, Defer: 3}
 
 var zstruct_sockaddr_un = structure{Name: "sockaddr_un", Size: [3]uint16{0, 0, 0}, Packed: true, Fields: []field{
-	{Name: "sun_path", Type: &zt75, Off: [3]uint16{0, 0, 0}},
+	{Name: "sun_path", Type: &zt239, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zstruct_sockaddr_in = structure{Name: "sockaddr_in", Size: [3]uint16{6, 6, 6}, Packed: true, Fields: []field{
-	{Name: "sin_port", Type: &zt77, Off: [3]uint16{0, 0, 0}},
-	{Name: "sin_addr", Type: &zt78, Off: [3]uint16{2, 2, 2}},
+	{Name: "sin_port", Type: &zt241, Off: [3]uint16{0, 0, 0}},
+	{Name: "sin_addr", Type: &zt242, Off: [3]uint16{2, 2, 2}},
 }}
 
 var zunion_in6_scope = union{Name: "in6_scope", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt82},
+	{Vals: []uint64{0x1}, Type: &zt246},
 	{Vals: []uint64{0x0}, Type: &zt11},
 }}
 
 var zstruct_sockaddr_in6 = structure{Name: "sockaddr_in6", Size: [3]uint16{26, 26, 26}, Packed: true, Fields: []field{
-	{Name: "sin6_port", Type: &zt77, Off: [3]uint16{0, 0, 0}},
-	{Name: "sin6_flowinfo", Type: &zt80, Off: [3]uint16{2, 2, 2}},
-	{Name: "sin6_addr", Type: &zt81, Off: [3]uint16{6, 6, 6}},
-	{Name: "sin6_scope_id", Type: &zt83, Off: [3]uint16{22, 22, 22}},
+	{Name: "sin6_port", Type: &zt241, Off: [3]uint16{0, 0, 0}},
+	{Name: "sin6_flowinfo", Type: &zt244, Off: [3]uint16{2, 2, 2}},
+	{Name: "sin6_addr", Type: &zt245, Off: [3]uint16{6, 6, 6}},
+	{Name: "sin6_scope_id", Type: &zt247, Off: [3]uint16{22, 22, 22}},
 }}
 
 var zstruct_sockaddr_nl = structure{Name: "sockaddr_nl", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
-	{Name: "nl_pad", Type: &zt85, Attr: 2, Off: [3]uint16{0, 0, 0}},
+	{Name: "nl_pad", Type: &zt249, Attr: 2, Off: [3]uint16{0, 0, 0}},
 	{Name: "nl_pid", Type: &zt11, Off: [3]uint16{2, 2, 2}},
-	{Name: "nl_groups", Type: &zt86, Off: [3]uint16{6, 6, 6}},
+	{Name: "nl_groups", Type: &zt250, Off: [3]uint16{6, 6, 6}},
 }}
 
 var zset_arp_hardware_types = set{Name: "arp_hardware_types", Unknown: "ARPHRD_???", Vals: []val{
@@ -3268,12 +7695,12 @@ var zset_packet_types = set{Name: "packet_types", Unknown: "PACKET_???", Vals: [
 }}
 
 var zstruct_sockaddr_ll = structure{Name: "sockaddr_ll", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
-	{Name: "sll_protocol", Type: &zt63, Off: [3]uint16{0, 0, 0}},
-	{Name: "sll_ifindex", Type: &zt82, Off: [3]uint16{2, 2, 2}},
-	{Name: "sll_hatype", Type: &zt88, Off: [3]uint16{6, 6, 6}},
-	{Name: "sll_pkttype", Type: &zt89, Off: [3]uint16{8, 8, 8}},
-	{Name: "sll_halen", Type: &zt48, Off: [3]uint16{9, 9, 9}},
-	{Name: "sll_addr", Type: &zt91, Off: [3]uint16{10, 10, 10}, Cond: &expr{Op: 2, Num: 0x4}},
+	{Name: "sll_protocol", Type: &zt227, Off: [3]uint16{0, 0, 0}},
+	{Name: "sll_ifindex", Type: &zt246, Off: [3]uint16{2, 2, 2}},
+	{Name: "sll_hatype", Type: &zt252, Off: [3]uint16{6, 6, 6}},
+	{Name: "sll_pkttype", Type: &zt253, Off: [3]uint16{8, 8, 8}},
+	{Name: "sll_halen", Type: &zt212, Off: [3]uint16{9, 9, 9}},
+	{Name: "sll_addr", Type: &zt254, Off: [3]uint16{10, 10, 10}, Cond: &expr{Op: 2, Num: 0x4}},
 }}
 
 var zset_vsock_ports = set{Name: "vsock_ports", Vals: []val{
@@ -3288,23 +7715,23 @@ var zset_vsock_cids = set{Name: "vsock_cids", Vals: []val{
 }}
 
 var zstruct_sockaddr_vm = structure{Name: "sockaddr_vm", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "svm_reserved1", Type: &zt85, Attr: 2, Off: [3]uint16{0, 0, 0}},
-	{Name: "svm_port", Type: &zt93, Off: [3]uint16{2, 2, 2}},
-	{Name: "svm_cid", Type: &zt94, Off: [3]uint16{6, 6, 6}},
-	{Name: "svm_flags", Type: &zt90, Off: [3]uint16{10, 10, 10}},
-	{Name: "svm_zero", Type: &zt95, Attr: 2, Off: [3]uint16{11, 11, 11}},
+	{Name: "svm_reserved1", Type: &zt249, Attr: 2, Off: [3]uint16{0, 0, 0}},
+	{Name: "svm_port", Type: &zt256, Off: [3]uint16{2, 2, 2}},
+	{Name: "svm_cid", Type: &zt257, Off: [3]uint16{6, 6, 6}},
+	{Name: "svm_flags", Type: &zt102, Off: [3]uint16{10, 10, 10}},
+	{Name: "svm_zero", Type: &zt258, Attr: 2, Off: [3]uint16{11, 11, 11}},
 }}
 
 var zstruct_sockaddr_ipx = structure{Name: "sockaddr_ipx", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "sipx_port", Type: &zt77, Off: [3]uint16{0, 0, 0}},
-	{Name: "sipx_network", Type: &zt80, Off: [3]uint16{2, 2, 2}},
-	{Name: "sipx_node", Type: &zt97, Off: [3]uint16{6, 6, 6}},
-	{Name: "sipx_type", Type: &zt90, Off: [3]uint16{12, 12, 12}},
-	{Name: "sipx_zero", Type: &zt90, Attr: 2, Off: [3]uint16{13, 13, 13}},
+	{Name: "sipx_port", Type: &zt241, Off: [3]uint16{0, 0, 0}},
+	{Name: "sipx_network", Type: &zt244, Off: [3]uint16{2, 2, 2}},
+	{Name: "sipx_node", Type: &zt260, Off: [3]uint16{6, 6, 6}},
+	{Name: "sipx_type", Type: &zt102, Off: [3]uint16{12, 12, 12}},
+	{Name: "sipx_zero", Type: &zt102, Attr: 2, Off: [3]uint16{13, 13, 13}},
 }}
 
 var zstruct_sockaddr_qrtr = structure{Name: "sockaddr_qrtr", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
-	{Name: "pad", Type: &zt99, Off: [3]uint16{0, 0, 0}},
+	{Name: "pad", Type: &zt262, Off: [3]uint16{0, 0, 0}},
 	{Name: "sq_node", Type: &zt20, Off: [3]uint16{2, 2, 2}},
 	{Name: "sq_port", Type: &zt20, Off: [3]uint16{6, 6, 6}},
 }}
@@ -3320,10 +7747,10 @@ var zset_nfc_protocols = set{Name: "nfc_protocols", Unknown: "NFC_PROTO_???", Va
 }}
 
 var zstruct_sockaddr_nfc = structure{Name: "sockaddr_nfc", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "pad", Type: &zt99, Off: [3]uint16{0, 0, 0}},
+	{Name: "pad", Type: &zt262, Off: [3]uint16{0, 0, 0}},
 	{Name: "dev_idx", Type: &zt11, Off: [3]uint16{2, 2, 2}},
 	{Name: "target_idx", Type: &zt20, Off: [3]uint16{6, 6, 6}},
-	{Name: "nfc_protocol", Type: &zt101, Off: [3]uint16{10, 10, 10}},
+	{Name: "nfc_protocol", Type: &zt264, Off: [3]uint16{10, 10, 10}},
 }}
 
 var zset_xdp_sockaddr_flags = set{Name: "xdp_sockaddr_flags", Unknown: "XDP_???", Vals: []val{
@@ -3335,49 +7762,49 @@ var zset_xdp_sockaddr_flags = set{Name: "xdp_sockaddr_flags", Unknown: "XDP_???"
 }}
 
 var zstruct_sockaddr_xdp = structure{Name: "sockaddr_xdp", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "sxdp_flags", Type: &zt103, Off: [3]uint16{0, 0, 0}},
-	{Name: "sxdp_ifindex", Type: &zt82, Off: [3]uint16{2, 2, 2}},
+	{Name: "sxdp_flags", Type: &zt266, Off: [3]uint16{0, 0, 0}},
+	{Name: "sxdp_ifindex", Type: &zt246, Off: [3]uint16{2, 2, 2}},
 	{Name: "sxdp_queue_id", Type: &zt11, Off: [3]uint16{6, 6, 6}},
 	{Name: "sxdp_shared_umem_fd", Type: &zt0, Off: [3]uint16{10, 10, 10}},
 }}
 
 var zstruct_sockaddr_other = structure{Name: "sockaddr_other", Size: [3]uint16{0, 0, 0}, Packed: true, Fields: []field{
-	{Name: "sa_data", Type: &zt105, Off: [3]uint16{0, 0, 0}},
+	{Name: "sa_data", Type: &zt268, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sockaddr_data = union{Name: "sockaddr_data", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt76, Min: 1, Only: false},
-	{Vals: []uint64{0x2}, Type: &zt79, Min: 14, Only: false},
-	{Vals: []uint64{0xa}, Type: &zt84, Min: 22, Only: false},
-	{Vals: []uint64{0x10}, Type: &zt87, Min: 10, Only: false},
-	{Vals: []uint64{0x11}, Type: &zt92, Min: 18, Only: false},
-	{Vals: []uint64{0x28}, Type: &zt96, Min: 14, Only: false},
-	{Vals: []uint64{0x4}, Type: &zt98, Min: 14, Only: false},
-	{Vals: []uint64{0x2a}, Type: &zt100, Min: 10, Only: false},
-	{Vals: []uint64{0x27}, Type: &zt102, Min: 14, Only: false},
-	{Vals: []uint64{0x2c}, Type: &zt104, Min: 14, Only: false},
-}, Else: &zt106}
+	{Vals: []uint64{0x1}, Type: &zt240, Min: 1, Only: false},
+	{Vals: []uint64{0x2}, Type: &zt243, Min: 14, Only: false},
+	{Vals: []uint64{0xa}, Type: &zt248, Min: 22, Only: false},
+	{Vals: []uint64{0x10}, Type: &zt251, Min: 10, Only: false},
+	{Vals: []uint64{0x11}, Type: &zt255, Min: 18, Only: false},
+	{Vals: []uint64{0x28}, Type: &zt259, Min: 14, Only: false},
+	{Vals: []uint64{0x4}, Type: &zt261, Min: 14, Only: false},
+	{Vals: []uint64{0x2a}, Type: &zt263, Min: 10, Only: false},
+	{Vals: []uint64{0x27}, Type: &zt265, Min: 14, Only: false},
+	{Vals: []uint64{0x2c}, Type: &zt267, Min: 14, Only: false},
+}, Else: &zt269}
 
 var zstruct_sockaddr_any = structure{Name: "sockaddr_any", Size: [3]uint16{28, 28, 28}, Packed: true, Fields: []field{
-	{Name: "sa_family", Type: &zt74, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt107, Attr: 256, Off: [3]uint16{2, 2, 2}},
+	{Name: "sa_family", Type: &zt238, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt270, Attr: 256, Off: [3]uint16{2, 2, 2}},
 }}
 
 var zcall_connect = call{Name: "connect", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uservaddr", Type: &zt108, Reg: 1, Reg32: 1},
+	{Name: "uservaddr", Type: &zt271, Reg: 1, Reg32: 1},
 	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_accept = call{Name: "accept", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt109, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt110, Reg: 2, Reg32: 2},
+	{Name: "upeer_sockaddr", Type: &zt272, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt273, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zunion_msg_data = union{Name: "msg_data", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt111},
-}, Else: &zt111}
+	{Vals: []uint64{0x0}, Type: &zt274},
+}, Else: &zt274}
 
 var zset_msg_flags = set{Name: "msg_flags", Unknown: "MSG_???", Vals: []val{
 	{Name: "MSG_OOB", Value: 0x1, Mask: 0x1},
@@ -3409,24 +7836,24 @@ var zset_msg_flags = set{Name: "msg_flags", Unknown: "MSG_???", Vals: []val{
 
 var zcall_sendto = call{Name: "sendto", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buff", Type: &zt112, Reg: 1, Reg32: 1},
+	{Name: "buff", Type: &zt275, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt113, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt114, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt276, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt277, Reg: 4, Reg32: 4},
 	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x40, Defer: 6}
 
 var zcall_recvfrom = call{Name: "recvfrom", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt115, Reg: 1, Reg32: 1},
+	{Name: "ubuf", Type: &zt278, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt113, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt116, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt110, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt276, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt279, Reg: 4, Reg32: 4},
+	{Name: "addr_len", Type: &zt273, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x40, Defer: 1}
 
 var zstruct_msg_iov_in = structure{Name: "msg_iov_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt118, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt281, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -3507,91 +7934,91 @@ var zset_cmsg_socket_types = set{Name: "cmsg_socket_types", Unknown: "SCM_???", 
 }}
 
 var zunion_cmsg_type = union{Name: "cmsg_type", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt122},
-	{Vals: []uint64{0x1}, Type: &zt123},
+	{Vals: []uint64{0x0}, Type: &zt285},
+	{Vals: []uint64{0x1}, Type: &zt286},
 }, Else: &zt20}
 
 var zstruct_ucred = structure{Name: "ucred", Size: [3]uint16{12, 12, 12}, Fields: []field{
-	{Name: "pid", Type: &zt57, Off: [3]uint16{0, 0, 0}},
-	{Name: "uid", Type: &zt126, Off: [3]uint16{4, 4, 4}},
-	{Name: "gid", Type: &zt126, Off: [3]uint16{8, 8, 8}},
+	{Name: "pid", Type: &zt221, Off: [3]uint16{0, 0, 0}},
+	{Name: "uid", Type: &zt289, Off: [3]uint16{4, 4, 4}},
+	{Name: "gid", Type: &zt289, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_in_pktinfo = structure{Name: "in_pktinfo", Size: [3]uint16{12, 12, 12}, Fields: []field{
-	{Name: "ipi_ifindex", Type: &zt82, Off: [3]uint16{0, 0, 0}},
-	{Name: "ipi_spec_dst", Type: &zt78, Off: [3]uint16{4, 4, 4}},
-	{Name: "ipi_addr", Type: &zt78, Off: [3]uint16{8, 8, 8}},
+	{Name: "ipi_ifindex", Type: &zt246, Off: [3]uint16{0, 0, 0}},
+	{Name: "ipi_spec_dst", Type: &zt242, Off: [3]uint16{4, 4, 4}},
+	{Name: "ipi_addr", Type: &zt242, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_sock_extended_err = structure{Name: "sock_extended_err", Size: [3]uint16{44, 44, 44}, Fields: []field{
 	{Name: "ee_errno", Type: &zt11, Off: [3]uint16{0, 0, 0}},
-	{Name: "ee_origin", Type: &zt48, Off: [3]uint16{4, 4, 4}},
-	{Name: "ee_type", Type: &zt48, Off: [3]uint16{5, 5, 5}},
-	{Name: "ee_code", Type: &zt48, Off: [3]uint16{6, 6, 6}},
-	{Name: "ee_pad", Type: &zt134, Off: [3]uint16{7, 7, 7}},
+	{Name: "ee_origin", Type: &zt212, Off: [3]uint16{4, 4, 4}},
+	{Name: "ee_type", Type: &zt212, Off: [3]uint16{5, 5, 5}},
+	{Name: "ee_code", Type: &zt212, Off: [3]uint16{6, 6, 6}},
+	{Name: "ee_pad", Type: &zt297, Off: [3]uint16{7, 7, 7}},
 	{Name: "ee_info", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "ee_data", Type: &zt11, Off: [3]uint16{12, 12, 12}},
-	{Name: "offender", Type: &zt135, Off: [3]uint16{16, 16, 16}},
+	{Name: "offender", Type: &zt298, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zunion_cmsg_data = union{Name: "cmsg_data", Alts: []alt{
-	{Vals: []uint64{0x10001}, Type: &zt125},
-	{Vals: []uint64{0x10002}, Type: &zt127, Min: 12, Only: false},
-	{Vals: []uint64{0x10003}, Type: &zt105},
-	{Vals: []uint64{0x10004}, Type: &zt128, Min: 4, Only: false},
-	{Vals: []uint64{0x1001d, 0x1003f}, Type: &zt54, Min: 16, Only: false},
-	{Vals: []uint64{0x10023, 0x10040}, Type: &zt129, Min: 16, Only: false},
-	{Vals: []uint64{0x10025, 0x10041}, Type: &zt130, Min: 48, Only: false},
-	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt131},
-	{Vals: []uint64{0x2, 0x17}, Type: &zt132},
-	{Vals: []uint64{0x3}, Type: &zt105},
-	{Vals: []uint64{0x8}, Type: &zt133, Min: 12, Only: false},
-	{Vals: []uint64{0xb}, Type: &zt136, Min: 32, Only: false},
-	{Vals: []uint64{0x14}, Type: &zt135, Min: 16, Only: false},
+	{Vals: []uint64{0x10001}, Type: &zt288},
+	{Vals: []uint64{0x10002}, Type: &zt290, Min: 12, Only: false},
+	{Vals: []uint64{0x10003}, Type: &zt268},
+	{Vals: []uint64{0x10004}, Type: &zt291, Min: 4, Only: false},
+	{Vals: []uint64{0x1001d, 0x1003f}, Type: &zt218, Min: 16, Only: false},
+	{Vals: []uint64{0x10023, 0x10040}, Type: &zt292, Min: 16, Only: false},
+	{Vals: []uint64{0x10025, 0x10041}, Type: &zt293, Min: 48, Only: false},
+	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt294},
+	{Vals: []uint64{0x2, 0x17}, Type: &zt295},
+	{Vals: []uint64{0x3}, Type: &zt268},
+	{Vals: []uint64{0x8}, Type: &zt296, Min: 12, Only: false},
+	{Vals: []uint64{0xb}, Type: &zt299, Min: 32, Only: false},
+	{Vals: []uint64{0x14}, Type: &zt298, Min: 16, Only: false},
 }}
 
 var zstruct_cmsg = structure{Name: "cmsg", Size: [3]uint16{64, 56, 64}, Fields: []field{
 	{Name: "cmsg_len", Type: &zt2, Off: [3]uint16{0, 0, 0}},
-	{Name: "cmsg_level", Type: &zt121, Off: [3]uint16{8, 4, 4}},
-	{Name: "cmsg_type", Type: &zt124, Off: [3]uint16{12, 8, 8}},
-	{Name: "cmsg_data", Type: &zt137, Off: [3]uint16{16, 12, 16}},
+	{Name: "cmsg_level", Type: &zt284, Off: [3]uint16{8, 4, 4}},
+	{Name: "cmsg_type", Type: &zt287, Off: [3]uint16{12, 8, 8}},
+	{Name: "cmsg_data", Type: &zt300, Off: [3]uint16{16, 12, 16}},
 }}
 
 var zstruct_msghdr_in = structure{Name: "msghdr_in", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt117, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_name", Type: &zt280, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_namelen", Type: &zt7, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt120, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iov", Type: &zt283, Off: [3]uint16{16, 8, 8}},
 	{Name: "msg_iovlen", Type: &zt2, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt139, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_control", Type: &zt302, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
 	{Name: "msg_controllen", Type: &zt2, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt113, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_flags", Type: &zt276, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_sendmsg = call{Name: "sendmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt140, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt113, Reg: 2, Reg32: 2},
+	{Name: "msg", Type: &zt303, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt276, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x40, Defer: 3}
 
 var zstruct_msg_iov_out = structure{Name: "msg_iov_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt142, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt305, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_msghdr_out = structure{Name: "msghdr_out", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt141, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_name", Type: &zt304, Attr: 8192, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_namelen", Type: &zt7, Attr: 4096, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt144, Attr: 8192, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iov", Type: &zt307, Attr: 8192, Off: [3]uint16{16, 8, 8}},
 	{Name: "msg_iovlen", Type: &zt2, Attr: 8192, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt145, Attr: 8192, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_control", Type: &zt308, Attr: 8192, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
 	{Name: "msg_controllen", Type: &zt2, Attr: 8192, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt113, Attr: 8192, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_flags", Type: &zt276, Attr: 8192, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_recvmsg = call{Name: "recvmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt146, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt113, Reg: 2, Reg32: 2},
+	{Name: "msg", Type: &zt309, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt276, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x40, Defer: 1}
 
 var zset_shutdown_modes = set{Name: "shutdown_modes", Unknown: "SHUT_???", Vals: []val{
@@ -3602,12 +8029,12 @@ var zset_shutdown_modes = set{Name: "shutdown_modes", Unknown: "SHUT_???", Vals:
 
 var zcall_shutdown = call{Name: "shutdown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "how", Type: &zt147, Reg: 1, Reg32: 1},
+	{Name: "how", Type: &zt310, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x40, Defer: 2}
 
 var zcall_bind = call{Name: "bind", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "umyaddr", Type: &zt108, Reg: 1, Reg32: 1},
+	{Name: "umyaddr", Type: &zt271, Reg: 1, Reg32: 1},
 	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
@@ -3618,21 +8045,21 @@ var zcall_listen = call{Name: "listen", Args: []field{
 
 var zcall_getsockname = call{Name: "getsockname", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt109, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt110, Reg: 2, Reg32: 2},
+	{Name: "usockaddr", Type: &zt272, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt273, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_getpeername = call{Name: "getpeername", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt109, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt110, Reg: 2, Reg32: 2},
+	{Name: "usockaddr", Type: &zt272, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt273, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_socketpair = call{Name: "socketpair", Args: []field{
-	{Name: "family", Type: &zt59, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt60, Reg: 1, Reg32: 1},
+	{Name: "family", Type: &zt223, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt224, Reg: 1, Reg32: 1},
 	{Name: "protocol", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "usockvec", Type: &zt45, Reg: 3, Reg32: 3},
+	{Name: "usockvec", Type: &zt209, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zset_sock_levels = set{Name: "sock_levels", Unknown: "SOL_??", Vals: []val{
@@ -3688,24 +8115,24 @@ var zstruct_linger = structure{Name: "linger", Size: [3]uint16{8, 8, 8}, Fields:
 }}
 
 var zstruct_sock_fprog = structure{Name: "sock_fprog", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "len", Type: &zt150, Off: [3]uint16{0, 0, 0}},
+	{Name: "len", Type: &zt136, Off: [3]uint16{0, 0, 0}},
 	{Name: "filter", Type: &zt19, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_ip_mreq = structure{Name: "ip_mreq", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "imr_multiaddr", Type: &zt78, Off: [3]uint16{0, 0, 0}},
-	{Name: "imr_interface", Type: &zt78, Off: [3]uint16{4, 4, 4}},
+	{Name: "imr_multiaddr", Type: &zt242, Off: [3]uint16{0, 0, 0}},
+	{Name: "imr_interface", Type: &zt242, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zstruct_ipv6_mreq = structure{Name: "ipv6_mreq", Size: [3]uint16{20, 20, 20}, Fields: []field{
-	{Name: "ipv6mr_multiaddr", Type: &zt81, Off: [3]uint16{0, 0, 0}},
-	{Name: "ipv6mr_interface", Type: &zt82, Off: [3]uint16{16, 16, 16}},
+	{Name: "ipv6mr_multiaddr", Type: &zt245, Off: [3]uint16{0, 0, 0}},
+	{Name: "ipv6mr_interface", Type: &zt246, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zstruct_group_req = structure{Name: "group_req", Size: [3]uint16{40, 32, 32}, Fields: []field{
-	{Name: "gr_interface", Type: &zt82, Off: [3]uint16{0, 0, 0}},
-	{Name: "align", Type: &zt154, Attr: 4, Off: [3]uint16{8, 4, 4}},
-	{Name: "gr_group", Type: &zt135, Off: [3]uint16{8, 4, 4}},
+	{Name: "gr_interface", Type: &zt246, Off: [3]uint16{0, 0, 0}},
+	{Name: "align", Type: &zt316, Attr: 4, Off: [3]uint16{8, 4, 4}},
+	{Name: "gr_group", Type: &zt298, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zset_icmp_types = set{Name: "icmp_types", Unknown: "ICMP_???", Vals: []val{
@@ -3732,10 +8159,10 @@ var zset_packet_mr_types = set{Name: "packet_mr_types", Unknown: "PACKET_MR_???"
 }}
 
 var zstruct_packet_mreq = structure{Name: "packet_mreq", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "mr_ifindex", Type: &zt82, Off: [3]uint16{0, 0, 0}},
-	{Name: "mr_type", Type: &zt157, Off: [3]uint16{4, 4, 4}},
-	{Name: "mr_alen", Type: &zt150, Off: [3]uint16{6, 6, 6}},
-	{Name: "mr_address", Type: &zt158, Off: [3]uint16{8, 8, 8}},
+	{Name: "mr_ifindex", Type: &zt246, Off: [3]uint16{0, 0, 0}},
+	{Name: "mr_type", Type: &zt319, Off: [3]uint16{4, 4, 4}},
+	{Name: "mr_alen", Type: &zt136, Off: [3]uint16{6, 6, 6}},
+	{Name: "mr_address", Type: &zt320, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_tpacket_req = structure{Name: "tpacket_req", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -3746,17 +8173,17 @@ var zstruct_tpacket_req = structure{Name: "tpacket_req", Size: [3]uint16{16, 16,
 }}
 
 var zunion_sockopt_in = union{Name: "sockopt_in", Alts: []alt{
-	{Vals: []uint64{0x1000d}, Type: &zt149, Min: 8, Only: true},
-	{Vals: []uint64{0x1001a, 0x10033}, Type: &zt151, Min: 0, Only: true},
+	{Vals: []uint64{0x1000d}, Type: &zt312, Min: 8, Only: true},
+	{Vals: []uint64{0x1001a, 0x10033}, Type: &zt313, Min: 0, Only: true},
 	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: true},
-	{Vals: []uint64{0x23, 0x24}, Type: &zt152, Min: 8, Only: true},
-	{Vals: []uint64{0x290014, 0x290015, 0x29001b, 0x29001c}, Type: &zt153, Min: 20, Only: true},
-	{Vals: []uint64{0x2a, 0x2d, 0x29002a, 0x29002d}, Type: &zt155, Min: 136, Only: true},
-	{Vals: []uint64{0xff0001}, Type: &zt156},
-	{Vals: []uint64{0x1070001, 0x1070002}, Type: &zt159, Min: 16, Only: true},
-	{Vals: []uint64{0x1070005, 0x107000d}, Type: &zt160, Min: 0, Only: true},
+	{Vals: []uint64{0x23, 0x24}, Type: &zt314, Min: 8, Only: true},
+	{Vals: []uint64{0x290014, 0x290015, 0x29001b, 0x29001c}, Type: &zt315, Min: 20, Only: true},
+	{Vals: []uint64{0x2a, 0x2d, 0x29002a, 0x29002d}, Type: &zt317, Min: 136, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt318},
+	{Vals: []uint64{0x1070001, 0x1070002}, Type: &zt321, Min: 16, Only: true},
+	{Vals: []uint64{0x1070005, 0x107000d}, Type: &zt322, Min: 0, Only: true},
 	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: true},
-}, Else: &zt161}
+}, Else: &zt323}
 
 var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
 	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
@@ -3816,9 +8243,9 @@ var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
 
 var zcall_setsockopt__IP = call{Name: "setsockopt", Variant: "IP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt163, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt164, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt325, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt326, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -3908,9 +8335,9 @@ var zset_so_socket_set = set{Name: "so_socket_set", Unknown: "SO_???", Vals: []v
 
 var zcall_setsockopt__SOCKET = call{Name: "setsockopt", Variant: "SOCKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt165, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt166, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt327, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt328, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -3965,9 +8392,9 @@ var zset_so_tcp = set{Name: "so_tcp", Unknown: "TCP_???", Vals: []val{
 
 var zcall_setsockopt__TCP = call{Name: "setsockopt", Variant: "TCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt167, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt168, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt329, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt330, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -3982,9 +8409,9 @@ var zset_so_udp = set{Name: "so_udp", Unknown: "UDP_???", Vals: []val{
 
 var zcall_setsockopt__UDP = call{Name: "setsockopt", Variant: "UDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt169, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt170, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt331, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt332, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4001,9 +8428,9 @@ var zset_so_vsock = set{Name: "so_vsock", Unknown: "SO_VM_???", Vals: []val{
 
 var zcall_setsockopt__VSOCK = call{Name: "setsockopt", Variant: "VSOCK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt171, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt172, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt333, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt334, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4078,9 +8505,9 @@ var zset_so_ipv6_set = set{Name: "so_ipv6_set", Unknown: "IPV6_???", Vals: []val
 
 var zcall_setsockopt__IPV6 = call{Name: "setsockopt", Variant: "IPV6", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt173, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt174, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt335, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt336, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4095,9 +8522,9 @@ var zset_so_can_raw = set{Name: "so_can_raw", Unknown: "CAN_RAW_???", Vals: []va
 
 var zcall_setsockopt__CAN_RAW = call{Name: "setsockopt", Variant: "CAN_RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt175, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt337, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt338, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4178,9 +8605,9 @@ var zset_so_sctp = set{Name: "so_sctp", Unknown: "SCTP_???", Vals: []val{
 
 var zcall_setsockopt__SCTP = call{Name: "setsockopt", Variant: "SCTP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt177, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt178, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt339, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt340, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4190,9 +8617,9 @@ var zset_so_raw = set{Name: "so_raw", Unknown: "RAW_???", Vals: []val{
 
 var zcall_setsockopt__RAW = call{Name: "setsockopt", Variant: "RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt179, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt180, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt341, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt342, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4202,9 +8629,9 @@ var zset_so_ipx = set{Name: "so_ipx", Unknown: "IPX_???", Vals: []val{
 
 var zcall_setsockopt__IPX = call{Name: "setsockopt", Variant: "IPX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt181, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt182, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt343, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt344, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4225,9 +8652,9 @@ var zset_so_ax25 = set{Name: "so_ax25", Unknown: "AX25_???", Vals: []val{
 
 var zcall_setsockopt__AX25 = call{Name: "setsockopt", Variant: "AX25", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt183, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt184, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt345, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt346, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4258,9 +8685,9 @@ var zset_so_packet = set{Name: "so_packet", Unknown: "PACKET_???", Vals: []val{
 
 var zcall_setsockopt__PACKET = call{Name: "setsockopt", Variant: "PACKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt185, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt186, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt347, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt348, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4280,9 +8707,9 @@ var zset_so_irda = set{Name: "so_irda", Unknown: "IRLMP_???", Vals: []val{
 
 var zcall_setsockopt__IRDA = call{Name: "setsockopt", Variant: "IRDA", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt187, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt188, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt349, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt350, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4301,9 +8728,9 @@ var zset_so_llc = set{Name: "so_llc", Unknown: "LLC_OPT_???", Vals: []val{
 
 var zcall_setsockopt__LLC = call{Name: "setsockopt", Variant: "LLC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt189, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt190, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt351, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt352, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4328,9 +8755,9 @@ var zset_so_dccp = set{Name: "so_dccp", Unknown: "DCCP_SOCKOPT_???", Vals: []val
 
 var zcall_setsockopt__DCCP = call{Name: "setsockopt", Variant: "DCCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt191, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt192, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt353, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt354, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4351,9 +8778,9 @@ var zset_so_netlink = set{Name: "so_netlink", Unknown: "NETLINK_???", Vals: []va
 
 var zcall_setsockopt__NETLINK = call{Name: "setsockopt", Variant: "NETLINK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt193, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt194, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt355, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt356, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4374,9 +8801,9 @@ var zset_so_tipc = set{Name: "so_tipc", Unknown: "TIPC_???", Vals: []val{
 
 var zcall_setsockopt__TIPC = call{Name: "setsockopt", Variant: "TIPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt195, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt196, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt357, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt358, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4391,9 +8818,9 @@ var zset_so_rxrpc = set{Name: "so_rxrpc", Unknown: "RXRPC_???", Vals: []val{
 
 var zcall_setsockopt__RXRPC = call{Name: "setsockopt", Variant: "RXRPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt197, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt198, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt359, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt360, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4407,9 +8834,9 @@ var zset_so_pppol2tp = set{Name: "so_pppol2tp", Unknown: "PPPOL2TP_SO_???", Vals
 
 var zcall_setsockopt__PPPOL2TP = call{Name: "setsockopt", Variant: "PPPOL2TP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt199, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt200, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt361, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4426,9 +8853,9 @@ var zset_so_bluetooth = set{Name: "so_bluetooth", Unknown: "BT_???", Vals: []val
 
 var zcall_setsockopt__BLUETOOTH = call{Name: "setsockopt", Variant: "BLUETOOTH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt201, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt202, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt363, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt364, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4441,9 +8868,9 @@ var zset_so_pnpipe = set{Name: "so_pnpipe", Unknown: "PNPIPE_???", Vals: []val{
 
 var zcall_setsockopt__PNPIPE = call{Name: "setsockopt", Variant: "PNPIPE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt203, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt204, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt365, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt366, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4462,9 +8889,9 @@ var zset_so_rds = set{Name: "so_rds", Unknown: "RDS_???", Vals: []val{
 
 var zcall_setsockopt__RDS = call{Name: "setsockopt", Variant: "RDS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt205, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt206, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt367, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt368, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4474,9 +8901,9 @@ var zset_so_iucv = set{Name: "so_iucv", Unknown: "SO_???", Vals: []val{
 
 var zcall_setsockopt__IUCV = call{Name: "setsockopt", Variant: "IUCV", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt207, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt208, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt369, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt370, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4488,9 +8915,9 @@ var zset_so_caif = set{Name: "so_caif", Unknown: "CAIFSO_???", Vals: []val{
 
 var zcall_setsockopt__CAIF = call{Name: "setsockopt", Variant: "CAIF", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt209, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt210, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt371, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt372, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4505,9 +8932,9 @@ var zset_so_alg = set{Name: "so_alg", Unknown: "ALG_???", Vals: []val{
 
 var zcall_setsockopt__ALG = call{Name: "setsockopt", Variant: "ALG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt211, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt212, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt373, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt374, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4521,9 +8948,9 @@ var zset_so_nfc = set{Name: "so_nfc", Unknown: "NFC_LLCP_???", Vals: []val{
 
 var zcall_setsockopt__NFC = call{Name: "setsockopt", Variant: "NFC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt213, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt214, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt375, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt376, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4533,9 +8960,9 @@ var zset_so_kcm = set{Name: "so_kcm", Unknown: "KCM_???", Vals: []val{
 
 var zcall_setsockopt__KCM = call{Name: "setsockopt", Variant: "KCM", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt215, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt216, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt377, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt378, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4548,9 +8975,9 @@ var zset_so_tls = set{Name: "so_tls", Unknown: "TLS_???", Vals: []val{
 
 var zcall_setsockopt__TLS = call{Name: "setsockopt", Variant: "TLS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt217, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt218, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt379, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt380, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -4567,17 +8994,17 @@ var zset_so_xdp = set{Name: "so_xdp", Unknown: "XDP_???", Vals: []val{
 
 var zcall_setsockopt__XDP = call{Name: "setsockopt", Variant: "XDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt219, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt220, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt381, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt382, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zcall_setsockopt = call{Name: "setsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt148, Reg: 1, Reg32: 1},
+	{Name: "level", Type: &zt311, Reg: 1, Reg32: 1},
 	{Name: "optname", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt162, Reg: 3, Reg32: 3},
+	{Name: "optval", Type: &zt324, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5, Key: 1, Variants: []*call{
 	&zcall_setsockopt__IP,
@@ -4623,16 +9050,16 @@ var zstruct_tpacket_stats = structure{Name: "tpacket_stats", Size: [3]uint16{8, 
 }}
 
 var zunion_sockopt_out = union{Name: "sockopt_out", Alts: []alt{
-	{Vals: []uint64{0x1000d}, Type: &zt149, Min: 4, Only: false},
-	{Vals: []uint64{0x10011}, Type: &zt127, Min: 4, Only: false},
+	{Vals: []uint64{0x1000d}, Type: &zt312, Min: 4, Only: false},
+	{Vals: []uint64{0x10011}, Type: &zt290, Min: 4, Only: false},
 	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: false},
-	{Vals: []uint64{0x10004}, Type: &zt221, Min: 4, Only: false},
-	{Vals: []uint64{0x1004a}, Type: &zt222},
-	{Vals: []uint64{0x1003b}, Type: &zt223, Min: 4, Only: true},
-	{Vals: []uint64{0xff0001}, Type: &zt156},
-	{Vals: []uint64{0x1070006}, Type: &zt224},
+	{Vals: []uint64{0x10004}, Type: &zt383, Min: 4, Only: false},
+	{Vals: []uint64{0x1004a}, Type: &zt384},
+	{Vals: []uint64{0x1003b}, Type: &zt385, Min: 4, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt318},
+	{Vals: []uint64{0x1070006}, Type: &zt386},
 	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: false},
-}, Else: &zt161}
+}, Else: &zt323}
 
 var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
 	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
@@ -4697,10 +9124,10 @@ var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
 
 var zcall_getsockopt__IP = call{Name: "getsockopt", Variant: "IP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt163, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt226, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt325, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt388, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zset_so_socket_get = set{Name: "so_socket_get", Unknown: "SO_???", Vals: []val{
@@ -4789,34 +9216,34 @@ var zset_so_socket_get = set{Name: "so_socket_get", Unknown: "SO_???", Vals: []v
 
 var zcall_getsockopt__SOCKET = call{Name: "getsockopt", Variant: "SOCKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt165, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt227, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt327, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt389, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TCP = call{Name: "getsockopt", Variant: "TCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt167, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt168, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt329, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt330, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__UDP = call{Name: "getsockopt", Variant: "UDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt169, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt170, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt331, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt332, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__VSOCK = call{Name: "getsockopt", Variant: "VSOCK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt171, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt172, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt333, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt334, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zset_so_ipv6_get = set{Name: "so_ipv6_get", Unknown: "IPV6_???", Vals: []val{
@@ -4892,202 +9319,202 @@ var zset_so_ipv6_get = set{Name: "so_ipv6_get", Unknown: "IPV6_???", Vals: []val
 
 var zcall_getsockopt__IPV6 = call{Name: "getsockopt", Variant: "IPV6", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt173, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt228, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt335, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt390, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__CAN_RAW = call{Name: "getsockopt", Variant: "CAN_RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt175, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt337, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt338, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__SCTP = call{Name: "getsockopt", Variant: "SCTP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt177, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt178, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt339, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt340, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RAW = call{Name: "getsockopt", Variant: "RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt179, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt180, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt341, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt342, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IPX = call{Name: "getsockopt", Variant: "IPX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt181, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt182, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt343, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt344, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__AX25 = call{Name: "getsockopt", Variant: "AX25", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt183, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt184, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt345, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt346, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PACKET = call{Name: "getsockopt", Variant: "PACKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt185, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt186, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt347, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt348, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IRDA = call{Name: "getsockopt", Variant: "IRDA", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt187, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt188, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt349, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt350, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__LLC = call{Name: "getsockopt", Variant: "LLC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt189, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt190, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt351, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt352, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__DCCP = call{Name: "getsockopt", Variant: "DCCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt191, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt192, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt353, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt354, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__NETLINK = call{Name: "getsockopt", Variant: "NETLINK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt193, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt194, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt355, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt356, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TIPC = call{Name: "getsockopt", Variant: "TIPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt195, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt196, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt357, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt358, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RXRPC = call{Name: "getsockopt", Variant: "RXRPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt197, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt198, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt359, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt360, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PPPOL2TP = call{Name: "getsockopt", Variant: "PPPOL2TP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt199, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt200, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt361, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__BLUETOOTH = call{Name: "getsockopt", Variant: "BLUETOOTH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt201, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt202, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt363, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt364, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PNPIPE = call{Name: "getsockopt", Variant: "PNPIPE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt203, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt204, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt365, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt366, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RDS = call{Name: "getsockopt", Variant: "RDS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt205, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt206, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt367, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt368, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IUCV = call{Name: "getsockopt", Variant: "IUCV", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt207, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt208, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt369, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt370, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__CAIF = call{Name: "getsockopt", Variant: "CAIF", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt209, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt210, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt371, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt372, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__ALG = call{Name: "getsockopt", Variant: "ALG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt211, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt212, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt373, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt374, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__NFC = call{Name: "getsockopt", Variant: "NFC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt213, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt214, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt375, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt376, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__KCM = call{Name: "getsockopt", Variant: "KCM", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt215, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt216, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt377, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt378, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TLS = call{Name: "getsockopt", Variant: "TLS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt217, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt218, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt379, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt380, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__XDP = call{Name: "getsockopt", Variant: "XDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt219, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt220, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt381, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt382, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt = call{Name: "getsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt148, Reg: 1, Reg32: 1},
+	{Name: "level", Type: &zt311, Reg: 1, Reg32: 1},
 	{Name: "optname", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt225, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt110, Reg: 4, Reg32: 4},
+	{Name: "optval", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt273, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_getsockopt__IP,
 	&zcall_getsockopt__SOCKET,
@@ -5148,25 +9575,25 @@ var zset_clone_flags = set{Name: "clone_flags", Unknown: "CLONE_???", Vals: []va
 
 var zcall_clone = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt19, Attr: 32, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt229, Attr: 32, Reg: 0, Reg32: 0},
-	{Name: "parent_tid", Type: &zt230, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "flags", Type: &zt391, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "parent_tid", Type: &zt42, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "tls", Type: &zt19, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
 	{Name: "child_tidptr", Type: &zt19, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
-}, Ret: &zt57, Class: 0x8, Defer: 2}
+}, Ret: &zt221, Class: 0x8, Defer: 2}
 
-var zcall_fork = call{Name: "fork", Args: []field{}, Ret: &zt57, Class: 0x8, Defer: 0}
+var zcall_fork = call{Name: "fork", Args: []field{}, Ret: &zt221, Class: 0x8, Defer: 0}
 
-var zcall_vfork = call{Name: "vfork", Args: []field{}, Ret: &zt57, Class: 0x8, Defer: 0}
+var zcall_vfork = call{Name: "vfork", Args: []field{}, Ret: &zt221, Class: 0x8, Defer: 0}
 
 var zcall_execve = call{Name: "execve", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt231, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt232, Reg: 2, Reg32: 2},
+	{Name: "argv", Type: &zt392, Reg: 1, Reg32: 1},
+	{Name: "envp", Type: &zt393, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x9, Defer: 3}
 
 var zcall_exit = call{Name: "exit", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt233, Class: 0x8, Defer: 1}
+}, Ret: &zt394, Class: 0x8, Defer: 1}
 
 var zset_wait_options = set{Name: "wait_options", Unknown: "W???", Vals: []val{
 	{Name: "WNOHANG", Value: 0x1, Mask: 0x1},
@@ -5180,8 +9607,8 @@ var zset_wait_options = set{Name: "wait_options", Unknown: "W???", Vals: []val{
 }}
 
 var zstruct_rusage = structure{Name: "rusage", Size: [3]uint16{144, 72, 144}, Fields: []field{
-	{Name: "ru_utime", Type: &zt54, Off: [3]uint16{0, 0, 0}},
-	{Name: "ru_stime", Type: &zt54, Off: [3]uint16{16, 8, 16}},
+	{Name: "ru_utime", Type: &zt218, Off: [3]uint16{0, 0, 0}},
+	{Name: "ru_stime", Type: &zt218, Off: [3]uint16{16, 8, 16}},
 	{Name: "ru_maxrss", Type: &zt23, Attr: 1, Off: [3]uint16{32, 16, 32}},
 	{Name: "ru_ixrss", Type: &zt23, Attr: 1, Off: [3]uint16{40, 20, 40}},
 	{Name: "ru_idrss", Type: &zt23, Attr: 1, Off: [3]uint16{48, 24, 48}},
@@ -5199,14 +9626,14 @@ var zstruct_rusage = structure{Name: "rusage", Size: [3]uint16{144, 72, 144}, Fi
 }}
 
 var zcall_wait4 = call{Name: "wait4", Args: []field{
-	{Name: "upid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt234, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
-	{Name: "options", Type: &zt235, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt236, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
-}, Ret: &zt57, Class: 0x8, Defer: 1}
+	{Name: "upid", Type: &zt221, Reg: 0, Reg32: 0},
+	{Name: "stat_addr", Type: &zt395, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt396, Reg: 2, Reg32: 2},
+	{Name: "ru", Type: &zt397, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
+}, Ret: &zt221, Class: 0x8, Defer: 1}
 
 var zcall_kill = call{Name: "kill", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
@@ -5263,11 +9690,351 @@ var zcall_msgctl = call{Name: "msgctl", Args: []field{
 	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
+var zset_fcntl_cmds = set{Name: "fcntl_cmds", Unknown: "F_???", Vals: []val{
+	{Name: "F_DUPFD", Value: 0x0, Mask: 0x0},
+	{Name: "F_GETFD", Value: 0x1, Mask: 0x1},
+	{Name: "F_SETFD", Value: 0x2, Mask: 0x2},
+	{Name: "F_GETFL", Value: 0x3, Mask: 0x3},
+	{Name: "F_SETFL", Value: 0x4, Mask: 0x4},
+	{Name: "F_GETLK", Value: 0x5, Mask: 0x5},
+	{Name: "F_SETLK", Value: 0x6, Mask: 0x6},
+	{Name: "F_SETLKW", Value: 0x7, Mask: 0x7},
+	{Name: "F_SETOWN", Value: 0x8, Mask: 0x8},
+	{Name: "F_GETOWN", Value: 0x9, Mask: 0x9},
+	{Name: "F_SETSIG", Value: 0xa, Mask: 0xa},
+	{Name: "F_GETSIG", Value: 0xb, Mask: 0xb},
+	{Name: "F_GETLK64", Value: 0xc, Mask: 0xc},
+	{Name: "F_SETLK64", Value: 0xd, Mask: 0xd},
+	{Name: "F_SETLKW64", Value: 0xe, Mask: 0xe},
+	{Name: "F_SETOWN_EX", Value: 0xf, Mask: 0xf},
+	{Name: "F_GETOWN_EX", Value: 0x10, Mask: 0x10},
+	{Name: "F_GETOWNER_UIDS", Value: 0x11, Mask: 0x11},
+	{Name: "F_OFD_GETLK", Value: 0x24, Mask: 0x24},
+	{Name: "F_OFD_SETLK", Value: 0x25, Mask: 0x25},
+	{Name: "F_OFD_SETLKW", Value: 0x26, Mask: 0x26},
+	{Name: "F_SETLEASE", Value: 0x400, Mask: 0x400},
+	{Name: "F_GETLEASE", Value: 0x401, Mask: 0x401},
+	{Name: "F_NOTIFY", Value: 0x402, Mask: 0x402},
+	{Name: "F_DUPFD_QUERY", Value: 0x403, Mask: 0x403},
+	{Name: "F_CREATED_QUERY", Value: 0x404, Mask: 0x404},
+	{Name: "F_CANCELLK", Value: 0x405, Mask: 0x405},
+	{Name: "F_DUPFD_CLOEXEC", Value: 0x406, Mask: 0x406},
+	{Name: "F_SETPIPE_SZ", Value: 0x407, Mask: 0x407},
+	{Name: "F_GETPIPE_SZ", Value: 0x408, Mask: 0x408},
+	{Name: "F_ADD_SEALS", Value: 0x409, Mask: 0x409},
+	{Name: "F_GET_SEALS", Value: 0x40a, Mask: 0x40a},
+	{Name: "F_GET_RW_HINT", Value: 0x40b, Mask: 0x40b},
+	{Name: "F_SET_RW_HINT", Value: 0x40c, Mask: 0x40c},
+	{Name: "F_GET_FILE_RW_HINT", Value: 0x40d, Mask: 0x40d},
+	{Name: "F_SET_FILE_RW_HINT", Value: 0x40e, Mask: 0x40e},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35}}
+
+var zcall_fcntl__DUPFD = call{Name: "fcntl", Variant: "DUPFD", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt399, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zset_fd_flags = set{Name: "fd_flags", Unknown: "FD_???", Vals: []val{
+	{Name: "FD_CLOEXEC", Value: 0x1, Mask: 0x1},
+}}
+
+var zcall_fcntl__GETFD = call{Name: "fcntl", Variant: "GETFD", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt400, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt401, AuxText: "flags ", Class: 0x2, Defer: 2}
+
+var zcall_fcntl__SETFD = call{Name: "fcntl", Variant: "SETFD", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt402, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt401, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl__GETFL = call{Name: "fcntl", Variant: "GETFL", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt403, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt5, AuxText: "flags ", Class: 0x2, Defer: 2}
+
+var zcall_fcntl__SETFL = call{Name: "fcntl", Variant: "SETFL", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt404, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt5, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zset_lock_types = set{Name: "lock_types", Unknown: "F_???", Vals: []val{
+	{Name: "F_RDLCK", Value: 0x0, Mask: 0x0},
+	{Name: "F_WRLCK", Value: 0x1, Mask: 0x1},
+	{Name: "F_UNLCK", Value: 0x2, Mask: 0x2},
+	{Name: "F_EXLCK", Value: 0x4, Mask: 0x4},
+	{Name: "F_SHLCK", Value: 0x8, Mask: 0x8},
+}}
+
+var zstruct_flock_out = structure{Name: "flock_out", Size: [3]uint16{32, 16, 32}, Fields: []field{
+	{Name: "l_type", Type: &zt406, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt407, Attr: 8192, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_start", Type: &zt21, Attr: 8192, Off: [3]uint16{8, 4, 8}},
+	{Name: "l_len", Type: &zt21, Attr: 8192, Off: [3]uint16{16, 8, 16}},
+	{Name: "l_pid", Type: &zt7, Attr: 8192, Off: [3]uint16{24, 12, 24}},
+}}
+
+var zcall_fcntl__GETLK = call{Name: "fcntl", Variant: "GETLK", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt405, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt408, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zstruct_flock = structure{Name: "flock", Size: [3]uint16{32, 16, 32}, Fields: []field{
+	{Name: "l_type", Type: &zt406, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt407, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_start", Type: &zt21, Off: [3]uint16{8, 4, 8}},
+	{Name: "l_len", Type: &zt21, Off: [3]uint16{16, 8, 16}},
+	{Name: "l_pid", Type: &zt7, Attr: 4, Off: [3]uint16{24, 12, 24}},
+}}
+
+var zcall_fcntl__SETLK = call{Name: "fcntl", Variant: "SETLK", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt409, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt410, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl__SETLK_2 = call{Name: "fcntl", Variant: "SETLK", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt411, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt410, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl__SETOWN = call{Name: "fcntl", Variant: "SETOWN", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt412, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl__GETOWN = call{Name: "fcntl", Variant: "GETOWN", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt413, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_fcntl__SETSIG = call{Name: "fcntl", Variant: "SETSIG", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt414, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt27, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl__GETSIG = call{Name: "fcntl", Variant: "GETSIG", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt415, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Aux: &zt27, Class: 0x2, Defer: 2}
+
+var zstruct_flock64_out = structure{Name: "flock64_out", Size: [3]uint16{32, 24, 32}, Fields: []field{
+	{Name: "l_type", Type: &zt406, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt407, Attr: 8192, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_start", Type: &zt13, Attr: 8192, Off: [3]uint16{8, 4, 8}},
+	{Name: "l_len", Type: &zt13, Attr: 8192, Off: [3]uint16{16, 12, 16}},
+	{Name: "l_pid", Type: &zt7, Attr: 8192, Off: [3]uint16{24, 20, 24}},
+}}
+
+var zcall_fcntl__GETLK64 = call{Name: "fcntl", Variant: "GETLK64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt416, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt417, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zstruct_flock64 = structure{Name: "flock64", Size: [3]uint16{32, 24, 32}, Fields: []field{
+	{Name: "l_type", Type: &zt406, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt407, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_start", Type: &zt13, Off: [3]uint16{8, 4, 8}},
+	{Name: "l_len", Type: &zt13, Off: [3]uint16{16, 12, 16}},
+	{Name: "l_pid", Type: &zt7, Attr: 4, Off: [3]uint16{24, 20, 24}},
+}}
+
+var zcall_fcntl__SETLK64 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt418, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt419, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl__SETLK64_2 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt420, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt419, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zset_owner_types = set{Name: "owner_types", Unknown: "F_OWNER_???", Vals: []val{
+	{Name: "F_OWNER_TID", Value: 0x0, Mask: 0x0},
+	{Name: "F_OWNER_PID", Value: 0x1, Mask: 0x1},
+	{Name: "F_OWNER_PGRP", Value: 0x2, Mask: 0x2},
+}}
+
+var zstruct_f_owner_ex = structure{Name: "f_owner_ex", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "type", Type: &zt422, Off: [3]uint16{0, 0, 0}},
+	{Name: "pid", Type: &zt221, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zcall_fcntl__SETOWN_EX = call{Name: "fcntl", Variant: "SETOWN_EX", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt421, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt423, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl__GETOWN_EX = call{Name: "fcntl", Variant: "GETOWN_EX", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt424, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt425, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_fcntl__GETLK64_2 = call{Name: "fcntl", Variant: "GETLK64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt426, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt417, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_fcntl__SETLK64_3 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt427, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt419, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl__SETLK64_4 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt428, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt419, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl__SETLEASE = call{Name: "fcntl", Variant: "SETLEASE", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt429, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt430, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl__GETLEASE = call{Name: "fcntl", Variant: "GETLEASE", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt431, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt430, Class: 0x2, Defer: 2}
+
+var zset_notify_flags = set{Name: "notify_flags", Unknown: "DN_???", Vals: []val{
+	{Name: "DN_ACCESS", Value: 0x1, Mask: 0x1},
+	{Name: "DN_MODIFY", Value: 0x2, Mask: 0x2},
+	{Name: "DN_CREATE", Value: 0x4, Mask: 0x4},
+	{Name: "DN_DELETE", Value: 0x8, Mask: 0x8},
+	{Name: "DN_RENAME", Value: 0x10, Mask: 0x10},
+	{Name: "DN_ATTRIB", Value: 0x20, Mask: 0x20},
+	{Name: "DN_MULTISHOT", Value: 0x80000000, Mask: 0x80000000},
+}}
+
+var zcall_fcntl__NOTIFY = call{Name: "fcntl", Variant: "NOTIFY", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt432, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt433, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl__DUPFD_2 = call{Name: "fcntl", Variant: "DUPFD", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt434, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_fcntl__SETPIPE_SZ = call{Name: "fcntl", Variant: "SETPIPE_SZ", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt435, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl__GETPIPE_SZ = call{Name: "fcntl", Variant: "GETPIPE_SZ", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt436, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zset_seal_flags = set{Name: "seal_flags", Unknown: "F_SEAL_???", Vals: []val{
+	{Name: "F_SEAL_SEAL", Value: 0x1, Mask: 0x1},
+	{Name: "F_SEAL_SHRINK", Value: 0x2, Mask: 0x2},
+	{Name: "F_SEAL_GROW", Value: 0x4, Mask: 0x4},
+	{Name: "F_SEAL_WRITE", Value: 0x8, Mask: 0x8},
+	{Name: "F_SEAL_FUTURE_WRITE", Value: 0x10, Mask: 0x10},
+	{Name: "F_SEAL_EXEC", Value: 0x20, Mask: 0x20},
+}}
+
+var zcall_fcntl__ADD_SEALS = call{Name: "fcntl", Variant: "ADD_SEALS", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt437, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt438, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl__GET_SEALS = call{Name: "fcntl", Variant: "GET_SEALS", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt439, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt438, AuxText: "seals ", Class: 0x2, Defer: 2}
+
+var zset_rw_hints = set{Name: "rw_hints", Unknown: "RWH_???", Vals: []val{
+	{Name: "RWH_WRITE_LIFE_NOT_SET", Value: 0x0, Mask: 0x0},
+	{Name: "RWH_WRITE_LIFE_NONE", Value: 0x1, Mask: 0x1},
+	{Name: "RWH_WRITE_LIFE_SHORT", Value: 0x2, Mask: 0x2},
+	{Name: "RWH_WRITE_LIFE_MEDIUM", Value: 0x3, Mask: 0x3},
+	{Name: "RWH_WRITE_LIFE_LONG", Value: 0x4, Mask: 0x4},
+	{Name: "RWH_WRITE_LIFE_EXTREME", Value: 0x5, Mask: 0x5},
+}}
+
+var zcall_fcntl__GET_RW_HINT = call{Name: "fcntl", Variant: "GET_RW_HINT", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt440, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt441, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_fcntl__SET_RW_HINT = call{Name: "fcntl", Variant: "SET_RW_HINT", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt442, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt443, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl__GET_RW_HINT_2 = call{Name: "fcntl", Variant: "GET_RW_HINT", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt444, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt441, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_fcntl__SET_RW_HINT_2 = call{Name: "fcntl", Variant: "SET_RW_HINT", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt445, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt443, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
 var zcall_fcntl = call{Name: "fcntl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt398, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
+	&zcall_fcntl__DUPFD,
+	&zcall_fcntl__GETFD,
+	&zcall_fcntl__SETFD,
+	&zcall_fcntl__GETFL,
+	&zcall_fcntl__SETFL,
+	&zcall_fcntl__GETLK,
+	&zcall_fcntl__SETLK,
+	&zcall_fcntl__SETLK_2,
+	&zcall_fcntl__SETOWN,
+	&zcall_fcntl__GETOWN,
+	&zcall_fcntl__SETSIG,
+	&zcall_fcntl__GETSIG,
+	&zcall_fcntl__GETLK64,
+	&zcall_fcntl__SETLK64,
+	&zcall_fcntl__SETLK64_2,
+	&zcall_fcntl__SETOWN_EX,
+	&zcall_fcntl__GETOWN_EX,
+	&zcall_fcntl__GETLK64_2,
+	&zcall_fcntl__SETLK64_3,
+	&zcall_fcntl__SETLK64_4,
+	&zcall_fcntl__SETLEASE,
+	&zcall_fcntl__GETLEASE,
+	&zcall_fcntl__NOTIFY,
+	&zcall_fcntl__DUPFD_2,
+	&zcall_fcntl__SETPIPE_SZ,
+	&zcall_fcntl__GETPIPE_SZ,
+	&zcall_fcntl__ADD_SEALS,
+	&zcall_fcntl__GET_SEALS,
+	&zcall_fcntl__GET_RW_HINT,
+	&zcall_fcntl__SET_RW_HINT,
+	&zcall_fcntl__GET_RW_HINT_2,
+	&zcall_fcntl__SET_RW_HINT_2,
+}}
 
 var zset_flock_ops = set{Name: "flock_ops", Unknown: "LOCK_???", Vals: []val{
 	{Name: "LOCK_SH", Value: 0x1, Mask: 0x1},
@@ -5281,7 +10048,7 @@ var zset_flock_ops = set{Name: "flock_ops", Unknown: "LOCK_???", Vals: []val{
 
 var zcall_flock = call{Name: "flock", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt237, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt446, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fsync = call{Name: "fsync", Args: []field{
@@ -5317,19 +10084,19 @@ var zset_dirent_types = set{Name: "dirent_types", Unknown: "DT_???", Vals: []val
 var zstruct_linux_dirent = structure{Name: "linux_dirent", Size: [3]uint16{24, 12, 24}, Fields: []field{
 	{Name: "d_ino", Type: &zt23, Off: [3]uint16{0, 0, 0}},
 	{Name: "d_off", Type: &zt23, Off: [3]uint16{8, 4, 8}},
-	{Name: "d_reclen", Type: &zt150, Off: [3]uint16{16, 8, 16}},
-	{Name: "d_name", Type: &zt238, Off: [3]uint16{18, 10, 18}},
-	{Name: "d_type", Type: &zt239, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_reclen", Type: &zt136, Off: [3]uint16{16, 8, 16}},
+	{Name: "d_name", Type: &zt447, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_type", Type: &zt448, Off: [3]uint16{18, 10, 18}},
 }}
 
 var zcall_getdents = call{Name: "getdents", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt241, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt450, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_getcwd = call{Name: "getcwd", Args: []field{
-	{Name: "buf", Type: &zt242, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt451, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt2, Class: 0x1, Defer: 0}
 
@@ -5392,25 +10159,25 @@ var zcall_fchmod = call{Name: "fchmod", Args: []field{
 
 var zcall_chown = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt126, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt289, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt289, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_fchown = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt126, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt289, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt289, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_lchown = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt126, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt289, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt289, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_umask = call{Name: "umask", Args: []field{
 	{Name: "mask", Type: &zt6, Reg: 0, Reg32: 0},
-}, Ret: &zt243, Class: 0x0, Defer: 1}
+}, Ret: &zt452, Class: 0x0, Defer: 1}
 
 var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "tz_minuteswest", Type: &zt7, Off: [3]uint16{0, 0, 0}},
@@ -5418,8 +10185,8 @@ var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fie
 }}
 
 var zcall_gettimeofday = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt244, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt245, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt453, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt454, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 0}
 
 var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
@@ -5442,13 +10209,13 @@ var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
 }}
 
 var zstruct_rlimit = structure{Name: "rlimit", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt247, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt247, Off: [3]uint16{8, 4, 8}},
+	{Name: "rlim_cur", Type: &zt456, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt456, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_getrlimit = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt246, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt248, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt455, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt457, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val{
@@ -5459,8 +10226,8 @@ var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val
 }}
 
 var zcall_getrusage = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt249, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt236, Reg: 1, Reg32: 1},
+	{Name: "who", Type: &zt458, Reg: 0, Reg32: 0},
+	{Name: "ru", Type: &zt397, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
@@ -5468,14 +10235,14 @@ var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zstruct_tms = structure{Name: "tms", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "tms_utime", Type: &zt250, Off: [3]uint16{0, 0, 0}},
-	{Name: "tms_stime", Type: &zt250, Off: [3]uint16{8, 4, 8}},
-	{Name: "tms_cutime", Type: &zt250, Off: [3]uint16{16, 8, 16}},
-	{Name: "tms_cstime", Type: &zt250, Off: [3]uint16{24, 12, 24}},
+	{Name: "tms_utime", Type: &zt459, Off: [3]uint16{0, 0, 0}},
+	{Name: "tms_stime", Type: &zt459, Off: [3]uint16{8, 4, 8}},
+	{Name: "tms_cutime", Type: &zt459, Off: [3]uint16{16, 8, 16}},
+	{Name: "tms_cstime", Type: &zt459, Off: [3]uint16{24, 12, 24}},
 }}
 
 var zcall_times = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt251, Reg: 0, Reg32: 0},
+	{Name: "tbuf", Type: &zt460, Reg: 0, Reg32: 0},
 }, Ret: &zt23, Class: 0x0, Defer: 0}
 
 var zcall_ptrace = call{Name: "ptrace", Args: []field{
@@ -5485,7 +10252,7 @@ var zcall_ptrace = call{Name: "ptrace", Args: []field{
 	{Name: "data", Type: &zt26, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
-var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
+var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt289, Class: 0x10080, Defer: 0}
 
 var zcall_syslog = call{Name: "syslog", Args: []field{
 	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
@@ -5493,90 +10260,90 @@ var zcall_syslog = call{Name: "syslog", Args: []field{
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
+var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt289, Class: 0x10080, Defer: 0}
 
 var zcall_setuid = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt289, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgid = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt289, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
-var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
+var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt289, Class: 0x10080, Defer: 0}
 
-var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
+var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt289, Class: 0x10080, Defer: 0}
 
 var zcall_setpgid = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt57, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
+	{Name: "pgid", Type: &zt221, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
-var zcall_getppid = call{Name: "getppid", Args: []field{}, Ret: &zt57, Class: 0x10000, Defer: 0}
+var zcall_getppid = call{Name: "getppid", Args: []field{}, Ret: &zt221, Class: 0x10000, Defer: 0}
 
-var zcall_getpgrp = call{Name: "getpgrp", Args: []field{}, Ret: &zt57, Class: 0x10000, Defer: 0}
+var zcall_getpgrp = call{Name: "getpgrp", Args: []field{}, Ret: &zt221, Class: 0x10000, Defer: 0}
 
-var zcall_setsid = call{Name: "setsid", Args: []field{}, Ret: &zt57, Class: 0x0, Defer: 0}
+var zcall_setsid = call{Name: "setsid", Args: []field{}, Ret: &zt221, Class: 0x0, Defer: 0}
 
 var zcall_setreuid = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt126, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt289, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt289, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt126, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt289, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt289, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_getgroups = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt252, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt461, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt253, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt462, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setresuid = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt126, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt289, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt289, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt289, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt254, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt254, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt254, Reg: 2, Reg32: 2},
+	{Name: "ruidp", Type: &zt463, Reg: 0, Reg32: 0},
+	{Name: "euidp", Type: &zt463, Reg: 1, Reg32: 1},
+	{Name: "suidp", Type: &zt463, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt126, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt289, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt289, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt289, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt254, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt254, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt254, Reg: 2, Reg32: 2},
+	{Name: "rgidp", Type: &zt463, Reg: 0, Reg32: 0},
+	{Name: "egidp", Type: &zt463, Reg: 1, Reg32: 1},
+	{Name: "sgidp", Type: &zt463, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_getpgid = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-}, Ret: &zt57, Class: 0x0, Defer: 1}
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
+}, Ret: &zt221, Class: 0x0, Defer: 1}
 
 var zcall_setfsuid = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt126, Reg: 0, Reg32: 0},
-}, Ret: &zt126, Class: 0x80, Defer: 1}
+	{Name: "uid", Type: &zt289, Reg: 0, Reg32: 0},
+}, Ret: &zt289, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt126, Reg: 0, Reg32: 0},
-}, Ret: &zt126, Class: 0x80, Defer: 1}
+	{Name: "gid", Type: &zt289, Reg: 0, Reg32: 0},
+}, Ret: &zt289, Class: 0x80, Defer: 1}
 
 var zcall_getsid = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-}, Ret: &zt57, Class: 0x0, Defer: 1}
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
+}, Ret: &zt221, Class: 0x0, Defer: 1}
 
 var zcall_capget = call{Name: "capget", Args: []field{
 	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
@@ -5589,7 +10356,7 @@ var zcall_capset = call{Name: "capset", Args: []field{
 }, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_rt_sigpending = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt255, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt464, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
@@ -5765,26 +10532,26 @@ var zset_si_codes = set{Name: "si_codes", Vals: []val{
 }}
 
 var zunion_si_code = union{Name: "si_code", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt256},
-	{Vals: []uint64{0x8}, Type: &zt257},
-	{Vals: []uint64{0xb}, Type: &zt258},
-	{Vals: []uint64{0x7}, Type: &zt259},
-	{Vals: []uint64{0x5}, Type: &zt260},
-	{Vals: []uint64{0x11}, Type: &zt261},
-	{Vals: []uint64{0x1d}, Type: &zt262},
-	{Vals: []uint64{0x1f}, Type: &zt263},
-}, Else: &zt264}
+	{Vals: []uint64{0x4}, Type: &zt465},
+	{Vals: []uint64{0x8}, Type: &zt466},
+	{Vals: []uint64{0xb}, Type: &zt467},
+	{Vals: []uint64{0x7}, Type: &zt468},
+	{Vals: []uint64{0x5}, Type: &zt469},
+	{Vals: []uint64{0x11}, Type: &zt470},
+	{Vals: []uint64{0x1d}, Type: &zt471},
+	{Vals: []uint64{0x1f}, Type: &zt472},
+}, Else: &zt473}
 
 var zstruct_si_queue = structure{Name: "si_queue", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
-	{Name: "si_pid", Type: &zt57, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt126, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_pid", Type: &zt221, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt289, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_ptr", Type: &zt19, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 	{Name: "si_int", Type: &zt7, Attr: 512, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 }}
 
 var zstruct_si_kill = structure{Name: "si_kill", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "si_pid", Type: &zt57, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt126, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_pid", Type: &zt221, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt289, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zstruct_si_value = structure{Name: "si_value", Size: [3]uint16{8, 4, 4}, Show: []uint8{1, 0}, Fields: []field{
@@ -5795,7 +10562,7 @@ var zstruct_si_value = structure{Name: "si_value", Size: [3]uint16{8, 4, 4}, Sho
 var zstruct_si_timer = structure{Name: "si_timer", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_timerid", Type: &zt20, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_overrun", Type: &zt7, Off: [3]uint16{4, 4, 4}},
-	{Name: "si_value", Type: &zt268, Attr: 256, Off: [3]uint16{8, 8, 8}},
+	{Name: "si_value", Type: &zt477, Attr: 256, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_si_poll = structure{Name: "si_poll", Size: [3]uint16{16, 8, 16}, Fields: []field{
@@ -5804,19 +10571,19 @@ var zstruct_si_poll = structure{Name: "si_poll", Size: [3]uint16{16, 8, 16}, Fie
 }}
 
 var zstruct_si_exited = structure{Name: "si_exited", Size: [3]uint16{32, 20, 32}, Fields: []field{
-	{Name: "si_pid", Type: &zt57, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt126, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_pid", Type: &zt221, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt289, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt7, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt250, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt250, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt459, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt459, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_child = structure{Name: "si_child", Size: [3]uint16{32, 20, 32}, Fields: []field{
-	{Name: "si_pid", Type: &zt57, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt126, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_pid", Type: &zt221, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt289, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt27, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt250, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt250, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt459, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt459, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_fault = structure{Name: "si_fault", Size: [3]uint16{8, 4, 4}, Fields: []field{
@@ -5825,19 +10592,19 @@ var zstruct_si_fault = structure{Name: "si_fault", Size: [3]uint16{8, 4, 4}, Fie
 
 var zstruct_si_mce = structure{Name: "si_mce", Size: [3]uint16{16, 8, 8}, Fields: []field{
 	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_addr_lsb", Type: &zt85, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_addr_lsb", Type: &zt249, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_si_bounds = structure{Name: "si_bounds", Size: [3]uint16{32, 16, 16}, Show: []uint8{0, 2, 3}, Fields: []field{
 	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt275, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt484, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_lower", Type: &zt19, Off: [3]uint16{16, 8, 8}},
 	{Name: "si_upper", Type: &zt19, Off: [3]uint16{24, 12, 12}},
 }}
 
 var zstruct_si_pkey = structure{Name: "si_pkey", Size: [3]uint16{24, 12, 12}, Show: []uint8{0, 2}, Fields: []field{
 	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt275, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt484, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_pkey", Type: &zt11, Off: [3]uint16{16, 8, 8}},
 }}
 
@@ -5856,13 +10623,13 @@ var zset_trap_perf_flags = set{Name: "trap_perf_flags", Unknown: "TRAP_PERF_FLAG
 
 var zstruct_si_perf = structure{Name: "si_perf", Size: [3]uint16{24, 16, 16}, Fields: []field{
 	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_perf_data", Type: &zt275, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_perf_type", Type: &zt278, Off: [3]uint16{16, 8, 8}},
-	{Name: "si_perf_flags", Type: &zt279, Off: [3]uint16{20, 12, 12}},
+	{Name: "si_perf_data", Type: &zt484, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_perf_type", Type: &zt487, Off: [3]uint16{16, 8, 8}},
+	{Name: "si_perf_flags", Type: &zt488, Off: [3]uint16{20, 12, 12}},
 }}
 
 var zstruct_si_size = structure{Name: "si_size", Size: [3]uint16{112, 112, 112}, Fields: []field{
-	{Name: "all", Type: &zt281, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt490, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: []val{
@@ -5924,56 +10691,56 @@ var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: [
 
 var zstruct_si_sys = structure{Name: "si_sys", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_call_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_syscall", Type: &zt283, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_arch", Type: &zt284, Off: [3]uint16{12, 8, 8}},
+	{Name: "si_syscall", Type: &zt492, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_arch", Type: &zt493, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
-	{Name: "si_pid", Type: &zt57, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "si_uid", Type: &zt126, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "si_pid", Type: &zt221, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "si_uid", Type: &zt289, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
 	{Name: "si_ptr", Type: &zt19, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 	{Name: "si_int", Type: &zt7, Attr: 512, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 }}
 
 var zunion_siginfo_rest = union{Name: "siginfo_rest", Alts: []alt{
-	{Vals: []uint64{0x100}, Type: &zt266},
-	{Vals: []uint64{0x101}, Type: &zt267},
-	{Vals: []uint64{0x102}, Type: &zt269},
-	{Vals: []uint64{0x103}, Type: &zt270},
-	{Vals: []uint64{0x11}, Type: &zt271},
-	{Vals: []uint64{0x51}, Type: &zt272},
-	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt273},
-	{Vals: []uint64{0x47}, Type: &zt274},
-	{Vals: []uint64{0x4b}, Type: &zt276},
-	{Vals: []uint64{0x8b}, Type: &zt277},
-	{Vals: []uint64{0x45}, Type: &zt280},
-	{Vals: []uint64{0x1d}, Type: &zt270},
-	{Vals: []uint64{0x5d}, Type: &zt282},
-	{Vals: []uint64{0x1f}, Type: &zt285},
-}, Else: &zt286}
+	{Vals: []uint64{0x100}, Type: &zt475},
+	{Vals: []uint64{0x101}, Type: &zt476},
+	{Vals: []uint64{0x102}, Type: &zt478},
+	{Vals: []uint64{0x103}, Type: &zt479},
+	{Vals: []uint64{0x11}, Type: &zt480},
+	{Vals: []uint64{0x51}, Type: &zt481},
+	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt482},
+	{Vals: []uint64{0x47}, Type: &zt483},
+	{Vals: []uint64{0x4b}, Type: &zt485},
+	{Vals: []uint64{0x8b}, Type: &zt486},
+	{Vals: []uint64{0x45}, Type: &zt489},
+	{Vals: []uint64{0x1d}, Type: &zt479},
+	{Vals: []uint64{0x5d}, Type: &zt491},
+	{Vals: []uint64{0x1f}, Type: &zt494},
+}, Else: &zt495}
 
 var zstruct_siginfo = structure{Name: "siginfo", Size: [3]uint16{128, 124, 128}, Show: []uint8{0, 2, 1, 3}, Fields: []field{
 	{Name: "si_signo", Type: &zt27, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 2}},
 	{Name: "si_errno", Type: &zt11, Attr: 2, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 2}},
-	{Name: "si_code", Type: &zt265, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
-	{Name: "rest", Type: &zt287, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
+	{Name: "si_code", Type: &zt474, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
+	{Name: "rest", Type: &zt496, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
 }}
 
 var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 	{Name: "uthese", Type: &zt34, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt288, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt51, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt497, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt215, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt27, Class: 0x10, Defer: 1}
 
 var zcall_rt_sigqueueinfo = call{Name: "rt_sigqueueinfo", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt289, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt498, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x18, Defer: 3}
 
 var zcall_rt_sigsuspend = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt290, Reg: 0, Reg32: 0},
+	{Name: "unewset", Type: &zt499, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
@@ -5985,29 +10752,29 @@ var zset_ss_flags = set{Name: "ss_flags", Unknown: "SS_???", Vals: []val{
 
 var zstruct_sigaltstack = structure{Name: "sigaltstack", Size: [3]uint16{24, 12, 12}, Fields: []field{
 	{Name: "ss_sp", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "ss_flags", Type: &zt291, Off: [3]uint16{8, 4, 4}},
+	{Name: "ss_flags", Type: &zt500, Off: [3]uint16{8, 4, 4}},
 	{Name: "ss_size", Type: &zt2, Off: [3]uint16{16, 8, 8}},
 }}
 
 var zcall_sigaltstack = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt292, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt293, Reg: 1, Reg32: 1},
+	{Name: "uss", Type: &zt501, Reg: 0, Reg32: 0},
+	{Name: "uoss", Type: &zt502, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 1}
 
 var zstruct_utimbuf = structure{Name: "utimbuf", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "actime", Type: &zt294, Off: [3]uint16{0, 0, 0}},
-	{Name: "modtime", Type: &zt294, Off: [3]uint16{8, 4, 8}},
+	{Name: "actime", Type: &zt503, Off: [3]uint16{0, 0, 0}},
+	{Name: "modtime", Type: &zt503, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_utime = call{Name: "utime", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "times", Type: &zt295, Reg: 1, Reg32: 1},
+	{Name: "times", Type: &zt504, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_mknod = call{Name: "mknod", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt296, Reg: 1, Reg32: 1},
-	{Name: "dev", Type: &zt297, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt505, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt506, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_uselib = call{Name: "uselib", Args: []field{
@@ -6021,13 +10788,13 @@ var zcall_personality = call{Name: "personality", Args: []field{
 var zstruct_ustat = structure{Name: "ustat", Size: [3]uint16{32, 20, 32}, Fields: []field{
 	{Name: "f_tfree", Type: &zt7, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_tinode", Type: &zt23, Off: [3]uint16{8, 4, 8}},
-	{Name: "f_fname", Type: &zt298, Attr: 4, Off: [3]uint16{16, 8, 16}},
-	{Name: "f_fpack", Type: &zt298, Attr: 4, Off: [3]uint16{22, 14, 22}},
+	{Name: "f_fname", Type: &zt507, Attr: 4, Off: [3]uint16{16, 8, 16}},
+	{Name: "f_fpack", Type: &zt507, Attr: 4, Off: [3]uint16{22, 14, 22}},
 }}
 
 var zcall_ustat = call{Name: "ustat", Args: []field{
-	{Name: "dev", Type: &zt297, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt299, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt506, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt508, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x8000, Defer: 1}
 
 var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
@@ -6118,7 +10885,7 @@ var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
 }, Sorted: []uint16{59, 5, 44, 45, 23, 41, 42, 50, 46, 43, 70, 48, 49, 39, 38, 57, 53, 78, 0, 1, 29, 25, 14, 27, 35, 13, 75, 79, 34, 62, 4, 33, 47, 6, 77, 30, 18, 40, 9, 68, 24, 19, 22, 55, 63, 65, 3, 71, 73, 82, 83, 64, 58, 7, 74, 15, 21, 20, 32, 60, 2, 8, 51, 66, 72, 12, 17, 52, 76, 54, 61, 11, 37, 80, 81, 56, 10, 26, 28, 31, 67, 36, 69, 16}}
 
 var zstruct_fsid = structure{Name: "fsid", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "val", Type: &zt301, Off: [3]uint16{0, 0, 0}},
+	{Name: "val", Type: &zt510, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val{
@@ -6139,28 +10906,28 @@ var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val
 }}
 
 var zstruct_statfs = structure{Name: "statfs", Size: [3]uint16{120, 80, 120}, Fields: []field{
-	{Name: "f_type", Type: &zt300, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt509, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "f_blocks", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "f_bfree", Type: &zt23, Off: [3]uint16{24, 12, 24}},
 	{Name: "f_bavail", Type: &zt23, Off: [3]uint16{32, 16, 32}},
 	{Name: "f_files", Type: &zt23, Off: [3]uint16{40, 20, 40}},
 	{Name: "f_ffree", Type: &zt23, Off: [3]uint16{48, 24, 48}},
-	{Name: "f_fsid", Type: &zt302, Off: [3]uint16{56, 28, 56}},
+	{Name: "f_fsid", Type: &zt511, Off: [3]uint16{56, 28, 56}},
 	{Name: "f_namelen", Type: &zt23, Off: [3]uint16{64, 36, 64}},
 	{Name: "f_frsize", Type: &zt23, Off: [3]uint16{72, 40, 72}},
-	{Name: "f_flags", Type: &zt303, Off: [3]uint16{80, 44, 80}},
-	{Name: "spare", Type: &zt304, Off: [3]uint16{88, 48, 88}},
+	{Name: "f_flags", Type: &zt512, Off: [3]uint16{80, 44, 80}},
+	{Name: "spare", Type: &zt513, Off: [3]uint16{88, 48, 88}},
 }}
 
 var zcall_statfs = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt305, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt514, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt305, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt514, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_sysfs = call{Name: "sysfs", Args: []field{
@@ -6176,34 +10943,34 @@ var zset_prio_which = set{Name: "prio_which", Unknown: "PRIO_???", Vals: []val{
 }}
 
 var zcall_getpriority = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt306, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt515, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setpriority = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt306, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt515, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_setparam = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_getparam = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_max = call{Name: "sched_get_priority_max", Args: []field{
@@ -6215,7 +10982,7 @@ var zcall_sched_get_priority_min = call{Name: "sched_get_priority_min", Args: []
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
@@ -6236,7 +11003,7 @@ var zset_mlockall_flags = set{Name: "mlockall_flags", Unknown: "MCL_???", Vals: 
 }}
 
 var zcall_mlockall = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt307, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt516, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt7, Class: 0x4, Defer: 0}
@@ -6244,9 +11011,9 @@ var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt7, Clas
 var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "entry_number", Type: &zt126, Off: [3]uint16{0, 0, 0}},
-	{Name: "base_addr", Type: &zt308, Off: [3]uint16{4, 4, 4}},
-	{Name: "limit", Type: &zt308, Off: [3]uint16{8, 8, 8}},
+	{Name: "entry_number", Type: &zt289, Off: [3]uint16{0, 0, 0}},
+	{Name: "base_addr", Type: &zt517, Off: [3]uint16{4, 4, 4}},
+	{Name: "limit", Type: &zt517, Off: [3]uint16{8, 8, 8}},
 	{Name: "seg_32bit", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{0, 1}},
 	{Name: "contents", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{1, 2}},
 	{Name: "read_exec_only", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{3, 1}},
@@ -6258,7 +11025,7 @@ var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}
 
 var zcall_modify_ldt = call{Name: "modify_ldt", Args: []field{
 	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt309, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
+	{Name: "ptr", Type: &zt518, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
 	{Name: "bytecount", Type: &zt23, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
@@ -6297,36 +11064,36 @@ var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", V
 }}
 
 var zcall_arch_prctl__SET = call{Name: "arch_prctl", Variant: "SET", Args: []field{
-	{Name: "option", Type: &zt311, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt520, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl__SET_2 = call{Name: "arch_prctl", Variant: "SET", Args: []field{
-	{Name: "option", Type: &zt312, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt521, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt313, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt314, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt522, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt523, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_2 = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt315, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt314, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt524, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt523, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_CPUID = call{Name: "arch_prctl", Variant: "GET_CPUID", Args: []field{
-	{Name: "option", Type: &zt316, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt525, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__SET_CPUID = call{Name: "arch_prctl", Variant: "SET_CPUID", Args: []field{
-	{Name: "option", Type: &zt317, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt526, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt310, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt519, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2, Key: 0, Variants: []*call{
 	&zcall_arch_prctl__SET,
@@ -6373,16 +11140,16 @@ var zset_timex_status = set{Name: "timex_status", Unknown: "STA_???", Vals: []va
 }}
 
 var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fields: []field{
-	{Name: "modes", Type: &zt318, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt527, Off: [3]uint16{0, 0, 0}},
 	{Name: "offset", Type: &zt21, Off: [3]uint16{8, 4, 8}},
 	{Name: "freq", Type: &zt21, Off: [3]uint16{16, 8, 16}},
 	{Name: "maxerror", Type: &zt23, Off: [3]uint16{24, 12, 24}},
 	{Name: "esterror", Type: &zt23, Off: [3]uint16{32, 16, 32}},
-	{Name: "status", Type: &zt319, Off: [3]uint16{40, 20, 40}},
+	{Name: "status", Type: &zt528, Off: [3]uint16{40, 20, 40}},
 	{Name: "constant", Type: &zt21, Off: [3]uint16{48, 24, 48}},
 	{Name: "precision", Type: &zt23, Off: [3]uint16{56, 28, 56}},
 	{Name: "tolerance", Type: &zt21, Off: [3]uint16{64, 32, 64}},
-	{Name: "time", Type: &zt54, Off: [3]uint16{72, 36, 72}},
+	{Name: "time", Type: &zt218, Off: [3]uint16{72, 36, 72}},
 	{Name: "tick", Type: &zt21, Off: [3]uint16{88, 44, 88}},
 	{Name: "ppsfreq", Type: &zt21, Off: [3]uint16{96, 48, 96}},
 	{Name: "jitter", Type: &zt21, Off: [3]uint16{104, 52, 104}},
@@ -6393,7 +11160,7 @@ var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fie
 	{Name: "errcnt", Type: &zt21, Off: [3]uint16{144, 72, 144}},
 	{Name: "stbcnt", Type: &zt21, Off: [3]uint16{152, 76, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 80, 160}},
-	{Name: "reserved", Type: &zt320, Off: [3]uint16{164, 84, 164}},
+	{Name: "reserved", Type: &zt529, Off: [3]uint16{164, 84, 164}},
 }}
 
 var zset_timex_state = set{Name: "timex_state", Vals: []val{
@@ -6406,12 +11173,12 @@ var zset_timex_state = set{Name: "timex_state", Vals: []val{
 }}
 
 var zcall_adjtimex = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt321, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt322, Class: 0x100, Defer: 0}
+	{Name: "txc_p", Type: &zt530, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt531, Class: 0x100, Defer: 0}
 
 var zcall_setrlimit = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt246, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt323, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt455, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt532, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_chroot = call{Name: "chroot", Args: []field{
@@ -6425,8 +11192,8 @@ var zcall_acct = call{Name: "acct", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt324, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt325, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt533, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt534, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_mount = call{Name: "mount", Args: []field{
@@ -6529,7 +11296,7 @@ var zcall_tuxcall = call{Name: "tuxcall", Args: []field{}, Ret: &zt21, Class: 0x
 
 var zcall_security = call{Name: "security", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_gettid = call{Name: "gettid", Args: []field{}, Ret: &zt57, Class: 0x10000, Defer: 0}
+var zcall_gettid = call{Name: "gettid", Args: []field{}, Ret: &zt221, Class: 0x10000, Defer: 0}
 
 var zcall_readahead = call{Name: "readahead", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -6616,13 +11383,13 @@ var zcall_fremovexattr = call{Name: "fremovexattr", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_tkill = call{Name: "tkill", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt326, Reg: 0, Reg32: 0},
-}, Ret: &zt327, Class: 0x100, Defer: 0}
+	{Name: "tloc", Type: &zt535, Reg: 0, Reg32: 0},
+}, Ret: &zt536, Class: 0x100, Defer: 0}
 
 var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 	{Name: "FUTEX_WAIT", Value: 0x0, Mask: 0x0},
@@ -6662,7 +11429,7 @@ var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30, 32, 29, 31, 33}}
 
 var zunion_futex_utime = union{Name: "futex_utime", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt51},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt215},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
 }, Else: &zt19}
 
@@ -6671,34 +11438,34 @@ var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
 }}
 
 var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
-	{Vals: []uint64{0x9, 0xa}, Type: &zt330},
+	{Vals: []uint64{0x9, 0xa}, Type: &zt539},
 	{Vals: []uint64{0x4, 0xc}, Type: &zt11},
-	{Vals: []uint64{0x5}, Type: &zt331},
+	{Vals: []uint64{0x5}, Type: &zt540},
 }, Else: &zt20}
 
 var zcall_futex = call{Name: "futex", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt328, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt537, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt329, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt538, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt332, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt541, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt309, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt518, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_io_setup = call{Name: "io_setup", Args: []field{
@@ -6731,7 +11498,7 @@ var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt333, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt542, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
@@ -6769,20 +11536,20 @@ var zcall_remap_file_pages = call{Name: "remap_file_pages", Args: []field{
 var zstruct_linux_dirent64 = structure{Name: "linux_dirent64", Size: [3]uint16{24, 20, 24}, Fields: []field{
 	{Name: "d_ino", Type: &zt9, Off: [3]uint16{0, 0, 0}},
 	{Name: "d_off", Type: &zt13, Off: [3]uint16{8, 8, 8}},
-	{Name: "d_reclen", Type: &zt150, Off: [3]uint16{16, 16, 16}},
-	{Name: "d_type", Type: &zt239, Off: [3]uint16{18, 18, 18}},
-	{Name: "d_name", Type: &zt238, Off: [3]uint16{19, 19, 19}},
+	{Name: "d_reclen", Type: &zt136, Off: [3]uint16{16, 16, 16}},
+	{Name: "d_type", Type: &zt448, Off: [3]uint16{18, 18, 18}},
+	{Name: "d_name", Type: &zt447, Off: [3]uint16{19, 19, 19}},
 }}
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt335, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt544, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_set_tid_address = call{Name: "set_tid_address", Args: []field{
 	{Name: "tidptr", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt57, Class: 0x0, Defer: 1}
+}, Ret: &zt221, Class: 0x0, Defer: 1}
 
 var zcall_restart_syscall = call{Name: "restart_syscall", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
 
@@ -6806,7 +11573,7 @@ var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt336, Reg: 3, Reg32: 4},
+	{Name: "advice", Type: &zt545, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
@@ -6841,7 +11608,7 @@ var zset_sigev_notify = set{Name: "sigev_notify", Unknown: "SIGEV_???", Vals: []
 }}
 
 var zstruct_sigevent_thread_id = structure{Name: "sigevent_thread_id", Size: [3]uint16{4, 4, 4}, Fields: []field{
-	{Name: "sigev_notify_thread_id", Type: &zt57, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_notify_thread_id", Type: &zt221, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16{16, 8, 8}, Fields: []field{
@@ -6850,25 +11617,25 @@ var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16
 }}
 
 var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "all", Type: &zt343, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt552, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt341},
-	{Vals: []uint64{0x2}, Type: &zt342},
-}, Else: &zt344}
+	{Vals: []uint64{0x4}, Type: &zt550},
+	{Vals: []uint64{0x2}, Type: &zt551},
+}, Else: &zt553}
 
 var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
-	{Name: "sigev_value", Type: &zt338, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_signo", Type: &zt339, Off: [3]uint16{8, 4, 4}},
-	{Name: "sigev_notify", Type: &zt340, Off: [3]uint16{12, 8, 8}},
-	{Name: "rest", Type: &zt345, Attr: 256, Off: [3]uint16{16, 12, 12}},
+	{Name: "sigev_value", Type: &zt547, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt548, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt549, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt554, Attr: 256, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt346, Reg: 1, Reg32: 1},
-	{Name: "created_timer_id", Type: &zt230, Reg: 2, Reg32: 2},
+	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt555, Reg: 1, Reg32: 1},
+	{Name: "created_timer_id", Type: &zt42, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zset_timer_flags = set{Name: "timer_flags", Unknown: "TIMER_???", Vals: []val{
@@ -6876,20 +11643,20 @@ var zset_timer_flags = set{Name: "timer_flags", Unknown: "TIMER_???", Vals: []va
 }}
 
 var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt129, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt129, Off: [3]uint16{16, 8, 16}},
+	{Name: "it_interval", Type: &zt292, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt292, Off: [3]uint16{16, 8, 16}},
 }}
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt347, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt348, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt349, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt556, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt557, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt558, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt349, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt558, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
@@ -6901,30 +11668,30 @@ var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt51, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt215, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt52, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt216, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt52, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt216, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt347, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt51, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt52, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt556, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt215, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt216, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_exit_group = call{Name: "exit_group", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt233, Class: 0x8, Defer: 1}
+}, Ret: &zt394, Class: 0x8, Defer: 1}
 
 var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -6941,8 +11708,8 @@ var zcall_epoll_ctl = call{Name: "epoll_ctl", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_tgkill = call{Name: "tgkill", Args: []field{
-	{Name: "tgid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt57, Reg: 1, Reg32: 1},
+	{Name: "tgid", Type: &zt221, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt27, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x18, Defer: 3}
 
@@ -6953,7 +11720,7 @@ var zstruct_timeval_date = structure{Name: "timeval_date", Size: [3]uint16{16, 8
 
 var zcall_utimes = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt351, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt560, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
@@ -6980,15 +11747,15 @@ var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val
 var zcall_mbind = call{Name: "mbind", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt352, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt354, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt561, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt563, Reg: 3, Reg32: 3},
 	{Name: "maxnode", Type: &zt23, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt355, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt564, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt356, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt357, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt565, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt566, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
@@ -7008,11 +11775,11 @@ var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_?
 }}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt358, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt359, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt567, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt568, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt360, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt569, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
@@ -7068,16 +11835,16 @@ var zset_waitid_types = set{Name: "waitid_types", Unknown: "P_???", Vals: []val{
 }}
 
 var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
-	{Vals: []uint64{0x1, 0x2}, Type: &zt57},
+	{Vals: []uint64{0x1, 0x2}, Type: &zt221},
 	{Vals: []uint64{0x3}, Type: &zt0},
 }, Else: &zt7}
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt361, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt362, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt288, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt235, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt236, Reg: 4, Reg32: 4},
+	{Name: "which", Type: &zt570, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt571, Reg: 1, Reg32: 1},
+	{Name: "infop", Type: &zt497, Reg: 2, Reg32: 2},
+	{Name: "options", Type: &zt396, Reg: 3, Reg32: 3},
+	{Name: "ru", Type: &zt397, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x8, Defer: 2}
 
 var zcall_add_key = call{Name: "add_key", Args: []field{
@@ -7128,30 +11895,30 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt363, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt363, Reg: 3, Reg32: 3},
+	{Name: "old_nodes", Type: &zt572, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt572, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt296, Reg: 2, Reg32: 2},
-	{Name: "dev", Type: &zt297, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt505, Reg: 2, Reg32: 2},
+	{Name: "dev", Type: &zt506, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
@@ -7164,70 +11931,70 @@ var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
 }}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "user", Type: &zt126, Reg: 2, Reg32: 2},
-	{Name: "group", Type: &zt126, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt365, Reg: 4, Reg32: 4},
+	{Name: "user", Type: &zt289, Reg: 2, Reg32: 2},
+	{Name: "group", Type: &zt289, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt574, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt351, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt560, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt18, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt365, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt574, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt365, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt574, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt364, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt573, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt364, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt573, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt365, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt574, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt364, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt573, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt4, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt366, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt575, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x3, Defer: 2}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt44, Reg: 2, Reg32: 2},
+	{Name: "mode", Type: &zt208, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_pselect6 = call{Name: "pselect6", Args: []field{
@@ -7265,7 +12032,7 @@ var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: 
 }}
 
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt367, Reg: 0, Reg32: 0},
+	{Name: "unshare_flags", Type: &zt576, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
@@ -7274,9 +12041,9 @@ var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt314, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt368, Reg: 2, Reg32: 2},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
+	{Name: "head_ptr", Type: &zt523, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt577, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals: []val{
@@ -7288,18 +12055,18 @@ var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals:
 
 var zcall_splice = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt369, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt578, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt369, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt578, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt370, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt579, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_tee = call{Name: "tee", Args: []field{
 	{Name: "fdin", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fdout", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt370, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt579, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_sync_file_range_flags = set{Name: "sync_file_range_flags", Unknown: "SYNC_FILE_RANGE_???", Vals: []val{
@@ -7312,14 +12079,14 @@ var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "nbytes", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "flags", Type: &zt371, Reg: 3, Reg32: 5},
+	{Name: "flags", Type: &zt580, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "iov", Type: &zt43, Reg: 1, Reg32: 1},
+	{Name: "iov", Type: &zt207, Reg: 1, Reg32: 1},
 	{Name: "nr_segs", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt370, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt579, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
@@ -7328,12 +12095,12 @@ var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", V
 }}
 
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt372, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt373, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt375, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt376, Reg: 5, Reg32: 5},
+	{Name: "pages", Type: &zt581, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt582, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt584, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt585, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
@@ -7342,10 +12109,10 @@ var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16,
 }}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt378, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt365, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt587, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt574, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
@@ -7385,7 +12152,7 @@ var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals
 
 var zcall_fallocate = call{Name: "fallocate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt379, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt588, Reg: 1, Reg32: 1},
 	{Name: "offset", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "len", Type: &zt13, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
@@ -7409,9 +12176,9 @@ var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
 
 var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt109, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt110, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt380, Reg: 3, Reg32: 3},
+	{Name: "upeer_sockaddr", Type: &zt272, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt273, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt589, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
@@ -7471,12 +12238,12 @@ var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
 	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt381, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt590, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_pipe2 = call{Name: "pipe2", Args: []field{
-	{Name: "fildes", Type: &zt45, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt381, Reg: 1, Reg32: 1},
+	{Name: "fildes", Type: &zt209, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt590, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 0}
 
 var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
@@ -7485,7 +12252,7 @@ var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
 
 var zcall_preadv = call{Name: "preadv", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt40, Attr: 8, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt204, Attr: 8, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 5},
@@ -7493,38 +12260,38 @@ var zcall_preadv = call{Name: "preadv", Args: []field{
 
 var zcall_pwritev = call{Name: "pwritev", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt43, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt207, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 5}
 
 var zcall_rt_tgsigqueueinfo = call{Name: "rt_tgsigqueueinfo", Args: []field{
-	{Name: "tgid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt57, Reg: 1, Reg32: 1},
+	{Name: "tgid", Type: &zt221, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt27, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt289, Reg: 3, Reg32: 3},
+	{Name: "uinfo", Type: &zt498, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x18, Defer: 4}
 
 var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
 	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt57, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt382, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt591, Attr: 8192, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt384, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt593, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt113, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt51, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt276, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt215, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_fanotify_init = call{Name: "fanotify_init", Args: []field{
@@ -7536,24 +12303,24 @@ var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt364, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt573, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt385, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt385, Off: [3]uint16{8, 8, 8}},
+	{Name: "rlim_cur", Type: &zt594, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt594, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt246, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt386, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt387, Reg: 3, Reg32: 3},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
+	{Name: "resource", Type: &zt455, Reg: 1, Reg32: 1},
+	{Name: "new_rlim", Type: &zt595, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt596, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -7567,24 +12334,24 @@ var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt321, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt322, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt530, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt531, Class: 0x100, Defer: 1}
 
 var zcall_syncfs = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt388, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt597, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt390, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt599, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt113, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt276, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: []val{
@@ -7600,7 +12367,7 @@ var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: [
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt391, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt600, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
@@ -7610,7 +12377,7 @@ var zcall_getcpu = call{Name: "getcpu", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt392, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt601, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -7620,19 +12387,19 @@ var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}
 }}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt394, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
+	{Name: "lvec", Type: &zt603, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt396, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt605, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 1}
 
 var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt43, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
+	{Name: "lvec", Type: &zt207, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt396, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt605, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 6}
@@ -7660,15 +12427,15 @@ var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16
 
 var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt0},
-	{Vals: []uint64{0x7}, Type: &zt399},
+	{Vals: []uint64{0x7}, Type: &zt608},
 }, Else: &zt26}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
-	{Name: "pid1", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "pid2", Type: &zt57, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt397, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt398, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
-	{Name: "idx2", Type: &zt400, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "pid1", Type: &zt221, Reg: 0, Reg32: 0},
+	{Name: "pid2", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt606, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt607, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt609, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
@@ -7678,13 +12445,13 @@ var zcall_finit_module = call{Name: "finit_module", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
@@ -7697,11 +12464,11 @@ var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []
 }}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt364, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt573, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt401, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt610, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_seccomp = call{Name: "seccomp", Args: []field{
@@ -7717,9 +12484,9 @@ var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 }}
 
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt402, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt611, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt403, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt612, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
@@ -7732,8 +12499,8 @@ var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
 }}
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
-	{Name: "uname_ptr", Type: &zt404, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt405, Reg: 1, Reg32: 1},
+	{Name: "uname_ptr", Type: &zt613, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt614, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
@@ -7757,11 +12524,11 @@ var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: [
 }}
 
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt231, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt232, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt406, Reg: 4, Reg32: 4},
+	{Name: "argv", Type: &zt392, Reg: 2, Reg32: 2},
+	{Name: "envp", Type: &zt393, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt615, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0xb, Defer: 5}
 
 var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
@@ -7771,7 +12538,7 @@ var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
 }}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt407, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt616, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
@@ -7792,14 +12559,14 @@ var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_C
 }}
 
 var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
-	{Name: "cmd", Type: &zt410, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt409, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt619, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt618, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
-}, Ret: &zt26, Aux: &zt408, Class: 0x0, Defer: 3}
+}, Ret: &zt26, Aux: &zt617, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt408, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt409, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt617, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt618, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_membarrier__QUERY,
@@ -7812,14 +12579,14 @@ var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt411, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt620, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt369, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt578, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt369, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt578, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt20, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
@@ -7837,20 +12604,20 @@ var zset_rwf_flags = set{Name: "rwf_flags", Unknown: "RWF_???", Vals: []val{
 
 var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt40, Attr: 8, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt204, Attr: 8, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt412, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt621, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt43, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt207, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt412, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt621, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
@@ -7868,7 +12635,7 @@ var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
 	{Name: "flags", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt413, Reg: 1, Reg32: 1},
+	{Name: "init_val", Type: &zt622, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
@@ -7930,38 +12697,38 @@ var zstruct_statx_timestamp = structure{Name: "statx_timestamp", Size: [3]uint16
 }}
 
 var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "stx_mask", Type: &zt415, Off: [3]uint16{0, 0, 0}},
+	{Name: "stx_mask", Type: &zt624, Off: [3]uint16{0, 0, 0}},
 	{Name: "stx_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "stx_attributes", Type: &zt416, Off: [3]uint16{8, 8, 8}},
+	{Name: "stx_attributes", Type: &zt625, Off: [3]uint16{8, 8, 8}},
 	{Name: "stx_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{16, 16, 16}},
 	{Name: "stx_uid", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
 	{Name: "stx_gid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
-	{Name: "stx_mode", Type: &zt296, Off: [3]uint16{28, 28, 28}},
-	{Name: "spare0", Type: &zt99, Off: [3]uint16{30, 30, 30}},
+	{Name: "stx_mode", Type: &zt505, Off: [3]uint16{28, 28, 28}},
+	{Name: "spare0", Type: &zt262, Off: [3]uint16{30, 30, 30}},
 	{Name: "stx_ino", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "stx_size", Type: &zt9, Off: [3]uint16{40, 40, 40}},
 	{Name: "stx_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "stx_attributes_mask", Type: &zt416, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "stx_atime", Type: &zt417, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "stx_btime", Type: &zt417, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
-	{Name: "stx_ctime", Type: &zt417, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
-	{Name: "stx_mtime", Type: &zt417, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "stx_attributes_mask", Type: &zt625, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "stx_atime", Type: &zt626, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "stx_btime", Type: &zt626, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
+	{Name: "stx_ctime", Type: &zt626, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
+	{Name: "stx_mtime", Type: &zt626, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
 	{Name: "stx_rdev_major", Type: &zt11, Attr: 1, Off: [3]uint16{128, 128, 128}},
 	{Name: "stx_rdev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{132, 132, 132}},
 	{Name: "stx_dev_major", Type: &zt11, Attr: 1, Off: [3]uint16{136, 136, 136}},
 	{Name: "stx_dev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{140, 140, 140}},
-	{Name: "stx_mnt_id", Type: &zt418, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "stx_mnt_id", Type: &zt77, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
 	{Name: "stx_dio_mem_align", Type: &zt11, Attr: 1, Off: [3]uint16{152, 152, 152}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
 	{Name: "stx_dio_offset_align", Type: &zt11, Attr: 1, Off: [3]uint16{156, 156, 156}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
-	{Name: "spare3", Type: &zt419, Off: [3]uint16{160, 160, 160}},
+	{Name: "spare3", Type: &zt627, Off: [3]uint16{160, 160, 160}},
 }}
 
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt414, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt420, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt623, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt624, Reg: 3, Reg32: 3},
+	{Name: "buffer", Type: &zt628, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1803, Defer: 4}
 
 var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
@@ -7987,7 +12754,7 @@ var zcall_uprobe = call{Name: "uprobe", Args: []field{}, Ret: &zt21, Class: 0x0,
 var zcall_pidfd_send_signal = call{Name: "pidfd_send_signal", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt289, Reg: 2, Reg32: 2},
+	{Name: "info", Type: &zt498, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1a, Defer: 4}
 
@@ -8013,15 +12780,15 @@ var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt364, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt573, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -8046,7 +12813,7 @@ var zcall_fsmount = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -8057,8 +12824,8 @@ var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", 
 }}
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt421, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt629, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
@@ -8092,35 +12859,35 @@ var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []
 
 var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
 	{Vals: []uint64{0x1}, Type: &zt9},
-}, Else: &zt424}
+}, Else: &zt632}
 
 var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
-	{Name: "flags", Type: &zt422, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt423, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt423, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
-	{Name: "parent_tid", Type: &zt423, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
-	{Name: "exit_signal", Type: &zt425, Off: [3]uint16{32, 32, 32}},
-	{Name: "stack", Type: &zt423, Off: [3]uint16{40, 40, 40}},
-	{Name: "stack_size", Type: &zt418, Off: [3]uint16{48, 48, 48}},
-	{Name: "tls", Type: &zt423, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "set_tid", Type: &zt423, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
-	{Name: "set_tid", Type: &zt426, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
+	{Name: "flags", Type: &zt630, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt631, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt631, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt631, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt633, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt631, Off: [3]uint16{40, 40, 40}},
+	{Name: "stack_size", Type: &zt77, Off: [3]uint16{48, 48, 48}},
+	{Name: "tls", Type: &zt631, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt631, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
+	{Name: "set_tid", Type: &zt634, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
 	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}},
 	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xb}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
 }}
 
 var zstruct_clone_result = structure{Name: "clone_result", Size: [3]uint16{32, 24, 32}, Show: []uint8{1, 3}, Fields: []field{
-	{Name: "flags", Type: &zt418, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt230, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt418, Off: [3]uint16{16, 12, 16}},
-	{Name: "parent_tid", Type: &zt230, Off: [3]uint16{24, 20, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "flags", Type: &zt77, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt42, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt77, Off: [3]uint16{16, 12, 16}},
+	{Name: "parent_tid", Type: &zt42, Off: [3]uint16{24, 20, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
 }}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt427, Reg: 0, Reg32: 0},
-	{Name: "changed", Type: &zt428, Attr: 2048, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
+	{Name: "uargs", Type: &zt635, Reg: 0, Reg32: 0},
+	{Name: "changed", Type: &zt636, Attr: 2048, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt57, Class: 0x8, Defer: 1}
+}, Ret: &zt221, Class: 0x8, Defer: 1}
 
 var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANGE_???", Vals: []val{
 	{Name: "CLOSE_RANGE_UNSHARE", Value: 0x2, Mask: 0x2},
@@ -8130,7 +12897,7 @@ var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANG
 var zcall_close_range = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "max_fd", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt429, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt637, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals: []val{
@@ -8143,15 +12910,15 @@ var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals
 }}
 
 var zstruct_open_how = structure{Name: "open_how", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "flags", Type: &zt430, Off: [3]uint16{0, 0, 0}},
-	{Name: "mode", Type: &zt431, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "resolve", Type: &zt432, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt638, Off: [3]uint16{0, 0, 0}},
+	{Name: "mode", Type: &zt639, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "resolve", Type: &zt640, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt433, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
+	{Name: "how", Type: &zt641, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
@@ -8168,17 +12935,17 @@ var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals:
 }}
 
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt44, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt434, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt208, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt642, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt435, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt643, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "behavior", Type: &zt50, Reg: 3, Reg32: 3},
+	{Name: "behavior", Type: &zt214, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x2, Defer: 5}
 
@@ -8192,7 +12959,7 @@ var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -8229,7 +12996,7 @@ var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
 }}
 
 var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt436, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt644, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
@@ -8243,9 +13010,9 @@ var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???"
 }}
 
 var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "val", Type: &zt418, Off: [3]uint16{0, 0, 0}},
-	{Name: "uaddr", Type: &zt418, Off: [3]uint16{8, 8, 8}},
-	{Name: "flags", Type: &zt437, Off: [3]uint16{16, 16, 16}},
+	{Name: "val", Type: &zt77, Off: [3]uint16{0, 0, 0}},
+	{Name: "uaddr", Type: &zt77, Off: [3]uint16{8, 8, 8}},
+	{Name: "flags", Type: &zt645, Off: [3]uint16{16, 16, 16}},
 	{Name: "__reserved", Type: &zt20, Attr: 2, Off: [3]uint16{20, 20, 20}},
 }}
 
@@ -8255,11 +13022,11 @@ var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 1
 }}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt439, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt647, Reg: 0, Reg32: 0},
 	{Name: "nr_futexes", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt440, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt337, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt648, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt546, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
@@ -8277,10 +13044,10 @@ var zcall_cachestat = call{Name: "cachestat", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt365, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt574, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
@@ -8291,27 +13058,27 @@ var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_S
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
 	{Name: "addr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt441, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt649, Reg: 2, Reg32: 2},
 }, Ret: &zt19, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "mask", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt437, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt645, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "val", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt437, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt440, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt337, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt645, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt648, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt546, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt442, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt650, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
@@ -8354,11 +13121,11 @@ var zcall_lsm_list_modules = call{Name: "lsm_list_modules", Args: []field{
 var zcall_mseal = call{Name: "mseal", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt418, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt77, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -8367,7 +13134,7 @@ var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -8376,7 +13143,7 @@ var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -8384,14 +13151,14 @@ var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -8399,7 +13166,7 @@ var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -8407,7 +13174,7 @@ var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -8424,15 +13191,15 @@ var zcall_listns = call{Name: "listns", Args: []field{
 var zcall_rseq_slice_yield = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_waitpid = call{Name: "waitpid", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt234, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
-	{Name: "options", Type: &zt235, Reg: 2, Reg32: 2},
-}, Ret: &zt57, Class: 0x8, Defer: 1}
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
+	{Name: "stat_addr", Type: &zt395, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt396, Reg: 2, Reg32: 2},
+}, Ret: &zt221, Class: 0x8, Defer: 1}
 
 var zcall_lchown_2 = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt443, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt443, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt651, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt651, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt21, Class: 0x4, Defer: 0, Derived: true}
@@ -8455,11 +13222,11 @@ var zcall_umount = call{Name: "umount", Args: []field{
 }, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt443, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt651, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt444, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt652, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_ptrace_2 = call{Name: "ptrace", Args: []field{
@@ -8487,7 +13254,7 @@ var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt21, Class: 0x0, D
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt443, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt651, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
@@ -8502,18 +13269,6 @@ var zcall_umount2_2 = call{Name: "umount2", Args: []field{
 
 var zcall_lock = call{Name: "lock", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_ioctl_2 = call{Name: "ioctl", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_fcntl_2 = call{Name: "fcntl", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
-
 var zcall_mpx = call{Name: "mpx", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_ulimit = call{Name: "ulimit", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
@@ -8524,41 +13279,41 @@ var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
 	{Name: "sa_handler", Type: &zt28, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt445, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_mask", Type: &zt653, Off: [3]uint16{8, 4, 4}},
 	{Name: "sa_flags", Type: &zt29, Off: [3]uint16{16, 8, 8}},
 	{Name: "sa_restorer", Type: &zt19, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "sig", Type: &zt27, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt446, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt447, Reg: 2, Reg32: 2},
+	{Name: "act", Type: &zt654, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt655, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt26, Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt445, Reg: 0, Reg32: 0},
+	{Name: "newmask", Type: &zt653, Reg: 0, Reg32: 0},
 }, Ret: &zt26, Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt443, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt443, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt651, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt651, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt443, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt443, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt651, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt651, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt445, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt653, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt448, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt656, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
@@ -8568,12 +13323,12 @@ var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt449, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt657, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt450, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt658, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_select_2 = call{Name: "select", Args: []field{
@@ -8617,40 +13372,40 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt451, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt659, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt19, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt443, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt443, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt651, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt651, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt452, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt660, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "f_bavail", Type: &zt11, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_files", Type: &zt11, Off: [3]uint16{20, 20, 20}},
 	{Name: "f_ffree", Type: &zt11, Off: [3]uint16{24, 24, 24}},
-	{Name: "f_fsid", Type: &zt302, Off: [3]uint16{28, 28, 28}},
+	{Name: "f_fsid", Type: &zt511, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt453, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt454, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt661, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt662, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt455, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt663, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt455, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt663, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
@@ -8665,38 +13420,38 @@ var zcall_syslog_2 = call{Name: "syslog", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}, Show: []uint8{0, 1, 2, 3, 4, 5, 8, 9, 7, 6, 10, 11, 12, 13, 14, 15}, Fields: []field{
-	{Name: "st_dev", Type: &zt297, Attr: 1, Off: [3]uint16{0, 0, 0}},
+	{Name: "st_dev", Type: &zt506, Attr: 1, Off: [3]uint16{0, 0, 0}},
 	{Name: "st_ino", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "st_mode", Type: &zt296, Off: [3]uint16{8, 8, 8}},
-	{Name: "st_nlink", Type: &zt150, Attr: 1, Off: [3]uint16{10, 10, 10}},
-	{Name: "st_uid", Type: &zt150, Attr: 1, Off: [3]uint16{12, 12, 12}},
-	{Name: "st_gid", Type: &zt150, Attr: 1, Off: [3]uint16{14, 14, 14}},
-	{Name: "st_rdev", Type: &zt297, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_mode", Type: &zt505, Off: [3]uint16{8, 8, 8}},
+	{Name: "st_nlink", Type: &zt136, Attr: 1, Off: [3]uint16{10, 10, 10}},
+	{Name: "st_uid", Type: &zt136, Attr: 1, Off: [3]uint16{12, 12, 12}},
+	{Name: "st_gid", Type: &zt136, Attr: 1, Off: [3]uint16{14, 14, 14}},
+	{Name: "st_rdev", Type: &zt506, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt456, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt664, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt457, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt665, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt458, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt666, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
-	{Name: "unused", Type: &zt459, Off: [3]uint16{56, 56, 56}},
+	{Name: "unused", Type: &zt173, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt460, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt667, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt460, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt667, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt460, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt667, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
@@ -8732,11 +13487,11 @@ var zcall_sigreturn = call{Name: "sigreturn", Args: []field{}, Ret: &zt21, Class
 
 var zcall_clone_2 = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt19, Attr: 32, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt229, Attr: 32, Reg: 0, Reg32: 0},
-	{Name: "parent_tid", Type: &zt230, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "tls", Type: &zt309, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "flags", Type: &zt391, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "parent_tid", Type: &zt42, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "tls", Type: &zt518, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
 	{Name: "child_tidptr", Type: &zt19, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
-}, Ret: &zt57, Class: 0x8, Defer: 2}
+}, Ret: &zt221, Class: 0x8, Defer: 2}
 
 var zcall_setdomainname_2 = call{Name: "setdomainname", Args: []field{
 	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
@@ -8749,8 +13504,8 @@ var zcall_uname_2 = call{Name: "uname", Args: []field{
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt33, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt461, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt448, Reg: 2, Reg32: 2},
+	{Name: "nset", Type: &zt668, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt656, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
@@ -8798,18 +13553,18 @@ var zcall_personality_2 = call{Name: "personality", Args: []field{
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt443, Reg: 0, Reg32: 0},
-}, Ret: &zt126, Class: 0x80, Defer: 1}
+	{Name: "uid", Type: &zt651, Reg: 0, Reg32: 0},
+}, Ret: &zt289, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt443, Reg: 0, Reg32: 0},
-}, Ret: &zt126, Class: 0x80, Defer: 1}
+	{Name: "gid", Type: &zt651, Reg: 0, Reg32: 0},
+}, Ret: &zt289, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt23, Attr: 4, Reg: 1, Reg32: 1},
 	{Name: "offset_low", Type: &zt23, Attr: 4, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt462, Reg: 3, Reg32: 3},
+	{Name: "result", Type: &zt669, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt22, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -8826,23 +13581,23 @@ var zcall__sysctl_2 = call{Name: "_sysctl", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_setparam_2 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_getparam_2 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler_2 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler_2 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_yield_2 = call{Name: "sched_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
@@ -8856,20 +13611,20 @@ var zcall_sched_get_priority_min_2 = call{Name: "sched_get_priority_min", Args: 
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval_2 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt443, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt443, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt443, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt651, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt651, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt651, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt463, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt463, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt463, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt670, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt670, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt670, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -8898,15 +13653,15 @@ var zcall_nfsservctl_2 = call{Name: "nfsservctl", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt443, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt443, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt443, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt651, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt651, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt651, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt463, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt463, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt463, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt670, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt670, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt670, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_prctl_2 = call{Name: "prctl", Args: []field{
@@ -8918,18 +13673,18 @@ var zcall_prctl_2 = call{Name: "prctl", Args: []field{
 }, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt464, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt671, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt30, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt465, Reg: 6, Reg32: 6},
+	{Name: "frame", Type: &zt672, Reg: 6, Reg32: 6},
 }, Ret: &zt21, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt443, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt443, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt651, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt651, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_capget_2 = call{Name: "capget", Args: []field{
@@ -8947,8 +13702,8 @@ var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt21, Class: 
 var zcall_putpmsg_2 = call{Name: "putpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
 
 var zcall_ugetrlimit = call{Name: "ugetrlimit", Args: []field{
-	{Name: "resource", Type: &zt246, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt248, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt455, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt457, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_mmap2 = call{Name: "mmap2", Args: []field{
@@ -8957,7 +13712,7 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt24, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt466, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt673, Reg: 5, Reg32: 5},
 }, Ret: &zt19, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
@@ -8983,126 +13738,344 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt457, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt665, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt458, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt666, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt467, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt674, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt468, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt675, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt468, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt675, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt468, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt675, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt126, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt289, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt289, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
-var zcall_getuid32 = call{Name: "getuid32", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
+var zcall_getuid32 = call{Name: "getuid32", Args: []field{}, Ret: &zt289, Class: 0x10080, Defer: 0}
 
-var zcall_getgid32 = call{Name: "getgid32", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
+var zcall_getgid32 = call{Name: "getgid32", Args: []field{}, Ret: &zt289, Class: 0x10080, Defer: 0}
 
-var zcall_geteuid32 = call{Name: "geteuid32", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
+var zcall_geteuid32 = call{Name: "geteuid32", Args: []field{}, Ret: &zt289, Class: 0x10080, Defer: 0}
 
-var zcall_getegid32 = call{Name: "getegid32", Args: []field{}, Ret: &zt126, Class: 0x10080, Defer: 0}
+var zcall_getegid32 = call{Name: "getegid32", Args: []field{}, Ret: &zt289, Class: 0x10080, Defer: 0}
 
 var zcall_setreuid32 = call{Name: "setreuid32", Args: []field{
-	{Name: "ruid", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt126, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt289, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt289, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid32 = call{Name: "setregid32", Args: []field{
-	{Name: "rgid", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt126, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt289, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt289, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_getgroups32 = call{Name: "getgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt252, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt461, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups32 = call{Name: "setgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt253, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt462, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_fchown32 = call{Name: "fchown32", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt126, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt289, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt289, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_setresuid32 = call{Name: "setresuid32", Args: []field{
-	{Name: "ruid", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt126, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt289, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt289, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt289, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid32 = call{Name: "getresuid32", Args: []field{
-	{Name: "ruid", Type: &zt254, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt254, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt254, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt463, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt463, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt463, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
-	{Name: "rgid", Type: &zt126, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt126, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt289, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt289, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt289, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid32 = call{Name: "getresgid32", Args: []field{
-	{Name: "rgid", Type: &zt254, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt254, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt254, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt463, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt463, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt463, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_chown32 = call{Name: "chown32", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt126, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt126, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt289, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt289, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_setuid32 = call{Name: "setuid32", Args: []field{
-	{Name: "uid", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt289, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgid32 = call{Name: "setgid32", Args: []field{
-	{Name: "gid", Type: &zt126, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt289, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setfsuid32 = call{Name: "setfsuid32", Args: []field{
-	{Name: "uid", Type: &zt126, Reg: 0, Reg32: 0},
-}, Ret: &zt126, Class: 0x80, Defer: 1}
+	{Name: "uid", Type: &zt289, Reg: 0, Reg32: 0},
+}, Ret: &zt289, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid32 = call{Name: "setfsgid32", Args: []field{
-	{Name: "gid", Type: &zt126, Reg: 0, Reg32: 0},
-}, Ret: &zt126, Class: 0x80, Defer: 1}
+	{Name: "gid", Type: &zt289, Reg: 0, Reg32: 0},
+}, Ret: &zt289, Class: 0x80, Defer: 1}
 
 var zcall_pivot_root_2 = call{Name: "pivot_root", Args: []field{
 	{Name: "new_root", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "put_old", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
+var zcall_fcntl64__DUPFD = call{Name: "fcntl64", Variant: "DUPFD", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt399, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_fcntl64__GETFD = call{Name: "fcntl64", Variant: "GETFD", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt400, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt401, AuxText: "flags ", Class: 0x2, Defer: 2}
+
+var zcall_fcntl64__SETFD = call{Name: "fcntl64", Variant: "SETFD", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt402, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt401, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl64__GETFL = call{Name: "fcntl64", Variant: "GETFL", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt403, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt5, AuxText: "flags ", Class: 0x2, Defer: 2}
+
+var zcall_fcntl64__SETFL = call{Name: "fcntl64", Variant: "SETFL", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt404, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt5, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl64__GETLK = call{Name: "fcntl64", Variant: "GETLK", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt405, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt408, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_fcntl64__SETLK = call{Name: "fcntl64", Variant: "SETLK", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt409, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt410, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl64__SETLK_2 = call{Name: "fcntl64", Variant: "SETLK", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt411, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt410, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl64__SETOWN = call{Name: "fcntl64", Variant: "SETOWN", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt412, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl64__GETOWN = call{Name: "fcntl64", Variant: "GETOWN", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt413, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_fcntl64__SETSIG = call{Name: "fcntl64", Variant: "SETSIG", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt414, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt27, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl64__GETSIG = call{Name: "fcntl64", Variant: "GETSIG", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt415, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Aux: &zt27, Class: 0x2, Defer: 2}
+
+var zcall_fcntl64__GETLK64 = call{Name: "fcntl64", Variant: "GETLK64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt416, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt417, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_fcntl64__SETLK64 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt418, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt419, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl64__SETLK64_2 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt420, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt419, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl64__SETOWN_EX = call{Name: "fcntl64", Variant: "SETOWN_EX", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt421, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt423, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl64__GETOWN_EX = call{Name: "fcntl64", Variant: "GETOWN_EX", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt424, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt425, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_fcntl64__GETLK64_2 = call{Name: "fcntl64", Variant: "GETLK64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt426, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt417, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_fcntl64__SETLK64_3 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt427, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt419, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl64__SETLK64_4 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt428, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt419, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl64__SETLEASE = call{Name: "fcntl64", Variant: "SETLEASE", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt429, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt430, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl64__GETLEASE = call{Name: "fcntl64", Variant: "GETLEASE", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt431, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt430, Class: 0x2, Defer: 2}
+
+var zcall_fcntl64__NOTIFY = call{Name: "fcntl64", Variant: "NOTIFY", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt432, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt433, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl64__DUPFD_2 = call{Name: "fcntl64", Variant: "DUPFD", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt434, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_fcntl64__SETPIPE_SZ = call{Name: "fcntl64", Variant: "SETPIPE_SZ", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt435, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl64__GETPIPE_SZ = call{Name: "fcntl64", Variant: "GETPIPE_SZ", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt436, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_fcntl64__ADD_SEALS = call{Name: "fcntl64", Variant: "ADD_SEALS", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt437, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt438, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl64__GET_SEALS = call{Name: "fcntl64", Variant: "GET_SEALS", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt439, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt438, AuxText: "seals ", Class: 0x2, Defer: 2}
+
+var zcall_fcntl64__GET_RW_HINT = call{Name: "fcntl64", Variant: "GET_RW_HINT", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt440, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt441, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_fcntl64__SET_RW_HINT = call{Name: "fcntl64", Variant: "SET_RW_HINT", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt442, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt443, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_fcntl64__GET_RW_HINT_2 = call{Name: "fcntl64", Variant: "GET_RW_HINT", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt444, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt441, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_fcntl64__SET_RW_HINT_2 = call{Name: "fcntl64", Variant: "SET_RW_HINT", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt445, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt443, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
 var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt398, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt21, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
+	&zcall_fcntl64__DUPFD,
+	&zcall_fcntl64__GETFD,
+	&zcall_fcntl64__SETFD,
+	&zcall_fcntl64__GETFL,
+	&zcall_fcntl64__SETFL,
+	&zcall_fcntl64__GETLK,
+	&zcall_fcntl64__SETLK,
+	&zcall_fcntl64__SETLK_2,
+	&zcall_fcntl64__SETOWN,
+	&zcall_fcntl64__GETOWN,
+	&zcall_fcntl64__SETSIG,
+	&zcall_fcntl64__GETSIG,
+	&zcall_fcntl64__GETLK64,
+	&zcall_fcntl64__SETLK64,
+	&zcall_fcntl64__SETLK64_2,
+	&zcall_fcntl64__SETOWN_EX,
+	&zcall_fcntl64__GETOWN_EX,
+	&zcall_fcntl64__GETLK64_2,
+	&zcall_fcntl64__SETLK64_3,
+	&zcall_fcntl64__SETLK64_4,
+	&zcall_fcntl64__SETLEASE,
+	&zcall_fcntl64__GETLEASE,
+	&zcall_fcntl64__NOTIFY,
+	&zcall_fcntl64__DUPFD_2,
+	&zcall_fcntl64__SETPIPE_SZ,
+	&zcall_fcntl64__GETPIPE_SZ,
+	&zcall_fcntl64__ADD_SEALS,
+	&zcall_fcntl64__GET_SEALS,
+	&zcall_fcntl64__GET_RW_HINT,
+	&zcall_fcntl64__SET_RW_HINT,
+	&zcall_fcntl64__GET_RW_HINT_2,
+	&zcall_fcntl64__SET_RW_HINT_2,
+}}
 
 var zcall_setxattr_2 = call{Name: "setxattr", Args: []field{
 	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
@@ -9185,18 +14158,18 @@ var zcall_fremovexattr_2 = call{Name: "fremovexattr", Args: []field{
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt469, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt676, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
 var zcall_sched_setaffinity_2 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity_2 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
@@ -9255,37 +14228,37 @@ var zcall_epoll_wait_2 = call{Name: "epoll_wait", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt452, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt660, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_bavail", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "f_files", Type: &zt9, Off: [3]uint16{32, 32, 32}},
 	{Name: "f_ffree", Type: &zt9, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_fsid", Type: &zt302, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_fsid", Type: &zt511, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt453, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt454, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt661, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt662, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt470, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt677, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt470, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt677, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt336, Reg: 3, Reg32: 5},
+	{Name: "advice", Type: &zt545, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
@@ -9383,10 +14356,10 @@ var zcall_inotify_rm_watch_2 = call{Name: "inotify_rm_watch", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt468, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt365, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt675, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt574, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_pselect6_2 = call{Name: "pselect6", Args: []field{
@@ -9470,7 +14443,7 @@ var zcall_inotify_init1_2 = call{Name: "inotify_init1", Args: []field{
 
 var zcall_perf_event_open_2 = call{Name: "perf_event_open", Args: []field{
 	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt57, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
@@ -9485,12 +14458,12 @@ var zcall_fanotify_mark_2 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt364, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt573, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_2 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9510,13 +14483,13 @@ var zcall_finit_module_2 = call{Name: "finit_module", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr_2 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr_2 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
@@ -9605,13 +14578,13 @@ var zcall_msgctl_2 = call{Name: "msgctl", Args: []field{
 }, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt471, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt678, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt440, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt648, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -9620,18 +14593,18 @@ var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}
 }}
 
 var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208}, Fields: []field{
-	{Name: "modes", Type: &zt318, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt527, Off: [3]uint16{0, 0, 0}},
 	{Name: "pad1", Type: &zt12, Off: [3]uint16{4, 4, 4}},
 	{Name: "offset", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "freq", Type: &zt13, Off: [3]uint16{16, 16, 16}},
 	{Name: "maxerror", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "esterror", Type: &zt9, Off: [3]uint16{32, 32, 32}},
-	{Name: "status", Type: &zt319, Off: [3]uint16{40, 40, 40}},
+	{Name: "status", Type: &zt528, Off: [3]uint16{40, 40, 40}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{44, 44, 44}},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt472, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt679, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -9643,41 +14616,41 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "errcnt", Type: &zt13, Off: [3]uint16{144, 144, 144}},
 	{Name: "stbcnt", Type: &zt13, Off: [3]uint16{152, 152, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 160, 160}},
-	{Name: "reserved", Type: &zt320, Off: [3]uint16{164, 164, 164}},
+	{Name: "reserved", Type: &zt529, Off: [3]uint16{164, 164, 164}},
 }}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt473, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt322, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt680, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt531, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt471, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt678, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt337, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt347, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt440, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt471, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt556, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt648, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt678, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt474, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt474, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt681, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt681, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt475, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt682, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt347, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt476, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt475, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt556, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt683, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt682, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
@@ -9698,10 +14671,10 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 }}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt478, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt365, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt685, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt574, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
@@ -9763,27 +14736,27 @@ var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
 	{Name: "uthese", Type: &zt34, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt288, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt440, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt497, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt648, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt27, Class: 0x10, Defer: 1}
 
 var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt440},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt648},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
 }, Else: &zt19}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt328, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt537, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt479, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt686, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt332, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt541, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
@@ -9809,15 +14782,15 @@ var zcall_io_uring_register_2 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_2 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_2 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt364, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt573, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -9842,7 +14815,7 @@ var zcall_fsmount_2 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_2 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -9857,7 +14830,7 @@ var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_2 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9931,7 +14904,7 @@ var zcall_lsm_list_modules_2 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9940,7 +14913,7 @@ var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9949,7 +14922,7 @@ var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9957,14 +14930,14 @@ var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_2 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -9972,7 +14945,7 @@ var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -9980,7 +14953,7 @@ var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_2 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -10031,7 +15004,7 @@ var zcall_shmctl_3 = call{Name: "shmctl", Args: []field{
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt469, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt676, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -10088,12 +15061,6 @@ var zcall_msgctl_3 = call{Name: "msgctl", Args: []field{
 	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
-var zcall_fcntl_3 = call{Name: "fcntl", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
-
 var zcall_sysinfo_3 = call{Name: "sysinfo", Args: []field{
 	{Name: "info", Type: &zt19, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
@@ -10125,23 +15092,23 @@ var zcall_sysfs_3 = call{Name: "sysfs", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_setparam_3 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_getparam_3 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler_3 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler_3 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_max_3 = call{Name: "sched_get_priority_max", Args: []field{
@@ -10153,7 +15120,7 @@ var zcall_sched_get_priority_min_3 = call{Name: "sched_get_priority_min", Args: 
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval_3 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
@@ -10318,13 +15285,13 @@ var zcall_fremovexattr_3 = call{Name: "fremovexattr", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_sched_setaffinity_3 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity_3 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
@@ -10533,7 +15500,7 @@ var zcall_inotify_init1_3 = call{Name: "inotify_init1", Args: []field{
 
 var zcall_perf_event_open_3 = call{Name: "perf_event_open", Args: []field{
 	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt57, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
@@ -10548,12 +15515,12 @@ var zcall_fanotify_mark_3 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt364, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt573, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_3 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10579,13 +15546,13 @@ var zcall_finit_module_3 = call{Name: "finit_module", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr_3 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr_3 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
@@ -10642,15 +15609,15 @@ var zcall_io_uring_register_3 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_3 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_3 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt364, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt573, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -10675,7 +15642,7 @@ var zcall_fsmount_3 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_3 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -10690,7 +15657,7 @@ var zcall_epoll_pwait2_3 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_3 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10764,7 +15731,7 @@ var zcall_lsm_list_modules_3 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10773,7 +15740,7 @@ var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10782,7 +15749,7 @@ var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10790,14 +15757,14 @@ var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_3 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -10805,7 +15772,7 @@ var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -10813,7 +15780,7 @@ var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_3 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -10826,12 +15793,6 @@ var zcall_listns_3 = call{Name: "listns", Args: []field{
 	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_ioctl_3 = call{Name: "ioctl", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_ptrace_3 = call{Name: "ptrace", Args: []field{
 	{Name: "request", Type: &zt26, Reg: 0, Reg32: 0},
@@ -11001,12 +15962,6 @@ var zcall_epoll_pwait_4 = call{Name: "epoll_pwait", Args: []field{
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
-var zcall_fcntl_4 = call{Name: "fcntl", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
-
 var zcall_inotify_init1_4 = call{Name: "inotify_init1", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
@@ -11021,12 +15976,6 @@ var zcall_inotify_rm_watch_4 = call{Name: "inotify_rm_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "wd", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_ioctl_4 = call{Name: "ioctl", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_ioprio_set_4 = call{Name: "ioprio_set", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
@@ -11104,30 +16053,30 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_uid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_gid", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
 	{Name: "st_rdev", Type: &zt8, Off: [3]uint16{32, 32, 32}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
-	{Name: "pad1", Type: &zt459, Off: [3]uint16{40, 40, 40}},
+	{Name: "pad1", Type: &zt173, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{48, 48, 48}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt480, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt687, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt481, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt688, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt482, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt689, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
-	{Name: "unused", Type: &zt459, Off: [3]uint16{120, 120, 120}},
+	{Name: "unused", Type: &zt173, Off: [3]uint16{120, 120, 120}},
 }}
 
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt483, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt365, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt690, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt574, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt483, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt690, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_timerfd_create_4 = call{Name: "timerfd_create", Args: []field{
@@ -11193,33 +16142,33 @@ var zcall_ptrace_4 = call{Name: "ptrace", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_sched_setparam_4 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler_4 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler_4 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_getparam_4 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setaffinity_4 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity_4 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
@@ -11235,7 +16184,7 @@ var zcall_sched_get_priority_min_4 = call{Name: "sched_get_priority_min", Args: 
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval_4 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
@@ -11424,7 +16373,7 @@ var zcall_swapoff_4 = call{Name: "swapoff", Args: []field{
 
 var zcall_perf_event_open_4 = call{Name: "perf_event_open", Args: []field{
 	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt57, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
@@ -11439,12 +16388,12 @@ var zcall_fanotify_mark_4 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt364, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt573, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_4 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -11464,13 +16413,13 @@ var zcall_finit_module_4 = call{Name: "finit_module", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr_4 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr_4 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt57, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
@@ -11527,15 +16476,15 @@ var zcall_io_uring_register_4 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_4 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_4 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt364, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt573, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -11560,7 +16509,7 @@ var zcall_fsmount_4 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_4 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -11575,7 +16524,7 @@ var zcall_epoll_pwait2_4 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_4 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -11649,7 +16598,7 @@ var zcall_lsm_list_modules_4 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -11658,7 +16607,7 @@ var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -11667,7 +16616,7 @@ var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -11675,14 +16624,14 @@ var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_4 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -11690,7 +16639,7 @@ var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -11698,7 +16647,7 @@ var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_4 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt364, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -11771,6 +16720,16 @@ var zset_hci_channels = set{Name: "hci_channels", Unknown: "HCI_CHANNEL_???", Va
 	{Name: "HCI_CHANNEL_MONITOR", Value: 0x2, Mask: 0x2},
 	{Name: "HCI_CHANNEL_CONTROL", Value: 0x3, Mask: 0x3},
 	{Name: "HCI_CHANNEL_LOGGING", Value: 0x4, Mask: 0x4},
+}}
+
+var zset_packet_flags = set{Name: "packet_flags", Unknown: "TIOCPKT_???", Vals: []val{
+	{Name: "TIOCPKT_FLUSHREAD", Value: 0x1, Mask: 0x1},
+	{Name: "TIOCPKT_FLUSHWRITE", Value: 0x2, Mask: 0x2},
+	{Name: "TIOCPKT_STOP", Value: 0x4, Mask: 0x4},
+	{Name: "TIOCPKT_START", Value: 0x8, Mask: 0x8},
+	{Name: "TIOCPKT_NOSTOP", Value: 0x10, Mask: 0x10},
+	{Name: "TIOCPKT_DOSTOP", Value: 0x20, Mask: 0x20},
+	{Name: "TIOCPKT_IOCTL", Value: 0x40, Mask: 0x40},
 }}
 
 var zset_proto_inet6 = set{Name: "proto_inet6", Unknown: "IPPROTO_???", Vals: []val{
@@ -11860,6 +16819,6 @@ var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
 var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "version", Type: &zt484, Off: [3]uint16{0, 0, 0}},
-	{Name: "pid", Type: &zt57, Off: [3]uint16{4, 4, 4}},
+	{Name: "version", Type: &zt691, Off: [3]uint16{0, 0, 0}},
+	{Name: "pid", Type: &zt221, Off: [3]uint16{4, 4, 4}},
 }}
