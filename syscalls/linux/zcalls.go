@@ -1747,6 +1747,7 @@ var (
 		{name: "blkpg_partition", it: &zstruct_blkpg_partition},
 		{name: "cap_header", it: &zstruct_cap_header},
 		{name: "clone_args", it: &zstruct_clone_args},
+		{name: "clone_result", it: &zstruct_clone_result},
 		{name: "cmsg", it: &zstruct_cmsg},
 		{name: "f_owner_ex", it: &zstruct_f_owner_ex},
 		{name: "file_clone_range", it: &zstruct_file_clone_range},
@@ -1879,7 +1880,6 @@ var (
 		{name: "winsize", it: &zstruct_winsize},
 	}
 	zunions = [...]named[union]{
-		{name: "clone_addr", it: &zunion_clone_addr},
 		{name: "clone_signal", it: &zunion_clone_signal},
 		{name: "cmsg_data", it: &zunion_cmsg_data},
 		{name: "cmsg_type", it: &zunion_cmsg_type},
@@ -1890,7 +1890,6 @@ var (
 		{name: "kcmp_idx", it: &zunion_kcmp_idx},
 		{name: "kcmp_idx2", it: &zunion_kcmp_idx2},
 		{name: "msg_data", it: &zunion_msg_data},
-		{name: "set_tid_list", it: &zunion_set_tid_list},
 		{name: "si_code", it: &zunion_si_code},
 		{name: "sigevent_rest", it: &zunion_sigevent_rest},
 		{name: "sigevent_signo", it: &zunion_sigevent_signo},
@@ -2476,183 +2475,185 @@ var (
 	zt568 = typ{Kind: 35, Width: 4}
 	zt569 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
 	zt570 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
-	zt571 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
-	zt572 = typ{Kind: 4, Dir: 2, Width: 255}
-	zt573 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
-	zt574 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
-	zt575 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
-	zt576 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
-	zt577 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
-	zt578 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
-	zt579 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
-	zt580 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
-	zt581 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
-	zt582 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
-	zt583 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
-	zt584 = typ{Kind: 13, Dir: 2, Width: 254}
-	zt585 = typ{Kind: 13, Width: 254}
-	zt586 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
-	zt587 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt588 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
-	zt589 = typ{Kind: 2, Width: 4, Format: 4}
-	zt590 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt591 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
-	zt592 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
-	zt593 = typ{Kind: 34, Dir: 2, Elem: &zt592, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt594 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
-	zt595 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
-	zt596 = typ{Kind: 27, Struct: &zstruct_sigval}
-	zt597 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
-	zt598 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
-	zt599 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
-	zt600 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
-	zt601 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
-	zt602 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
-	zt603 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
-	zt604 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
-	zt605 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
-	zt606 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
-	zt607 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
-	zt608 = typ{Kind: 27, Struct: &zstruct_timeval_date}
-	zt609 = typ{Kind: 26, Dir: 1, Elem: &zt608, Len: &expr{Op: 0, Num: 0x2}}
-	zt610 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
-	zt611 = typ{Kind: 35, Width: 254}
-	zt612 = typ{Kind: 26, Dir: 1, Elem: &zt611, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt613 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
-	zt614 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
-	zt615 = typ{Kind: 26, Dir: 1, Elem: &zt611, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt616 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
-	zt617 = typ{Kind: 26, Dir: 2, Elem: &zt611, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt618 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
-	zt619 = typ{Kind: 10, Width: 4}
-	zt620 = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
-	zt621 = typ{Kind: 26, Elem: &zt21, Len: &expr{Op: 0, Num: 0x4}}
-	zt622 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
-	zt623 = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
-	zt624 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
-	zt625 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
-	zt626 = typ{Kind: 26, Dir: 1, Elem: &zt611, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt627 = typ{Kind: 6, Width: 4}
-	zt628 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
-	zt629 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
-	zt630 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
-	zt631 = typ{Kind: 1, Dir: 2, Width: 255}
-	zt632 = typ{Kind: 0, Dir: 1, Width: 8}
-	zt633 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
-	zt634 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
-	zt635 = typ{Kind: 26, Dir: 1, Elem: &zt19, Len: &expr{Op: 1, Num: 0x1}}
-	zt636 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
-	zt637 = typ{Kind: 37, Width: 4}
-	zt638 = typ{Kind: 26, Dir: 2, Elem: &zt637, Len: &expr{Op: 1, Num: 0x1}}
-	zt639 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
-	zt640 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
-	zt641 = typ{Kind: 26, Dir: 1, Elem: &zt640, Len: &expr{Op: 0, Num: 0x2}}
-	zt642 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
-	zt643 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt644 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
-	zt645 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt646 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt647 = typ{Kind: 26, Dir: 3, Elem: &zt646, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt648 = typ{Kind: 18, Width: 8}
-	zt649 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
-	zt650 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
-	zt651 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt652 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt653 = typ{Kind: 26, Dir: 3, Elem: &zt652, Len: &expr{Op: 1, Num: 0x2}}
-	zt654 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
-	zt655 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
-	zt656 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
-	zt657 = typ{Kind: 26, Dir: 2, Elem: &zt656, Len: &expr{Op: 1, Num: 0x2}}
-	zt658 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
-	zt659 = typ{Kind: 26, Dir: 1, Elem: &zt658, Len: &expr{Op: 1, Num: 0x4}}
-	zt660 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
-	zt661 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
-	zt662 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
-	zt663 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
-	zt664 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
-	zt665 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt666 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
-	zt667 = typ{Kind: 22, Dir: 1}
-	zt668 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
-	zt669 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
-	zt670 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
-	zt671 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
-	zt672 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
-	zt673 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
-	zt674 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
-	zt675 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
-	zt676 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
-	zt677 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
-	zt678 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
-	zt679 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
-	zt680 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
-	zt681 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
-	zt682 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
-	zt683 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
-	zt684 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
-	zt685 = typ{Kind: 9, Width: 8}
-	zt686 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt571 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
+	zt572 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
+	zt573 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
+	zt574 = typ{Kind: 4, Dir: 2, Width: 255}
+	zt575 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
+	zt576 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
+	zt577 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
+	zt578 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
+	zt579 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
+	zt580 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
+	zt581 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
+	zt582 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
+	zt583 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
+	zt584 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
+	zt585 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
+	zt586 = typ{Kind: 13, Dir: 2, Width: 254}
+	zt587 = typ{Kind: 13, Width: 254}
+	zt588 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt589 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt590 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt591 = typ{Kind: 2, Width: 4, Format: 4}
+	zt592 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt593 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt594 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
+	zt595 = typ{Kind: 34, Dir: 2, Elem: &zt594, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt596 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
+	zt597 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt598 = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt599 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt600 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt601 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt602 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt603 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt604 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt605 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt606 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt607 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt608 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt609 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt610 = typ{Kind: 27, Struct: &zstruct_timeval_date}
+	zt611 = typ{Kind: 26, Dir: 1, Elem: &zt610, Len: &expr{Op: 0, Num: 0x2}}
+	zt612 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt613 = typ{Kind: 35, Width: 254}
+	zt614 = typ{Kind: 26, Dir: 1, Elem: &zt613, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt615 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt616 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt617 = typ{Kind: 26, Dir: 1, Elem: &zt613, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt618 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt619 = typ{Kind: 26, Dir: 2, Elem: &zt613, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt620 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt621 = typ{Kind: 10, Width: 4}
+	zt622 = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
+	zt623 = typ{Kind: 26, Elem: &zt21, Len: &expr{Op: 0, Num: 0x4}}
+	zt624 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
+	zt625 = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
+	zt626 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt627 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt628 = typ{Kind: 26, Dir: 1, Elem: &zt613, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt629 = typ{Kind: 6, Width: 4}
+	zt630 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
+	zt631 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
+	zt632 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt633 = typ{Kind: 1, Dir: 2, Width: 255}
+	zt634 = typ{Kind: 0, Dir: 1, Width: 8}
+	zt635 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
+	zt636 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
+	zt637 = typ{Kind: 26, Dir: 1, Elem: &zt19, Len: &expr{Op: 1, Num: 0x1}}
+	zt638 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt639 = typ{Kind: 37, Width: 4}
+	zt640 = typ{Kind: 26, Dir: 2, Elem: &zt639, Len: &expr{Op: 1, Num: 0x1}}
+	zt641 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt642 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
+	zt643 = typ{Kind: 26, Dir: 1, Elem: &zt642, Len: &expr{Op: 0, Num: 0x2}}
+	zt644 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
+	zt645 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt646 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
+	zt647 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt648 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt649 = typ{Kind: 26, Dir: 3, Elem: &zt648, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt650 = typ{Kind: 18, Width: 8}
+	zt651 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt652 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt653 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt654 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt655 = typ{Kind: 26, Dir: 3, Elem: &zt654, Len: &expr{Op: 1, Num: 0x2}}
+	zt656 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt657 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt658 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt659 = typ{Kind: 26, Dir: 2, Elem: &zt658, Len: &expr{Op: 1, Num: 0x2}}
+	zt660 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt661 = typ{Kind: 26, Dir: 1, Elem: &zt660, Len: &expr{Op: 1, Num: 0x4}}
+	zt662 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt663 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt664 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt665 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt666 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
+	zt667 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt668 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt669 = typ{Kind: 22, Dir: 1}
+	zt670 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
+	zt671 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt672 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt673 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt674 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt675 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
+	zt676 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt677 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
+	zt678 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt679 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
+	zt680 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
+	zt681 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
+	zt682 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
+	zt683 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
+	zt684 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
+	zt685 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt686 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
 	zt687 = typ{Kind: 4, Width: 8}
-	zt688 = typ{Kind: 28, Union: &zunion_clone_addr, Sel: &expr{Op: 14, L: &expr{Op: 2, Num: 0x5}, R: &expr{Op: 0}}}
-	zt689 = typ{Kind: 28, Union: &zunion_set_tid_list, Sel: &expr{Op: 6, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}, R: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0, Num: 0x21}}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}}}}
-	zt690 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x1}}
-	zt691 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
-	zt692 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
-	zt693 = typ{Kind: 10, Width: 8}
-	zt694 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
-	zt695 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
-	zt696 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
-	zt697 = typ{Kind: 26, Dir: 1, Elem: &zt658, Len: &expr{Op: 1, Num: 0x2}}
-	zt698 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
-	zt699 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
-	zt700 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
-	zt701 = typ{Kind: 26, Dir: 1, Elem: &zt700, Len: &expr{Op: 1, Num: 0x1}}
-	zt702 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
-	zt703 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
-	zt704 = typ{Kind: 26, Dir: 1, Elem: &zt700, Len: &expr{Op: 0, Num: 0x2}}
-	zt705 = typ{Kind: 8, Width: 2}
-	zt706 = typ{Kind: 13, Dir: 1, Width: 254}
-	zt707 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt708 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt709 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt710 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt711 = typ{Kind: 26, Dir: 2, Elem: &zt705, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt712 = typ{Kind: 26, Dir: 1, Elem: &zt705, Len: &expr{Op: 1}}
-	zt713 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt714 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt715 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt716 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt717 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt718 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt719 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt720 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt721 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt722 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt723 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt724 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt725 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt726 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt727 = typ{Kind: 2, Width: 254, Format: 3}
-	zt728 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt729 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt730 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt731 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt732 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt733 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
-	zt734 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt735 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt736 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt737 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt738 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt739 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt740 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt741 = typ{Kind: 26, Dir: 1, Elem: &zt740, Len: &expr{Op: 0, Num: 0x2}}
-	zt742 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt743 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt744 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt745 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt746 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
-	zt747 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
+	zt688 = typ{Kind: 9, Width: 8}
+	zt689 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt690 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
+	zt691 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
+	zt692 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
+	zt693 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
+	zt694 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
+	zt695 = typ{Kind: 10, Width: 8}
+	zt696 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
+	zt697 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
+	zt698 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
+	zt699 = typ{Kind: 26, Dir: 1, Elem: &zt660, Len: &expr{Op: 1, Num: 0x2}}
+	zt700 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
+	zt701 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt702 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt703 = typ{Kind: 26, Dir: 1, Elem: &zt702, Len: &expr{Op: 1, Num: 0x1}}
+	zt704 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt705 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt706 = typ{Kind: 26, Dir: 1, Elem: &zt702, Len: &expr{Op: 0, Num: 0x2}}
+	zt707 = typ{Kind: 8, Width: 2}
+	zt708 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt709 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt710 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt711 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt712 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt713 = typ{Kind: 26, Dir: 2, Elem: &zt707, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt714 = typ{Kind: 26, Dir: 1, Elem: &zt707, Len: &expr{Op: 1}}
+	zt715 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt716 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt717 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt718 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt719 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt720 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt721 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt722 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt723 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt724 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt725 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt726 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt727 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt728 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt729 = typ{Kind: 2, Width: 254, Format: 3}
+	zt730 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt731 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt732 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt733 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt734 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt735 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
+	zt736 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt737 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt738 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt739 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt740 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt741 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt742 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt743 = typ{Kind: 26, Dir: 1, Elem: &zt742, Len: &expr{Op: 0, Num: 0x2}}
+	zt744 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt745 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt746 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt747 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt748 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
+	zt749 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -8260,13 +8261,13 @@ var zstruct_msg_iov_out = structure{Name: "msg_iov_out", Size: [3]uint16{16, 8, 
 }}
 
 var zstruct_msghdr_out = structure{Name: "msghdr_out", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt325, Attr: 2048, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_namelen", Type: &zt7, Attr: 1024, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt328, Attr: 2048, Off: [3]uint16{16, 8, 8}},
-	{Name: "msg_iovlen", Type: &zt2, Attr: 2048, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt329, Attr: 2048, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
-	{Name: "msg_controllen", Type: &zt2, Attr: 2048, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt298, Attr: 2048, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_name", Type: &zt325, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_namelen", Type: &zt7, Attr: 4096, Off: [3]uint16{8, 4, 4}},
+	{Name: "msg_iov", Type: &zt328, Attr: 8192, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iovlen", Type: &zt2, Attr: 8192, Off: [3]uint16{24, 12, 12}},
+	{Name: "msg_control", Type: &zt329, Attr: 8192, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_controllen", Type: &zt2, Attr: 8192, Off: [3]uint16{40, 20, 20}},
+	{Name: "msg_flags", Type: &zt298, Attr: 8192, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_recvmsg = call{Name: "recvmsg", Args: []field{
@@ -9830,9 +9831,9 @@ var zset_clone_flags = set{Name: "clone_flags", Unknown: "CLONE_???", Vals: []va
 var zcall_clone = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt19, Attr: 32, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt412, Attr: 32, Reg: 0, Reg32: 0},
-	{Name: "parent_tid", Type: &zt42, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
-	{Name: "tls", Type: &zt19, Attr: 32, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "child_tidptr", Type: &zt19, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt42, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "tls", Type: &zt19, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "child_tidptr", Type: &zt19, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
 }, Ret: &zt229, Class: 0x8, Defer: 2}
 
 var zcall_fork = call{Name: "fork", Args: []field{}, Ret: &zt229, Class: 0x8, Defer: 0}
@@ -10314,11 +10315,11 @@ var zset_lock_types = set{Name: "lock_types", Unknown: "F_???", Vals: []val{
 }}
 
 var zstruct_flock_out = structure{Name: "flock_out", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt457, Attr: 2048, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt458, Attr: 2048, Off: [3]uint16{2, 2, 2}},
-	{Name: "l_start", Type: &zt21, Attr: 2048, Off: [3]uint16{8, 4, 8}},
-	{Name: "l_len", Type: &zt21, Attr: 2048, Off: [3]uint16{16, 8, 16}},
-	{Name: "l_pid", Type: &zt7, Attr: 2048, Off: [3]uint16{24, 12, 24}},
+	{Name: "l_type", Type: &zt457, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt458, Attr: 8192, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_start", Type: &zt21, Attr: 8192, Off: [3]uint16{8, 4, 8}},
+	{Name: "l_len", Type: &zt21, Attr: 8192, Off: [3]uint16{16, 8, 16}},
+	{Name: "l_pid", Type: &zt7, Attr: 8192, Off: [3]uint16{24, 12, 24}},
 }}
 
 var zcall_fcntl__GETLK = call{Name: "fcntl", Variant: "GETLK", Args: []field{
@@ -10370,11 +10371,11 @@ var zcall_fcntl__GETSIG = call{Name: "fcntl", Variant: "GETSIG", Args: []field{
 }, Ret: &zt7, Aux: &zt27, Class: 0x2, Defer: 2}
 
 var zstruct_flock64_out = structure{Name: "flock64_out", Size: [3]uint16{32, 24, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt457, Attr: 2048, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt458, Attr: 2048, Off: [3]uint16{2, 2, 2}},
-	{Name: "l_start", Type: &zt13, Attr: 2048, Off: [3]uint16{8, 4, 8}},
-	{Name: "l_len", Type: &zt13, Attr: 2048, Off: [3]uint16{16, 12, 16}},
-	{Name: "l_pid", Type: &zt7, Attr: 2048, Off: [3]uint16{24, 20, 24}},
+	{Name: "l_type", Type: &zt457, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt458, Attr: 8192, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_start", Type: &zt13, Attr: 8192, Off: [3]uint16{8, 4, 8}},
+	{Name: "l_len", Type: &zt13, Attr: 8192, Off: [3]uint16{16, 12, 16}},
+	{Name: "l_pid", Type: &zt7, Attr: 8192, Off: [3]uint16{24, 20, 24}},
 }}
 
 var zcall_fcntl__GETLK64 = call{Name: "fcntl", Variant: "GETLK64", Args: []field{
@@ -10846,7 +10847,7 @@ var zcall_getgroups = call{Name: "getgroups", Args: []field{
 
 var zcall_setgroups = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt513, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt513, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setresuid = call{Name: "setresuid", Args: []field{
@@ -11607,22 +11608,32 @@ var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", V
 	{Name: "ARCH_MAP_VDSO_64", Value: 0x2003, Mask: 0x2003},
 }}
 
-var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
+var zcall_arch_prctl__SET = call{Name: "arch_prctl", Variant: "SET", Args: []field{
 	{Name: "option", Type: &zt571, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt572, Reg: 1, Reg32: 1},
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_arch_prctl__SET_2 = call{Name: "arch_prctl", Variant: "SET", Args: []field{
+	{Name: "option", Type: &zt572, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
+	{Name: "option", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt574, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_2 = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt573, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt572, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt575, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt574, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_CPUID = call{Name: "arch_prctl", Variant: "GET_CPUID", Args: []field{
-	{Name: "option", Type: &zt574, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt576, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__SET_CPUID = call{Name: "arch_prctl", Variant: "SET_CPUID", Args: []field{
-	{Name: "option", Type: &zt575, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt577, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -11630,6 +11641,8 @@ var zcall_arch_prctl = call{Name: "arch_prctl", Args: []field{
 	{Name: "option", Type: &zt570, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2, Key: 0, Variants: []*call{
+	&zcall_arch_prctl__SET,
+	&zcall_arch_prctl__SET_2,
 	&zcall_arch_prctl__GET,
 	&zcall_arch_prctl__GET_2,
 	&zcall_arch_prctl__GET_CPUID,
@@ -11672,12 +11685,12 @@ var zset_timex_status = set{Name: "timex_status", Unknown: "STA_???", Vals: []va
 }}
 
 var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fields: []field{
-	{Name: "modes", Type: &zt576, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt578, Off: [3]uint16{0, 0, 0}},
 	{Name: "offset", Type: &zt21, Off: [3]uint16{8, 4, 8}},
 	{Name: "freq", Type: &zt21, Off: [3]uint16{16, 8, 16}},
 	{Name: "maxerror", Type: &zt23, Off: [3]uint16{24, 12, 24}},
 	{Name: "esterror", Type: &zt23, Off: [3]uint16{32, 16, 32}},
-	{Name: "status", Type: &zt577, Off: [3]uint16{40, 20, 40}},
+	{Name: "status", Type: &zt579, Off: [3]uint16{40, 20, 40}},
 	{Name: "constant", Type: &zt21, Off: [3]uint16{48, 24, 48}},
 	{Name: "precision", Type: &zt23, Off: [3]uint16{56, 28, 56}},
 	{Name: "tolerance", Type: &zt21, Off: [3]uint16{64, 32, 64}},
@@ -11692,7 +11705,7 @@ var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fie
 	{Name: "errcnt", Type: &zt21, Off: [3]uint16{144, 72, 144}},
 	{Name: "stbcnt", Type: &zt21, Off: [3]uint16{152, 76, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 80, 160}},
-	{Name: "reserved", Type: &zt578, Off: [3]uint16{164, 84, 164}},
+	{Name: "reserved", Type: &zt580, Off: [3]uint16{164, 84, 164}},
 }}
 
 var zset_timex_state = set{Name: "timex_state", Vals: []val{
@@ -11705,12 +11718,12 @@ var zset_timex_state = set{Name: "timex_state", Vals: []val{
 }}
 
 var zcall_adjtimex = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt579, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt580, Class: 0x100, Defer: 0}
+	{Name: "txc_p", Type: &zt581, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt582, Class: 0x100, Defer: 0}
 
 var zcall_setrlimit = call{Name: "setrlimit", Args: []field{
 	{Name: "resource", Type: &zt506, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt581, Reg: 1, Reg32: 1},
+	{Name: "rlim", Type: &zt583, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_chroot = call{Name: "chroot", Args: []field{
@@ -11724,8 +11737,8 @@ var zcall_acct = call{Name: "acct", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt582, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt583, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt585, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_mount = call{Name: "mount", Args: []field{
@@ -11920,8 +11933,8 @@ var zcall_tkill = call{Name: "tkill", Args: []field{
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt584, Reg: 0, Reg32: 0},
-}, Ret: &zt585, Class: 0x100, Defer: 0}
+	{Name: "tloc", Type: &zt586, Reg: 0, Reg32: 0},
+}, Ret: &zt587, Class: 0x100, Defer: 0}
 
 var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 	{Name: "FUTEX_WAIT", Value: 0x0, Mask: 0x0},
@@ -11970,18 +11983,18 @@ var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
 }}
 
 var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
-	{Vals: []uint64{0x9, 0xa}, Type: &zt588},
+	{Vals: []uint64{0x9, 0xa}, Type: &zt590},
 	{Vals: []uint64{0x4, 0xc}, Type: &zt11},
-	{Vals: []uint64{0x5}, Type: &zt589},
+	{Vals: []uint64{0x5}, Type: &zt591},
 }, Else: &zt20}
 
 var zcall_futex = call{Name: "futex", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt586, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt588, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt587, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt589, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt590, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt592, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
@@ -12030,7 +12043,7 @@ var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt591, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt593, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
@@ -12075,7 +12088,7 @@ var zstruct_linux_dirent64 = structure{Name: "linux_dirent64", Size: [3]uint16{2
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt593, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt595, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
@@ -12105,7 +12118,7 @@ var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt594, Reg: 3, Reg32: 4},
+	{Name: "advice", Type: &zt596, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
@@ -12149,24 +12162,24 @@ var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16
 }}
 
 var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "all", Type: &zt601, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt603, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt599},
-	{Vals: []uint64{0x2}, Type: &zt600},
-}, Else: &zt602}
+	{Vals: []uint64{0x4}, Type: &zt601},
+	{Vals: []uint64{0x2}, Type: &zt602},
+}, Else: &zt604}
 
 var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
-	{Name: "sigev_value", Type: &zt596, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_signo", Type: &zt597, Off: [3]uint16{8, 4, 4}},
-	{Name: "sigev_notify", Type: &zt598, Off: [3]uint16{12, 8, 8}},
-	{Name: "rest", Type: &zt603, Attr: 256, Off: [3]uint16{16, 12, 12}},
+	{Name: "sigev_value", Type: &zt598, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt599, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt600, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt605, Attr: 256, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt595, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt604, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt606, Reg: 1, Reg32: 1},
 	{Name: "created_timer_id", Type: &zt42, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -12181,14 +12194,14 @@ var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 3
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt605, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt606, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt607, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt607, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt608, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt609, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt607, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt609, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
@@ -12200,23 +12213,23 @@ var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt595, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt239, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt595, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt240, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt595, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt240, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt595, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt605, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt607, Reg: 1, Reg32: 1},
 	{Name: "rqtp", Type: &zt239, Reg: 2, Reg32: 2},
 	{Name: "rmtp", Type: &zt240, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
@@ -12252,7 +12265,7 @@ var zstruct_timeval_date = structure{Name: "timeval_date", Size: [3]uint16{16, 8
 
 var zcall_utimes = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt609, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt611, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
@@ -12279,15 +12292,15 @@ var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val
 var zcall_mbind = call{Name: "mbind", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt610, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt612, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt612, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt614, Reg: 3, Reg32: 3},
 	{Name: "maxnode", Type: &zt23, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt613, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt615, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt614, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt615, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt616, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt617, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
@@ -12307,11 +12320,11 @@ var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_?
 }}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt616, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt617, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt618, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt619, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt618, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt620, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
@@ -12319,18 +12332,18 @@ var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
 }}
 
 var zstruct_mq_attr = structure{Name: "mq_attr", Size: [3]uint16{64, 32, 64}, Fields: []field{
-	{Name: "mq_flags", Type: &zt620, Off: [3]uint16{0, 0, 0}},
+	{Name: "mq_flags", Type: &zt622, Off: [3]uint16{0, 0, 0}},
 	{Name: "mq_maxmsg", Type: &zt21, Off: [3]uint16{8, 4, 8}},
 	{Name: "mq_msgsize", Type: &zt21, Off: [3]uint16{16, 8, 16}},
 	{Name: "mq_curmsgs", Type: &zt21, Off: [3]uint16{24, 12, 24}},
-	{Name: "unused", Type: &zt621, Attr: 4, Off: [3]uint16{32, 16, 32}},
+	{Name: "unused", Type: &zt623, Attr: 4, Off: [3]uint16{32, 16, 32}},
 }}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
 	{Name: "u_name", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "oflag", Type: &zt5, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt619, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
-	{Name: "u_attr", Type: &zt622, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "mode", Type: &zt621, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "u_attr", Type: &zt624, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
 }, Ret: &zt0, Class: 0x2, Defer: 4}
 
 var zcall_mq_unlink = call{Name: "mq_unlink", Args: []field{
@@ -12355,13 +12368,13 @@ var zcall_mq_timedreceive = call{Name: "mq_timedreceive", Args: []field{
 
 var zcall_mq_notify = call{Name: "mq_notify", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt604, Reg: 1, Reg32: 1},
+	{Name: "u_notification", Type: &zt606, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_mq_getsetattr = call{Name: "mq_getsetattr", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt622, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt623, Reg: 2, Reg32: 2},
+	{Name: "u_mqstat", Type: &zt624, Reg: 1, Reg32: 1},
+	{Name: "u_omqstat", Type: &zt625, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_kexec_load = call{Name: "kexec_load", Args: []field{
@@ -12384,8 +12397,8 @@ var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
 }, Else: &zt7}
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt624, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt625, Reg: 1, Reg32: 1},
+	{Name: "which", Type: &zt626, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt627, Reg: 1, Reg32: 1},
 	{Name: "infop", Type: &zt548, Reg: 2, Reg32: 2},
 	{Name: "options", Type: &zt417, Reg: 3, Reg32: 3},
 	{Name: "ru", Type: &zt418, Reg: 4, Reg32: 4},
@@ -12441,25 +12454,25 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
 	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt626, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt626, Reg: 3, Reg32: 3},
+	{Name: "old_nodes", Type: &zt628, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt628, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt556, Reg: 2, Reg32: 2},
 	{Name: "dev", Type: &zt557, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
@@ -12475,68 +12488,68 @@ var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
 }}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt220, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt220, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt628, Reg: 4, Reg32: 4},
+	{Name: "flag", Type: &zt630, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt609, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt611, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt18, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt628, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt630, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt628, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt630, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt627, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt629, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt627, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt629, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt628, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt630, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt627, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt629, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt4, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt629, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt631, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x3, Defer: 2}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt208, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
@@ -12576,7 +12589,7 @@ var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: 
 }}
 
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "unshare_flags", Type: &zt632, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
@@ -12586,8 +12599,8 @@ var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
 
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
 	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt572, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt631, Reg: 2, Reg32: 2},
+	{Name: "head_ptr", Type: &zt574, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt633, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals: []val{
@@ -12599,18 +12612,18 @@ var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals:
 
 var zcall_splice = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt632, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt634, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt632, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt634, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt633, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt635, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_tee = call{Name: "tee", Args: []field{
 	{Name: "fdin", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fdout", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt633, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt635, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_sync_file_range_flags = set{Name: "sync_file_range_flags", Unknown: "SYNC_FILE_RANGE_???", Vals: []val{
@@ -12623,14 +12636,14 @@ var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "nbytes", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "flags", Type: &zt634, Reg: 3, Reg32: 5},
+	{Name: "flags", Type: &zt636, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "iov", Type: &zt207, Reg: 1, Reg32: 1},
 	{Name: "nr_segs", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt633, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt635, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
@@ -12641,10 +12654,10 @@ var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", V
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
 	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt635, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt636, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt638, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt639, Reg: 5, Reg32: 5},
+	{Name: "pages", Type: &zt637, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt638, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt640, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt641, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
@@ -12653,10 +12666,10 @@ var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16,
 }}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt641, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt628, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt643, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt630, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
@@ -12696,7 +12709,7 @@ var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals
 
 var zcall_fallocate = call{Name: "fallocate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt642, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt644, Reg: 1, Reg32: 1},
 	{Name: "offset", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "len", Type: &zt13, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
@@ -12722,7 +12735,7 @@ var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "upeer_sockaddr", Type: &zt294, Reg: 1, Reg32: 1},
 	{Name: "upeer_addrlen", Type: &zt295, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt643, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt645, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
@@ -12782,12 +12795,12 @@ var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
 	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt644, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt646, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_pipe2 = call{Name: "pipe2", Args: []field{
 	{Name: "fildes", Type: &zt209, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt644, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt646, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 0}
 
 var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
@@ -12826,13 +12839,13 @@ var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt645, Attr: 2048, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_len", Type: &zt11, Attr: 2048, Off: [3]uint16{56, 28, 28}},
+	{Name: "msg_hdr", Type: &zt647, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt647, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt649, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt298, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt239, Reg: 4, Reg32: 4},
@@ -12847,24 +12860,24 @@ var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt627, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt629, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt648, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt648, Off: [3]uint16{8, 8, 8}},
+	{Name: "rlim_cur", Type: &zt650, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt650, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
 	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
 	{Name: "resource", Type: &zt506, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt649, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt650, Reg: 3, Reg32: 3},
+	{Name: "new_rlim", Type: &zt651, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt652, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -12878,22 +12891,22 @@ var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt595, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt579, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt580, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt581, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt582, Class: 0x100, Defer: 1}
 
 var zcall_syncfs = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt651, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_len", Type: &zt11, Attr: 2048, Off: [3]uint16{56, 28, 28}},
+	{Name: "msg_hdr", Type: &zt653, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt653, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt655, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt298, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
@@ -12911,7 +12924,7 @@ var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: [
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt654, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt656, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
@@ -12921,7 +12934,7 @@ var zcall_getcpu = call{Name: "getcpu", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt655, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt657, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -12932,9 +12945,9 @@ var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
 	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt657, Reg: 1, Reg32: 1},
+	{Name: "lvec", Type: &zt659, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt659, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt661, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 1}
@@ -12943,7 +12956,7 @@ var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
 	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt207, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt659, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt661, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 6}
@@ -12971,15 +12984,15 @@ var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16
 
 var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt0},
-	{Vals: []uint64{0x7}, Type: &zt662},
+	{Vals: []uint64{0x7}, Type: &zt664},
 }, Else: &zt26}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
 	{Name: "pid1", Type: &zt229, Reg: 0, Reg32: 0},
 	{Name: "pid2", Type: &zt229, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt660, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt661, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
-	{Name: "idx2", Type: &zt663, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "type", Type: &zt662, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt663, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt665, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
@@ -13008,11 +13021,11 @@ var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []
 }}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt627, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt629, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt664, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt666, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_seccomp = call{Name: "seccomp", Args: []field{
@@ -13028,9 +13041,9 @@ var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 }}
 
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt665, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt667, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt666, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt668, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
@@ -13043,8 +13056,8 @@ var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
 }}
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
-	{Name: "uname_ptr", Type: &zt667, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt668, Reg: 1, Reg32: 1},
+	{Name: "uname_ptr", Type: &zt669, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt670, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
@@ -13068,11 +13081,11 @@ var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: [
 }}
 
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "argv", Type: &zt413, Reg: 2, Reg32: 2},
 	{Name: "envp", Type: &zt414, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt669, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt671, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0xb, Defer: 5}
 
 var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
@@ -13082,7 +13095,7 @@ var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
 }}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt670, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt672, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
@@ -13103,14 +13116,14 @@ var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_C
 }}
 
 var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
-	{Name: "cmd", Type: &zt673, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt672, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt675, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt674, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
-}, Ret: &zt26, Aux: &zt671, Class: 0x0, Defer: 3}
+}, Ret: &zt26, Aux: &zt673, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt671, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt672, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt673, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt674, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_membarrier__QUERY,
@@ -13123,14 +13136,14 @@ var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt674, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt676, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt632, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt634, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt632, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt634, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt20, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
@@ -13152,7 +13165,7 @@ var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt675, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt677, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
@@ -13161,7 +13174,7 @@ var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
 	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt675, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt677, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
@@ -13179,7 +13192,7 @@ var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
 	{Name: "flags", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt676, Reg: 1, Reg32: 1},
+	{Name: "init_val", Type: &zt678, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
@@ -13241,9 +13254,9 @@ var zstruct_statx_timestamp = structure{Name: "statx_timestamp", Size: [3]uint16
 }}
 
 var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "stx_mask", Type: &zt678, Off: [3]uint16{0, 0, 0}},
+	{Name: "stx_mask", Type: &zt680, Off: [3]uint16{0, 0, 0}},
 	{Name: "stx_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "stx_attributes", Type: &zt679, Off: [3]uint16{8, 8, 8}},
+	{Name: "stx_attributes", Type: &zt681, Off: [3]uint16{8, 8, 8}},
 	{Name: "stx_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{16, 16, 16}},
 	{Name: "stx_uid", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
 	{Name: "stx_gid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
@@ -13252,11 +13265,11 @@ var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fie
 	{Name: "stx_ino", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "stx_size", Type: &zt9, Off: [3]uint16{40, 40, 40}},
 	{Name: "stx_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "stx_attributes_mask", Type: &zt679, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "stx_atime", Type: &zt680, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "stx_btime", Type: &zt680, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
-	{Name: "stx_ctime", Type: &zt680, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
-	{Name: "stx_mtime", Type: &zt680, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "stx_attributes_mask", Type: &zt681, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "stx_atime", Type: &zt682, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "stx_btime", Type: &zt682, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
+	{Name: "stx_ctime", Type: &zt682, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
+	{Name: "stx_mtime", Type: &zt682, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
 	{Name: "stx_rdev_major", Type: &zt11, Attr: 1, Off: [3]uint16{128, 128, 128}},
 	{Name: "stx_rdev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{132, 132, 132}},
 	{Name: "stx_dev_major", Type: &zt11, Attr: 1, Off: [3]uint16{136, 136, 136}},
@@ -13264,15 +13277,15 @@ var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fie
 	{Name: "stx_mnt_id", Type: &zt77, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
 	{Name: "stx_dio_mem_align", Type: &zt11, Attr: 1, Off: [3]uint16{152, 152, 152}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
 	{Name: "stx_dio_offset_align", Type: &zt11, Attr: 1, Off: [3]uint16{156, 156, 156}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
-	{Name: "spare3", Type: &zt681, Off: [3]uint16{160, 160, 160}},
+	{Name: "spare3", Type: &zt683, Off: [3]uint16{160, 160, 160}},
 }}
 
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt677, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt678, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt682, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt679, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt680, Reg: 3, Reg32: 3},
+	{Name: "buffer", Type: &zt684, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1803, Defer: 4}
 
 var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
@@ -13324,15 +13337,15 @@ var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt627, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt629, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -13357,7 +13370,7 @@ var zcall_fsmount = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -13369,7 +13382,7 @@ var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", 
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
 	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt683, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt685, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
@@ -13403,32 +13416,35 @@ var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []
 
 var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
 	{Vals: []uint64{0x1}, Type: &zt9},
-}, Else: &zt685}
-
-var zunion_clone_addr = union{Name: "clone_addr", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt77},
-}, Else: &zt687}
-
-var zunion_set_tid_list = union{Name: "set_tid_list", Alts: []alt{}, Else: &zt77}
+}, Else: &zt688}
 
 var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
-	{Name: "flags", Type: &zt684, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt77, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt77, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
-	{Name: "parent_tid", Type: &zt77, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
-	{Name: "exit_signal", Type: &zt686, Off: [3]uint16{32, 32, 32}},
-	{Name: "stack", Type: &zt688, Off: [3]uint16{40, 40, 40}},
+	{Name: "flags", Type: &zt686, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt687, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt687, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt687, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt689, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt687, Off: [3]uint16{40, 40, 40}},
 	{Name: "stack_size", Type: &zt77, Off: [3]uint16{48, 48, 48}},
-	{Name: "tls", Type: &zt77, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "set_tid", Type: &zt689, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
-	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
-	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
+	{Name: "tls", Type: &zt687, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt687, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
+	{Name: "set_tid", Type: &zt690, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
+	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}},
+	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xb}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
+}}
+
+var zstruct_clone_result = structure{Name: "clone_result", Size: [3]uint16{32, 24, 32}, Show: []uint8{1, 3}, Fields: []field{
+	{Name: "flags", Type: &zt77, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt42, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt77, Off: [3]uint16{16, 12, 16}},
+	{Name: "parent_tid", Type: &zt42, Off: [3]uint16{24, 20, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
 }}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt690, Reg: 0, Reg32: 0},
+	{Name: "uargs", Type: &zt691, Reg: 0, Reg32: 0},
+	{Name: "changed", Type: &zt692, Attr: 2048, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt229, Class: 0x8, Defer: 2}
+}, Ret: &zt229, Class: 0x8, Defer: 1}
 
 var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANGE_???", Vals: []val{
 	{Name: "CLOSE_RANGE_UNSHARE", Value: 0x2, Mask: 0x2},
@@ -13438,7 +13454,7 @@ var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANG
 var zcall_close_range = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "max_fd", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt691, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt693, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals: []val{
@@ -13451,15 +13467,15 @@ var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals
 }}
 
 var zstruct_open_how = structure{Name: "open_how", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "flags", Type: &zt692, Off: [3]uint16{0, 0, 0}},
-	{Name: "mode", Type: &zt693, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "resolve", Type: &zt694, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt694, Off: [3]uint16{0, 0, 0}},
+	{Name: "mode", Type: &zt695, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "resolve", Type: &zt696, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt695, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
+	{Name: "how", Type: &zt697, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
@@ -13476,15 +13492,15 @@ var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals:
 }}
 
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt208, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt696, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt698, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt697, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt699, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "behavior", Type: &zt214, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
@@ -13500,7 +13516,7 @@ var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -13537,7 +13553,7 @@ var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
 }}
 
 var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt698, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt700, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
@@ -13553,7 +13569,7 @@ var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???"
 var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
 	{Name: "val", Type: &zt77, Off: [3]uint16{0, 0, 0}},
 	{Name: "uaddr", Type: &zt77, Off: [3]uint16{8, 8, 8}},
-	{Name: "flags", Type: &zt699, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt701, Off: [3]uint16{16, 16, 16}},
 	{Name: "__reserved", Type: &zt20, Attr: 2, Off: [3]uint16{20, 20, 20}},
 }}
 
@@ -13563,11 +13579,11 @@ var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 1
 }}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt701, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt703, Reg: 0, Reg32: 0},
 	{Name: "nr_futexes", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt702, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt595, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt704, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt597, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
@@ -13585,10 +13601,10 @@ var zcall_cachestat = call{Name: "cachestat", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt628, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt630, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
@@ -13599,27 +13615,27 @@ var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_S
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
 	{Name: "addr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt703, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt705, Reg: 2, Reg32: 2},
 }, Ret: &zt19, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "mask", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt699, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt701, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "val", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt699, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt702, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt595, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt701, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt704, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt597, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt704, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt706, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
@@ -13666,7 +13682,7 @@ var zcall_mseal = call{Name: "mseal", Args: []field{
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -13675,7 +13691,7 @@ var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -13684,7 +13700,7 @@ var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -13692,14 +13708,14 @@ var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -13707,7 +13723,7 @@ var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -13715,7 +13731,7 @@ var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -13739,8 +13755,8 @@ var zcall_waitpid = call{Name: "waitpid", Args: []field{
 
 var zcall_lchown_2 = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt705, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt705, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt707, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt707, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt21, Class: 0x4, Defer: 0, Derived: true}
@@ -13763,11 +13779,11 @@ var zcall_umount = call{Name: "umount", Args: []field{
 }, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt705, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt707, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt706, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt708, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_ptrace_2 = call{Name: "ptrace", Args: []field{
@@ -13795,7 +13811,7 @@ var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt21, Class: 0x0, D
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt705, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt707, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
@@ -13820,41 +13836,41 @@ var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
 	{Name: "sa_handler", Type: &zt28, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt707, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_mask", Type: &zt709, Off: [3]uint16{8, 4, 4}},
 	{Name: "sa_flags", Type: &zt29, Off: [3]uint16{16, 8, 8}},
 	{Name: "sa_restorer", Type: &zt19, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "sig", Type: &zt27, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt708, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt709, Reg: 2, Reg32: 2},
+	{Name: "act", Type: &zt710, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt711, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt26, Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt707, Reg: 0, Reg32: 0},
+	{Name: "newmask", Type: &zt709, Reg: 0, Reg32: 0},
 }, Ret: &zt26, Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt705, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt705, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt707, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt707, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt705, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt705, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt707, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt707, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt707, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt709, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt710, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt712, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
@@ -13864,12 +13880,12 @@ var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt711, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt713, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt712, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt714, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_select_2 = call{Name: "select", Args: []field{
@@ -13913,19 +13929,19 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt713, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt715, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt19, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt705, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt705, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt707, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt707, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt714, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt716, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
@@ -13935,18 +13951,18 @@ var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64,
 	{Name: "f_fsid", Type: &zt562, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt715, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt716, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt717, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt718, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt717, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt719, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt717, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt719, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
@@ -13971,28 +13987,28 @@ var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt718, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt720, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt719, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt721, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt720, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt722, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "unused", Type: &zt173, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt721, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt723, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt721, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt723, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt721, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt723, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
@@ -14029,9 +14045,9 @@ var zcall_sigreturn = call{Name: "sigreturn", Args: []field{}, Ret: &zt21, Class
 var zcall_clone_2 = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt19, Attr: 32, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt412, Attr: 32, Reg: 0, Reg32: 0},
-	{Name: "parent_tid", Type: &zt42, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
-	{Name: "tls", Type: &zt569, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "child_tidptr", Type: &zt19, Attr: 32, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt42, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "tls", Type: &zt569, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "child_tidptr", Type: &zt19, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
 }, Ret: &zt229, Class: 0x8, Defer: 2}
 
 var zcall_setdomainname_2 = call{Name: "setdomainname", Args: []field{
@@ -14045,8 +14061,8 @@ var zcall_uname_2 = call{Name: "uname", Args: []field{
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt33, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt722, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt710, Reg: 2, Reg32: 2},
+	{Name: "nset", Type: &zt724, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt712, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
@@ -14094,18 +14110,18 @@ var zcall_personality_2 = call{Name: "personality", Args: []field{
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt705, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt707, Reg: 0, Reg32: 0},
 }, Ret: &zt220, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt705, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt707, Reg: 0, Reg32: 0},
 }, Ret: &zt220, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt23, Attr: 4, Reg: 1, Reg32: 1},
 	{Name: "offset_low", Type: &zt23, Attr: 4, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt723, Reg: 3, Reg32: 3},
+	{Name: "result", Type: &zt725, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt22, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -14157,15 +14173,15 @@ var zcall_sched_rr_get_interval_2 = call{Name: "sched_rr_get_interval", Args: []
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt705, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt705, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt705, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt707, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt707, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt707, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt724, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt724, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt724, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt726, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt726, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt726, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -14194,15 +14210,15 @@ var zcall_nfsservctl_2 = call{Name: "nfsservctl", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt705, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt705, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt705, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt707, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt707, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt707, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt724, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt724, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt724, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt726, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt726, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt726, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_prctl_2 = call{Name: "prctl", Args: []field{
@@ -14214,18 +14230,18 @@ var zcall_prctl_2 = call{Name: "prctl", Args: []field{
 }, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt725, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt727, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt30, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt726, Reg: 6, Reg32: 6},
+	{Name: "frame", Type: &zt728, Reg: 6, Reg32: 6},
 }, Ret: &zt21, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt705, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt705, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt707, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt707, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_capget_2 = call{Name: "capget", Args: []field{
@@ -14253,7 +14269,7 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt24, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt727, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt729, Reg: 5, Reg32: 5},
 }, Ret: &zt19, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
@@ -14279,28 +14295,28 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt719, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt721, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt720, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt722, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt728, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt730, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt729, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt731, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt729, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt731, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt729, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt731, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
@@ -14334,7 +14350,7 @@ var zcall_getgroups32 = call{Name: "getgroups32", Args: []field{
 
 var zcall_setgroups32 = call{Name: "setgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt513, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt513, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_fchown32 = call{Name: "fchown32", Args: []field{
@@ -14699,7 +14715,7 @@ var zcall_fremovexattr_2 = call{Name: "fremovexattr", Args: []field{
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt730, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt732, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -14769,7 +14785,7 @@ var zcall_epoll_wait_2 = call{Name: "epoll_wait", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt714, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt716, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
@@ -14779,27 +14795,27 @@ var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84,
 	{Name: "f_fsid", Type: &zt562, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt715, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt716, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt717, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt718, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt731, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt733, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt731, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt733, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt594, Reg: 3, Reg32: 5},
+	{Name: "advice", Type: &zt596, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
@@ -14859,10 +14875,10 @@ var zcall_inotify_rm_watch_2 = call{Name: "inotify_rm_watch", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt729, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt628, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt731, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt630, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_pselect6_2 = call{Name: "pselect6", Args: []field{
@@ -14961,12 +14977,12 @@ var zcall_fanotify_mark_2 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt627, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt629, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_2 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -15021,27 +15037,27 @@ var zcall_io_pgetevents_2 = call{Name: "io_pgetevents", Args: []field{
 
 var zcall_msgsnd_2 = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt732, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt734, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgflg", Type: &zt436, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt735, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgtyp", Type: &zt21, Reg: 3, Reg32: 3},
 	{Name: "msgflg", Type: &zt436, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x20, Defer: 1}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt595, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt734, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt736, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt595, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt702, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt704, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -15050,18 +15066,18 @@ var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}
 }}
 
 var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208}, Fields: []field{
-	{Name: "modes", Type: &zt576, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt578, Off: [3]uint16{0, 0, 0}},
 	{Name: "pad1", Type: &zt12, Off: [3]uint16{4, 4, 4}},
 	{Name: "offset", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "freq", Type: &zt13, Off: [3]uint16{16, 16, 16}},
 	{Name: "maxerror", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "esterror", Type: &zt9, Off: [3]uint16{32, 32, 32}},
-	{Name: "status", Type: &zt577, Off: [3]uint16{40, 40, 40}},
+	{Name: "status", Type: &zt579, Off: [3]uint16{40, 40, 40}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{44, 44, 44}},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt735, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt737, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -15073,41 +15089,41 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "errcnt", Type: &zt13, Off: [3]uint16{144, 144, 144}},
 	{Name: "stbcnt", Type: &zt13, Off: [3]uint16{152, 152, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 160, 160}},
-	{Name: "reserved", Type: &zt578, Off: [3]uint16{164, 164, 164}},
+	{Name: "reserved", Type: &zt580, Off: [3]uint16{164, 164, 164}},
 }}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt595, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt736, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt580, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt738, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt582, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt595, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt734, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt736, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt595, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt605, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt702, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt734, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt607, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt704, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt736, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt737, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt737, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt739, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt739, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt738, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt740, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt605, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt739, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt738, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt607, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt741, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt740, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
@@ -15128,10 +15144,10 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 }}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt741, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt628, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt743, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt630, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
@@ -15194,22 +15210,22 @@ var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
 	{Name: "uthese", Type: &zt34, Reg: 0, Reg32: 0},
 	{Name: "uinfo", Type: &zt548, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt702, Reg: 2, Reg32: 2},
+	{Name: "uts", Type: &zt704, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt27, Class: 0x10, Defer: 1}
 
 var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt702},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt704},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
 }, Else: &zt19}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt586, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt588, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt742, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt744, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt590, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt592, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
@@ -15239,15 +15255,15 @@ var zcall_io_uring_register_2 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_2 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_2 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt627, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt629, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -15272,7 +15288,7 @@ var zcall_fsmount_2 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_2 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -15287,7 +15303,7 @@ var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_2 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -15361,7 +15377,7 @@ var zcall_lsm_list_modules_2 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -15370,7 +15386,7 @@ var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -15379,7 +15395,7 @@ var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -15387,14 +15403,14 @@ var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_2 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -15402,7 +15418,7 @@ var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -15410,7 +15426,7 @@ var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_2 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -15443,7 +15459,7 @@ var zcall_sched_yield_3 = call{Name: "sched_yield", Args: []field{}, Ret: &zt21,
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt730, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt732, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -15865,12 +15881,12 @@ var zcall_fanotify_mark_3 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt627, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt629, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_3 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -15959,15 +15975,15 @@ var zcall_io_uring_register_3 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_3 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_3 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt627, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt629, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -15992,7 +16008,7 @@ var zcall_fsmount_3 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_3 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -16007,7 +16023,7 @@ var zcall_epoll_pwait2_3 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_3 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16081,7 +16097,7 @@ var zcall_lsm_list_modules_3 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16090,7 +16106,7 @@ var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16099,7 +16115,7 @@ var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16107,14 +16123,14 @@ var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_3 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16122,7 +16138,7 @@ var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -16130,7 +16146,7 @@ var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_3 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -16403,25 +16419,25 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt743, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt745, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt744, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt746, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt745, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt747, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
 	{Name: "unused", Type: &zt173, Off: [3]uint16{120, 120, 120}},
 }}
 
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt746, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt628, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt748, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt630, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt746, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt748, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_timerfd_create_4 = call{Name: "timerfd_create", Args: []field{
@@ -16621,12 +16637,12 @@ var zcall_fanotify_mark_4 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt627, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt629, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_4 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16709,15 +16725,15 @@ var zcall_io_uring_register_4 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_4 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_4 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt627, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt629, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -16742,7 +16758,7 @@ var zcall_fsmount_4 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_4 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -16757,7 +16773,7 @@ var zcall_epoll_pwait2_4 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_4 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16831,7 +16847,7 @@ var zcall_lsm_list_modules_4 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16840,7 +16856,7 @@ var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16849,7 +16865,7 @@ var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16857,14 +16873,14 @@ var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_4 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16872,7 +16888,7 @@ var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -16880,7 +16896,7 @@ var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_4 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -17052,6 +17068,6 @@ var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
 var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "version", Type: &zt747, Off: [3]uint16{0, 0, 0}},
+	{Name: "version", Type: &zt749, Off: [3]uint16{0, 0, 0}},
 	{Name: "pid", Type: &zt229, Off: [3]uint16{4, 4, 4}},
 }}
