@@ -134,6 +134,17 @@ func (s *Set) AppendFlags(dst []byte, a ABI, v uint64, sep byte) (out []byte, kn
 	return dst, known
 }
 
+// Shifted returns the value that stands for a number in some bits of the set, nil if there is none.
+func (s *Set) Shifted(a ABI) *Val {
+	vals := s.For(a)
+	for i := range vals {
+		if f := &vals[i]; f.Value&^f.Mask != 0 && f.Mask != 0 {
+			return f
+		}
+	}
+	return nil
+}
+
 // PermMask is the mask of the permission bits among the flags: the last value, without a name, stands for them.
 func (s *Set) PermMask() uint64 {
 	if n := len(s.Vals); n > 0 && s.Vals[n-1].Name == "" {

@@ -2154,7 +2154,7 @@ var (
 	zt247 = typ{Kind: 19, Width: 4, Set: &zset_sock_types}
 	zt248 = typ{Kind: 20, Width: 4, Set: &zset_proto_inet}
 	zt249 = typ{Kind: 20, Width: 4, Set: &zset_proto_netlink}
-	zt250 = typ{Kind: 15, Width: 2, Set: &zset_ethernet_protocols}
+	zt250 = typ{Kind: 15, Width: 1, Set: &zset_ethernet_protocols}
 	zt251 = typ{Kind: 20, Width: 4, Set: &zset_proto_irda}
 	zt252 = typ{Kind: 20, Width: 4, Set: &zset_proto_can}
 	zt253 = typ{Kind: 20, Width: 4, Set: &zset_proto_bluetooth}
@@ -2179,481 +2179,482 @@ var (
 	zt272 = typ{Kind: 2, Width: 2}
 	zt273 = typ{Kind: 43, Width: 4}
 	zt274 = typ{Kind: 27, Struct: &zstruct_sockaddr_nl}
-	zt275 = typ{Kind: 20, Width: 2, Set: &zset_arp_hardware_types}
-	zt276 = typ{Kind: 20, Width: 1, Set: &zset_packet_types}
-	zt277 = typ{Kind: 26, Elem: &zt102, Len: &expr{Op: 2, Num: 0x4}}
-	zt278 = typ{Kind: 27, Struct: &zstruct_sockaddr_ll}
-	zt279 = typ{Kind: 20, Width: 4, Set: &zset_vsock_ports}
-	zt280 = typ{Kind: 20, Width: 4, Set: &zset_vsock_cids}
-	zt281 = typ{Kind: 24, Width: 2, Len: &expr{Op: 0, Num: 0x3}}
-	zt282 = typ{Kind: 27, Struct: &zstruct_sockaddr_vm}
-	zt283 = typ{Kind: 26, Elem: &zt102, Len: &expr{Op: 0, Num: 0x6}}
-	zt284 = typ{Kind: 27, Struct: &zstruct_sockaddr_ipx}
-	zt285 = typ{Kind: 27, Struct: &zstruct_sockaddr_qrtr}
-	zt286 = typ{Kind: 20, Width: 4, Set: &zset_nfc_protocols}
-	zt287 = typ{Kind: 27, Struct: &zstruct_sockaddr_nfc}
-	zt288 = typ{Kind: 19, Width: 2, Set: &zset_xdp_sockaddr_flags}
-	zt289 = typ{Kind: 27, Struct: &zstruct_sockaddr_xdp}
-	zt290 = typ{Kind: 24, Width: 1}
-	zt291 = typ{Kind: 27, Struct: &zstruct_sockaddr_other}
-	zt292 = typ{Kind: 28, Union: &zunion_sockaddr_data, Sel: &expr{Op: 2}}
-	zt293 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}}
-	zt294 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x2}}
-	zt295 = typ{Kind: 0, Dir: 3, Width: 4}
-	zt296 = typ{Kind: 24}
-	zt297 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
-	zt298 = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
-	zt299 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
-	zt300 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
-	zt301 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
-	zt302 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
-	zt303 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
-	zt304 = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
-	zt305 = typ{Kind: 26, Dir: 1, Elem: &zt304, Len: &expr{Op: 2, Num: 0x3}}
-	zt306 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
-	zt307 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
-	zt308 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
-	zt309 = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
-	zt310 = typ{Kind: 26, Elem: &zt0}
-	zt311 = typ{Kind: 27, Struct: &zstruct_ucred}
-	zt312 = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
-	zt313 = typ{Kind: 27, Struct: &zstruct_timespec}
-	zt314 = typ{Kind: 26, Elem: &zt313, Len: &expr{Op: 0, Num: 0x3}}
-	zt315 = typ{Kind: 26, Elem: &zt102}
-	zt316 = typ{Kind: 26, Elem: &zt11}
-	zt317 = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
-	zt318 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
-	zt319 = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
-	zt320 = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
-	zt321 = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
-	zt322 = typ{Kind: 27, Struct: &zstruct_cmsg}
-	zt323 = typ{Kind: 41, Dir: 1, Elem: &zt322, Len: &expr{Op: 2, Num: 0x5}}
-	zt324 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt325 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
-	zt326 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
-	zt327 = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
-	zt328 = typ{Kind: 26, Dir: 1, Elem: &zt327, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
-	zt329 = typ{Kind: 41, Dir: 2, Elem: &zt322, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
-	zt330 = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}, &expr{Op: 4}}}
-	zt331 = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
-	zt332 = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
-	zt333 = typ{Kind: 27, Struct: &zstruct_linger}
-	zt334 = typ{Kind: 27, Struct: &zstruct_sock_fprog}
-	zt335 = typ{Kind: 27, Struct: &zstruct_ip_mreq}
-	zt336 = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
-	zt337 = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
-	zt338 = typ{Kind: 27, Struct: &zstruct_group_req}
-	zt339 = typ{Kind: 46, Width: 4, Set: &zset_icmp_types}
-	zt340 = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
-	zt341 = typ{Kind: 44, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
-	zt342 = typ{Kind: 27, Struct: &zstruct_packet_mreq}
-	zt343 = typ{Kind: 27, Struct: &zstruct_tpacket_req}
-	zt344 = typ{Kind: 24, Width: 4}
-	zt345 = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
-	zt346 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{Name: "SOL_IP", Value: 0x0, Mask: 0x0}}}}
-	zt347 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
-	zt348 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1}}}}
-	zt349 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
-	zt350 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{Name: "SOL_TCP", Value: 0x6, Mask: 0x6}}}}
-	zt351 = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
-	zt352 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{Name: "SOL_UDP", Value: 0x11, Mask: 0x11}}}}
-	zt353 = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
-	zt354 = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28}}}}
-	zt355 = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
-	zt356 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29}}}}
-	zt357 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
-	zt358 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65}}}}
-	zt359 = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
-	zt360 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84}}}}
-	zt361 = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
-	zt362 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{Name: "SOL_RAW", Value: 0xff, Mask: 0xff}}}}
-	zt363 = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
-	zt364 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{Name: "SOL_IPX", Value: 0x100, Mask: 0x100}}}}
-	zt365 = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
-	zt366 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{Name: "SOL_AX25", Value: 0x101, Mask: 0x101}}}}
-	zt367 = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
-	zt368 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107}}}}
-	zt369 = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
-	zt370 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a}}}}
-	zt371 = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
-	zt372 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c}}}}
-	zt373 = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
-	zt374 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d}}}}
-	zt375 = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
-	zt376 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e}}}}
-	zt377 = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
-	zt378 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f}}}}
-	zt379 = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
-	zt380 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110}}}}
-	zt381 = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
-	zt382 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111}}}}
-	zt383 = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
-	zt384 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112}}}}
-	zt385 = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
-	zt386 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113}}}}
-	zt387 = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
-	zt388 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{Name: "SOL_RDS", Value: 0x114, Mask: 0x114}}}}
-	zt389 = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
-	zt390 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115}}}}
-	zt391 = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
-	zt392 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116}}}}
-	zt393 = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
-	zt394 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{Name: "SOL_ALG", Value: 0x117, Mask: 0x117}}}}
-	zt395 = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
-	zt396 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{Name: "SOL_NFC", Value: 0x118, Mask: 0x118}}}}
-	zt397 = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
-	zt398 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{Name: "SOL_KCM", Value: 0x119, Mask: 0x119}}}}
-	zt399 = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
-	zt400 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a}}}}
-	zt401 = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
-	zt402 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b}}}}
-	zt403 = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
-	zt404 = typ{Kind: 45, Width: 4}
-	zt405 = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
-	zt406 = typ{Kind: 26, Elem: &zt220, Len: &expr{Op: 0, Num: 0x1}}
-	zt407 = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
-	zt408 = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
-	zt409 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
-	zt410 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
-	zt411 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
-	zt412 = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
-	zt413 = typ{Kind: 30, Dir: 1}
-	zt414 = typ{Kind: 31, Dir: 1}
-	zt415 = typ{Kind: 32}
-	zt416 = typ{Kind: 36, Dir: 2, Width: 4}
-	zt417 = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
-	zt418 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
-	zt419 = typ{Kind: 19, Width: 4, Set: &zset_ipc_flags}
-	zt420 = typ{Kind: 0, Width: 2}
-	zt421 = typ{Kind: 19, Width: 2, Set: &zset_sem_op_flags}
-	zt422 = typ{Kind: 27, Struct: &zstruct_sembuf}
-	zt423 = typ{Kind: 26, Dir: 1, Elem: &zt422, Len: &expr{Op: 1, Num: 0x2}}
-	zt424 = typ{Kind: 19, Width: 4, Set: &zset_sem_cmds}
-	zt425 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x7}}
-	zt426 = typ{Kind: 27, Dir: 1, Struct: &zstruct_semid_ds_set}
-	zt427 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x1}}
-	zt428 = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds}
-	zt429 = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds_arm64}
-	zt430 = typ{Kind: 27, Dir: 2, Struct: &zstruct_seminfo}
-	zt431 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT", Vals: []val{{Name: "SEM_STAT", Value: 0x12, Mask: 0x12}}}}
-	zt432 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_INFO", Vals: []val{{Name: "SEM_INFO", Value: 0x13, Mask: 0x13}}}}
-	zt433 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT_ANY", Vals: []val{{Name: "SEM_STAT_ANY", Value: 0x14, Mask: 0x14}}}}
-	zt434 = typ{Kind: 24, Len: &expr{Op: 3}}
-	zt435 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt436 = typ{Kind: 19, Width: 4, Set: &zset_ipc_msg_flags}
-	zt437 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 4}}}
-	zt438 = typ{Kind: 19, Width: 4, Set: &zset_msg_cmds}
-	zt439 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x5}}
-	zt440 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x3}}
-	zt441 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set}
-	zt442 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set_i386}
-	zt443 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds}
-	zt444 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds_i386}
-	zt445 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msginfo}
-	zt446 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT", Vals: []val{{Name: "MSG_STAT", Value: 0xb, Mask: 0xb}}}}
-	zt447 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_INFO", Vals: []val{{Name: "MSG_INFO", Value: 0xc, Mask: 0xc}}}}
-	zt448 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT_ANY", Vals: []val{{Name: "MSG_STAT_ANY", Value: 0xd, Mask: 0xd}}}}
-	zt449 = typ{Kind: 20, Width: 4, Set: &zset_fcntl_cmds}
-	zt450 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD", Vals: []val{{Name: "F_DUPFD", Value: 0x0, Mask: 0x0}}}}
-	zt451 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFD", Vals: []val{{Name: "F_GETFD", Value: 0x1, Mask: 0x1}}}}
-	zt452 = typ{Kind: 19, Width: 4, Set: &zset_fd_flags}
-	zt453 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFD", Vals: []val{{Name: "F_SETFD", Value: 0x2, Mask: 0x2}}}}
-	zt454 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFL", Vals: []val{{Name: "F_GETFL", Value: 0x3, Mask: 0x3}}}}
-	zt455 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFL", Vals: []val{{Name: "F_SETFL", Value: 0x4, Mask: 0x4}}}}
-	zt456 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK", Vals: []val{{Name: "F_GETLK", Value: 0x5, Mask: 0x5}}}}
-	zt457 = typ{Kind: 20, Width: 2, Set: &zset_lock_types}
-	zt458 = typ{Kind: 20, Width: 2, Set: &zset_whence}
-	zt459 = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock_out}
-	zt460 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK", Vals: []val{{Name: "F_SETLK", Value: 0x6, Mask: 0x6}}}}
-	zt461 = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock}
-	zt462 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW", Vals: []val{{Name: "F_SETLKW", Value: 0x7, Mask: 0x7}}}}
-	zt463 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN", Vals: []val{{Name: "F_SETOWN", Value: 0x8, Mask: 0x8}}}}
-	zt464 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN", Vals: []val{{Name: "F_GETOWN", Value: 0x9, Mask: 0x9}}}}
-	zt465 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETSIG", Vals: []val{{Name: "F_SETSIG", Value: 0xa, Mask: 0xa}}}}
-	zt466 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETSIG", Vals: []val{{Name: "F_GETSIG", Value: 0xb, Mask: 0xb}}}}
-	zt467 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK64", Vals: []val{{Name: "F_GETLK64", Value: 0xc, Mask: 0xc}}}}
-	zt468 = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock64_out}
-	zt469 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK64", Vals: []val{{Name: "F_SETLK64", Value: 0xd, Mask: 0xd}}}}
-	zt470 = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock64}
-	zt471 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW64", Vals: []val{{Name: "F_SETLKW64", Value: 0xe, Mask: 0xe}}}}
-	zt472 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN_EX", Vals: []val{{Name: "F_SETOWN_EX", Value: 0xf, Mask: 0xf}}}}
-	zt473 = typ{Kind: 20, Width: 4, Set: &zset_owner_types}
-	zt474 = typ{Kind: 27, Dir: 1, Struct: &zstruct_f_owner_ex}
-	zt475 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN_EX", Vals: []val{{Name: "F_GETOWN_EX", Value: 0x10, Mask: 0x10}}}}
-	zt476 = typ{Kind: 27, Dir: 2, Struct: &zstruct_f_owner_ex}
-	zt477 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_GETLK", Vals: []val{{Name: "F_OFD_GETLK", Value: 0x24, Mask: 0x24}}}}
-	zt478 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLK", Vals: []val{{Name: "F_OFD_SETLK", Value: 0x25, Mask: 0x25}}}}
-	zt479 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLKW", Vals: []val{{Name: "F_OFD_SETLKW", Value: 0x26, Mask: 0x26}}}}
-	zt480 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLEASE", Vals: []val{{Name: "F_SETLEASE", Value: 0x400, Mask: 0x400}}}}
-	zt481 = typ{Kind: 20, Width: 4, Set: &zset_lock_types}
-	zt482 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLEASE", Vals: []val{{Name: "F_GETLEASE", Value: 0x401, Mask: 0x401}}}}
-	zt483 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_NOTIFY", Vals: []val{{Name: "F_NOTIFY", Value: 0x402, Mask: 0x402}}}}
-	zt484 = typ{Kind: 19, Width: 4, Set: &zset_notify_flags}
-	zt485 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD_CLOEXEC", Vals: []val{{Name: "F_DUPFD_CLOEXEC", Value: 0x406, Mask: 0x406}}}}
-	zt486 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETPIPE_SZ", Vals: []val{{Name: "F_SETPIPE_SZ", Value: 0x407, Mask: 0x407}}}}
-	zt487 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETPIPE_SZ", Vals: []val{{Name: "F_GETPIPE_SZ", Value: 0x408, Mask: 0x408}}}}
-	zt488 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_ADD_SEALS", Vals: []val{{Name: "F_ADD_SEALS", Value: 0x409, Mask: 0x409}}}}
-	zt489 = typ{Kind: 19, Width: 4, Set: &zset_seal_flags}
-	zt490 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_SEALS", Vals: []val{{Name: "F_GET_SEALS", Value: 0x40a, Mask: 0x40a}}}}
-	zt491 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_RW_HINT", Vals: []val{{Name: "F_GET_RW_HINT", Value: 0x40b, Mask: 0x40b}}}}
-	zt492 = typ{Kind: 20, Dir: 2, Width: 8, Set: &zset_rw_hints}
-	zt493 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_RW_HINT", Vals: []val{{Name: "F_SET_RW_HINT", Value: 0x40c, Mask: 0x40c}}}}
-	zt494 = typ{Kind: 20, Dir: 1, Width: 8, Set: &zset_rw_hints}
-	zt495 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_FILE_RW_HINT", Vals: []val{{Name: "F_GET_FILE_RW_HINT", Value: 0x40d, Mask: 0x40d}}}}
-	zt496 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_FILE_RW_HINT", Vals: []val{{Name: "F_SET_FILE_RW_HINT", Value: 0x40e, Mask: 0x40e}}}}
-	zt497 = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
-	zt498 = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
-	zt499 = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
-	zt500 = typ{Kind: 27, Struct: &zstruct_linux_dirent}
-	zt501 = typ{Kind: 34, Dir: 2, Elem: &zt500, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt502 = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
-	zt503 = typ{Kind: 3, Width: 4}
-	zt504 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
-	zt505 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
-	zt506 = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
-	zt507 = typ{Kind: 18, Width: 254}
-	zt508 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
-	zt509 = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
-	zt510 = typ{Kind: 38, Width: 254}
-	zt511 = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
-	zt512 = typ{Kind: 26, Dir: 2, Elem: &zt220, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt513 = typ{Kind: 26, Dir: 1, Elem: &zt220, Len: &expr{Op: 1}}
-	zt514 = typ{Kind: 8, Dir: 2, Width: 4}
-	zt515 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}}
-	zt516 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
-	zt517 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
-	zt518 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
-	zt519 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
-	zt520 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
-	zt521 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
-	zt522 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
-	zt523 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
-	zt524 = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
-	zt525 = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
-	zt526 = typ{Kind: 27, Struct: &zstruct_si_queue}
-	zt527 = typ{Kind: 27, Struct: &zstruct_si_kill}
-	zt528 = typ{Kind: 27, Struct: &zstruct_si_value}
-	zt529 = typ{Kind: 27, Struct: &zstruct_si_timer}
-	zt530 = typ{Kind: 27, Struct: &zstruct_si_poll}
-	zt531 = typ{Kind: 27, Struct: &zstruct_si_exited}
-	zt532 = typ{Kind: 27, Struct: &zstruct_si_child}
-	zt533 = typ{Kind: 27, Struct: &zstruct_si_fault}
-	zt534 = typ{Kind: 27, Struct: &zstruct_si_mce}
-	zt535 = typ{Kind: 2, Width: 255}
-	zt536 = typ{Kind: 27, Struct: &zstruct_si_bounds}
-	zt537 = typ{Kind: 27, Struct: &zstruct_si_pkey}
-	zt538 = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
-	zt539 = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
-	zt540 = typ{Kind: 27, Struct: &zstruct_si_perf}
-	zt541 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
-	zt542 = typ{Kind: 27, Struct: &zstruct_si_size}
-	zt543 = typ{Kind: 0, Width: 4, Format: 6}
-	zt544 = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
-	zt545 = typ{Kind: 27, Struct: &zstruct_si_sys}
-	zt546 = typ{Kind: 27, Struct: &zstruct_si_other}
-	zt547 = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1d}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}}}}}}
-	zt548 = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
-	zt549 = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
-	zt550 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt551 = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
-	zt552 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
-	zt553 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
-	zt554 = typ{Kind: 33, Width: 254}
-	zt555 = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
-	zt556 = typ{Kind: 11, Width: 2}
-	zt557 = typ{Kind: 12, Width: 4}
-	zt558 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
-	zt559 = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
-	zt560 = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
-	zt561 = typ{Kind: 26, Elem: &zt20, Len: &expr{Op: 0, Num: 0x2}}
-	zt562 = typ{Kind: 27, Struct: &zstruct_fsid}
-	zt563 = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
-	zt564 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
-	zt565 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
-	zt566 = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
-	zt567 = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
-	zt568 = typ{Kind: 35, Width: 4}
-	zt569 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
-	zt570 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
-	zt571 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
-	zt572 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
-	zt573 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
-	zt574 = typ{Kind: 4, Dir: 2, Width: 255}
-	zt575 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
-	zt576 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
-	zt577 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
-	zt578 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
-	zt579 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
-	zt580 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
-	zt581 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
-	zt582 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
-	zt583 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
-	zt584 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
-	zt585 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
-	zt586 = typ{Kind: 13, Dir: 2, Width: 254}
-	zt587 = typ{Kind: 13, Width: 254}
-	zt588 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
-	zt589 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt590 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
-	zt591 = typ{Kind: 2, Width: 4, Format: 4}
-	zt592 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt593 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
-	zt594 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
-	zt595 = typ{Kind: 34, Dir: 2, Elem: &zt594, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt596 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
-	zt597 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
-	zt598 = typ{Kind: 27, Struct: &zstruct_sigval}
-	zt599 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
-	zt600 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
-	zt601 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
-	zt602 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
-	zt603 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
-	zt604 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
-	zt605 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
-	zt606 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
-	zt607 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
-	zt608 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
-	zt609 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
-	zt610 = typ{Kind: 27, Struct: &zstruct_timeval_date}
-	zt611 = typ{Kind: 26, Dir: 1, Elem: &zt610, Len: &expr{Op: 0, Num: 0x2}}
-	zt612 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
-	zt613 = typ{Kind: 35, Width: 254}
-	zt614 = typ{Kind: 26, Dir: 1, Elem: &zt613, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt615 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
-	zt616 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
-	zt617 = typ{Kind: 26, Dir: 1, Elem: &zt613, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt618 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
-	zt619 = typ{Kind: 26, Dir: 2, Elem: &zt613, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt620 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
-	zt621 = typ{Kind: 10, Width: 4}
-	zt622 = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
-	zt623 = typ{Kind: 26, Elem: &zt21, Len: &expr{Op: 0, Num: 0x4}}
-	zt624 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
-	zt625 = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
-	zt626 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
-	zt627 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
-	zt628 = typ{Kind: 26, Dir: 1, Elem: &zt613, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt629 = typ{Kind: 6, Width: 4}
-	zt630 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
-	zt631 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
-	zt632 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
-	zt633 = typ{Kind: 1, Dir: 2, Width: 255}
-	zt634 = typ{Kind: 0, Dir: 1, Width: 8}
-	zt635 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
-	zt636 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
-	zt637 = typ{Kind: 26, Dir: 1, Elem: &zt19, Len: &expr{Op: 1, Num: 0x1}}
-	zt638 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
-	zt639 = typ{Kind: 37, Width: 4}
-	zt640 = typ{Kind: 26, Dir: 2, Elem: &zt639, Len: &expr{Op: 1, Num: 0x1}}
-	zt641 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
-	zt642 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
-	zt643 = typ{Kind: 26, Dir: 1, Elem: &zt642, Len: &expr{Op: 0, Num: 0x2}}
-	zt644 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
-	zt645 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt646 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
-	zt647 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt648 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt649 = typ{Kind: 26, Dir: 3, Elem: &zt648, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt650 = typ{Kind: 18, Width: 8}
-	zt651 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
-	zt652 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
-	zt653 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt654 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt655 = typ{Kind: 26, Dir: 3, Elem: &zt654, Len: &expr{Op: 1, Num: 0x2}}
-	zt656 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
-	zt657 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
-	zt658 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
-	zt659 = typ{Kind: 26, Dir: 2, Elem: &zt658, Len: &expr{Op: 1, Num: 0x2}}
-	zt660 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
-	zt661 = typ{Kind: 26, Dir: 1, Elem: &zt660, Len: &expr{Op: 1, Num: 0x4}}
-	zt662 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
-	zt663 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
-	zt664 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
-	zt665 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
-	zt666 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
-	zt667 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt668 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
-	zt669 = typ{Kind: 22, Dir: 1}
-	zt670 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
-	zt671 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
-	zt672 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
-	zt673 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
-	zt674 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
-	zt675 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
-	zt676 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
-	zt677 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
-	zt678 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
-	zt679 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
-	zt680 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
-	zt681 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
-	zt682 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
-	zt683 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
-	zt684 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
-	zt685 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
-	zt686 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
-	zt687 = typ{Kind: 4, Width: 8}
-	zt688 = typ{Kind: 9, Width: 8}
-	zt689 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
-	zt690 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
-	zt691 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
-	zt692 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
-	zt693 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
-	zt694 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
-	zt695 = typ{Kind: 10, Width: 8}
-	zt696 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
-	zt697 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
-	zt698 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
-	zt699 = typ{Kind: 26, Dir: 1, Elem: &zt660, Len: &expr{Op: 1, Num: 0x2}}
-	zt700 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
-	zt701 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
-	zt702 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
-	zt703 = typ{Kind: 26, Dir: 1, Elem: &zt702, Len: &expr{Op: 1, Num: 0x1}}
-	zt704 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
-	zt705 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
-	zt706 = typ{Kind: 26, Dir: 1, Elem: &zt702, Len: &expr{Op: 0, Num: 0x2}}
-	zt707 = typ{Kind: 8, Width: 2}
-	zt708 = typ{Kind: 13, Dir: 1, Width: 254}
-	zt709 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt710 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt711 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt712 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt713 = typ{Kind: 26, Dir: 2, Elem: &zt707, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt714 = typ{Kind: 26, Dir: 1, Elem: &zt707, Len: &expr{Op: 1}}
-	zt715 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt716 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt717 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt718 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt719 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt720 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt721 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt722 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt723 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt724 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt725 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt726 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt727 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt728 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt729 = typ{Kind: 2, Width: 254, Format: 3}
-	zt730 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt731 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt732 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt733 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt734 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt735 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
-	zt736 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt737 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt738 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt739 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt740 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt741 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt742 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt743 = typ{Kind: 26, Dir: 1, Elem: &zt742, Len: &expr{Op: 0, Num: 0x2}}
-	zt744 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt745 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt746 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt747 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt748 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
-	zt749 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
+	zt275 = typ{Kind: 15, Width: 2, Set: &zset_ethernet_protocols}
+	zt276 = typ{Kind: 20, Width: 2, Set: &zset_arp_hardware_types}
+	zt277 = typ{Kind: 20, Width: 1, Set: &zset_packet_types}
+	zt278 = typ{Kind: 26, Elem: &zt102, Len: &expr{Op: 2, Num: 0x4}}
+	zt279 = typ{Kind: 27, Struct: &zstruct_sockaddr_ll}
+	zt280 = typ{Kind: 20, Width: 4, Set: &zset_vsock_ports}
+	zt281 = typ{Kind: 20, Width: 4, Set: &zset_vsock_cids}
+	zt282 = typ{Kind: 24, Width: 2, Len: &expr{Op: 0, Num: 0x3}}
+	zt283 = typ{Kind: 27, Struct: &zstruct_sockaddr_vm}
+	zt284 = typ{Kind: 26, Elem: &zt102, Len: &expr{Op: 0, Num: 0x6}}
+	zt285 = typ{Kind: 27, Struct: &zstruct_sockaddr_ipx}
+	zt286 = typ{Kind: 27, Struct: &zstruct_sockaddr_qrtr}
+	zt287 = typ{Kind: 20, Width: 4, Set: &zset_nfc_protocols}
+	zt288 = typ{Kind: 27, Struct: &zstruct_sockaddr_nfc}
+	zt289 = typ{Kind: 19, Width: 2, Set: &zset_xdp_sockaddr_flags}
+	zt290 = typ{Kind: 27, Struct: &zstruct_sockaddr_xdp}
+	zt291 = typ{Kind: 24, Width: 1}
+	zt292 = typ{Kind: 27, Struct: &zstruct_sockaddr_other}
+	zt293 = typ{Kind: 28, Union: &zunion_sockaddr_data, Sel: &expr{Op: 2}}
+	zt294 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}}
+	zt295 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x2}}
+	zt296 = typ{Kind: 0, Dir: 3, Width: 4}
+	zt297 = typ{Kind: 24}
+	zt298 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt299 = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
+	zt300 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
+	zt301 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt302 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
+	zt303 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
+	zt304 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt305 = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt306 = typ{Kind: 26, Dir: 1, Elem: &zt305, Len: &expr{Op: 2, Num: 0x3}}
+	zt307 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
+	zt308 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
+	zt309 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
+	zt310 = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
+	zt311 = typ{Kind: 26, Elem: &zt0}
+	zt312 = typ{Kind: 27, Struct: &zstruct_ucred}
+	zt313 = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
+	zt314 = typ{Kind: 27, Struct: &zstruct_timespec}
+	zt315 = typ{Kind: 26, Elem: &zt314, Len: &expr{Op: 0, Num: 0x3}}
+	zt316 = typ{Kind: 26, Elem: &zt102}
+	zt317 = typ{Kind: 26, Elem: &zt11}
+	zt318 = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
+	zt319 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
+	zt320 = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
+	zt321 = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
+	zt322 = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
+	zt323 = typ{Kind: 27, Struct: &zstruct_cmsg}
+	zt324 = typ{Kind: 41, Dir: 1, Elem: &zt323, Len: &expr{Op: 2, Num: 0x5}}
+	zt325 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt326 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
+	zt327 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt328 = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt329 = typ{Kind: 26, Dir: 1, Elem: &zt328, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
+	zt330 = typ{Kind: 41, Dir: 2, Elem: &zt323, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
+	zt331 = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}, &expr{Op: 4}}}
+	zt332 = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
+	zt333 = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
+	zt334 = typ{Kind: 27, Struct: &zstruct_linger}
+	zt335 = typ{Kind: 27, Struct: &zstruct_sock_fprog}
+	zt336 = typ{Kind: 27, Struct: &zstruct_ip_mreq}
+	zt337 = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
+	zt338 = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
+	zt339 = typ{Kind: 27, Struct: &zstruct_group_req}
+	zt340 = typ{Kind: 46, Width: 4, Set: &zset_icmp_types}
+	zt341 = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
+	zt342 = typ{Kind: 44, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
+	zt343 = typ{Kind: 27, Struct: &zstruct_packet_mreq}
+	zt344 = typ{Kind: 27, Struct: &zstruct_tpacket_req}
+	zt345 = typ{Kind: 24, Width: 4}
+	zt346 = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt347 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{Name: "SOL_IP", Value: 0x0, Mask: 0x0}}}}
+	zt348 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
+	zt349 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1}}}}
+	zt350 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
+	zt351 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{Name: "SOL_TCP", Value: 0x6, Mask: 0x6}}}}
+	zt352 = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
+	zt353 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{Name: "SOL_UDP", Value: 0x11, Mask: 0x11}}}}
+	zt354 = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
+	zt355 = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28}}}}
+	zt356 = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
+	zt357 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29}}}}
+	zt358 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
+	zt359 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65}}}}
+	zt360 = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
+	zt361 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84}}}}
+	zt362 = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
+	zt363 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{Name: "SOL_RAW", Value: 0xff, Mask: 0xff}}}}
+	zt364 = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
+	zt365 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{Name: "SOL_IPX", Value: 0x100, Mask: 0x100}}}}
+	zt366 = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
+	zt367 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{Name: "SOL_AX25", Value: 0x101, Mask: 0x101}}}}
+	zt368 = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
+	zt369 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107}}}}
+	zt370 = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
+	zt371 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a}}}}
+	zt372 = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
+	zt373 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c}}}}
+	zt374 = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
+	zt375 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d}}}}
+	zt376 = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
+	zt377 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e}}}}
+	zt378 = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
+	zt379 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f}}}}
+	zt380 = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
+	zt381 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110}}}}
+	zt382 = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
+	zt383 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111}}}}
+	zt384 = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
+	zt385 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112}}}}
+	zt386 = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
+	zt387 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113}}}}
+	zt388 = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
+	zt389 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{Name: "SOL_RDS", Value: 0x114, Mask: 0x114}}}}
+	zt390 = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
+	zt391 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115}}}}
+	zt392 = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
+	zt393 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116}}}}
+	zt394 = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
+	zt395 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{Name: "SOL_ALG", Value: 0x117, Mask: 0x117}}}}
+	zt396 = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
+	zt397 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{Name: "SOL_NFC", Value: 0x118, Mask: 0x118}}}}
+	zt398 = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
+	zt399 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{Name: "SOL_KCM", Value: 0x119, Mask: 0x119}}}}
+	zt400 = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
+	zt401 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a}}}}
+	zt402 = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
+	zt403 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b}}}}
+	zt404 = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
+	zt405 = typ{Kind: 45, Width: 4}
+	zt406 = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
+	zt407 = typ{Kind: 26, Elem: &zt220, Len: &expr{Op: 0, Num: 0x1}}
+	zt408 = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
+	zt409 = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt410 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
+	zt411 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
+	zt412 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
+	zt413 = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
+	zt414 = typ{Kind: 30, Dir: 1}
+	zt415 = typ{Kind: 31, Dir: 1}
+	zt416 = typ{Kind: 32}
+	zt417 = typ{Kind: 36, Dir: 2, Width: 4}
+	zt418 = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
+	zt419 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
+	zt420 = typ{Kind: 19, Width: 4, Set: &zset_ipc_flags}
+	zt421 = typ{Kind: 0, Width: 2}
+	zt422 = typ{Kind: 19, Width: 2, Set: &zset_sem_op_flags}
+	zt423 = typ{Kind: 27, Struct: &zstruct_sembuf}
+	zt424 = typ{Kind: 26, Dir: 1, Elem: &zt423, Len: &expr{Op: 1, Num: 0x2}}
+	zt425 = typ{Kind: 19, Width: 4, Set: &zset_sem_cmds}
+	zt426 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x7}}
+	zt427 = typ{Kind: 27, Dir: 1, Struct: &zstruct_semid_ds_set}
+	zt428 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x1}}
+	zt429 = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds}
+	zt430 = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds_arm64}
+	zt431 = typ{Kind: 27, Dir: 2, Struct: &zstruct_seminfo}
+	zt432 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT", Vals: []val{{Name: "SEM_STAT", Value: 0x12, Mask: 0x12}}}}
+	zt433 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_INFO", Vals: []val{{Name: "SEM_INFO", Value: 0x13, Mask: 0x13}}}}
+	zt434 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT_ANY", Vals: []val{{Name: "SEM_STAT_ANY", Value: 0x14, Mask: 0x14}}}}
+	zt435 = typ{Kind: 24, Len: &expr{Op: 3}}
+	zt436 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt437 = typ{Kind: 19, Width: 4, Set: &zset_ipc_msg_flags}
+	zt438 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 4}}}
+	zt439 = typ{Kind: 19, Width: 4, Set: &zset_msg_cmds}
+	zt440 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x5}}
+	zt441 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x3}}
+	zt442 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set}
+	zt443 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set_i386}
+	zt444 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds}
+	zt445 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds_i386}
+	zt446 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msginfo}
+	zt447 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT", Vals: []val{{Name: "MSG_STAT", Value: 0xb, Mask: 0xb}}}}
+	zt448 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_INFO", Vals: []val{{Name: "MSG_INFO", Value: 0xc, Mask: 0xc}}}}
+	zt449 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT_ANY", Vals: []val{{Name: "MSG_STAT_ANY", Value: 0xd, Mask: 0xd}}}}
+	zt450 = typ{Kind: 20, Width: 4, Set: &zset_fcntl_cmds}
+	zt451 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD", Vals: []val{{Name: "F_DUPFD", Value: 0x0, Mask: 0x0}}}}
+	zt452 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFD", Vals: []val{{Name: "F_GETFD", Value: 0x1, Mask: 0x1}}}}
+	zt453 = typ{Kind: 19, Width: 4, Set: &zset_fd_flags}
+	zt454 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFD", Vals: []val{{Name: "F_SETFD", Value: 0x2, Mask: 0x2}}}}
+	zt455 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFL", Vals: []val{{Name: "F_GETFL", Value: 0x3, Mask: 0x3}}}}
+	zt456 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFL", Vals: []val{{Name: "F_SETFL", Value: 0x4, Mask: 0x4}}}}
+	zt457 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK", Vals: []val{{Name: "F_GETLK", Value: 0x5, Mask: 0x5}}}}
+	zt458 = typ{Kind: 20, Width: 2, Set: &zset_lock_types}
+	zt459 = typ{Kind: 20, Width: 2, Set: &zset_whence}
+	zt460 = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock_out}
+	zt461 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK", Vals: []val{{Name: "F_SETLK", Value: 0x6, Mask: 0x6}}}}
+	zt462 = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock}
+	zt463 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW", Vals: []val{{Name: "F_SETLKW", Value: 0x7, Mask: 0x7}}}}
+	zt464 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN", Vals: []val{{Name: "F_SETOWN", Value: 0x8, Mask: 0x8}}}}
+	zt465 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN", Vals: []val{{Name: "F_GETOWN", Value: 0x9, Mask: 0x9}}}}
+	zt466 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETSIG", Vals: []val{{Name: "F_SETSIG", Value: 0xa, Mask: 0xa}}}}
+	zt467 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETSIG", Vals: []val{{Name: "F_GETSIG", Value: 0xb, Mask: 0xb}}}}
+	zt468 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK64", Vals: []val{{Name: "F_GETLK64", Value: 0xc, Mask: 0xc}}}}
+	zt469 = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock64_out}
+	zt470 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK64", Vals: []val{{Name: "F_SETLK64", Value: 0xd, Mask: 0xd}}}}
+	zt471 = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock64}
+	zt472 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW64", Vals: []val{{Name: "F_SETLKW64", Value: 0xe, Mask: 0xe}}}}
+	zt473 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN_EX", Vals: []val{{Name: "F_SETOWN_EX", Value: 0xf, Mask: 0xf}}}}
+	zt474 = typ{Kind: 20, Width: 4, Set: &zset_owner_types}
+	zt475 = typ{Kind: 27, Dir: 1, Struct: &zstruct_f_owner_ex}
+	zt476 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN_EX", Vals: []val{{Name: "F_GETOWN_EX", Value: 0x10, Mask: 0x10}}}}
+	zt477 = typ{Kind: 27, Dir: 2, Struct: &zstruct_f_owner_ex}
+	zt478 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_GETLK", Vals: []val{{Name: "F_OFD_GETLK", Value: 0x24, Mask: 0x24}}}}
+	zt479 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLK", Vals: []val{{Name: "F_OFD_SETLK", Value: 0x25, Mask: 0x25}}}}
+	zt480 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLKW", Vals: []val{{Name: "F_OFD_SETLKW", Value: 0x26, Mask: 0x26}}}}
+	zt481 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLEASE", Vals: []val{{Name: "F_SETLEASE", Value: 0x400, Mask: 0x400}}}}
+	zt482 = typ{Kind: 20, Width: 4, Set: &zset_lock_types}
+	zt483 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLEASE", Vals: []val{{Name: "F_GETLEASE", Value: 0x401, Mask: 0x401}}}}
+	zt484 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_NOTIFY", Vals: []val{{Name: "F_NOTIFY", Value: 0x402, Mask: 0x402}}}}
+	zt485 = typ{Kind: 19, Width: 4, Set: &zset_notify_flags}
+	zt486 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD_CLOEXEC", Vals: []val{{Name: "F_DUPFD_CLOEXEC", Value: 0x406, Mask: 0x406}}}}
+	zt487 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETPIPE_SZ", Vals: []val{{Name: "F_SETPIPE_SZ", Value: 0x407, Mask: 0x407}}}}
+	zt488 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETPIPE_SZ", Vals: []val{{Name: "F_GETPIPE_SZ", Value: 0x408, Mask: 0x408}}}}
+	zt489 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_ADD_SEALS", Vals: []val{{Name: "F_ADD_SEALS", Value: 0x409, Mask: 0x409}}}}
+	zt490 = typ{Kind: 19, Width: 4, Set: &zset_seal_flags}
+	zt491 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_SEALS", Vals: []val{{Name: "F_GET_SEALS", Value: 0x40a, Mask: 0x40a}}}}
+	zt492 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_RW_HINT", Vals: []val{{Name: "F_GET_RW_HINT", Value: 0x40b, Mask: 0x40b}}}}
+	zt493 = typ{Kind: 20, Dir: 2, Width: 8, Set: &zset_rw_hints}
+	zt494 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_RW_HINT", Vals: []val{{Name: "F_SET_RW_HINT", Value: 0x40c, Mask: 0x40c}}}}
+	zt495 = typ{Kind: 20, Dir: 1, Width: 8, Set: &zset_rw_hints}
+	zt496 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_FILE_RW_HINT", Vals: []val{{Name: "F_GET_FILE_RW_HINT", Value: 0x40d, Mask: 0x40d}}}}
+	zt497 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_FILE_RW_HINT", Vals: []val{{Name: "F_SET_FILE_RW_HINT", Value: 0x40e, Mask: 0x40e}}}}
+	zt498 = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
+	zt499 = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
+	zt500 = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
+	zt501 = typ{Kind: 27, Struct: &zstruct_linux_dirent}
+	zt502 = typ{Kind: 34, Dir: 2, Elem: &zt501, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt503 = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
+	zt504 = typ{Kind: 3, Width: 4}
+	zt505 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
+	zt506 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
+	zt507 = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
+	zt508 = typ{Kind: 18, Width: 254}
+	zt509 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
+	zt510 = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
+	zt511 = typ{Kind: 38, Width: 254}
+	zt512 = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
+	zt513 = typ{Kind: 26, Dir: 2, Elem: &zt220, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt514 = typ{Kind: 26, Dir: 1, Elem: &zt220, Len: &expr{Op: 1}}
+	zt515 = typ{Kind: 8, Dir: 2, Width: 4}
+	zt516 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}}
+	zt517 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
+	zt518 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
+	zt519 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
+	zt520 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
+	zt521 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
+	zt522 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
+	zt523 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
+	zt524 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
+	zt525 = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
+	zt526 = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
+	zt527 = typ{Kind: 27, Struct: &zstruct_si_queue}
+	zt528 = typ{Kind: 27, Struct: &zstruct_si_kill}
+	zt529 = typ{Kind: 27, Struct: &zstruct_si_value}
+	zt530 = typ{Kind: 27, Struct: &zstruct_si_timer}
+	zt531 = typ{Kind: 27, Struct: &zstruct_si_poll}
+	zt532 = typ{Kind: 27, Struct: &zstruct_si_exited}
+	zt533 = typ{Kind: 27, Struct: &zstruct_si_child}
+	zt534 = typ{Kind: 27, Struct: &zstruct_si_fault}
+	zt535 = typ{Kind: 27, Struct: &zstruct_si_mce}
+	zt536 = typ{Kind: 2, Width: 255}
+	zt537 = typ{Kind: 27, Struct: &zstruct_si_bounds}
+	zt538 = typ{Kind: 27, Struct: &zstruct_si_pkey}
+	zt539 = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
+	zt540 = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
+	zt541 = typ{Kind: 27, Struct: &zstruct_si_perf}
+	zt542 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
+	zt543 = typ{Kind: 27, Struct: &zstruct_si_size}
+	zt544 = typ{Kind: 0, Width: 4, Format: 6}
+	zt545 = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
+	zt546 = typ{Kind: 27, Struct: &zstruct_si_sys}
+	zt547 = typ{Kind: 27, Struct: &zstruct_si_other}
+	zt548 = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1d}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}}}}}}
+	zt549 = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
+	zt550 = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
+	zt551 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt552 = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
+	zt553 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
+	zt554 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
+	zt555 = typ{Kind: 33, Width: 254}
+	zt556 = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
+	zt557 = typ{Kind: 11, Width: 2}
+	zt558 = typ{Kind: 12, Width: 4}
+	zt559 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
+	zt560 = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
+	zt561 = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
+	zt562 = typ{Kind: 26, Elem: &zt20, Len: &expr{Op: 0, Num: 0x2}}
+	zt563 = typ{Kind: 27, Struct: &zstruct_fsid}
+	zt564 = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
+	zt565 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
+	zt566 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
+	zt567 = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
+	zt568 = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
+	zt569 = typ{Kind: 35, Width: 4}
+	zt570 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
+	zt571 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
+	zt572 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
+	zt573 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
+	zt574 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
+	zt575 = typ{Kind: 4, Dir: 2, Width: 255}
+	zt576 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
+	zt577 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
+	zt578 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
+	zt579 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
+	zt580 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
+	zt581 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
+	zt582 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
+	zt583 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
+	zt584 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
+	zt585 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
+	zt586 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
+	zt587 = typ{Kind: 13, Dir: 2, Width: 254}
+	zt588 = typ{Kind: 13, Width: 254}
+	zt589 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt590 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt591 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt592 = typ{Kind: 2, Width: 4, Format: 4}
+	zt593 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt594 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt595 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
+	zt596 = typ{Kind: 34, Dir: 2, Elem: &zt595, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt597 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
+	zt598 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt599 = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt600 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt601 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt602 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt603 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt604 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt605 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt606 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt607 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt608 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt609 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt610 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt611 = typ{Kind: 27, Struct: &zstruct_timeval_date}
+	zt612 = typ{Kind: 26, Dir: 1, Elem: &zt611, Len: &expr{Op: 0, Num: 0x2}}
+	zt613 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt614 = typ{Kind: 35, Width: 254}
+	zt615 = typ{Kind: 26, Dir: 1, Elem: &zt614, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt616 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt617 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt618 = typ{Kind: 26, Dir: 1, Elem: &zt614, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt619 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt620 = typ{Kind: 26, Dir: 2, Elem: &zt614, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt621 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt622 = typ{Kind: 10, Width: 4}
+	zt623 = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
+	zt624 = typ{Kind: 26, Elem: &zt21, Len: &expr{Op: 0, Num: 0x4}}
+	zt625 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
+	zt626 = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
+	zt627 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt628 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt629 = typ{Kind: 26, Dir: 1, Elem: &zt614, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt630 = typ{Kind: 6, Width: 4}
+	zt631 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
+	zt632 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
+	zt633 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt634 = typ{Kind: 1, Dir: 2, Width: 255}
+	zt635 = typ{Kind: 0, Dir: 1, Width: 8}
+	zt636 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
+	zt637 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
+	zt638 = typ{Kind: 26, Dir: 1, Elem: &zt19, Len: &expr{Op: 1, Num: 0x1}}
+	zt639 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt640 = typ{Kind: 37, Width: 4}
+	zt641 = typ{Kind: 26, Dir: 2, Elem: &zt640, Len: &expr{Op: 1, Num: 0x1}}
+	zt642 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt643 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
+	zt644 = typ{Kind: 26, Dir: 1, Elem: &zt643, Len: &expr{Op: 0, Num: 0x2}}
+	zt645 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
+	zt646 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt647 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
+	zt648 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt649 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt650 = typ{Kind: 26, Dir: 3, Elem: &zt649, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt651 = typ{Kind: 18, Width: 8}
+	zt652 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt653 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt654 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt655 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt656 = typ{Kind: 26, Dir: 3, Elem: &zt655, Len: &expr{Op: 1, Num: 0x2}}
+	zt657 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt658 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt659 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt660 = typ{Kind: 26, Dir: 2, Elem: &zt659, Len: &expr{Op: 1, Num: 0x2}}
+	zt661 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt662 = typ{Kind: 26, Dir: 1, Elem: &zt661, Len: &expr{Op: 1, Num: 0x4}}
+	zt663 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt664 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt665 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt666 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt667 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
+	zt668 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt669 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt670 = typ{Kind: 22, Dir: 1}
+	zt671 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
+	zt672 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt673 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt674 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt675 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt676 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
+	zt677 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt678 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
+	zt679 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt680 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
+	zt681 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
+	zt682 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
+	zt683 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
+	zt684 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
+	zt685 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
+	zt686 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt687 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
+	zt688 = typ{Kind: 4, Width: 8}
+	zt689 = typ{Kind: 9, Width: 8}
+	zt690 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt691 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
+	zt692 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
+	zt693 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
+	zt694 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
+	zt695 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
+	zt696 = typ{Kind: 10, Width: 8}
+	zt697 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
+	zt698 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
+	zt699 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
+	zt700 = typ{Kind: 26, Dir: 1, Elem: &zt661, Len: &expr{Op: 1, Num: 0x2}}
+	zt701 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
+	zt702 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt703 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt704 = typ{Kind: 26, Dir: 1, Elem: &zt703, Len: &expr{Op: 1, Num: 0x1}}
+	zt705 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt706 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt707 = typ{Kind: 26, Dir: 1, Elem: &zt703, Len: &expr{Op: 0, Num: 0x2}}
+	zt708 = typ{Kind: 8, Width: 2}
+	zt709 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt710 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt711 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt712 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt713 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt714 = typ{Kind: 26, Dir: 2, Elem: &zt708, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt715 = typ{Kind: 26, Dir: 1, Elem: &zt708, Len: &expr{Op: 1}}
+	zt716 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt717 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt718 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt719 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt720 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt721 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt722 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt723 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt724 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt725 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt726 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt727 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt728 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt729 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt730 = typ{Kind: 2, Width: 254, Format: 3}
+	zt731 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt732 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt733 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt734 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt735 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt736 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
+	zt737 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt738 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt739 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt740 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt741 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt742 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt743 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt744 = typ{Kind: 26, Dir: 1, Elem: &zt743, Len: &expr{Op: 0, Num: 0x2}}
+	zt745 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt746 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt747 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt748 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt749 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
+	zt750 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -7950,12 +7951,12 @@ var zset_packet_types = set{Name: "packet_types", Unknown: "PACKET_???", Vals: [
 }}
 
 var zstruct_sockaddr_ll = structure{Name: "sockaddr_ll", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
-	{Name: "sll_protocol", Type: &zt250, Off: [3]uint16{0, 0, 0}},
+	{Name: "sll_protocol", Type: &zt275, Off: [3]uint16{0, 0, 0}},
 	{Name: "sll_ifindex", Type: &zt269, Off: [3]uint16{2, 2, 2}},
-	{Name: "sll_hatype", Type: &zt275, Off: [3]uint16{6, 6, 6}},
-	{Name: "sll_pkttype", Type: &zt276, Off: [3]uint16{8, 8, 8}},
+	{Name: "sll_hatype", Type: &zt276, Off: [3]uint16{6, 6, 6}},
+	{Name: "sll_pkttype", Type: &zt277, Off: [3]uint16{8, 8, 8}},
 	{Name: "sll_halen", Type: &zt212, Off: [3]uint16{9, 9, 9}},
-	{Name: "sll_addr", Type: &zt277, Off: [3]uint16{10, 10, 10}, Cond: &expr{Op: 2, Num: 0x4}},
+	{Name: "sll_addr", Type: &zt278, Off: [3]uint16{10, 10, 10}, Cond: &expr{Op: 2, Num: 0x4}},
 }}
 
 var zset_vsock_ports = set{Name: "vsock_ports", Vals: []val{
@@ -7969,18 +7970,18 @@ var zset_vsock_cids = set{Name: "vsock_cids", Vals: []val{
 	{Name: "VMADDR_CID_HOST", Value: 0x2, Mask: 0x2},
 }}
 
-var zstruct_sockaddr_vm = structure{Name: "sockaddr_vm", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
+var zstruct_sockaddr_vm = structure{Name: "sockaddr_vm", Size: [3]uint16{14, 14, 14}, Packed: true, Show: []uint8{0, 2, 1, 3, 4}, Fields: []field{
 	{Name: "svm_reserved1", Type: &zt272, Attr: 2, Off: [3]uint16{0, 0, 0}},
-	{Name: "svm_port", Type: &zt279, Off: [3]uint16{2, 2, 2}},
-	{Name: "svm_cid", Type: &zt280, Off: [3]uint16{6, 6, 6}},
+	{Name: "svm_port", Type: &zt280, Off: [3]uint16{2, 2, 2}},
+	{Name: "svm_cid", Type: &zt281, Off: [3]uint16{6, 6, 6}},
 	{Name: "svm_flags", Type: &zt102, Off: [3]uint16{10, 10, 10}},
-	{Name: "svm_zero", Type: &zt281, Attr: 2, Off: [3]uint16{11, 11, 11}},
+	{Name: "svm_zero", Type: &zt282, Attr: 2, Off: [3]uint16{11, 11, 11}},
 }}
 
 var zstruct_sockaddr_ipx = structure{Name: "sockaddr_ipx", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
 	{Name: "sipx_port", Type: &zt264, Off: [3]uint16{0, 0, 0}},
 	{Name: "sipx_network", Type: &zt267, Off: [3]uint16{2, 2, 2}},
-	{Name: "sipx_node", Type: &zt283, Off: [3]uint16{6, 6, 6}},
+	{Name: "sipx_node", Type: &zt284, Off: [3]uint16{6, 6, 6}},
 	{Name: "sipx_type", Type: &zt102, Off: [3]uint16{12, 12, 12}},
 	{Name: "sipx_zero", Type: &zt102, Attr: 2, Off: [3]uint16{13, 13, 13}},
 }}
@@ -8005,7 +8006,7 @@ var zstruct_sockaddr_nfc = structure{Name: "sockaddr_nfc", Size: [3]uint16{14, 1
 	{Name: "pad", Type: &zt227, Off: [3]uint16{0, 0, 0}},
 	{Name: "dev_idx", Type: &zt11, Off: [3]uint16{2, 2, 2}},
 	{Name: "target_idx", Type: &zt20, Off: [3]uint16{6, 6, 6}},
-	{Name: "nfc_protocol", Type: &zt286, Off: [3]uint16{10, 10, 10}},
+	{Name: "nfc_protocol", Type: &zt287, Off: [3]uint16{10, 10, 10}},
 }}
 
 var zset_xdp_sockaddr_flags = set{Name: "xdp_sockaddr_flags", Unknown: "XDP_???", Vals: []val{
@@ -8017,14 +8018,14 @@ var zset_xdp_sockaddr_flags = set{Name: "xdp_sockaddr_flags", Unknown: "XDP_???"
 }}
 
 var zstruct_sockaddr_xdp = structure{Name: "sockaddr_xdp", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "sxdp_flags", Type: &zt288, Off: [3]uint16{0, 0, 0}},
+	{Name: "sxdp_flags", Type: &zt289, Off: [3]uint16{0, 0, 0}},
 	{Name: "sxdp_ifindex", Type: &zt269, Off: [3]uint16{2, 2, 2}},
 	{Name: "sxdp_queue_id", Type: &zt11, Off: [3]uint16{6, 6, 6}},
 	{Name: "sxdp_shared_umem_fd", Type: &zt0, Off: [3]uint16{10, 10, 10}},
 }}
 
 var zstruct_sockaddr_other = structure{Name: "sockaddr_other", Size: [3]uint16{0, 0, 0}, Packed: true, Fields: []field{
-	{Name: "sa_data", Type: &zt290, Off: [3]uint16{0, 0, 0}},
+	{Name: "sa_data", Type: &zt291, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sockaddr_data = union{Name: "sockaddr_data", Alts: []alt{
@@ -8032,34 +8033,34 @@ var zunion_sockaddr_data = union{Name: "sockaddr_data", Alts: []alt{
 	{Vals: []uint64{0x2}, Type: &zt266, Min: 14, Only: false},
 	{Vals: []uint64{0xa}, Type: &zt271, Min: 22, Only: false},
 	{Vals: []uint64{0x10}, Type: &zt274, Min: 10, Only: false},
-	{Vals: []uint64{0x11}, Type: &zt278, Min: 18, Only: false},
-	{Vals: []uint64{0x28}, Type: &zt282, Min: 14, Only: false},
-	{Vals: []uint64{0x4}, Type: &zt284, Min: 14, Only: false},
-	{Vals: []uint64{0x2a}, Type: &zt285, Min: 10, Only: false},
-	{Vals: []uint64{0x27}, Type: &zt287, Min: 14, Only: false},
-	{Vals: []uint64{0x2c}, Type: &zt289, Min: 14, Only: false},
-}, Else: &zt291}
+	{Vals: []uint64{0x11}, Type: &zt279, Min: 18, Only: false},
+	{Vals: []uint64{0x28}, Type: &zt283, Min: 14, Only: false},
+	{Vals: []uint64{0x4}, Type: &zt285, Min: 14, Only: false},
+	{Vals: []uint64{0x2a}, Type: &zt286, Min: 10, Only: false},
+	{Vals: []uint64{0x27}, Type: &zt288, Min: 14, Only: false},
+	{Vals: []uint64{0x2c}, Type: &zt290, Min: 14, Only: false},
+}, Else: &zt292}
 
 var zstruct_sockaddr_any = structure{Name: "sockaddr_any", Size: [3]uint16{28, 28, 28}, Packed: true, Fields: []field{
 	{Name: "sa_family", Type: &zt261, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt292, Attr: 256, Off: [3]uint16{2, 2, 2}},
+	{Name: "data", Type: &zt293, Attr: 256, Off: [3]uint16{2, 2, 2}},
 }}
 
 var zcall_connect = call{Name: "connect", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uservaddr", Type: &zt293, Reg: 1, Reg32: 1},
+	{Name: "uservaddr", Type: &zt294, Reg: 1, Reg32: 1},
 	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_accept = call{Name: "accept", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt294, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt295, Reg: 2, Reg32: 2},
+	{Name: "upeer_sockaddr", Type: &zt295, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt296, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zunion_msg_data = union{Name: "msg_data", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt296},
-}, Else: &zt296}
+	{Vals: []uint64{0x0}, Type: &zt297},
+}, Else: &zt297}
 
 var zset_msg_flags = set{Name: "msg_flags", Unknown: "MSG_???", Vals: []val{
 	{Name: "MSG_OOB", Value: 0x1, Mask: 0x1},
@@ -8091,24 +8092,24 @@ var zset_msg_flags = set{Name: "msg_flags", Unknown: "MSG_???", Vals: []val{
 
 var zcall_sendto = call{Name: "sendto", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buff", Type: &zt297, Reg: 1, Reg32: 1},
+	{Name: "buff", Type: &zt298, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt298, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt299, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt299, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt300, Reg: 4, Reg32: 4},
 	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x40, Defer: 6}
 
 var zcall_recvfrom = call{Name: "recvfrom", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt300, Reg: 1, Reg32: 1},
+	{Name: "ubuf", Type: &zt301, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt298, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt301, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt295, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt299, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt302, Reg: 4, Reg32: 4},
+	{Name: "addr_len", Type: &zt296, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x40, Defer: 1}
 
 var zstruct_msg_iov_in = structure{Name: "msg_iov_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt303, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt304, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -8189,8 +8190,8 @@ var zset_cmsg_socket_types = set{Name: "cmsg_socket_types", Unknown: "SCM_???", 
 }}
 
 var zunion_cmsg_type = union{Name: "cmsg_type", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt307},
-	{Vals: []uint64{0x1}, Type: &zt308},
+	{Vals: []uint64{0x0}, Type: &zt308},
+	{Vals: []uint64{0x1}, Type: &zt309},
 }, Else: &zt20}
 
 var zstruct_ucred = structure{Name: "ucred", Size: [3]uint16{12, 12, 12}, Fields: []field{
@@ -8210,70 +8211,70 @@ var zstruct_sock_extended_err = structure{Name: "sock_extended_err", Size: [3]ui
 	{Name: "ee_origin", Type: &zt212, Off: [3]uint16{4, 4, 4}},
 	{Name: "ee_type", Type: &zt212, Off: [3]uint16{5, 5, 5}},
 	{Name: "ee_code", Type: &zt212, Off: [3]uint16{6, 6, 6}},
-	{Name: "ee_pad", Type: &zt318, Off: [3]uint16{7, 7, 7}},
+	{Name: "ee_pad", Type: &zt319, Off: [3]uint16{7, 7, 7}},
 	{Name: "ee_info", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "ee_data", Type: &zt11, Off: [3]uint16{12, 12, 12}},
-	{Name: "offender", Type: &zt319, Off: [3]uint16{16, 16, 16}},
+	{Name: "offender", Type: &zt320, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zunion_cmsg_data = union{Name: "cmsg_data", Alts: []alt{
-	{Vals: []uint64{0x10001}, Type: &zt310},
-	{Vals: []uint64{0x10002}, Type: &zt311, Min: 12, Only: false},
-	{Vals: []uint64{0x10003}, Type: &zt290},
-	{Vals: []uint64{0x10004}, Type: &zt312, Min: 4, Only: false},
+	{Vals: []uint64{0x10001}, Type: &zt311},
+	{Vals: []uint64{0x10002}, Type: &zt312, Min: 12, Only: false},
+	{Vals: []uint64{0x10003}, Type: &zt291},
+	{Vals: []uint64{0x10004}, Type: &zt313, Min: 4, Only: false},
 	{Vals: []uint64{0x1001d, 0x1003f}, Type: &zt242, Min: 16, Only: false},
-	{Vals: []uint64{0x10023, 0x10040}, Type: &zt313, Min: 16, Only: false},
-	{Vals: []uint64{0x10025, 0x10041}, Type: &zt314, Min: 48, Only: false},
-	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt315},
-	{Vals: []uint64{0x2, 0x17}, Type: &zt316},
-	{Vals: []uint64{0x3}, Type: &zt290},
-	{Vals: []uint64{0x8}, Type: &zt317, Min: 12, Only: false},
-	{Vals: []uint64{0xb}, Type: &zt320, Min: 32, Only: false},
-	{Vals: []uint64{0x14}, Type: &zt319, Min: 16, Only: false},
+	{Vals: []uint64{0x10023, 0x10040}, Type: &zt314, Min: 16, Only: false},
+	{Vals: []uint64{0x10025, 0x10041}, Type: &zt315, Min: 48, Only: false},
+	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt316},
+	{Vals: []uint64{0x2, 0x17}, Type: &zt317},
+	{Vals: []uint64{0x3}, Type: &zt291},
+	{Vals: []uint64{0x8}, Type: &zt318, Min: 12, Only: false},
+	{Vals: []uint64{0xb}, Type: &zt321, Min: 32, Only: false},
+	{Vals: []uint64{0x14}, Type: &zt320, Min: 16, Only: false},
 }}
 
 var zstruct_cmsg = structure{Name: "cmsg", Size: [3]uint16{64, 56, 64}, Fields: []field{
 	{Name: "cmsg_len", Type: &zt2, Off: [3]uint16{0, 0, 0}},
-	{Name: "cmsg_level", Type: &zt306, Off: [3]uint16{8, 4, 4}},
-	{Name: "cmsg_type", Type: &zt309, Off: [3]uint16{12, 8, 8}},
-	{Name: "cmsg_data", Type: &zt321, Off: [3]uint16{16, 12, 16}},
+	{Name: "cmsg_level", Type: &zt307, Off: [3]uint16{8, 4, 4}},
+	{Name: "cmsg_type", Type: &zt310, Off: [3]uint16{12, 8, 8}},
+	{Name: "cmsg_data", Type: &zt322, Off: [3]uint16{16, 12, 16}},
 }}
 
 var zstruct_msghdr_in = structure{Name: "msghdr_in", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt302, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_name", Type: &zt303, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_namelen", Type: &zt7, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt305, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iov", Type: &zt306, Off: [3]uint16{16, 8, 8}},
 	{Name: "msg_iovlen", Type: &zt2, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt323, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_control", Type: &zt324, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
 	{Name: "msg_controllen", Type: &zt2, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt298, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_flags", Type: &zt299, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_sendmsg = call{Name: "sendmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt324, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt298, Reg: 2, Reg32: 2},
+	{Name: "msg", Type: &zt325, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt299, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x40, Defer: 3}
 
 var zstruct_msg_iov_out = structure{Name: "msg_iov_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt326, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt327, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_msghdr_out = structure{Name: "msghdr_out", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt325, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_name", Type: &zt326, Attr: 8192, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_namelen", Type: &zt7, Attr: 4096, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt328, Attr: 8192, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iov", Type: &zt329, Attr: 8192, Off: [3]uint16{16, 8, 8}},
 	{Name: "msg_iovlen", Type: &zt2, Attr: 8192, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt329, Attr: 8192, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_control", Type: &zt330, Attr: 8192, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
 	{Name: "msg_controllen", Type: &zt2, Attr: 8192, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt298, Attr: 8192, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_flags", Type: &zt299, Attr: 8192, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_recvmsg = call{Name: "recvmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt330, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt298, Reg: 2, Reg32: 2},
+	{Name: "msg", Type: &zt331, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt299, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x40, Defer: 1}
 
 var zset_shutdown_modes = set{Name: "shutdown_modes", Unknown: "SHUT_???", Vals: []val{
@@ -8284,12 +8285,12 @@ var zset_shutdown_modes = set{Name: "shutdown_modes", Unknown: "SHUT_???", Vals:
 
 var zcall_shutdown = call{Name: "shutdown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "how", Type: &zt331, Reg: 1, Reg32: 1},
+	{Name: "how", Type: &zt332, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x40, Defer: 2}
 
 var zcall_bind = call{Name: "bind", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "umyaddr", Type: &zt293, Reg: 1, Reg32: 1},
+	{Name: "umyaddr", Type: &zt294, Reg: 1, Reg32: 1},
 	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
@@ -8300,14 +8301,14 @@ var zcall_listen = call{Name: "listen", Args: []field{
 
 var zcall_getsockname = call{Name: "getsockname", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt294, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt295, Reg: 2, Reg32: 2},
+	{Name: "usockaddr", Type: &zt295, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt296, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_getpeername = call{Name: "getpeername", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt294, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt295, Reg: 2, Reg32: 2},
+	{Name: "usockaddr", Type: &zt295, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt296, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_socketpair = call{Name: "socketpair", Args: []field{
@@ -8386,8 +8387,8 @@ var zstruct_ipv6_mreq = structure{Name: "ipv6_mreq", Size: [3]uint16{20, 20, 20}
 
 var zstruct_group_req = structure{Name: "group_req", Size: [3]uint16{40, 32, 32}, Fields: []field{
 	{Name: "gr_interface", Type: &zt269, Off: [3]uint16{0, 0, 0}},
-	{Name: "align", Type: &zt337, Attr: 4, Off: [3]uint16{8, 4, 4}},
-	{Name: "gr_group", Type: &zt319, Off: [3]uint16{8, 4, 4}},
+	{Name: "align", Type: &zt338, Attr: 4, Off: [3]uint16{8, 4, 4}},
+	{Name: "gr_group", Type: &zt320, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zset_icmp_types = set{Name: "icmp_types", Unknown: "ICMP_???", Vals: []val{
@@ -8415,9 +8416,9 @@ var zset_packet_mr_types = set{Name: "packet_mr_types", Unknown: "PACKET_MR_???"
 
 var zstruct_packet_mreq = structure{Name: "packet_mreq", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "mr_ifindex", Type: &zt269, Off: [3]uint16{0, 0, 0}},
-	{Name: "mr_type", Type: &zt340, Off: [3]uint16{4, 4, 4}},
+	{Name: "mr_type", Type: &zt341, Off: [3]uint16{4, 4, 4}},
 	{Name: "mr_alen", Type: &zt136, Off: [3]uint16{6, 6, 6}},
-	{Name: "mr_address", Type: &zt341, Off: [3]uint16{8, 8, 8}},
+	{Name: "mr_address", Type: &zt342, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_tpacket_req = structure{Name: "tpacket_req", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -8428,17 +8429,17 @@ var zstruct_tpacket_req = structure{Name: "tpacket_req", Size: [3]uint16{16, 16,
 }}
 
 var zunion_sockopt_in = union{Name: "sockopt_in", Alts: []alt{
-	{Vals: []uint64{0x1000d}, Type: &zt333, Min: 8, Only: true},
-	{Vals: []uint64{0x1001a, 0x10033}, Type: &zt334, Min: 0, Only: true},
+	{Vals: []uint64{0x1000d}, Type: &zt334, Min: 8, Only: true},
+	{Vals: []uint64{0x1001a, 0x10033}, Type: &zt335, Min: 0, Only: true},
 	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: true},
-	{Vals: []uint64{0x23, 0x24}, Type: &zt335, Min: 8, Only: true},
-	{Vals: []uint64{0x290014, 0x290015, 0x29001b, 0x29001c}, Type: &zt336, Min: 20, Only: true},
-	{Vals: []uint64{0x2a, 0x2d, 0x29002a, 0x29002d}, Type: &zt338, Min: 136, Only: true},
-	{Vals: []uint64{0xff0001}, Type: &zt339},
-	{Vals: []uint64{0x1070001, 0x1070002}, Type: &zt342, Min: 16, Only: true},
-	{Vals: []uint64{0x1070005, 0x107000d}, Type: &zt343, Min: 0, Only: true},
+	{Vals: []uint64{0x23, 0x24}, Type: &zt336, Min: 8, Only: true},
+	{Vals: []uint64{0x290014, 0x290015, 0x29001b, 0x29001c}, Type: &zt337, Min: 20, Only: true},
+	{Vals: []uint64{0x2a, 0x2d, 0x29002a, 0x29002d}, Type: &zt339, Min: 136, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt340},
+	{Vals: []uint64{0x1070001, 0x1070002}, Type: &zt343, Min: 16, Only: true},
+	{Vals: []uint64{0x1070005, 0x107000d}, Type: &zt344, Min: 0, Only: true},
 	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: true},
-}, Else: &zt344}
+}, Else: &zt345}
 
 var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
 	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
@@ -8498,9 +8499,9 @@ var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
 
 var zcall_setsockopt__IP = call{Name: "setsockopt", Variant: "IP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt346, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt347, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt347, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt348, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8590,9 +8591,9 @@ var zset_so_socket_set = set{Name: "so_socket_set", Unknown: "SO_???", Vals: []v
 
 var zcall_setsockopt__SOCKET = call{Name: "setsockopt", Variant: "SOCKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt348, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt349, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt349, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt350, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8647,9 +8648,9 @@ var zset_so_tcp = set{Name: "so_tcp", Unknown: "TCP_???", Vals: []val{
 
 var zcall_setsockopt__TCP = call{Name: "setsockopt", Variant: "TCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt350, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt351, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt351, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt352, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8664,9 +8665,9 @@ var zset_so_udp = set{Name: "so_udp", Unknown: "UDP_???", Vals: []val{
 
 var zcall_setsockopt__UDP = call{Name: "setsockopt", Variant: "UDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt352, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt353, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt353, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt354, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8683,9 +8684,9 @@ var zset_so_vsock = set{Name: "so_vsock", Unknown: "SO_VM_???", Vals: []val{
 
 var zcall_setsockopt__VSOCK = call{Name: "setsockopt", Variant: "VSOCK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt354, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt355, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt355, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt356, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8760,9 +8761,9 @@ var zset_so_ipv6_set = set{Name: "so_ipv6_set", Unknown: "IPV6_???", Vals: []val
 
 var zcall_setsockopt__IPV6 = call{Name: "setsockopt", Variant: "IPV6", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt356, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt357, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt357, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt358, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8777,9 +8778,9 @@ var zset_so_can_raw = set{Name: "so_can_raw", Unknown: "CAN_RAW_???", Vals: []va
 
 var zcall_setsockopt__CAN_RAW = call{Name: "setsockopt", Variant: "CAN_RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt358, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt359, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt359, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt360, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8860,9 +8861,9 @@ var zset_so_sctp = set{Name: "so_sctp", Unknown: "SCTP_???", Vals: []val{
 
 var zcall_setsockopt__SCTP = call{Name: "setsockopt", Variant: "SCTP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt360, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt361, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt361, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8872,9 +8873,9 @@ var zset_so_raw = set{Name: "so_raw", Unknown: "RAW_???", Vals: []val{
 
 var zcall_setsockopt__RAW = call{Name: "setsockopt", Variant: "RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt362, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt363, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt363, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt364, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8884,9 +8885,9 @@ var zset_so_ipx = set{Name: "so_ipx", Unknown: "IPX_???", Vals: []val{
 
 var zcall_setsockopt__IPX = call{Name: "setsockopt", Variant: "IPX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt364, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt365, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt365, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt366, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8907,9 +8908,9 @@ var zset_so_ax25 = set{Name: "so_ax25", Unknown: "AX25_???", Vals: []val{
 
 var zcall_setsockopt__AX25 = call{Name: "setsockopt", Variant: "AX25", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt366, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt367, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt367, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt368, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8940,9 +8941,9 @@ var zset_so_packet = set{Name: "so_packet", Unknown: "PACKET_???", Vals: []val{
 
 var zcall_setsockopt__PACKET = call{Name: "setsockopt", Variant: "PACKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt368, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt369, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt369, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt370, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8962,9 +8963,9 @@ var zset_so_irda = set{Name: "so_irda", Unknown: "IRLMP_???", Vals: []val{
 
 var zcall_setsockopt__IRDA = call{Name: "setsockopt", Variant: "IRDA", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt370, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt371, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt371, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt372, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8983,9 +8984,9 @@ var zset_so_llc = set{Name: "so_llc", Unknown: "LLC_OPT_???", Vals: []val{
 
 var zcall_setsockopt__LLC = call{Name: "setsockopt", Variant: "LLC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt372, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt373, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt373, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt374, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9010,9 +9011,9 @@ var zset_so_dccp = set{Name: "so_dccp", Unknown: "DCCP_SOCKOPT_???", Vals: []val
 
 var zcall_setsockopt__DCCP = call{Name: "setsockopt", Variant: "DCCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt374, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt375, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt375, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt376, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9033,9 +9034,9 @@ var zset_so_netlink = set{Name: "so_netlink", Unknown: "NETLINK_???", Vals: []va
 
 var zcall_setsockopt__NETLINK = call{Name: "setsockopt", Variant: "NETLINK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt376, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt377, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt377, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt378, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9056,9 +9057,9 @@ var zset_so_tipc = set{Name: "so_tipc", Unknown: "TIPC_???", Vals: []val{
 
 var zcall_setsockopt__TIPC = call{Name: "setsockopt", Variant: "TIPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt378, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt379, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt379, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt380, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9073,9 +9074,9 @@ var zset_so_rxrpc = set{Name: "so_rxrpc", Unknown: "RXRPC_???", Vals: []val{
 
 var zcall_setsockopt__RXRPC = call{Name: "setsockopt", Variant: "RXRPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt380, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt381, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt381, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt382, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9089,9 +9090,9 @@ var zset_so_pppol2tp = set{Name: "so_pppol2tp", Unknown: "PPPOL2TP_SO_???", Vals
 
 var zcall_setsockopt__PPPOL2TP = call{Name: "setsockopt", Variant: "PPPOL2TP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt382, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt383, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt383, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt384, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9108,9 +9109,9 @@ var zset_so_bluetooth = set{Name: "so_bluetooth", Unknown: "BT_???", Vals: []val
 
 var zcall_setsockopt__BLUETOOTH = call{Name: "setsockopt", Variant: "BLUETOOTH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt384, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt385, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt385, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt386, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9123,9 +9124,9 @@ var zset_so_pnpipe = set{Name: "so_pnpipe", Unknown: "PNPIPE_???", Vals: []val{
 
 var zcall_setsockopt__PNPIPE = call{Name: "setsockopt", Variant: "PNPIPE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt386, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt387, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt387, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt388, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9144,9 +9145,9 @@ var zset_so_rds = set{Name: "so_rds", Unknown: "RDS_???", Vals: []val{
 
 var zcall_setsockopt__RDS = call{Name: "setsockopt", Variant: "RDS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt388, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt389, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt389, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt390, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9156,9 +9157,9 @@ var zset_so_iucv = set{Name: "so_iucv", Unknown: "SO_???", Vals: []val{
 
 var zcall_setsockopt__IUCV = call{Name: "setsockopt", Variant: "IUCV", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt390, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt391, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt391, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt392, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9170,9 +9171,9 @@ var zset_so_caif = set{Name: "so_caif", Unknown: "CAIFSO_???", Vals: []val{
 
 var zcall_setsockopt__CAIF = call{Name: "setsockopt", Variant: "CAIF", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt392, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt393, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt393, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt394, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9187,9 +9188,9 @@ var zset_so_alg = set{Name: "so_alg", Unknown: "ALG_???", Vals: []val{
 
 var zcall_setsockopt__ALG = call{Name: "setsockopt", Variant: "ALG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt394, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt395, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt395, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt396, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9203,9 +9204,9 @@ var zset_so_nfc = set{Name: "so_nfc", Unknown: "NFC_LLCP_???", Vals: []val{
 
 var zcall_setsockopt__NFC = call{Name: "setsockopt", Variant: "NFC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt396, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt397, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt397, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt398, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9215,9 +9216,9 @@ var zset_so_kcm = set{Name: "so_kcm", Unknown: "KCM_???", Vals: []val{
 
 var zcall_setsockopt__KCM = call{Name: "setsockopt", Variant: "KCM", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt398, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt399, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt399, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt400, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9230,9 +9231,9 @@ var zset_so_tls = set{Name: "so_tls", Unknown: "TLS_???", Vals: []val{
 
 var zcall_setsockopt__TLS = call{Name: "setsockopt", Variant: "TLS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt400, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt401, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt401, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt402, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9249,17 +9250,17 @@ var zset_so_xdp = set{Name: "so_xdp", Unknown: "XDP_???", Vals: []val{
 
 var zcall_setsockopt__XDP = call{Name: "setsockopt", Variant: "XDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt402, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt403, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt403, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt404, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zcall_setsockopt = call{Name: "setsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt332, Reg: 1, Reg32: 1},
+	{Name: "level", Type: &zt333, Reg: 1, Reg32: 1},
 	{Name: "optname", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt345, Reg: 3, Reg32: 3},
+	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5, Key: 1, Variants: []*call{
 	&zcall_setsockopt__IP,
@@ -9305,16 +9306,16 @@ var zstruct_tpacket_stats = structure{Name: "tpacket_stats", Size: [3]uint16{8, 
 }}
 
 var zunion_sockopt_out = union{Name: "sockopt_out", Alts: []alt{
-	{Vals: []uint64{0x1000d}, Type: &zt333, Min: 4, Only: false},
-	{Vals: []uint64{0x10011}, Type: &zt311, Min: 4, Only: false},
+	{Vals: []uint64{0x1000d}, Type: &zt334, Min: 4, Only: false},
+	{Vals: []uint64{0x10011}, Type: &zt312, Min: 4, Only: false},
 	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: false},
-	{Vals: []uint64{0x10004}, Type: &zt404, Min: 4, Only: false},
-	{Vals: []uint64{0x1004a}, Type: &zt405},
-	{Vals: []uint64{0x1003b}, Type: &zt406, Min: 4, Only: true},
-	{Vals: []uint64{0xff0001}, Type: &zt339},
-	{Vals: []uint64{0x1070006}, Type: &zt407},
+	{Vals: []uint64{0x10004}, Type: &zt405, Min: 4, Only: false},
+	{Vals: []uint64{0x1004a}, Type: &zt406},
+	{Vals: []uint64{0x1003b}, Type: &zt407, Min: 4, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt340},
+	{Vals: []uint64{0x1070006}, Type: &zt408},
 	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: false},
-}, Else: &zt344}
+}, Else: &zt345}
 
 var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
 	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
@@ -9379,10 +9380,10 @@ var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
 
 var zcall_getsockopt__IP = call{Name: "getsockopt", Variant: "IP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt346, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt409, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt347, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt410, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zset_so_socket_get = set{Name: "so_socket_get", Unknown: "SO_???", Vals: []val{
@@ -9471,34 +9472,34 @@ var zset_so_socket_get = set{Name: "so_socket_get", Unknown: "SO_???", Vals: []v
 
 var zcall_getsockopt__SOCKET = call{Name: "getsockopt", Variant: "SOCKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt348, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt410, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt349, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt411, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TCP = call{Name: "getsockopt", Variant: "TCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt350, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt351, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt351, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt352, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__UDP = call{Name: "getsockopt", Variant: "UDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt352, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt353, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt353, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt354, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__VSOCK = call{Name: "getsockopt", Variant: "VSOCK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt354, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt355, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt355, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt356, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zset_so_ipv6_get = set{Name: "so_ipv6_get", Unknown: "IPV6_???", Vals: []val{
@@ -9574,202 +9575,202 @@ var zset_so_ipv6_get = set{Name: "so_ipv6_get", Unknown: "IPV6_???", Vals: []val
 
 var zcall_getsockopt__IPV6 = call{Name: "getsockopt", Variant: "IPV6", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt356, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt411, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt357, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt412, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__CAN_RAW = call{Name: "getsockopt", Variant: "CAN_RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt358, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt359, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt359, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt360, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__SCTP = call{Name: "getsockopt", Variant: "SCTP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt360, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt361, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt361, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RAW = call{Name: "getsockopt", Variant: "RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt362, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt363, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt363, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt364, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IPX = call{Name: "getsockopt", Variant: "IPX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt364, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt365, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt365, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt366, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__AX25 = call{Name: "getsockopt", Variant: "AX25", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt366, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt367, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt367, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt368, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PACKET = call{Name: "getsockopt", Variant: "PACKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt368, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt369, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt369, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt370, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IRDA = call{Name: "getsockopt", Variant: "IRDA", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt370, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt371, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt371, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt372, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__LLC = call{Name: "getsockopt", Variant: "LLC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt372, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt373, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt373, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt374, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__DCCP = call{Name: "getsockopt", Variant: "DCCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt374, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt375, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt375, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt376, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__NETLINK = call{Name: "getsockopt", Variant: "NETLINK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt376, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt377, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt377, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt378, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TIPC = call{Name: "getsockopt", Variant: "TIPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt378, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt379, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt379, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt380, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RXRPC = call{Name: "getsockopt", Variant: "RXRPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt380, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt381, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt381, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt382, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PPPOL2TP = call{Name: "getsockopt", Variant: "PPPOL2TP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt382, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt383, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt383, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt384, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__BLUETOOTH = call{Name: "getsockopt", Variant: "BLUETOOTH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt384, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt385, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt385, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt386, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PNPIPE = call{Name: "getsockopt", Variant: "PNPIPE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt386, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt387, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt387, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt388, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RDS = call{Name: "getsockopt", Variant: "RDS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt388, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt389, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt389, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt390, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IUCV = call{Name: "getsockopt", Variant: "IUCV", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt390, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt391, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt391, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt392, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__CAIF = call{Name: "getsockopt", Variant: "CAIF", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt392, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt393, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt393, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt394, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__ALG = call{Name: "getsockopt", Variant: "ALG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt394, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt395, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt395, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt396, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__NFC = call{Name: "getsockopt", Variant: "NFC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt396, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt397, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt397, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt398, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__KCM = call{Name: "getsockopt", Variant: "KCM", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt398, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt399, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt399, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt400, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TLS = call{Name: "getsockopt", Variant: "TLS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt400, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt401, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt401, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt402, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__XDP = call{Name: "getsockopt", Variant: "XDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt402, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt403, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt403, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt404, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt = call{Name: "getsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt332, Reg: 1, Reg32: 1},
+	{Name: "level", Type: &zt333, Reg: 1, Reg32: 1},
 	{Name: "optname", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt408, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt295, Reg: 4, Reg32: 4},
+	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_getsockopt__IP,
 	&zcall_getsockopt__SOCKET,
@@ -9830,7 +9831,7 @@ var zset_clone_flags = set{Name: "clone_flags", Unknown: "CLONE_???", Vals: []va
 
 var zcall_clone = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt19, Attr: 32, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt412, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt413, Attr: 32, Reg: 0, Reg32: 0},
 	{Name: "parent_tid", Type: &zt42, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "tls", Type: &zt19, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
 	{Name: "child_tidptr", Type: &zt19, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
@@ -9842,13 +9843,13 @@ var zcall_vfork = call{Name: "vfork", Args: []field{}, Ret: &zt229, Class: 0x8, 
 
 var zcall_execve = call{Name: "execve", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt413, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt414, Reg: 2, Reg32: 2},
+	{Name: "argv", Type: &zt414, Reg: 1, Reg32: 1},
+	{Name: "envp", Type: &zt415, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x9, Defer: 3}
 
 var zcall_exit = call{Name: "exit", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt415, Class: 0x8, Defer: 1}
+}, Ret: &zt416, Class: 0x8, Defer: 1}
 
 var zset_wait_options = set{Name: "wait_options", Unknown: "W???", Vals: []val{
 	{Name: "WNOHANG", Value: 0x1, Mask: 0x1},
@@ -9882,9 +9883,9 @@ var zstruct_rusage = structure{Name: "rusage", Size: [3]uint16{144, 72, 144}, Fi
 
 var zcall_wait4 = call{Name: "wait4", Args: []field{
 	{Name: "upid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt416, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
-	{Name: "options", Type: &zt417, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt418, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
+	{Name: "stat_addr", Type: &zt417, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt418, Reg: 2, Reg32: 2},
+	{Name: "ru", Type: &zt419, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
 }, Ret: &zt229, Class: 0x8, Defer: 1}
 
 var zcall_kill = call{Name: "kill", Args: []field{
@@ -9906,7 +9907,7 @@ var zset_ipc_flags = set{Name: "ipc_flags", Unknown: "IPC_???", Vals: []val{
 var zcall_semget = call{Name: "semget", Args: []field{
 	{Name: "key", Type: &zt215, Reg: 0, Reg32: 0},
 	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "semflg", Type: &zt419, Reg: 2, Reg32: 2},
+	{Name: "semflg", Type: &zt420, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zset_sem_op_flags = set{Name: "sem_op_flags", Unknown: "SEM_???", Vals: []val{
@@ -9916,13 +9917,13 @@ var zset_sem_op_flags = set{Name: "sem_op_flags", Unknown: "SEM_???", Vals: []va
 
 var zstruct_sembuf = structure{Name: "sembuf", Size: [3]uint16{6, 6, 6}, Fields: []field{
 	{Name: "sem_num", Type: &zt136, Off: [3]uint16{0, 0, 0}},
-	{Name: "sem_op", Type: &zt420, Off: [3]uint16{2, 2, 2}},
-	{Name: "sem_flg", Type: &zt421, Off: [3]uint16{4, 4, 4}},
+	{Name: "sem_op", Type: &zt421, Off: [3]uint16{2, 2, 2}},
+	{Name: "sem_flg", Type: &zt422, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_semop = call{Name: "semop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt423, Reg: 1, Reg32: 1},
+	{Name: "tsops", Type: &zt424, Reg: 1, Reg32: 1},
 	{Name: "nsops", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
@@ -9946,22 +9947,22 @@ var zset_sem_cmds = set{Name: "sem_cmds", Unknown: "SEM_???", Vals: []val{
 
 var zstruct_semid_ds_set = structure{Name: "semid_ds_set", Size: [3]uint16{104, 64, 104}, Fields: []field{
 	{Name: "sem_perm", Type: &zt223, Off: [3]uint16{0, 0, 0}},
-	{Name: "rest", Type: &zt425, Attr: 4, Off: [3]uint16{48, 36, 48}},
+	{Name: "rest", Type: &zt426, Attr: 4, Off: [3]uint16{48, 36, 48}},
 }}
 
 var zcall_semctl__SET = call{Name: "semctl", Variant: "SET", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt219, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt426, Reg: 3, Reg32: 3},
+	{Name: "arg", Type: &zt427, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zstruct_semid_ds = structure{Name: "semid_ds", Size: [3]uint16{104, 64, 104}, Fields: []field{
 	{Name: "sem_perm", Type: &zt228, Off: [3]uint16{0, 0, 0}},
 	{Name: "sem_otime", Type: &zt21, Off: [3]uint16{48, 36, 48}},
-	{Name: "pad1", Type: &zt427, Attr: 4, Off: [3]uint16{56, 40, 56}},
+	{Name: "pad1", Type: &zt428, Attr: 4, Off: [3]uint16{56, 40, 56}},
 	{Name: "sem_ctime", Type: &zt21, Off: [3]uint16{64, 44, 64}},
-	{Name: "pad2", Type: &zt427, Attr: 4, Off: [3]uint16{72, 48, 72}},
+	{Name: "pad2", Type: &zt428, Attr: 4, Off: [3]uint16{72, 48, 72}},
 	{Name: "sem_nsems", Type: &zt23, Off: [3]uint16{80, 52, 80}},
 	{Name: "unused", Type: &zt222, Attr: 4, Off: [3]uint16{88, 56, 88}},
 }}
@@ -9970,7 +9971,7 @@ var zcall_semctl__STAT = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt226, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt428, Reg: 3, Reg32: 3},
+	{Name: "arg", Type: &zt429, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_semid_ds_arm64 = structure{Name: "semid_ds_arm64", Size: [3]uint16{88, 56, 88}, Fields: []field{
@@ -9985,7 +9986,7 @@ var zcall_semctl__STAT_2 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt226, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt429, Reg: 3, Reg32: 3},
+	{Name: "arg", Type: &zt430, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_seminfo = structure{Name: "seminfo", Size: [3]uint16{40, 40, 40}, Fields: []field{
@@ -10005,48 +10006,48 @@ var zcall_semctl__INFO = call{Name: "semctl", Variant: "INFO", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt232, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt430, Reg: 3, Reg32: 3},
+	{Name: "arg", Type: &zt431, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_3 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt431, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt428, Reg: 3, Reg32: 3},
-}, Ret: &zt7, Class: 0x20, Defer: 3}
-
-var zcall_semctl__STAT_4 = call{Name: "semctl", Variant: "STAT", Args: []field{
-	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt431, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt432, Reg: 2, Reg32: 2},
 	{Name: "arg", Type: &zt429, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
-var zcall_semctl__INFO_2 = call{Name: "semctl", Variant: "INFO", Args: []field{
+var zcall_semctl__STAT_4 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt432, Reg: 2, Reg32: 2},
 	{Name: "arg", Type: &zt430, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
-var zcall_semctl__STAT_5 = call{Name: "semctl", Variant: "STAT", Args: []field{
+var zcall_semctl__INFO_2 = call{Name: "semctl", Variant: "INFO", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt433, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt428, Reg: 3, Reg32: 3},
+	{Name: "arg", Type: &zt431, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x20, Defer: 3}
+
+var zcall_semctl__STAT_5 = call{Name: "semctl", Variant: "STAT", Args: []field{
+	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt434, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt429, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_6 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt433, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt429, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt434, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt430, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl = call{Name: "semctl", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt424, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt425, Reg: 2, Reg32: 2},
 	{Name: "arg", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4, Key: 2, Variants: []*call{
 	&zcall_semctl__SET,
@@ -10066,12 +10067,12 @@ var zcall_shmdt = call{Name: "shmdt", Args: []field{
 
 var zcall_msgget = call{Name: "msgget", Args: []field{
 	{Name: "key", Type: &zt215, Reg: 0, Reg32: 0},
-	{Name: "msgflg", Type: &zt419, Reg: 1, Reg32: 1},
+	{Name: "msgflg", Type: &zt420, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zstruct_msgbuf = structure{Name: "msgbuf", Size: [3]uint16{8, 4, 8}, Fields: []field{
 	{Name: "mtype", Type: &zt21, Off: [3]uint16{0, 0, 0}},
-	{Name: "mtext", Type: &zt434, Off: [3]uint16{8, 4, 8}},
+	{Name: "mtext", Type: &zt435, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zset_ipc_msg_flags = set{Name: "ipc_msg_flags", Unknown: "MSG_???", Vals: []val{
@@ -10083,17 +10084,17 @@ var zset_ipc_msg_flags = set{Name: "ipc_msg_flags", Unknown: "MSG_???", Vals: []
 
 var zcall_msgsnd = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt435, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt436, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgflg", Type: &zt436, Reg: 3, Reg32: 3},
+	{Name: "msgflg", Type: &zt437, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt437, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt438, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgtyp", Type: &zt21, Reg: 3, Reg32: 3},
-	{Name: "msgflg", Type: &zt436, Reg: 4, Reg32: 4},
+	{Name: "msgflg", Type: &zt437, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x20, Defer: 1}
 
 var zset_msg_cmds = set{Name: "msg_cmds", Unknown: "MSG_???", Vals: []val{
@@ -10109,15 +10110,15 @@ var zset_msg_cmds = set{Name: "msg_cmds", Unknown: "MSG_???", Vals: []val{
 
 var zstruct_msqid_ds_set = structure{Name: "msqid_ds_set", Size: [3]uint16{120, 72, 120}, Fields: []field{
 	{Name: "msg_perm", Type: &zt223, Off: [3]uint16{0, 0, 0}},
-	{Name: "times", Type: &zt439, Attr: 4, Off: [3]uint16{48, 36, 48}},
+	{Name: "times", Type: &zt440, Attr: 4, Off: [3]uint16{48, 36, 48}},
 	{Name: "msg_qbytes", Type: &zt23, Off: [3]uint16{88, 56, 88}},
-	{Name: "rest", Type: &zt440, Attr: 4, Off: [3]uint16{96, 60, 96}},
+	{Name: "rest", Type: &zt441, Attr: 4, Off: [3]uint16{96, 60, 96}},
 }}
 
 var zcall_msgctl__SET = call{Name: "msgctl", Variant: "SET", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt219, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt441, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt442, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_msqid_ds_set_i386 = structure{Name: "msqid_ds_set_i386", Size: [3]uint16{152, 88, 152}, Fields: []field{
@@ -10130,7 +10131,7 @@ var zstruct_msqid_ds_set_i386 = structure{Name: "msqid_ds_set_i386", Size: [3]ui
 var zcall_msgctl__SET_2 = call{Name: "msgctl", Variant: "SET", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt219, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt442, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt443, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_msqid_ds = structure{Name: "msqid_ds", Size: [3]uint16{120, 76, 120}, Fields: []field{
@@ -10149,7 +10150,7 @@ var zstruct_msqid_ds = structure{Name: "msqid_ds", Size: [3]uint16{120, 76, 120}
 var zcall_msgctl__STAT = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt443, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt444, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zstruct_msqid_ds_i386 = structure{Name: "msqid_ds_i386", Size: [3]uint16{120, 88, 120}, Fields: []field{
@@ -10168,7 +10169,7 @@ var zstruct_msqid_ds_i386 = structure{Name: "msqid_ds_i386", Size: [3]uint16{120
 var zcall_msgctl__STAT_2 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt444, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt445, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zstruct_msginfo = structure{Name: "msginfo", Size: [3]uint16{32, 32, 32}, Fields: []field{
@@ -10185,42 +10186,42 @@ var zstruct_msginfo = structure{Name: "msginfo", Size: [3]uint16{32, 32, 32}, Fi
 var zcall_msgctl__INFO = call{Name: "msgctl", Variant: "INFO", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt232, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt445, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt446, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_3 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt446, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt443, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x20, Defer: 2}
-
-var zcall_msgctl__STAT_4 = call{Name: "msgctl", Variant: "STAT", Args: []field{
-	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt446, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt447, Reg: 1, Reg32: 1},
 	{Name: "buf", Type: &zt444, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
-var zcall_msgctl__INFO_2 = call{Name: "msgctl", Variant: "INFO", Args: []field{
+var zcall_msgctl__STAT_4 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt447, Reg: 1, Reg32: 1},
 	{Name: "buf", Type: &zt445, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
-var zcall_msgctl__STAT_5 = call{Name: "msgctl", Variant: "STAT", Args: []field{
+var zcall_msgctl__INFO_2 = call{Name: "msgctl", Variant: "INFO", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt448, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt443, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt446, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x20, Defer: 2}
+
+var zcall_msgctl__STAT_5 = call{Name: "msgctl", Variant: "STAT", Args: []field{
+	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt449, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt444, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_6 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt448, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt444, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt449, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt445, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl = call{Name: "msgctl", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt438, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt439, Reg: 1, Reg32: 1},
 	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_msgctl__SET,
@@ -10276,7 +10277,7 @@ var zset_fcntl_cmds = set{Name: "fcntl_cmds", Unknown: "F_???", Vals: []val{
 
 var zcall_fcntl__DUPFD = call{Name: "fcntl", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt450, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt451, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
@@ -10286,23 +10287,23 @@ var zset_fd_flags = set{Name: "fd_flags", Unknown: "FD_???", Vals: []val{
 
 var zcall_fcntl__GETFD = call{Name: "fcntl", Variant: "GETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt451, Reg: 1, Reg32: 1},
-}, Ret: &zt26, Aux: &zt452, AuxText: "flags ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt452, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt453, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETFD = call{Name: "fcntl", Variant: "SETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt453, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt452, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt454, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt453, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETFL = call{Name: "fcntl", Variant: "GETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt454, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt455, Reg: 1, Reg32: 1},
 }, Ret: &zt26, Aux: &zt5, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETFL = call{Name: "fcntl", Variant: "SETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt455, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt456, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt5, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -10315,8 +10316,8 @@ var zset_lock_types = set{Name: "lock_types", Unknown: "F_???", Vals: []val{
 }}
 
 var zstruct_flock_out = structure{Name: "flock_out", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt457, Attr: 8192, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt458, Attr: 8192, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt458, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt459, Attr: 8192, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt21, Attr: 8192, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt21, Attr: 8192, Off: [3]uint16{16, 8, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 8192, Off: [3]uint16{24, 12, 24}},
@@ -10324,13 +10325,13 @@ var zstruct_flock_out = structure{Name: "flock_out", Size: [3]uint16{32, 16, 32}
 
 var zcall_fcntl__GETLK = call{Name: "fcntl", Variant: "GETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt456, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt459, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt457, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt460, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_flock = structure{Name: "flock", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt457, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt458, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt458, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt459, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt21, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt21, Off: [3]uint16{16, 8, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 4, Off: [3]uint16{24, 12, 24}},
@@ -10338,41 +10339,41 @@ var zstruct_flock = structure{Name: "flock", Size: [3]uint16{32, 16, 32}, Fields
 
 var zcall_fcntl__SETLK = call{Name: "fcntl", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt460, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt461, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt461, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt462, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLK_2 = call{Name: "fcntl", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt462, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt461, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt463, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt462, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETOWN = call{Name: "fcntl", Variant: "SETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt463, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt464, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETOWN = call{Name: "fcntl", Variant: "GETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt464, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt465, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETSIG = call{Name: "fcntl", Variant: "SETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt465, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt466, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt27, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETSIG = call{Name: "fcntl", Variant: "GETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt466, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt467, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Aux: &zt27, Class: 0x2, Defer: 2}
 
 var zstruct_flock64_out = structure{Name: "flock64_out", Size: [3]uint16{32, 24, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt457, Attr: 8192, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt458, Attr: 8192, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt458, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt459, Attr: 8192, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt13, Attr: 8192, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt13, Attr: 8192, Off: [3]uint16{16, 12, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 8192, Off: [3]uint16{24, 20, 24}},
@@ -10380,13 +10381,13 @@ var zstruct_flock64_out = structure{Name: "flock64_out", Size: [3]uint16{32, 24,
 
 var zcall_fcntl__GETLK64 = call{Name: "fcntl", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt467, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt468, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt468, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt469, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_flock64 = structure{Name: "flock64", Size: [3]uint16{32, 24, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt457, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt458, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt458, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt459, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt13, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt13, Off: [3]uint16{16, 12, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 4, Off: [3]uint16{24, 20, 24}},
@@ -10394,14 +10395,14 @@ var zstruct_flock64 = structure{Name: "flock64", Size: [3]uint16{32, 24, 32}, Fi
 
 var zcall_fcntl__SETLK64 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt469, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt470, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt470, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt471, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLK64_2 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt471, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt470, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt472, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt471, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zset_owner_types = set{Name: "owner_types", Unknown: "F_OWNER_???", Vals: []val{
@@ -10411,50 +10412,50 @@ var zset_owner_types = set{Name: "owner_types", Unknown: "F_OWNER_???", Vals: []
 }}
 
 var zstruct_f_owner_ex = structure{Name: "f_owner_ex", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "type", Type: &zt473, Off: [3]uint16{0, 0, 0}},
+	{Name: "type", Type: &zt474, Off: [3]uint16{0, 0, 0}},
 	{Name: "pid", Type: &zt229, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_fcntl__SETOWN_EX = call{Name: "fcntl", Variant: "SETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt472, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt474, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt473, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt475, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETOWN_EX = call{Name: "fcntl", Variant: "GETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt475, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt476, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt476, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__GETLK64_2 = call{Name: "fcntl", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt477, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt468, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt478, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt469, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETLK64_3 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt478, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt470, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt479, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt471, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLK64_4 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt479, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt470, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt480, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt471, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLEASE = call{Name: "fcntl", Variant: "SETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt480, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt481, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt481, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt482, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETLEASE = call{Name: "fcntl", Variant: "GETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt482, Reg: 1, Reg32: 1},
-}, Ret: &zt26, Aux: &zt481, Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt483, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt482, Class: 0x2, Defer: 2}
 
 var zset_notify_flags = set{Name: "notify_flags", Unknown: "DN_???", Vals: []val{
 	{Name: "DN_ACCESS", Value: 0x1, Mask: 0x1},
@@ -10468,25 +10469,25 @@ var zset_notify_flags = set{Name: "notify_flags", Unknown: "DN_???", Vals: []val
 
 var zcall_fcntl__NOTIFY = call{Name: "fcntl", Variant: "NOTIFY", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt483, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt484, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt484, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt485, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__DUPFD_2 = call{Name: "fcntl", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt485, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt486, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETPIPE_SZ = call{Name: "fcntl", Variant: "SETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt486, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt487, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETPIPE_SZ = call{Name: "fcntl", Variant: "GETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt487, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt488, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zset_seal_flags = set{Name: "seal_flags", Unknown: "F_SEAL_???", Vals: []val{
@@ -10500,14 +10501,14 @@ var zset_seal_flags = set{Name: "seal_flags", Unknown: "F_SEAL_???", Vals: []val
 
 var zcall_fcntl__ADD_SEALS = call{Name: "fcntl", Variant: "ADD_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt488, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt489, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt489, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt490, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GET_SEALS = call{Name: "fcntl", Variant: "GET_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt490, Reg: 1, Reg32: 1},
-}, Ret: &zt26, Aux: &zt489, AuxText: "seals ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt491, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt490, AuxText: "seals ", Class: 0x2, Defer: 2}
 
 var zset_rw_hints = set{Name: "rw_hints", Unknown: "RWH_???", Vals: []val{
 	{Name: "RWH_WRITE_LIFE_NOT_SET", Value: 0x0, Mask: 0x0},
@@ -10520,31 +10521,31 @@ var zset_rw_hints = set{Name: "rw_hints", Unknown: "RWH_???", Vals: []val{
 
 var zcall_fcntl__GET_RW_HINT = call{Name: "fcntl", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt491, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt492, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt492, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt493, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SET_RW_HINT = call{Name: "fcntl", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt493, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt494, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt494, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt495, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GET_RW_HINT_2 = call{Name: "fcntl", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt495, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt492, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt496, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt493, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SET_RW_HINT_2 = call{Name: "fcntl", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt496, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt494, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt497, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt495, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl = call{Name: "fcntl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt449, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt450, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_fcntl__DUPFD,
@@ -10593,7 +10594,7 @@ var zset_flock_ops = set{Name: "flock_ops", Unknown: "LOCK_???", Vals: []val{
 
 var zcall_flock = call{Name: "flock", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt497, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt498, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fsync = call{Name: "fsync", Args: []field{
@@ -10630,18 +10631,18 @@ var zstruct_linux_dirent = structure{Name: "linux_dirent", Size: [3]uint16{24, 1
 	{Name: "d_ino", Type: &zt23, Off: [3]uint16{0, 0, 0}},
 	{Name: "d_off", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "d_reclen", Type: &zt136, Off: [3]uint16{16, 8, 16}},
-	{Name: "d_name", Type: &zt498, Off: [3]uint16{18, 10, 18}},
-	{Name: "d_type", Type: &zt499, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_name", Type: &zt499, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_type", Type: &zt500, Off: [3]uint16{18, 10, 18}},
 }}
 
 var zcall_getdents = call{Name: "getdents", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt501, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt502, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_getcwd = call{Name: "getcwd", Args: []field{
-	{Name: "buf", Type: &zt502, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt503, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt2, Class: 0x1, Defer: 0}
 
@@ -10722,7 +10723,7 @@ var zcall_lchown = call{Name: "lchown", Args: []field{
 
 var zcall_umask = call{Name: "umask", Args: []field{
 	{Name: "mask", Type: &zt6, Reg: 0, Reg32: 0},
-}, Ret: &zt503, Class: 0x0, Defer: 1}
+}, Ret: &zt504, Class: 0x0, Defer: 1}
 
 var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "tz_minuteswest", Type: &zt7, Off: [3]uint16{0, 0, 0}},
@@ -10730,8 +10731,8 @@ var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fie
 }}
 
 var zcall_gettimeofday = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt504, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt505, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt505, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt506, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 0}
 
 var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
@@ -10754,13 +10755,13 @@ var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
 }}
 
 var zstruct_rlimit = structure{Name: "rlimit", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt507, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt507, Off: [3]uint16{8, 4, 8}},
+	{Name: "rlim_cur", Type: &zt508, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt508, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_getrlimit = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt506, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt508, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt507, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt509, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val{
@@ -10771,8 +10772,8 @@ var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val
 }}
 
 var zcall_getrusage = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt509, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt418, Reg: 1, Reg32: 1},
+	{Name: "who", Type: &zt510, Reg: 0, Reg32: 0},
+	{Name: "ru", Type: &zt419, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
@@ -10780,14 +10781,14 @@ var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zstruct_tms = structure{Name: "tms", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "tms_utime", Type: &zt510, Off: [3]uint16{0, 0, 0}},
-	{Name: "tms_stime", Type: &zt510, Off: [3]uint16{8, 4, 8}},
-	{Name: "tms_cutime", Type: &zt510, Off: [3]uint16{16, 8, 16}},
-	{Name: "tms_cstime", Type: &zt510, Off: [3]uint16{24, 12, 24}},
+	{Name: "tms_utime", Type: &zt511, Off: [3]uint16{0, 0, 0}},
+	{Name: "tms_stime", Type: &zt511, Off: [3]uint16{8, 4, 8}},
+	{Name: "tms_cutime", Type: &zt511, Off: [3]uint16{16, 8, 16}},
+	{Name: "tms_cstime", Type: &zt511, Off: [3]uint16{24, 12, 24}},
 }}
 
 var zcall_times = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt511, Reg: 0, Reg32: 0},
+	{Name: "tbuf", Type: &zt512, Reg: 0, Reg32: 0},
 }, Ret: &zt23, Class: 0x0, Defer: 0}
 
 var zcall_ptrace = call{Name: "ptrace", Args: []field{
@@ -10842,12 +10843,12 @@ var zcall_setregid = call{Name: "setregid", Args: []field{
 
 var zcall_getgroups = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt512, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt513, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt513, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt514, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setresuid = call{Name: "setresuid", Args: []field{
@@ -10857,9 +10858,9 @@ var zcall_setresuid = call{Name: "setresuid", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt514, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt514, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt514, Reg: 2, Reg32: 2},
+	{Name: "ruidp", Type: &zt515, Reg: 0, Reg32: 0},
+	{Name: "euidp", Type: &zt515, Reg: 1, Reg32: 1},
+	{Name: "suidp", Type: &zt515, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid = call{Name: "setresgid", Args: []field{
@@ -10869,9 +10870,9 @@ var zcall_setresgid = call{Name: "setresgid", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt514, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt514, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt514, Reg: 2, Reg32: 2},
+	{Name: "rgidp", Type: &zt515, Reg: 0, Reg32: 0},
+	{Name: "egidp", Type: &zt515, Reg: 1, Reg32: 1},
+	{Name: "sgidp", Type: &zt515, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_getpgid = call{Name: "getpgid", Args: []field{
@@ -10901,7 +10902,7 @@ var zcall_capset = call{Name: "capset", Args: []field{
 }, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_rt_sigpending = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt515, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt516, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
@@ -11077,15 +11078,15 @@ var zset_si_codes = set{Name: "si_codes", Vals: []val{
 }}
 
 var zunion_si_code = union{Name: "si_code", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt516},
-	{Vals: []uint64{0x8}, Type: &zt517},
-	{Vals: []uint64{0xb}, Type: &zt518},
-	{Vals: []uint64{0x7}, Type: &zt519},
-	{Vals: []uint64{0x5}, Type: &zt520},
-	{Vals: []uint64{0x11}, Type: &zt521},
-	{Vals: []uint64{0x1d}, Type: &zt522},
-	{Vals: []uint64{0x1f}, Type: &zt523},
-}, Else: &zt524}
+	{Vals: []uint64{0x4}, Type: &zt517},
+	{Vals: []uint64{0x8}, Type: &zt518},
+	{Vals: []uint64{0xb}, Type: &zt519},
+	{Vals: []uint64{0x7}, Type: &zt520},
+	{Vals: []uint64{0x5}, Type: &zt521},
+	{Vals: []uint64{0x11}, Type: &zt522},
+	{Vals: []uint64{0x1d}, Type: &zt523},
+	{Vals: []uint64{0x1f}, Type: &zt524},
+}, Else: &zt525}
 
 var zstruct_si_queue = structure{Name: "si_queue", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
 	{Name: "si_pid", Type: &zt229, Off: [3]uint16{0, 0, 0}},
@@ -11107,7 +11108,7 @@ var zstruct_si_value = structure{Name: "si_value", Size: [3]uint16{8, 4, 4}, Sho
 var zstruct_si_timer = structure{Name: "si_timer", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_timerid", Type: &zt20, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_overrun", Type: &zt7, Off: [3]uint16{4, 4, 4}},
-	{Name: "si_value", Type: &zt528, Attr: 256, Off: [3]uint16{8, 8, 8}},
+	{Name: "si_value", Type: &zt529, Attr: 256, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_si_poll = structure{Name: "si_poll", Size: [3]uint16{16, 8, 16}, Fields: []field{
@@ -11119,16 +11120,16 @@ var zstruct_si_exited = structure{Name: "si_exited", Size: [3]uint16{32, 20, 32}
 	{Name: "si_pid", Type: &zt229, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_uid", Type: &zt220, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt7, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt510, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt510, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt511, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt511, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_child = structure{Name: "si_child", Size: [3]uint16{32, 20, 32}, Fields: []field{
 	{Name: "si_pid", Type: &zt229, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_uid", Type: &zt220, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt27, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt510, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt510, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt511, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt511, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_fault = structure{Name: "si_fault", Size: [3]uint16{8, 4, 4}, Fields: []field{
@@ -11142,14 +11143,14 @@ var zstruct_si_mce = structure{Name: "si_mce", Size: [3]uint16{16, 8, 8}, Fields
 
 var zstruct_si_bounds = structure{Name: "si_bounds", Size: [3]uint16{32, 16, 16}, Show: []uint8{0, 2, 3}, Fields: []field{
 	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt535, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt536, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_lower", Type: &zt19, Off: [3]uint16{16, 8, 8}},
 	{Name: "si_upper", Type: &zt19, Off: [3]uint16{24, 12, 12}},
 }}
 
 var zstruct_si_pkey = structure{Name: "si_pkey", Size: [3]uint16{24, 12, 12}, Show: []uint8{0, 2}, Fields: []field{
 	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt535, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt536, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_pkey", Type: &zt11, Off: [3]uint16{16, 8, 8}},
 }}
 
@@ -11168,13 +11169,13 @@ var zset_trap_perf_flags = set{Name: "trap_perf_flags", Unknown: "TRAP_PERF_FLAG
 
 var zstruct_si_perf = structure{Name: "si_perf", Size: [3]uint16{24, 16, 16}, Fields: []field{
 	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_perf_data", Type: &zt535, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_perf_type", Type: &zt538, Off: [3]uint16{16, 8, 8}},
-	{Name: "si_perf_flags", Type: &zt539, Off: [3]uint16{20, 12, 12}},
+	{Name: "si_perf_data", Type: &zt536, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_perf_type", Type: &zt539, Off: [3]uint16{16, 8, 8}},
+	{Name: "si_perf_flags", Type: &zt540, Off: [3]uint16{20, 12, 12}},
 }}
 
 var zstruct_si_size = structure{Name: "si_size", Size: [3]uint16{112, 112, 112}, Fields: []field{
-	{Name: "all", Type: &zt541, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt542, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: []val{
@@ -11236,8 +11237,8 @@ var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: [
 
 var zstruct_si_sys = structure{Name: "si_sys", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_call_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_syscall", Type: &zt543, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_arch", Type: &zt544, Off: [3]uint16{12, 8, 8}},
+	{Name: "si_syscall", Type: &zt544, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_arch", Type: &zt545, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
@@ -11248,32 +11249,32 @@ var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, 
 }}
 
 var zunion_siginfo_rest = union{Name: "siginfo_rest", Alts: []alt{
-	{Vals: []uint64{0x100}, Type: &zt526},
-	{Vals: []uint64{0x101}, Type: &zt527},
-	{Vals: []uint64{0x102}, Type: &zt529},
-	{Vals: []uint64{0x103}, Type: &zt530},
-	{Vals: []uint64{0x11}, Type: &zt531},
-	{Vals: []uint64{0x51}, Type: &zt532},
-	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt533},
-	{Vals: []uint64{0x47}, Type: &zt534},
-	{Vals: []uint64{0x4b}, Type: &zt536},
-	{Vals: []uint64{0x8b}, Type: &zt537},
-	{Vals: []uint64{0x45}, Type: &zt540},
-	{Vals: []uint64{0x1d}, Type: &zt530},
-	{Vals: []uint64{0x5d}, Type: &zt542},
-	{Vals: []uint64{0x1f}, Type: &zt545},
-}, Else: &zt546}
+	{Vals: []uint64{0x100}, Type: &zt527},
+	{Vals: []uint64{0x101}, Type: &zt528},
+	{Vals: []uint64{0x102}, Type: &zt530},
+	{Vals: []uint64{0x103}, Type: &zt531},
+	{Vals: []uint64{0x11}, Type: &zt532},
+	{Vals: []uint64{0x51}, Type: &zt533},
+	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt534},
+	{Vals: []uint64{0x47}, Type: &zt535},
+	{Vals: []uint64{0x4b}, Type: &zt537},
+	{Vals: []uint64{0x8b}, Type: &zt538},
+	{Vals: []uint64{0x45}, Type: &zt541},
+	{Vals: []uint64{0x1d}, Type: &zt531},
+	{Vals: []uint64{0x5d}, Type: &zt543},
+	{Vals: []uint64{0x1f}, Type: &zt546},
+}, Else: &zt547}
 
 var zstruct_siginfo = structure{Name: "siginfo", Size: [3]uint16{128, 124, 128}, Show: []uint8{0, 2, 1, 3}, Fields: []field{
 	{Name: "si_signo", Type: &zt27, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 2}},
 	{Name: "si_errno", Type: &zt11, Attr: 2, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 2}},
-	{Name: "si_code", Type: &zt525, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
-	{Name: "rest", Type: &zt547, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
+	{Name: "si_code", Type: &zt526, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
+	{Name: "rest", Type: &zt548, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
 }}
 
 var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 	{Name: "uthese", Type: &zt34, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt548, Reg: 1, Reg32: 1},
+	{Name: "uinfo", Type: &zt549, Reg: 1, Reg32: 1},
 	{Name: "uts", Type: &zt239, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt27, Class: 0x10, Defer: 1}
@@ -11281,11 +11282,11 @@ var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 var zcall_rt_sigqueueinfo = call{Name: "rt_sigqueueinfo", Args: []field{
 	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt549, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt550, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x18, Defer: 3}
 
 var zcall_rt_sigsuspend = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt550, Reg: 0, Reg32: 0},
+	{Name: "unewset", Type: &zt551, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
@@ -11297,29 +11298,29 @@ var zset_ss_flags = set{Name: "ss_flags", Unknown: "SS_???", Vals: []val{
 
 var zstruct_sigaltstack = structure{Name: "sigaltstack", Size: [3]uint16{24, 12, 12}, Fields: []field{
 	{Name: "ss_sp", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "ss_flags", Type: &zt551, Off: [3]uint16{8, 4, 4}},
+	{Name: "ss_flags", Type: &zt552, Off: [3]uint16{8, 4, 4}},
 	{Name: "ss_size", Type: &zt2, Off: [3]uint16{16, 8, 8}},
 }}
 
 var zcall_sigaltstack = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt552, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt553, Reg: 1, Reg32: 1},
+	{Name: "uss", Type: &zt553, Reg: 0, Reg32: 0},
+	{Name: "uoss", Type: &zt554, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 1}
 
 var zstruct_utimbuf = structure{Name: "utimbuf", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "actime", Type: &zt554, Off: [3]uint16{0, 0, 0}},
-	{Name: "modtime", Type: &zt554, Off: [3]uint16{8, 4, 8}},
+	{Name: "actime", Type: &zt555, Off: [3]uint16{0, 0, 0}},
+	{Name: "modtime", Type: &zt555, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_utime = call{Name: "utime", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "times", Type: &zt555, Reg: 1, Reg32: 1},
+	{Name: "times", Type: &zt556, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_mknod = call{Name: "mknod", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt556, Reg: 1, Reg32: 1},
-	{Name: "dev", Type: &zt557, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt557, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt558, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_uselib = call{Name: "uselib", Args: []field{
@@ -11333,13 +11334,13 @@ var zcall_personality = call{Name: "personality", Args: []field{
 var zstruct_ustat = structure{Name: "ustat", Size: [3]uint16{32, 20, 32}, Fields: []field{
 	{Name: "f_tfree", Type: &zt7, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_tinode", Type: &zt23, Off: [3]uint16{8, 4, 8}},
-	{Name: "f_fname", Type: &zt558, Attr: 4, Off: [3]uint16{16, 8, 16}},
-	{Name: "f_fpack", Type: &zt558, Attr: 4, Off: [3]uint16{22, 14, 22}},
+	{Name: "f_fname", Type: &zt559, Attr: 4, Off: [3]uint16{16, 8, 16}},
+	{Name: "f_fpack", Type: &zt559, Attr: 4, Off: [3]uint16{22, 14, 22}},
 }}
 
 var zcall_ustat = call{Name: "ustat", Args: []field{
-	{Name: "dev", Type: &zt557, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt559, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt558, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt560, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x8000, Defer: 1}
 
 var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
@@ -11430,7 +11431,7 @@ var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
 }, Sorted: []uint16{59, 5, 44, 45, 23, 41, 42, 50, 46, 43, 70, 48, 49, 39, 38, 57, 53, 78, 0, 1, 29, 25, 14, 27, 35, 13, 75, 79, 34, 62, 4, 33, 47, 6, 77, 30, 18, 40, 9, 68, 24, 19, 22, 55, 63, 65, 3, 71, 73, 82, 83, 64, 58, 7, 74, 15, 21, 20, 32, 60, 2, 8, 51, 66, 72, 12, 17, 52, 76, 54, 61, 11, 37, 80, 81, 56, 10, 26, 28, 31, 67, 36, 69, 16}}
 
 var zstruct_fsid = structure{Name: "fsid", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "val", Type: &zt561, Off: [3]uint16{0, 0, 0}},
+	{Name: "val", Type: &zt562, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val{
@@ -11451,28 +11452,28 @@ var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val
 }}
 
 var zstruct_statfs = structure{Name: "statfs", Size: [3]uint16{120, 80, 120}, Fields: []field{
-	{Name: "f_type", Type: &zt560, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt561, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "f_blocks", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "f_bfree", Type: &zt23, Off: [3]uint16{24, 12, 24}},
 	{Name: "f_bavail", Type: &zt23, Off: [3]uint16{32, 16, 32}},
 	{Name: "f_files", Type: &zt23, Off: [3]uint16{40, 20, 40}},
 	{Name: "f_ffree", Type: &zt23, Off: [3]uint16{48, 24, 48}},
-	{Name: "f_fsid", Type: &zt562, Off: [3]uint16{56, 28, 56}},
+	{Name: "f_fsid", Type: &zt563, Off: [3]uint16{56, 28, 56}},
 	{Name: "f_namelen", Type: &zt23, Off: [3]uint16{64, 36, 64}},
 	{Name: "f_frsize", Type: &zt23, Off: [3]uint16{72, 40, 72}},
-	{Name: "f_flags", Type: &zt563, Off: [3]uint16{80, 44, 80}},
-	{Name: "spare", Type: &zt564, Off: [3]uint16{88, 48, 88}},
+	{Name: "f_flags", Type: &zt564, Off: [3]uint16{80, 44, 80}},
+	{Name: "spare", Type: &zt565, Off: [3]uint16{88, 48, 88}},
 }}
 
 var zcall_statfs = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt565, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt566, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt565, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt566, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_sysfs = call{Name: "sysfs", Args: []field{
@@ -11488,12 +11489,12 @@ var zset_prio_which = set{Name: "prio_which", Unknown: "PRIO_???", Vals: []val{
 }}
 
 var zcall_getpriority = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt566, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt567, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setpriority = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt566, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt567, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
@@ -11548,7 +11549,7 @@ var zset_mlockall_flags = set{Name: "mlockall_flags", Unknown: "MCL_???", Vals: 
 }}
 
 var zcall_mlockall = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt567, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt568, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt7, Class: 0x4, Defer: 0}
@@ -11557,8 +11558,8 @@ var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt21, Class: 0x
 
 var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}, Fields: []field{
 	{Name: "entry_number", Type: &zt220, Off: [3]uint16{0, 0, 0}},
-	{Name: "base_addr", Type: &zt568, Off: [3]uint16{4, 4, 4}},
-	{Name: "limit", Type: &zt568, Off: [3]uint16{8, 8, 8}},
+	{Name: "base_addr", Type: &zt569, Off: [3]uint16{4, 4, 4}},
+	{Name: "limit", Type: &zt569, Off: [3]uint16{8, 8, 8}},
 	{Name: "seg_32bit", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{0, 1}},
 	{Name: "contents", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{1, 2}},
 	{Name: "read_exec_only", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{3, 1}},
@@ -11570,7 +11571,7 @@ var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}
 
 var zcall_modify_ldt = call{Name: "modify_ldt", Args: []field{
 	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt569, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
+	{Name: "ptr", Type: &zt570, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
 	{Name: "bytecount", Type: &zt23, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
@@ -11609,36 +11610,36 @@ var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", V
 }}
 
 var zcall_arch_prctl__SET = call{Name: "arch_prctl", Variant: "SET", Args: []field{
-	{Name: "option", Type: &zt571, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Class: 0x0, Defer: 2}
-
-var zcall_arch_prctl__SET_2 = call{Name: "arch_prctl", Variant: "SET", Args: []field{
 	{Name: "option", Type: &zt572, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
-var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
+var zcall_arch_prctl__SET_2 = call{Name: "arch_prctl", Variant: "SET", Args: []field{
 	{Name: "option", Type: &zt573, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt574, Reg: 1, Reg32: 1},
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
+	{Name: "option", Type: &zt574, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt575, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_2 = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt575, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt574, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt576, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt575, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_CPUID = call{Name: "arch_prctl", Variant: "GET_CPUID", Args: []field{
-	{Name: "option", Type: &zt576, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt577, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__SET_CPUID = call{Name: "arch_prctl", Variant: "SET_CPUID", Args: []field{
-	{Name: "option", Type: &zt577, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt578, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt570, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt571, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2, Key: 0, Variants: []*call{
 	&zcall_arch_prctl__SET,
@@ -11685,12 +11686,12 @@ var zset_timex_status = set{Name: "timex_status", Unknown: "STA_???", Vals: []va
 }}
 
 var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fields: []field{
-	{Name: "modes", Type: &zt578, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt579, Off: [3]uint16{0, 0, 0}},
 	{Name: "offset", Type: &zt21, Off: [3]uint16{8, 4, 8}},
 	{Name: "freq", Type: &zt21, Off: [3]uint16{16, 8, 16}},
 	{Name: "maxerror", Type: &zt23, Off: [3]uint16{24, 12, 24}},
 	{Name: "esterror", Type: &zt23, Off: [3]uint16{32, 16, 32}},
-	{Name: "status", Type: &zt579, Off: [3]uint16{40, 20, 40}},
+	{Name: "status", Type: &zt580, Off: [3]uint16{40, 20, 40}},
 	{Name: "constant", Type: &zt21, Off: [3]uint16{48, 24, 48}},
 	{Name: "precision", Type: &zt23, Off: [3]uint16{56, 28, 56}},
 	{Name: "tolerance", Type: &zt21, Off: [3]uint16{64, 32, 64}},
@@ -11705,7 +11706,7 @@ var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fie
 	{Name: "errcnt", Type: &zt21, Off: [3]uint16{144, 72, 144}},
 	{Name: "stbcnt", Type: &zt21, Off: [3]uint16{152, 76, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 80, 160}},
-	{Name: "reserved", Type: &zt580, Off: [3]uint16{164, 84, 164}},
+	{Name: "reserved", Type: &zt581, Off: [3]uint16{164, 84, 164}},
 }}
 
 var zset_timex_state = set{Name: "timex_state", Vals: []val{
@@ -11718,12 +11719,12 @@ var zset_timex_state = set{Name: "timex_state", Vals: []val{
 }}
 
 var zcall_adjtimex = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt581, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt582, Class: 0x100, Defer: 0}
+	{Name: "txc_p", Type: &zt582, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt583, Class: 0x100, Defer: 0}
 
 var zcall_setrlimit = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt506, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt583, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt507, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt584, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_chroot = call{Name: "chroot", Args: []field{
@@ -11737,8 +11738,8 @@ var zcall_acct = call{Name: "acct", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt584, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt585, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt585, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt586, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_mount = call{Name: "mount", Args: []field{
@@ -11933,8 +11934,8 @@ var zcall_tkill = call{Name: "tkill", Args: []field{
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt586, Reg: 0, Reg32: 0},
-}, Ret: &zt587, Class: 0x100, Defer: 0}
+	{Name: "tloc", Type: &zt587, Reg: 0, Reg32: 0},
+}, Ret: &zt588, Class: 0x100, Defer: 0}
 
 var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 	{Name: "FUTEX_WAIT", Value: 0x0, Mask: 0x0},
@@ -11983,18 +11984,18 @@ var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
 }}
 
 var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
-	{Vals: []uint64{0x9, 0xa}, Type: &zt590},
+	{Vals: []uint64{0x9, 0xa}, Type: &zt591},
 	{Vals: []uint64{0x4, 0xc}, Type: &zt11},
-	{Vals: []uint64{0x5}, Type: &zt591},
+	{Vals: []uint64{0x5}, Type: &zt592},
 }, Else: &zt20}
 
 var zcall_futex = call{Name: "futex", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt588, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt589, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt589, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt590, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt592, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt593, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
@@ -12010,7 +12011,7 @@ var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt569, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt570, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_io_setup = call{Name: "io_setup", Args: []field{
@@ -12043,7 +12044,7 @@ var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt593, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt594, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
@@ -12082,13 +12083,13 @@ var zstruct_linux_dirent64 = structure{Name: "linux_dirent64", Size: [3]uint16{2
 	{Name: "d_ino", Type: &zt9, Off: [3]uint16{0, 0, 0}},
 	{Name: "d_off", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "d_reclen", Type: &zt136, Off: [3]uint16{16, 16, 16}},
-	{Name: "d_type", Type: &zt499, Off: [3]uint16{18, 18, 18}},
-	{Name: "d_name", Type: &zt498, Off: [3]uint16{19, 19, 19}},
+	{Name: "d_type", Type: &zt500, Off: [3]uint16{18, 18, 18}},
+	{Name: "d_name", Type: &zt499, Off: [3]uint16{19, 19, 19}},
 }}
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt595, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt596, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
@@ -12100,7 +12101,7 @@ var zcall_restart_syscall = call{Name: "restart_syscall", Args: []field{}, Ret: 
 
 var zcall_semtimedop = call{Name: "semtimedop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt423, Reg: 1, Reg32: 1},
+	{Name: "tsops", Type: &zt424, Reg: 1, Reg32: 1},
 	{Name: "nsops", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt239, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
@@ -12118,7 +12119,7 @@ var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt596, Reg: 3, Reg32: 4},
+	{Name: "advice", Type: &zt597, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
@@ -12162,24 +12163,24 @@ var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16
 }}
 
 var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "all", Type: &zt603, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt604, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt601},
-	{Vals: []uint64{0x2}, Type: &zt602},
-}, Else: &zt604}
+	{Vals: []uint64{0x4}, Type: &zt602},
+	{Vals: []uint64{0x2}, Type: &zt603},
+}, Else: &zt605}
 
 var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
-	{Name: "sigev_value", Type: &zt598, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_signo", Type: &zt599, Off: [3]uint16{8, 4, 4}},
-	{Name: "sigev_notify", Type: &zt600, Off: [3]uint16{12, 8, 8}},
-	{Name: "rest", Type: &zt605, Attr: 256, Off: [3]uint16{16, 12, 12}},
+	{Name: "sigev_value", Type: &zt599, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt600, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt601, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt606, Attr: 256, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt606, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt607, Reg: 1, Reg32: 1},
 	{Name: "created_timer_id", Type: &zt42, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -12188,20 +12189,20 @@ var zset_timer_flags = set{Name: "timer_flags", Unknown: "TIMER_???", Vals: []va
 }}
 
 var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt313, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt313, Off: [3]uint16{16, 8, 16}},
+	{Name: "it_interval", Type: &zt314, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt314, Off: [3]uint16{16, 8, 16}},
 }}
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt607, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt608, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt609, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt608, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt609, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt610, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt609, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt610, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
@@ -12213,30 +12214,30 @@ var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt239, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt240, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt240, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt607, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt608, Reg: 1, Reg32: 1},
 	{Name: "rqtp", Type: &zt239, Reg: 2, Reg32: 2},
 	{Name: "rmtp", Type: &zt240, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_exit_group = call{Name: "exit_group", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt415, Class: 0x8, Defer: 1}
+}, Ret: &zt416, Class: 0x8, Defer: 1}
 
 var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -12265,7 +12266,7 @@ var zstruct_timeval_date = structure{Name: "timeval_date", Size: [3]uint16{16, 8
 
 var zcall_utimes = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt611, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt612, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
@@ -12292,15 +12293,15 @@ var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val
 var zcall_mbind = call{Name: "mbind", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt612, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt614, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt613, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt615, Reg: 3, Reg32: 3},
 	{Name: "maxnode", Type: &zt23, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt615, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt616, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt616, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt617, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt617, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt618, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
@@ -12320,11 +12321,11 @@ var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_?
 }}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt618, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt619, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt619, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt620, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt620, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt621, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
@@ -12332,18 +12333,18 @@ var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
 }}
 
 var zstruct_mq_attr = structure{Name: "mq_attr", Size: [3]uint16{64, 32, 64}, Fields: []field{
-	{Name: "mq_flags", Type: &zt622, Off: [3]uint16{0, 0, 0}},
+	{Name: "mq_flags", Type: &zt623, Off: [3]uint16{0, 0, 0}},
 	{Name: "mq_maxmsg", Type: &zt21, Off: [3]uint16{8, 4, 8}},
 	{Name: "mq_msgsize", Type: &zt21, Off: [3]uint16{16, 8, 16}},
 	{Name: "mq_curmsgs", Type: &zt21, Off: [3]uint16{24, 12, 24}},
-	{Name: "unused", Type: &zt623, Attr: 4, Off: [3]uint16{32, 16, 32}},
+	{Name: "unused", Type: &zt624, Attr: 4, Off: [3]uint16{32, 16, 32}},
 }}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
 	{Name: "u_name", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "oflag", Type: &zt5, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt621, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
-	{Name: "u_attr", Type: &zt624, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "mode", Type: &zt622, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "u_attr", Type: &zt625, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
 }, Ret: &zt0, Class: 0x2, Defer: 4}
 
 var zcall_mq_unlink = call{Name: "mq_unlink", Args: []field{
@@ -12368,13 +12369,13 @@ var zcall_mq_timedreceive = call{Name: "mq_timedreceive", Args: []field{
 
 var zcall_mq_notify = call{Name: "mq_notify", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt606, Reg: 1, Reg32: 1},
+	{Name: "u_notification", Type: &zt607, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_mq_getsetattr = call{Name: "mq_getsetattr", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt624, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt625, Reg: 2, Reg32: 2},
+	{Name: "u_mqstat", Type: &zt625, Reg: 1, Reg32: 1},
+	{Name: "u_omqstat", Type: &zt626, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_kexec_load = call{Name: "kexec_load", Args: []field{
@@ -12397,11 +12398,11 @@ var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
 }, Else: &zt7}
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt626, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt627, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt548, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt417, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt418, Reg: 4, Reg32: 4},
+	{Name: "which", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt628, Reg: 1, Reg32: 1},
+	{Name: "infop", Type: &zt549, Reg: 2, Reg32: 2},
+	{Name: "options", Type: &zt418, Reg: 3, Reg32: 3},
+	{Name: "ru", Type: &zt419, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x8, Defer: 2}
 
 var zcall_add_key = call{Name: "add_key", Args: []field{
@@ -12454,28 +12455,28 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
 	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt628, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt628, Reg: 3, Reg32: 3},
+	{Name: "old_nodes", Type: &zt629, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt629, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt556, Reg: 2, Reg32: 2},
-	{Name: "dev", Type: &zt557, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt557, Reg: 2, Reg32: 2},
+	{Name: "dev", Type: &zt558, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
@@ -12488,68 +12489,68 @@ var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
 }}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt220, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt220, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt630, Reg: 4, Reg32: 4},
+	{Name: "flag", Type: &zt631, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt611, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt612, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt18, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt630, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt631, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt630, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt631, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt629, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt630, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt629, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt630, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt630, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt631, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt629, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt630, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt4, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt631, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt632, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x3, Defer: 2}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt208, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
@@ -12589,7 +12590,7 @@ var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: 
 }}
 
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt632, Reg: 0, Reg32: 0},
+	{Name: "unshare_flags", Type: &zt633, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
@@ -12599,8 +12600,8 @@ var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
 
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
 	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt574, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt633, Reg: 2, Reg32: 2},
+	{Name: "head_ptr", Type: &zt575, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt634, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals: []val{
@@ -12612,18 +12613,18 @@ var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals:
 
 var zcall_splice = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt634, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt635, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt634, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt635, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt635, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt636, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_tee = call{Name: "tee", Args: []field{
 	{Name: "fdin", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fdout", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt635, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt636, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_sync_file_range_flags = set{Name: "sync_file_range_flags", Unknown: "SYNC_FILE_RANGE_???", Vals: []val{
@@ -12636,14 +12637,14 @@ var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "nbytes", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "flags", Type: &zt636, Reg: 3, Reg32: 5},
+	{Name: "flags", Type: &zt637, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "iov", Type: &zt207, Reg: 1, Reg32: 1},
 	{Name: "nr_segs", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt635, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt636, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
@@ -12654,10 +12655,10 @@ var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", V
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
 	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt637, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt638, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt640, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt641, Reg: 5, Reg32: 5},
+	{Name: "pages", Type: &zt638, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt639, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt641, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt642, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
@@ -12666,10 +12667,10 @@ var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16,
 }}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt643, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt630, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt644, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt631, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
@@ -12709,7 +12710,7 @@ var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals
 
 var zcall_fallocate = call{Name: "fallocate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt644, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt645, Reg: 1, Reg32: 1},
 	{Name: "offset", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "len", Type: &zt13, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
@@ -12733,9 +12734,9 @@ var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
 
 var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt294, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt295, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt645, Reg: 3, Reg32: 3},
+	{Name: "upeer_sockaddr", Type: &zt295, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt296, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt646, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
@@ -12795,12 +12796,12 @@ var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
 	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt646, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt647, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_pipe2 = call{Name: "pipe2", Args: []field{
 	{Name: "fildes", Type: &zt209, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt646, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt647, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 0}
 
 var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
@@ -12827,7 +12828,7 @@ var zcall_rt_tgsigqueueinfo = call{Name: "rt_tgsigqueueinfo", Args: []field{
 	{Name: "tgid", Type: &zt229, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt229, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt27, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt549, Reg: 3, Reg32: 3},
+	{Name: "uinfo", Type: &zt550, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x18, Defer: 4}
 
 var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
@@ -12839,15 +12840,15 @@ var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt647, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt648, Attr: 8192, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt649, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt650, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt298, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt299, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt239, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
@@ -12860,24 +12861,24 @@ var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt629, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt630, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt650, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt650, Off: [3]uint16{8, 8, 8}},
+	{Name: "rlim_cur", Type: &zt651, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt651, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
 	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt506, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt651, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt652, Reg: 3, Reg32: 3},
+	{Name: "resource", Type: &zt507, Reg: 1, Reg32: 1},
+	{Name: "new_rlim", Type: &zt652, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt653, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -12891,24 +12892,24 @@ var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt581, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt582, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt582, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt583, Class: 0x100, Defer: 1}
 
 var zcall_syncfs = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt653, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt654, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt655, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt656, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt298, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt299, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: []val{
@@ -12924,7 +12925,7 @@ var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: [
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt656, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt657, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
@@ -12934,7 +12935,7 @@ var zcall_getcpu = call{Name: "getcpu", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt657, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt658, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -12945,9 +12946,9 @@ var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
 	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt659, Reg: 1, Reg32: 1},
+	{Name: "lvec", Type: &zt660, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt661, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt662, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 1}
@@ -12956,7 +12957,7 @@ var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
 	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt207, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt661, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt662, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 6}
@@ -12984,15 +12985,15 @@ var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16
 
 var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt0},
-	{Vals: []uint64{0x7}, Type: &zt664},
+	{Vals: []uint64{0x7}, Type: &zt665},
 }, Else: &zt26}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
 	{Name: "pid1", Type: &zt229, Reg: 0, Reg32: 0},
 	{Name: "pid2", Type: &zt229, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt662, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt663, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
-	{Name: "idx2", Type: &zt665, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "type", Type: &zt663, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt664, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt666, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
@@ -13021,11 +13022,11 @@ var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []
 }}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt629, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt630, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt666, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt667, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_seccomp = call{Name: "seccomp", Args: []field{
@@ -13041,9 +13042,9 @@ var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 }}
 
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt667, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt668, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt668, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt669, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
@@ -13056,8 +13057,8 @@ var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
 }}
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
-	{Name: "uname_ptr", Type: &zt669, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt670, Reg: 1, Reg32: 1},
+	{Name: "uname_ptr", Type: &zt670, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt671, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
@@ -13081,11 +13082,11 @@ var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: [
 }}
 
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt413, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt414, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt671, Reg: 4, Reg32: 4},
+	{Name: "argv", Type: &zt414, Reg: 2, Reg32: 2},
+	{Name: "envp", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt672, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0xb, Defer: 5}
 
 var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
@@ -13095,7 +13096,7 @@ var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
 }}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt672, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt673, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
@@ -13116,14 +13117,14 @@ var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_C
 }}
 
 var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
-	{Name: "cmd", Type: &zt675, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt674, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt676, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt675, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
-}, Ret: &zt26, Aux: &zt673, Class: 0x0, Defer: 3}
+}, Ret: &zt26, Aux: &zt674, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt673, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt674, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt674, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt675, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_membarrier__QUERY,
@@ -13136,14 +13137,14 @@ var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt676, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt677, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt634, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt635, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt634, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt635, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt20, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
@@ -13165,7 +13166,7 @@ var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt677, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt678, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
@@ -13174,7 +13175,7 @@ var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
 	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt677, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt678, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
@@ -13192,7 +13193,7 @@ var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
 	{Name: "flags", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt678, Reg: 1, Reg32: 1},
+	{Name: "init_val", Type: &zt679, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
@@ -13254,22 +13255,22 @@ var zstruct_statx_timestamp = structure{Name: "statx_timestamp", Size: [3]uint16
 }}
 
 var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "stx_mask", Type: &zt680, Off: [3]uint16{0, 0, 0}},
+	{Name: "stx_mask", Type: &zt681, Off: [3]uint16{0, 0, 0}},
 	{Name: "stx_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "stx_attributes", Type: &zt681, Off: [3]uint16{8, 8, 8}},
+	{Name: "stx_attributes", Type: &zt682, Off: [3]uint16{8, 8, 8}},
 	{Name: "stx_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{16, 16, 16}},
 	{Name: "stx_uid", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
 	{Name: "stx_gid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
-	{Name: "stx_mode", Type: &zt556, Off: [3]uint16{28, 28, 28}},
+	{Name: "stx_mode", Type: &zt557, Off: [3]uint16{28, 28, 28}},
 	{Name: "spare0", Type: &zt227, Off: [3]uint16{30, 30, 30}},
 	{Name: "stx_ino", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "stx_size", Type: &zt9, Off: [3]uint16{40, 40, 40}},
 	{Name: "stx_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "stx_attributes_mask", Type: &zt681, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "stx_atime", Type: &zt682, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "stx_btime", Type: &zt682, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
-	{Name: "stx_ctime", Type: &zt682, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
-	{Name: "stx_mtime", Type: &zt682, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "stx_attributes_mask", Type: &zt682, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "stx_atime", Type: &zt683, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "stx_btime", Type: &zt683, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
+	{Name: "stx_ctime", Type: &zt683, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
+	{Name: "stx_mtime", Type: &zt683, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
 	{Name: "stx_rdev_major", Type: &zt11, Attr: 1, Off: [3]uint16{128, 128, 128}},
 	{Name: "stx_rdev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{132, 132, 132}},
 	{Name: "stx_dev_major", Type: &zt11, Attr: 1, Off: [3]uint16{136, 136, 136}},
@@ -13277,15 +13278,15 @@ var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fie
 	{Name: "stx_mnt_id", Type: &zt77, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
 	{Name: "stx_dio_mem_align", Type: &zt11, Attr: 1, Off: [3]uint16{152, 152, 152}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
 	{Name: "stx_dio_offset_align", Type: &zt11, Attr: 1, Off: [3]uint16{156, 156, 156}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
-	{Name: "spare3", Type: &zt683, Off: [3]uint16{160, 160, 160}},
+	{Name: "spare3", Type: &zt684, Off: [3]uint16{160, 160, 160}},
 }}
 
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt679, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt680, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt684, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt680, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt681, Reg: 3, Reg32: 3},
+	{Name: "buffer", Type: &zt685, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1803, Defer: 4}
 
 var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
@@ -13311,7 +13312,7 @@ var zcall_uprobe = call{Name: "uprobe", Args: []field{}, Ret: &zt21, Class: 0x0,
 var zcall_pidfd_send_signal = call{Name: "pidfd_send_signal", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt549, Reg: 2, Reg32: 2},
+	{Name: "info", Type: &zt550, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1a, Defer: 4}
 
@@ -13337,15 +13338,15 @@ var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt629, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt630, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -13370,7 +13371,7 @@ var zcall_fsmount = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -13382,7 +13383,7 @@ var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", 
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
 	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt685, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt686, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
@@ -13416,19 +13417,19 @@ var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []
 
 var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
 	{Vals: []uint64{0x1}, Type: &zt9},
-}, Else: &zt688}
+}, Else: &zt689}
 
 var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
-	{Name: "flags", Type: &zt686, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt687, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt687, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
-	{Name: "parent_tid", Type: &zt687, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
-	{Name: "exit_signal", Type: &zt689, Off: [3]uint16{32, 32, 32}},
-	{Name: "stack", Type: &zt687, Off: [3]uint16{40, 40, 40}},
+	{Name: "flags", Type: &zt687, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt688, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt688, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt688, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt690, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt688, Off: [3]uint16{40, 40, 40}},
 	{Name: "stack_size", Type: &zt77, Off: [3]uint16{48, 48, 48}},
-	{Name: "tls", Type: &zt687, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "set_tid", Type: &zt687, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
-	{Name: "set_tid", Type: &zt690, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
+	{Name: "tls", Type: &zt688, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt688, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
+	{Name: "set_tid", Type: &zt691, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
 	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}},
 	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xb}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
 }}
@@ -13441,8 +13442,8 @@ var zstruct_clone_result = structure{Name: "clone_result", Size: [3]uint16{32, 2
 }}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt691, Reg: 0, Reg32: 0},
-	{Name: "changed", Type: &zt692, Attr: 2048, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
+	{Name: "uargs", Type: &zt692, Reg: 0, Reg32: 0},
+	{Name: "changed", Type: &zt693, Attr: 2048, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt229, Class: 0x8, Defer: 1}
 
@@ -13454,7 +13455,7 @@ var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANG
 var zcall_close_range = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "max_fd", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt693, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt694, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals: []val{
@@ -13467,15 +13468,15 @@ var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals
 }}
 
 var zstruct_open_how = structure{Name: "open_how", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "flags", Type: &zt694, Off: [3]uint16{0, 0, 0}},
-	{Name: "mode", Type: &zt695, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "resolve", Type: &zt696, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt695, Off: [3]uint16{0, 0, 0}},
+	{Name: "mode", Type: &zt696, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "resolve", Type: &zt697, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt697, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
+	{Name: "how", Type: &zt698, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
@@ -13492,15 +13493,15 @@ var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals:
 }}
 
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt208, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt698, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt699, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt699, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt700, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "behavior", Type: &zt214, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
@@ -13516,7 +13517,7 @@ var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -13553,7 +13554,7 @@ var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
 }}
 
 var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt700, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt701, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
@@ -13569,7 +13570,7 @@ var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???"
 var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
 	{Name: "val", Type: &zt77, Off: [3]uint16{0, 0, 0}},
 	{Name: "uaddr", Type: &zt77, Off: [3]uint16{8, 8, 8}},
-	{Name: "flags", Type: &zt701, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt702, Off: [3]uint16{16, 16, 16}},
 	{Name: "__reserved", Type: &zt20, Attr: 2, Off: [3]uint16{20, 20, 20}},
 }}
 
@@ -13579,11 +13580,11 @@ var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 1
 }}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt703, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt704, Reg: 0, Reg32: 0},
 	{Name: "nr_futexes", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt704, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt597, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt705, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt598, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
@@ -13601,10 +13602,10 @@ var zcall_cachestat = call{Name: "cachestat", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt630, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt631, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
@@ -13615,27 +13616,27 @@ var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_S
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
 	{Name: "addr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt705, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt706, Reg: 2, Reg32: 2},
 }, Ret: &zt19, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "mask", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt701, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt702, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "val", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt701, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt704, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt597, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt702, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt705, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt598, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt706, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt707, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
@@ -13682,7 +13683,7 @@ var zcall_mseal = call{Name: "mseal", Args: []field{
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -13691,7 +13692,7 @@ var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -13700,7 +13701,7 @@ var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -13708,14 +13709,14 @@ var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -13723,7 +13724,7 @@ var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -13731,7 +13732,7 @@ var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -13749,14 +13750,14 @@ var zcall_rseq_slice_yield = call{Name: "rseq_slice_yield", Args: []field{}, Ret
 
 var zcall_waitpid = call{Name: "waitpid", Args: []field{
 	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt416, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
-	{Name: "options", Type: &zt417, Reg: 2, Reg32: 2},
+	{Name: "stat_addr", Type: &zt417, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt418, Reg: 2, Reg32: 2},
 }, Ret: &zt229, Class: 0x8, Defer: 1}
 
 var zcall_lchown_2 = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt707, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt707, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt708, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt708, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt21, Class: 0x4, Defer: 0, Derived: true}
@@ -13779,11 +13780,11 @@ var zcall_umount = call{Name: "umount", Args: []field{
 }, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt707, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt708, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt708, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt709, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_ptrace_2 = call{Name: "ptrace", Args: []field{
@@ -13811,7 +13812,7 @@ var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt21, Class: 0x0, D
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt707, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt708, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
@@ -13836,41 +13837,41 @@ var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
 	{Name: "sa_handler", Type: &zt28, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt709, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_mask", Type: &zt710, Off: [3]uint16{8, 4, 4}},
 	{Name: "sa_flags", Type: &zt29, Off: [3]uint16{16, 8, 8}},
 	{Name: "sa_restorer", Type: &zt19, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "sig", Type: &zt27, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt710, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt711, Reg: 2, Reg32: 2},
+	{Name: "act", Type: &zt711, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt712, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt26, Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt709, Reg: 0, Reg32: 0},
+	{Name: "newmask", Type: &zt710, Reg: 0, Reg32: 0},
 }, Ret: &zt26, Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt707, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt707, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt708, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt708, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt707, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt707, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt708, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt708, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt709, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt710, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt712, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt713, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
@@ -13880,12 +13881,12 @@ var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt713, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt714, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt714, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt715, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_select_2 = call{Name: "select", Args: []field{
@@ -13929,40 +13930,40 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt715, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt716, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt19, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt707, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt707, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt708, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt708, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt716, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt717, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "f_bavail", Type: &zt11, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_files", Type: &zt11, Off: [3]uint16{20, 20, 20}},
 	{Name: "f_ffree", Type: &zt11, Off: [3]uint16{24, 24, 24}},
-	{Name: "f_fsid", Type: &zt562, Off: [3]uint16{28, 28, 28}},
+	{Name: "f_fsid", Type: &zt563, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt717, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt718, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt718, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt719, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt719, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt720, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt719, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt720, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
@@ -13977,38 +13978,38 @@ var zcall_syslog_2 = call{Name: "syslog", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}, Show: []uint8{0, 1, 2, 3, 4, 5, 8, 9, 7, 6, 10, 11, 12, 13, 14, 15}, Fields: []field{
-	{Name: "st_dev", Type: &zt557, Attr: 1, Off: [3]uint16{0, 0, 0}},
+	{Name: "st_dev", Type: &zt558, Attr: 1, Off: [3]uint16{0, 0, 0}},
 	{Name: "st_ino", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "st_mode", Type: &zt556, Off: [3]uint16{8, 8, 8}},
+	{Name: "st_mode", Type: &zt557, Off: [3]uint16{8, 8, 8}},
 	{Name: "st_nlink", Type: &zt136, Attr: 1, Off: [3]uint16{10, 10, 10}},
 	{Name: "st_uid", Type: &zt136, Attr: 1, Off: [3]uint16{12, 12, 12}},
 	{Name: "st_gid", Type: &zt136, Attr: 1, Off: [3]uint16{14, 14, 14}},
-	{Name: "st_rdev", Type: &zt557, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_rdev", Type: &zt558, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt720, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt721, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt721, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt722, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt722, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt723, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "unused", Type: &zt173, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt723, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt724, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt723, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt724, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt723, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt724, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
@@ -14044,9 +14045,9 @@ var zcall_sigreturn = call{Name: "sigreturn", Args: []field{}, Ret: &zt21, Class
 
 var zcall_clone_2 = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt19, Attr: 32, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt412, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt413, Attr: 32, Reg: 0, Reg32: 0},
 	{Name: "parent_tid", Type: &zt42, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "tls", Type: &zt569, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "tls", Type: &zt570, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
 	{Name: "child_tidptr", Type: &zt19, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
 }, Ret: &zt229, Class: 0x8, Defer: 2}
 
@@ -14061,8 +14062,8 @@ var zcall_uname_2 = call{Name: "uname", Args: []field{
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt33, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt724, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt712, Reg: 2, Reg32: 2},
+	{Name: "nset", Type: &zt725, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt713, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
@@ -14110,18 +14111,18 @@ var zcall_personality_2 = call{Name: "personality", Args: []field{
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt707, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt708, Reg: 0, Reg32: 0},
 }, Ret: &zt220, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt707, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt708, Reg: 0, Reg32: 0},
 }, Ret: &zt220, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt23, Attr: 4, Reg: 1, Reg32: 1},
 	{Name: "offset_low", Type: &zt23, Attr: 4, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt725, Reg: 3, Reg32: 3},
+	{Name: "result", Type: &zt726, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt22, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -14173,15 +14174,15 @@ var zcall_sched_rr_get_interval_2 = call{Name: "sched_rr_get_interval", Args: []
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt707, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt707, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt707, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt708, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt708, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt708, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt726, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt726, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt726, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt727, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt727, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt727, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -14210,15 +14211,15 @@ var zcall_nfsservctl_2 = call{Name: "nfsservctl", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt707, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt707, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt707, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt708, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt708, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt708, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt726, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt726, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt726, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt727, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt727, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt727, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_prctl_2 = call{Name: "prctl", Args: []field{
@@ -14230,18 +14231,18 @@ var zcall_prctl_2 = call{Name: "prctl", Args: []field{
 }, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt727, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt728, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt30, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt728, Reg: 6, Reg32: 6},
+	{Name: "frame", Type: &zt729, Reg: 6, Reg32: 6},
 }, Ret: &zt21, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt707, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt707, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt708, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt708, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_capget_2 = call{Name: "capget", Args: []field{
@@ -14259,8 +14260,8 @@ var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt21, Class: 
 var zcall_putpmsg_2 = call{Name: "putpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
 
 var zcall_ugetrlimit = call{Name: "ugetrlimit", Args: []field{
-	{Name: "resource", Type: &zt506, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt508, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt507, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt509, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_mmap2 = call{Name: "mmap2", Args: []field{
@@ -14269,7 +14270,7 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt24, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt729, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt730, Reg: 5, Reg32: 5},
 }, Ret: &zt19, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
@@ -14295,28 +14296,28 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt721, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt722, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt722, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt723, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt730, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt731, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt731, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt732, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt731, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt732, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt731, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt732, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
@@ -14345,12 +14346,12 @@ var zcall_setregid32 = call{Name: "setregid32", Args: []field{
 
 var zcall_getgroups32 = call{Name: "getgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt512, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt513, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups32 = call{Name: "setgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt513, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt514, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_fchown32 = call{Name: "fchown32", Args: []field{
@@ -14366,9 +14367,9 @@ var zcall_setresuid32 = call{Name: "setresuid32", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid32 = call{Name: "getresuid32", Args: []field{
-	{Name: "ruid", Type: &zt514, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt514, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt514, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt515, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt515, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt515, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
@@ -14378,9 +14379,9 @@ var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid32 = call{Name: "getresgid32", Args: []field{
-	{Name: "rgid", Type: &zt514, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt514, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt514, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt515, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt515, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt515, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_chown32 = call{Name: "chown32", Args: []field{
@@ -14412,192 +14413,192 @@ var zcall_pivot_root_2 = call{Name: "pivot_root", Args: []field{
 
 var zcall_fcntl64__DUPFD = call{Name: "fcntl64", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt450, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt451, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETFD = call{Name: "fcntl64", Variant: "GETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt451, Reg: 1, Reg32: 1},
-}, Ret: &zt26, Aux: &zt452, AuxText: "flags ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt452, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt453, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETFD = call{Name: "fcntl64", Variant: "SETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt453, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt452, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt454, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt453, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETFL = call{Name: "fcntl64", Variant: "GETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt454, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt455, Reg: 1, Reg32: 1},
 }, Ret: &zt26, Aux: &zt5, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETFL = call{Name: "fcntl64", Variant: "SETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt455, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt456, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt5, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETLK = call{Name: "fcntl64", Variant: "GETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt456, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt459, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt457, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt460, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETLK = call{Name: "fcntl64", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt460, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt461, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt461, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt462, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLK_2 = call{Name: "fcntl64", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt462, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt461, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt463, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt462, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETOWN = call{Name: "fcntl64", Variant: "SETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt463, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt464, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETOWN = call{Name: "fcntl64", Variant: "GETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt464, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt465, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETSIG = call{Name: "fcntl64", Variant: "SETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt465, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt466, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt27, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETSIG = call{Name: "fcntl64", Variant: "GETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt466, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt467, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Aux: &zt27, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__GETLK64 = call{Name: "fcntl64", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt467, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt468, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt468, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt469, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETLK64 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt469, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt470, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt470, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt471, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLK64_2 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt471, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt470, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt472, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt471, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETOWN_EX = call{Name: "fcntl64", Variant: "SETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt472, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt474, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt473, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt475, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETOWN_EX = call{Name: "fcntl64", Variant: "GETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt475, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt476, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt476, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__GETLK64_2 = call{Name: "fcntl64", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt477, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt468, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt478, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt469, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETLK64_3 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt478, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt470, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt479, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt471, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLK64_4 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt479, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt470, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt480, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt471, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLEASE = call{Name: "fcntl64", Variant: "SETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt480, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt481, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt481, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt482, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETLEASE = call{Name: "fcntl64", Variant: "GETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt482, Reg: 1, Reg32: 1},
-}, Ret: &zt26, Aux: &zt481, Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt483, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt482, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__NOTIFY = call{Name: "fcntl64", Variant: "NOTIFY", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt483, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt484, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt484, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt485, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__DUPFD_2 = call{Name: "fcntl64", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt485, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt486, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETPIPE_SZ = call{Name: "fcntl64", Variant: "SETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt486, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt487, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETPIPE_SZ = call{Name: "fcntl64", Variant: "GETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt487, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt488, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__ADD_SEALS = call{Name: "fcntl64", Variant: "ADD_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt488, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt489, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt489, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt490, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GET_SEALS = call{Name: "fcntl64", Variant: "GET_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt490, Reg: 1, Reg32: 1},
-}, Ret: &zt26, Aux: &zt489, AuxText: "seals ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt491, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt490, AuxText: "seals ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__GET_RW_HINT = call{Name: "fcntl64", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt491, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt492, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt492, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt493, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SET_RW_HINT = call{Name: "fcntl64", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt493, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt494, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt494, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt495, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GET_RW_HINT_2 = call{Name: "fcntl64", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt495, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt492, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt496, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt493, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SET_RW_HINT_2 = call{Name: "fcntl64", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt496, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt494, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt497, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt495, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt449, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt450, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_fcntl64__DUPFD,
@@ -14715,7 +14716,7 @@ var zcall_fremovexattr_2 = call{Name: "fremovexattr", Args: []field{
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt732, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt733, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -14785,37 +14786,37 @@ var zcall_epoll_wait_2 = call{Name: "epoll_wait", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt716, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt717, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_bavail", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "f_files", Type: &zt9, Off: [3]uint16{32, 32, 32}},
 	{Name: "f_ffree", Type: &zt9, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_fsid", Type: &zt562, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_fsid", Type: &zt563, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt717, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt718, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt718, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt719, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt734, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt734, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt596, Reg: 3, Reg32: 5},
+	{Name: "advice", Type: &zt597, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
@@ -14875,10 +14876,10 @@ var zcall_inotify_rm_watch_2 = call{Name: "inotify_rm_watch", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt731, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt630, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt732, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt631, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_pselect6_2 = call{Name: "pselect6", Args: []field{
@@ -14977,12 +14978,12 @@ var zcall_fanotify_mark_2 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt629, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt630, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_2 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -15037,27 +15038,27 @@ var zcall_io_pgetevents_2 = call{Name: "io_pgetevents", Args: []field{
 
 var zcall_msgsnd_2 = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt734, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt735, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgflg", Type: &zt436, Reg: 3, Reg32: 3},
+	{Name: "msgflg", Type: &zt437, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt735, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt736, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgtyp", Type: &zt21, Reg: 3, Reg32: 3},
-	{Name: "msgflg", Type: &zt436, Reg: 4, Reg32: 4},
+	{Name: "msgflg", Type: &zt437, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x20, Defer: 1}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt736, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt737, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt704, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt705, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -15066,18 +15067,18 @@ var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}
 }}
 
 var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208}, Fields: []field{
-	{Name: "modes", Type: &zt578, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt579, Off: [3]uint16{0, 0, 0}},
 	{Name: "pad1", Type: &zt12, Off: [3]uint16{4, 4, 4}},
 	{Name: "offset", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "freq", Type: &zt13, Off: [3]uint16{16, 16, 16}},
 	{Name: "maxerror", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "esterror", Type: &zt9, Off: [3]uint16{32, 32, 32}},
-	{Name: "status", Type: &zt579, Off: [3]uint16{40, 40, 40}},
+	{Name: "status", Type: &zt580, Off: [3]uint16{40, 40, 40}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{44, 44, 44}},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt737, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt738, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -15089,41 +15090,41 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "errcnt", Type: &zt13, Off: [3]uint16{144, 144, 144}},
 	{Name: "stbcnt", Type: &zt13, Off: [3]uint16{152, 152, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 160, 160}},
-	{Name: "reserved", Type: &zt580, Off: [3]uint16{164, 164, 164}},
+	{Name: "reserved", Type: &zt581, Off: [3]uint16{164, 164, 164}},
 }}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt738, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt582, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt739, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt583, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt736, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt737, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt597, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt607, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt704, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt736, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt608, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt705, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt737, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt739, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt739, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt740, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt740, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt740, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt741, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt607, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt741, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt740, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt608, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt742, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt741, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
@@ -15144,10 +15145,10 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 }}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt743, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt630, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt744, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt631, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
@@ -15209,23 +15210,23 @@ var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
 	{Name: "uthese", Type: &zt34, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt548, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt704, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt549, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt705, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt27, Class: 0x10, Defer: 1}
 
 var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt704},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt705},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
 }, Else: &zt19}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt588, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt589, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt744, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt745, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt592, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt593, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
@@ -15255,15 +15256,15 @@ var zcall_io_uring_register_2 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_2 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_2 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt629, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt630, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -15288,7 +15289,7 @@ var zcall_fsmount_2 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_2 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -15303,7 +15304,7 @@ var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_2 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -15377,7 +15378,7 @@ var zcall_lsm_list_modules_2 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -15386,7 +15387,7 @@ var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -15395,7 +15396,7 @@ var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -15403,14 +15404,14 @@ var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_2 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -15418,7 +15419,7 @@ var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -15426,7 +15427,7 @@ var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_2 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -15459,7 +15460,7 @@ var zcall_sched_yield_3 = call{Name: "sched_yield", Args: []field{}, Ret: &zt21,
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt732, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt733, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -15881,12 +15882,12 @@ var zcall_fanotify_mark_3 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt629, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt630, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_3 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -15975,15 +15976,15 @@ var zcall_io_uring_register_3 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_3 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_3 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt629, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt630, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -16008,7 +16009,7 @@ var zcall_fsmount_3 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_3 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -16023,7 +16024,7 @@ var zcall_epoll_pwait2_3 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_3 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16097,7 +16098,7 @@ var zcall_lsm_list_modules_3 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16106,7 +16107,7 @@ var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16115,7 +16116,7 @@ var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16123,14 +16124,14 @@ var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_3 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16138,7 +16139,7 @@ var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -16146,7 +16147,7 @@ var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_3 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -16419,25 +16420,25 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt745, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt746, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt746, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt747, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt747, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt748, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
 	{Name: "unused", Type: &zt173, Off: [3]uint16{120, 120, 120}},
 }}
 
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt748, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt630, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt749, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt631, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt748, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt749, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_timerfd_create_4 = call{Name: "timerfd_create", Args: []field{
@@ -16637,12 +16638,12 @@ var zcall_fanotify_mark_4 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt629, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt630, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_4 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16725,15 +16726,15 @@ var zcall_io_uring_register_4 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_4 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_4 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt629, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt630, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -16758,7 +16759,7 @@ var zcall_fsmount_4 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_4 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -16773,7 +16774,7 @@ var zcall_epoll_pwait2_4 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_4 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16847,7 +16848,7 @@ var zcall_lsm_list_modules_4 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16856,7 +16857,7 @@ var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16865,7 +16866,7 @@ var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16873,14 +16874,14 @@ var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_4 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16888,7 +16889,7 @@ var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -16896,7 +16897,7 @@ var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_4 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -17068,6 +17069,6 @@ var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
 var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "version", Type: &zt749, Off: [3]uint16{0, 0, 0}},
+	{Name: "version", Type: &zt750, Off: [3]uint16{0, 0, 0}},
 	{Name: "pid", Type: &zt229, Off: [3]uint16{4, 4, 4}},
 }}
