@@ -76,6 +76,7 @@ func (t *Task) begin(nr uint64, c *engine.Call) {
 	if f := t.tracer.opts.DecodeCall; f != nil {
 		f(t, nr, &o)
 	}
+	t.call.SP = c.SP
 	t.call.Enter(desc, c.ABI, nr, c.Args, &t.mem, o)
 }
 
@@ -132,6 +133,10 @@ func (s *sink) Signal(th *engine.Thread, info *ptrace.Siginfo) {
 	t := s.task(th)
 	t.now()
 	t.ev.Signo = int(info.Signo)
+	o := t.tracer.opts.Decode
+	o.Resolve = t.Resolver
+	v := t.info.Struct(linux.Siginfo(), syscalls.AMD64, info.Bytes(), o)
+	t.ev.Siginfo = &v
 	t.tell(event.Signal)
 	t.ev.Siginfo = nil
 }

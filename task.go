@@ -25,8 +25,9 @@ type Task struct {
 	tracer   *Tracer
 	mem      memory
 	call     decode.Call
-	entered  time.Time // monotonic
-	at       int64     // of the entry, nanoseconds since the Epoch
+	info     decode.Call // decodes the siginfo of signals
+	entered  time.Time   // monotonic
+	at       int64       // of the entry, nanoseconds since the Epoch
 	sys      time.Duration
 	launched bool
 	handling *handling

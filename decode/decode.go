@@ -54,6 +54,7 @@ type Call struct {
 	SP     uint64  // the stack pointer, to be set before Enter; few calls look at it
 	Args   []Value // the first Ready of them are decoded
 	Ready  int
+	Early  int  // how many of them were decoded before the call
 	Done   bool // the result is known
 	Failed bool
 	Ret    int64 // the result, or the negated error number when Failed
@@ -101,6 +102,12 @@ func (f *frame) Err() uint64 {
 func (f *frame) Deref(i int) uint64 {
 	c := f.call
 	if i < len(c.pre) && c.pre[i] != nil && (!c.Done || c.before) {
+		if p := c.pre[i]; p.Type.Kind == syscalls.KindStruct {
+			if len(p.Sub) == 0 {
+				return 0
+			}
+			return p.Sub[0].Num
+		}
 		return c.pre[i].Num
 	}
 	a := c.Desc.Args[i]
@@ -109,6 +116,9 @@ func (f *frame) Deref(i int) uint64 {
 		return 0
 	}
 	n := a.Type.Extent(c.layout)
+	if a.Type.Kind == syscalls.KindStruct { // its first member
+		n = a.Type.Struct.Fields[0].Type.Size(c.layout)
+	}
 	b := c.read(addr, n)
 	if len(b) < n {
 		return 0
@@ -258,12 +268,36 @@ func (c *Call) Enter(desc *syscalls.Call, abi syscalls.ABI, number uint64, regs 
 		c.argument(&c.Args[i], i)
 	}
 	c.Ready = upTo
+	for i := upTo; i < n; i++ {
+		c.later(i)
+	}
+	c.Early = c.Ready
+}
+
+// later looks at an argument that follows one which is known only after the call: it need not wait
+// if that one, and itself, turn out not to exist.
+func (c *Call) later(i int) {
+	a := &c.Desc.Args[i]
+	v := &c.Args[i]
+	switch {
+	case a.Cond != nil && !a.Cond.UsesResult() && a.Cond.Eval(&c.frames[0]) == 0:
+		v.Name, v.Type, v.Attr, v.State, v.Num = a.Name, a.Type, a.Attr, Absent, c.arg(i)
+	case c.Ready != i || a.Attr&syscalls.AttrExit != 0 || a.Type.Dir&syscalls.Out != 0:
+		return
+	case c.pre[i] != nil:
+		*v = *c.pre[i]
+	default:
+		c.argument(v, i)
+	}
+	if c.Ready == i {
+		c.Ready++
+	}
 }
 
 // Skip begins a call without decoding its arguments.
 func (c *Call) Skip(desc *syscalls.Call, abi syscalls.ABI, number uint64, regs [6]uint64) {
 	c.Desc, c.ABI, c.Number, c.Regs = desc, abi, number, regs
-	c.Args, c.Ready = nil, 0
+	c.Args, c.Ready, c.Early = nil, 0, 0
 	c.Done, c.Failed, c.Ret = false, false, 0
 	c.Result, c.Aux = Value{State: Absent}, Value{State: Absent}
 }
@@ -276,11 +310,14 @@ func (c *Call) Exit(ret int64, failed bool) {
 	for i := c.Ready; i < len(c.Args); i++ {
 		v := &c.Args[i]
 		switch a := &c.Desc.Args[i]; {
-		case c.pre[i] != nil && (failed && a.Type.Dir == syscalls.InOut || a.Type.Dir == syscalls.In && a.Attr&syscalls.AttrExit == 0):
+		case c.pre[i] != nil && (failed && a.Type.Dir == syscalls.InOut && a.When == nil || a.Type.Dir == syscalls.In && a.Attr&syscalls.AttrExit == 0):
 			*v = *c.pre[i]
 			if failed && a.Type.Dir == syscalls.InOut && len(v.Sub) > 0 && !visible(v) {
 				v.State = Address
 			}
+		case a.When != nil:
+			c.argument(v, i)
+			v.Pre = c.pre[i]
 		case a.Type.Dir == syscalls.InOut:
 			c.was = c.pre[i]
 			c.argument(v, i)
@@ -575,6 +612,9 @@ func (c *Call) pointee(v *Value) {
 			return
 		}
 		c.contents(v, load(b, n), b)
+		if t.Kind == syscalls.KindPtr { // a pointer behind a pointer: known, but not what it points to
+			v.State, v.Addr = Known, addr
+		}
 		return
 	}
 	c.format(v)

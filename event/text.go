@@ -286,10 +286,17 @@ func (t *Text) rawArgs(c *decode.Call) {
 
 // args writes the arguments from to upTo, and a comma behind the last if more may follow.
 func (t *Text) args(c *decode.Call, from, upTo int) {
+	const late = syscalls.AttrAfter | syscalls.AttrArrow
+	// The entry left the comma to us if the argument that it ended before asks for that.
+	owed := from > 0 && from < upTo && c.Args[from].Attr&late != 0
 	for i := from; i < upTo; i++ {
 		a := &c.Args[i]
 		if a.State == decode.Absent || a.Attr&syscalls.AttrHidden != 0 {
 			continue
+		}
+		if owed {
+			owed = false
+			t.separate(a)
 		}
 		if t.opts.ArgNames || a.Attr&syscalls.AttrNamed != 0 {
 			t.buf = append(t.buf, a.Name...)
@@ -297,18 +304,29 @@ func (t *Text) args(c *decode.Call, from, upTo int) {
 		}
 		t.buf = t.opts.appendValue(t.buf, a, c.ABI)
 		for k := i + 1; k < len(c.Args); k++ {
-			if k >= c.Ready || c.Args[k].State != decode.Absent && c.Args[k].Attr&syscalls.AttrHidden == 0 {
-				t.buf = append(t.buf, ", "...)
+			if next := &c.Args[k]; next.State != decode.Absent && next.Attr&syscalls.AttrHidden == 0 {
+				if k < upTo || c.Desc.Args[k].Attr&late == 0 {
+					t.separate(next)
+				}
 				break
 			}
 		}
 	}
 }
 
+// separate writes what stands before an argument.
+func (t *Text) separate(a *decode.Value) {
+	if a.Attr&syscalls.AttrArrow != 0 {
+		t.buf = append(t.buf, " => "...)
+	} else {
+		t.buf = append(t.buf, ", "...)
+	}
+}
+
 // exit writes what became of a call: the rest of its line, or a line of its own.
 func (t *Text) exit(e *Event) {
 	c := e.Call
-	first := int(c.Desc.Defer)
+	first := c.Early
 	switch {
 	case t.tid == e.TID && !t.cut[e.TID] || t.tid == e.TID:
 	case t.cut[e.TID]:

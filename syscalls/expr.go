@@ -115,7 +115,7 @@ func truth(b bool) uint64 {
 	return 0
 }
 
-// usesRet tells whether the value depends on the call's result.
-func (e *Expr) usesRet() bool {
-	return e != nil && (e.Op == OpRet || e.L.usesRet() || e.R.usesRet())
+// UsesResult tells whether the value depends on what became of the call.
+func (e *Expr) UsesResult() bool {
+	return e != nil && (e.Op == OpRet || e.Op == OpErr || e.L.UsesResult() || e.R.UsesResult())
 }

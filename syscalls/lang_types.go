@@ -40,7 +40,7 @@ var baseTypes = map[string]Type{
 
 var attrNames = map[string]Attr{
 	"v": AttrVerbose, "nz": AttrNonzero, "hide": AttrHidden, "exit": AttrExit,
-	"entry": AttrEntry, "name": AttrNamed, "plain": AttrPlain, "flat": AttrFlat, "was": AttrWas, "over": AttrOver, "ok": AttrOK, "apart": AttrApart,
+	"entry": AttrEntry, "name": AttrNamed, "plain": AttrPlain, "flat": AttrFlat, "was": AttrWas, "over": AttrOver, "after": AttrAfter, "arrow": AttrArrow, "ok": AttrOK, "apart": AttrApart,
 }
 
 // field parses: NAME TYPE [@ATTR | @if(EXPR) | @when(EXPR) | @reg(N) | @bits(LOWEST, COUNT)]...
@@ -239,7 +239,7 @@ func (p *parser) named(name token) (*Type, error) {
 			return nil, err
 		}
 		switch {
-		case t.RetLen == nil && len(t.Params) == 0 && (e.usesRet() || t.Len != nil):
+		case t.RetLen == nil && len(t.Params) == 0 && (e.UsesResult() || t.Len != nil):
 			t.RetLen = e
 		default:
 			t.Params = append(t.Params, e)

@@ -115,6 +115,8 @@ const (
 	AttrApart                    // @apart: a number before and after the call is shown as [1] => [2], not [1 => 2]
 	AttrFlat                     // @flat: the fields of this structure or union belong to its parent
 	AttrOver                     // @over: lies over the member before it, as in a union
+	AttrAfter                    // @after: an argument whose comma is shown only once the call has returned
+	AttrArrow                    // @arrow: an argument shown behind an arrow instead of a comma
 	AttrWas                      // @was: a member shown with its value before the call too, when that differs
 	AttrOK                       // @ok: a member shown only if the call succeeded
 )

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -87,9 +88,9 @@ func (e *Engine) attach(pid int) error {
 		if e.threads[pid] != nil {
 			return nil
 		}
-		t, err := e.seize(pid, st.tgid)
-		if err != nil {
-			return err
+		t, aerr := e.seize(pid, st.tgid)
+		if aerr != nil {
+			return aerr
 		}
 		e.sink.Attached(t, []*Thread{t})
 		return nil
@@ -97,19 +98,36 @@ func (e *Engine) attach(pid int) error {
 	return e.attachAll(pid, st.tgid)
 }
 
-// attachAll takes hold of every thread, until a whole pass over the list finds none that is new: those born meanwhile
-// of threads that were not traced yet would be missed.
+// attachAll takes hold of every thread. Those that are being born of threads which are not traced yet, or were not when their
+// clone began, come to light in another scan once all that are traced have stopped: see arrived.
 func (e *Engine) attachAll(pid, tgid int) error {
-	var (
-		taken []*Thread
-		first error
-	)
+	taken, err := e.seizeNew(tgid)
+	if len(taken) == 0 {
+		if err == nil && e.procs[tgid] == nil {
+			err = &AttachError{PID: pid, Cause: CauseZombie, Err: unix.EPERM}
+		}
+		return err
+	}
+	main := taken[0]
+	for _, t := range taken {
+		if t.TID == pid {
+			main = t
+		}
+	}
+	main.Proc.scan = true
+	e.sink.Attached(main, taken)
+	return nil
+}
+
+// seizeNew takes hold of the threads of a process that are not traced yet, until the list has none that is new. The error is
+// the first that is not explained by the end of a thread.
+func (e *Engine) seizeNew(tgid int) (taken []*Thread, first error) {
 	tried := make(map[int]bool)
 	for fresh := true; fresh; {
 		fresh = false
 		ids, err := tasks(tgid)
 		if err != nil && len(taken) == 0 {
-			return &AttachError{PID: pid, Cause: CauseGone, Err: unix.ESRCH}
+			return nil, &AttachError{PID: tgid, Cause: CauseGone, Err: unix.ESRCH}
 		}
 		for _, tid := range ids {
 			if tried[tid] || e.threads[tid] != nil {
@@ -123,48 +141,63 @@ func (e *Engine) attachAll(pid, tgid int) error {
 			}
 			// A thread that has exited is no reason to fail, nor is one that was seized at birth. A leader that
 			// has exited is a zombie while its threads go on.
-			ae := err.(*AttachError)
-			ours := ae.Cause == CauseTraced && ae.Tracer == os.Getpid()
-			if ae.Cause != CauseGone && ae.Cause != CauseZombie && !ours && first == nil {
+			ours := err.Cause == CauseTraced && err.Tracer == os.Getpid()
+			if err.Cause != CauseGone && err.Cause != CauseZombie && !ours && first == nil {
 				first = err
 			}
 		}
 		if first != nil && len(taken) == 0 {
-			return first
+			return nil, first
 		}
 	}
-	if len(taken) == 0 {
-		if e.procs[tgid] != nil {
-			return nil
-		}
-		return &AttachError{PID: pid, Cause: CauseZombie, Err: unix.EPERM}
+	return taken, first
+}
+
+// arrived notes that a thread has stopped after its seizure, or is gone. A clone that had begun before the seizure made an untraced
+// thread: once all have stopped no such clone is under way, and what it made is in the list.
+func (e *Engine) arrived(t *Thread) {
+	p := t.Proc
+	if !t.coming {
+		return
 	}
-	main := taken[0]
-	for _, t := range taken {
-		if t.TID == pid {
-			main = t
-		}
+	t.coming = false
+	if p.coming--; p.coming != 0 || !p.scan {
+		return
 	}
-	e.sink.Attached(main, taken)
-	return nil
+	taken, _ := e.seizeNew(p.PID)
+	p.scan = len(taken) != 0
+	for _, n := range taken {
+		e.sink.Created(nil, n, HowUnknown)
+	}
 }
 
 // seize takes hold of one thread and makes it stop.
-func (e *Engine) seize(tid, tgid int) (*Thread, error) {
-	var err error
-	if e.opts.Classic {
-		err = ptrace.Attach(tid)
-	} else {
-		opts := e.opts.ptraceOptions()
-		if !e.opts.Follow {
-			opts &^= ptrace.OptTraceFork | ptrace.OptTraceVfork | ptrace.OptTraceClone
-		}
-		err = ptrace.Seize(tid, opts)
+func (e *Engine) seize(tid, tgid int) (*Thread, *AttachError) {
+	opts := e.opts.ptraceOptions()
+	if !e.opts.Follow {
+		opts &^= ptrace.OptTraceFork | ptrace.OptTraceVfork | ptrace.OptTraceClone
 	}
-	if err != nil {
-		return nil, explain(tid, err)
+	// A thread that is just being killed, or replaced by another's execve, gives EPERM like one that may not be traced; at
+	// the next try it is gone, or a new one.
+	const attempts = 5
+	for i := 1; ; i++ {
+		var err error
+		if e.opts.Classic {
+			err = ptrace.Attach(tid)
+		} else {
+			err = ptrace.Seize(tid, opts)
+		}
+		if err == nil {
+			break
+		}
+		if ae := explain(tid, err); ae.Cause != CausePermission || i == attempts {
+			return nil, ae
+		}
+		runtime.Gosched()
 	}
 	t := e.addThread(tid, tgid)
+	t.coming = true
+	t.Proc.coming++
 	if e.opts.Classic {
 		t.expectStop, t.setOptions = true, true
 		return t, nil

@@ -30,6 +30,7 @@ func (e *Engine) detach(t *Thread) {
 		return
 	}
 	t.detaching = true
+	t.Proc.scan = false // or it would be found untraced, and seized again
 	switch {
 	case t.held:
 		t.parked, t.held = false, false

@@ -127,10 +127,20 @@ func (e *Engine) launch(p *Program) (*Launched, error) {
 			return nil, &LaunchError{Path: p.Path, Op: "PTRACE_SEIZE", Err: err}
 		}
 	}
+	var stop ptrace.WaitStatus
+	if e.opts.Classic {
+		// It is not a tracee until it has asked for it; after that its first stop waits.
+		if _, stop, err = ptrace.Wait4(pid, unix.WALL, nil); err != nil || !stop.Stopped() {
+			return nil, &LaunchError{Path: p.Path, Op: "PTRACE_TRACEME", Err: unix.EPERM}
+		}
+	}
 	t := e.addThread(pid, pid)
 	t.launch = &launch{path: p.Path}
 	t.filtered = e.opts.filtering()
 	t.expectStop, t.setOptions = e.opts.Classic, e.opts.Classic
+	if e.opts.Classic {
+		e.enqueue(pid, stop)
+	}
 	return &Launched{Thread: t, NoNewPrivs: plan.flags&launchNoNewPrivs != 0, l: t.launch}, nil
 }
 

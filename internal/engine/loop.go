@@ -6,8 +6,11 @@ import (
 	"farcall/internal/ptrace"
 )
 
-// waitOptions: clones too, but only children and tracees of the engine's own thread.
-const waitOptions = unix.WALL | unix.WNOTHREAD
+// waitOptions select the tracees of the engine's own thread and nothing else. WNOTHREAD alone is not enough: the thread may have
+// run other goroutines, and os/exec in them, before the engine got hold of it, and it can inherit children of threads that
+// end. Of children that are not traced, WCLONE takes only those that signal their exit by something else than SIGCHLD, which
+// Go does not make; tracees are taken in any case (kernel/exit.c, eligible_child).
+const waitOptions = unix.WCLONE | unix.WNOTHREAD
 
 // An event is a change of state that wait4 has reported and that is not handled yet.
 type event struct {
@@ -121,16 +124,13 @@ func (e *Engine) handle(tid int, ws ptrace.WaitStatus) {
 	}
 	t.stopped, t.listening, t.parked, t.held = true, false, false, false
 	t.sig = 0
+	if !t.attached {
+		e.firstStop(t, ws)
+	}
 	if ws.SyscallStop() {
 		e.pin.count(e, t)
 		e.syscallStop(t)
 		return
-	}
-	if t.launch != nil && t.launch.phase == phaseStart {
-		e.launchStop(t)
-	}
-	if !t.attached {
-		e.firstStop(t, ws)
 	}
 	switch ev := ws.Event(); ev {
 	case ptrace.EventNone:

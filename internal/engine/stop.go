@@ -15,7 +15,6 @@ func (e *Engine) wanted(t *Thread) bool {
 
 // syscallStop handles an entry or exit. Which of the two it is, the kernel says; counting goes wrong.
 func (e *Engine) syscallStop(t *Thread) {
-	t.attached = true
 	if _, err := ptrace.GetSyscallInfo(t.TID, &e.info); err != nil {
 		return // ESRCH: killed
 	}
@@ -202,12 +201,18 @@ func (e *Engine) eventStop(t *Thread, sig unix.Signal) {
 // firstStop handles the stop by which an attachment is known to have taken place.
 func (e *Engine) firstStop(t *Thread, ws ptrace.WaitStatus) {
 	t.attached = true
+	if t.launch != nil {
+		e.launchStop(t)
+	}
 	if t.setOptions {
 		t.setOptions = false
 		_ = ptrace.SetOptions(t.TID, e.opts.ptraceOptions())
 	}
-	if t.launch == nil && !t.expectStop && ws.Event() == ptrace.EventStop {
-		e.learnInterrupted(t)
+	if t.coming {
+		if !t.expectStop && ws.Event() == ptrace.EventStop {
+			e.learnInterrupted(t)
+		}
+		e.arrived(t)
 	}
 }
 
@@ -233,6 +238,7 @@ func (e *Engine) exited(t *Thread, st Status) {
 		e.tombs[t.TID] = t.Proc.PID
 	}
 	p := t.Proc
+	e.arrived(t)
 	e.forget(t)
 	if t.TID == p.PID && p.threads > 0 {
 		// A leader's exit is reported after those of all other threads (kernel/exit.c, delay_group_leader): those that

@@ -13,6 +13,8 @@ type Process struct {
 	User any // for the sink
 
 	threads int
+	coming  int  // threads that were seized by an attach and have not stopped yet
+	scan    bool // its threads have to be listed again when coming is 0
 }
 
 // A Call is a system call of a thread.
@@ -67,6 +69,7 @@ type Thread struct {
 	mask   *affinity
 
 	attached   bool // its first stop has been handled
+	coming     bool // counted in Proc.coming
 	inCall     bool
 	passing    bool // inCall, but it goes on without a stop at the exit: the call may be over
 	shown      bool // Enter was called for Call

@@ -1749,6 +1749,7 @@ var (
 		{name: "blkpg_partition", it: &zstruct_blkpg_partition},
 		{name: "cap_header", it: &zstruct_cap_header},
 		{name: "clone_args", it: &zstruct_clone_args},
+		{name: "clone_result", it: &zstruct_clone_result},
 		{name: "cmsg", it: &zstruct_cmsg},
 		{name: "epoll_data", it: &zstruct_epoll_data},
 		{name: "epoll_event", it: &zstruct_epoll_event},
@@ -1867,7 +1868,6 @@ var (
 		{name: "winsize", it: &zstruct_winsize},
 	}
 	zunions = [...]named[union]{
-		{name: "clone_addr", it: &zunion_clone_addr},
 		{name: "clone_signal", it: &zunion_clone_signal},
 		{name: "cmsg_data", it: &zunion_cmsg_data},
 		{name: "cmsg_type", it: &zunion_cmsg_type},
@@ -1878,7 +1878,6 @@ var (
 		{name: "kcmp_idx", it: &zunion_kcmp_idx},
 		{name: "kcmp_idx2", it: &zunion_kcmp_idx2},
 		{name: "msg_data", it: &zunion_msg_data},
-		{name: "set_tid_list", it: &zunion_set_tid_list},
 		{name: "si_code", it: &zunion_si_code},
 		{name: "sigevent_rest", it: &zunion_sigevent_rest},
 		{name: "sigevent_signo", it: &zunion_sigevent_signo},
@@ -2419,202 +2418,204 @@ var (
 	zt523 = typ{Kind: 35, Width: 4}
 	zt524 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
 	zt525 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
-	zt526 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
-	zt527 = typ{Kind: 4, Dir: 2, Width: 255}
-	zt528 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
-	zt529 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
-	zt530 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
-	zt531 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
-	zt532 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
-	zt533 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
-	zt534 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
-	zt535 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
-	zt536 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
-	zt537 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
-	zt538 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
-	zt539 = typ{Kind: 13, Dir: 2, Width: 254}
-	zt540 = typ{Kind: 13, Width: 254}
-	zt541 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
-	zt542 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt543 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
-	zt544 = typ{Kind: 2, Width: 4, Format: 4}
-	zt545 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt546 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
-	zt547 = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
-	zt548 = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
-	zt549 = typ{Kind: 27, Struct: &zstruct_epoll_data}
-	zt550 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
-	zt551 = typ{Kind: 27, Struct: &zstruct_epoll_event}
-	zt552 = typ{Kind: 26, Dir: 2, Elem: &zt551, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt553 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
-	zt554 = typ{Kind: 34, Dir: 2, Elem: &zt553, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt555 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
-	zt556 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
-	zt557 = typ{Kind: 27, Struct: &zstruct_sigval}
-	zt558 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
-	zt559 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
-	zt560 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
-	zt561 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
-	zt562 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
-	zt563 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
-	zt564 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
-	zt565 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
-	zt566 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
-	zt567 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
-	zt568 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
-	zt569 = typ{Kind: 27, Struct: &zstruct_timeval_date}
-	zt570 = typ{Kind: 26, Dir: 1, Elem: &zt569, Len: &expr{Op: 0, Num: 0x2}}
-	zt571 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
-	zt572 = typ{Kind: 35, Width: 254}
-	zt573 = typ{Kind: 26, Dir: 1, Elem: &zt572, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt574 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
-	zt575 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
-	zt576 = typ{Kind: 26, Dir: 1, Elem: &zt572, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt577 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
-	zt578 = typ{Kind: 26, Dir: 2, Elem: &zt572, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt579 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
-	zt580 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
-	zt581 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
-	zt582 = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
-	zt583 = typ{Kind: 26, Dir: 1, Elem: &zt572, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt584 = typ{Kind: 6, Width: 4}
-	zt585 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
-	zt586 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
-	zt587 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
-	zt588 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt589 = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
-	zt590 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
-	zt591 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
-	zt592 = typ{Kind: 1, Dir: 2, Width: 255}
-	zt593 = typ{Kind: 0, Dir: 1, Width: 8}
-	zt594 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
-	zt595 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
-	zt596 = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
-	zt597 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
-	zt598 = typ{Kind: 37, Width: 4}
-	zt599 = typ{Kind: 26, Dir: 2, Elem: &zt598, Len: &expr{Op: 1, Num: 0x1}}
-	zt600 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
-	zt601 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
-	zt602 = typ{Kind: 26, Dir: 1, Elem: &zt601, Len: &expr{Op: 0, Num: 0x2}}
-	zt603 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
-	zt604 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
-	zt605 = typ{Kind: 20, Width: 4, Set: &zset_clocks}
-	zt606 = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
-	zt607 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
-	zt608 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt609 = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
-	zt610 = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
-	zt611 = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
-	zt612 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
-	zt613 = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
-	zt614 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt615 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt616 = typ{Kind: 26, Dir: 3, Elem: &zt615, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt617 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
-	zt618 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
-	zt619 = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
-	zt620 = typ{Kind: 18, Width: 8}
-	zt621 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
-	zt622 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
-	zt623 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt624 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt625 = typ{Kind: 26, Dir: 3, Elem: &zt624, Len: &expr{Op: 1, Num: 0x2}}
-	zt626 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
-	zt627 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
-	zt628 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
-	zt629 = typ{Kind: 26, Dir: 2, Elem: &zt628, Len: &expr{Op: 1, Num: 0x2}}
-	zt630 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
-	zt631 = typ{Kind: 26, Dir: 1, Elem: &zt630, Len: &expr{Op: 1, Num: 0x4}}
-	zt632 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
-	zt633 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
-	zt634 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
-	zt635 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
-	zt636 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
-	zt637 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt638 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
-	zt639 = typ{Kind: 22, Dir: 1}
-	zt640 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
-	zt641 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
-	zt642 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
-	zt643 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
-	zt644 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
-	zt645 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
-	zt646 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
-	zt647 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
-	zt648 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
-	zt649 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
-	zt650 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
-	zt651 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
-	zt652 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
-	zt653 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
-	zt654 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
-	zt655 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
-	zt656 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
-	zt657 = typ{Kind: 9, Width: 8}
-	zt658 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt526 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
+	zt527 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
+	zt528 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
+	zt529 = typ{Kind: 4, Dir: 2, Width: 255}
+	zt530 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
+	zt531 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
+	zt532 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
+	zt533 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
+	zt534 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
+	zt535 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
+	zt536 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
+	zt537 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
+	zt538 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
+	zt539 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
+	zt540 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
+	zt541 = typ{Kind: 13, Dir: 2, Width: 254}
+	zt542 = typ{Kind: 13, Width: 254}
+	zt543 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt544 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt545 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt546 = typ{Kind: 2, Width: 4, Format: 4}
+	zt547 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt548 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt549 = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
+	zt550 = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
+	zt551 = typ{Kind: 27, Struct: &zstruct_epoll_data}
+	zt552 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
+	zt553 = typ{Kind: 27, Struct: &zstruct_epoll_event}
+	zt554 = typ{Kind: 26, Dir: 2, Elem: &zt553, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt555 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
+	zt556 = typ{Kind: 34, Dir: 2, Elem: &zt555, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt557 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
+	zt558 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt559 = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt560 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt561 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt562 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt563 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt564 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt565 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt566 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt567 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt568 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt569 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt570 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt571 = typ{Kind: 27, Struct: &zstruct_timeval_date}
+	zt572 = typ{Kind: 26, Dir: 1, Elem: &zt571, Len: &expr{Op: 0, Num: 0x2}}
+	zt573 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt574 = typ{Kind: 35, Width: 254}
+	zt575 = typ{Kind: 26, Dir: 1, Elem: &zt574, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt576 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt577 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt578 = typ{Kind: 26, Dir: 1, Elem: &zt574, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt579 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt580 = typ{Kind: 26, Dir: 2, Elem: &zt574, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt581 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt582 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt583 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt584 = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
+	zt585 = typ{Kind: 26, Dir: 1, Elem: &zt574, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt586 = typ{Kind: 6, Width: 4}
+	zt587 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
+	zt588 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
+	zt589 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
+	zt590 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt591 = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
+	zt592 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
+	zt593 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt594 = typ{Kind: 1, Dir: 2, Width: 255}
+	zt595 = typ{Kind: 0, Dir: 1, Width: 8}
+	zt596 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
+	zt597 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
+	zt598 = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
+	zt599 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt600 = typ{Kind: 37, Width: 4}
+	zt601 = typ{Kind: 26, Dir: 2, Elem: &zt600, Len: &expr{Op: 1, Num: 0x1}}
+	zt602 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt603 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
+	zt604 = typ{Kind: 26, Dir: 1, Elem: &zt603, Len: &expr{Op: 0, Num: 0x2}}
+	zt605 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
+	zt606 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
+	zt607 = typ{Kind: 20, Width: 4, Set: &zset_clocks}
+	zt608 = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
+	zt609 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
+	zt610 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt611 = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
+	zt612 = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
+	zt613 = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
+	zt614 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
+	zt615 = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
+	zt616 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt617 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt618 = typ{Kind: 26, Dir: 3, Elem: &zt617, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt619 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
+	zt620 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
+	zt621 = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
+	zt622 = typ{Kind: 18, Width: 8}
+	zt623 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt624 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt625 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt626 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt627 = typ{Kind: 26, Dir: 3, Elem: &zt626, Len: &expr{Op: 1, Num: 0x2}}
+	zt628 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt629 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt630 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt631 = typ{Kind: 26, Dir: 2, Elem: &zt630, Len: &expr{Op: 1, Num: 0x2}}
+	zt632 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt633 = typ{Kind: 26, Dir: 1, Elem: &zt632, Len: &expr{Op: 1, Num: 0x4}}
+	zt634 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt635 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt636 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt637 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt638 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
+	zt639 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt640 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt641 = typ{Kind: 22, Dir: 1}
+	zt642 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
+	zt643 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt644 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt645 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt646 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt647 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
+	zt648 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt649 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
+	zt650 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt651 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
+	zt652 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
+	zt653 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
+	zt654 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
+	zt655 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
+	zt656 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
+	zt657 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt658 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
 	zt659 = typ{Kind: 4, Width: 8}
-	zt660 = typ{Kind: 28, Union: &zunion_clone_addr, Sel: &expr{Op: 14, L: &expr{Op: 2, Num: 0x5}, R: &expr{Op: 0}}}
-	zt661 = typ{Kind: 28, Union: &zunion_set_tid_list, Sel: &expr{Op: 6, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}, R: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x9}, R: &expr{Op: 0, Num: 0x21}}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 0}}}}}
-	zt662 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x1}}
-	zt663 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
-	zt664 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
-	zt665 = typ{Kind: 10, Width: 8}
-	zt666 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
-	zt667 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
-	zt668 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
-	zt669 = typ{Kind: 26, Dir: 1, Elem: &zt630, Len: &expr{Op: 1, Num: 0x2}}
-	zt670 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
-	zt671 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
-	zt672 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
-	zt673 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
-	zt674 = typ{Kind: 26, Dir: 1, Elem: &zt673, Len: &expr{Op: 1, Num: 0x1}}
-	zt675 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
-	zt676 = typ{Kind: 26, Dir: 1, Elem: &zt673, Len: &expr{Op: 0, Num: 0x2}}
-	zt677 = typ{Kind: 8, Width: 2}
-	zt678 = typ{Kind: 13, Dir: 1, Width: 254}
-	zt679 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt680 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt681 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt682 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt683 = typ{Kind: 26, Dir: 2, Elem: &zt677, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt684 = typ{Kind: 26, Dir: 1, Elem: &zt677, Len: &expr{Op: 1}}
-	zt685 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt686 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt687 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt688 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt689 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt690 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt691 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt692 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt693 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt694 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt695 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt696 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt697 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt698 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt699 = typ{Kind: 2, Width: 254, Format: 3}
-	zt700 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt701 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt702 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt703 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt704 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt705 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt706 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt707 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt708 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt709 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt710 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt711 = typ{Kind: 26, Dir: 1, Elem: &zt710, Len: &expr{Op: 0, Num: 0x2}}
-	zt712 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
-	zt713 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt714 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
-	zt715 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
-	zt716 = typ{Kind: 26, Dir: 2, Elem: &zt715, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt717 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt718 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt719 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt720 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
-	zt721 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
+	zt660 = typ{Kind: 9, Width: 8}
+	zt661 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt662 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
+	zt663 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
+	zt664 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
+	zt665 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
+	zt666 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
+	zt667 = typ{Kind: 10, Width: 8}
+	zt668 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
+	zt669 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
+	zt670 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
+	zt671 = typ{Kind: 26, Dir: 1, Elem: &zt632, Len: &expr{Op: 1, Num: 0x2}}
+	zt672 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt673 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
+	zt674 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt675 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt676 = typ{Kind: 26, Dir: 1, Elem: &zt675, Len: &expr{Op: 1, Num: 0x1}}
+	zt677 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt678 = typ{Kind: 26, Dir: 1, Elem: &zt675, Len: &expr{Op: 0, Num: 0x2}}
+	zt679 = typ{Kind: 8, Width: 2}
+	zt680 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt681 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt682 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt683 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt684 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt685 = typ{Kind: 26, Dir: 2, Elem: &zt679, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt686 = typ{Kind: 26, Dir: 1, Elem: &zt679, Len: &expr{Op: 1}}
+	zt687 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt688 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt689 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt690 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt691 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt692 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt693 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt694 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt695 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt696 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt697 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt698 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt699 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt700 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt701 = typ{Kind: 2, Width: 254, Format: 3}
+	zt702 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt703 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt704 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt705 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt706 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt707 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt708 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt709 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt710 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt711 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt712 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt713 = typ{Kind: 26, Dir: 1, Elem: &zt712, Len: &expr{Op: 0, Num: 0x2}}
+	zt714 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
+	zt715 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt716 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
+	zt717 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
+	zt718 = typ{Kind: 26, Dir: 2, Elem: &zt717, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt719 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt720 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt721 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt722 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
+	zt723 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -8077,13 +8078,13 @@ var zstruct_msg_iov_out = structure{Name: "msg_iov_out", Size: [3]uint16{16, 8, 
 }}
 
 var zstruct_msghdr_out = structure{Name: "msghdr_out", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt310, Attr: 2048, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_namelen", Type: &zt7, Attr: 1024, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt313, Attr: 2048, Off: [3]uint16{16, 8, 8}},
-	{Name: "msg_iovlen", Type: &zt2, Attr: 2048, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt314, Attr: 2048, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
-	{Name: "msg_controllen", Type: &zt2, Attr: 2048, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt282, Attr: 2048, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_name", Type: &zt310, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_namelen", Type: &zt7, Attr: 4096, Off: [3]uint16{8, 4, 4}},
+	{Name: "msg_iov", Type: &zt313, Attr: 8192, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iovlen", Type: &zt2, Attr: 8192, Off: [3]uint16{24, 12, 12}},
+	{Name: "msg_control", Type: &zt314, Attr: 8192, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_controllen", Type: &zt2, Attr: 8192, Off: [3]uint16{40, 20, 20}},
+	{Name: "msg_flags", Type: &zt282, Attr: 8192, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_recvmsg = call{Name: "recvmsg", Args: []field{
@@ -9647,9 +9648,9 @@ var zset_clone_flags = set{Name: "clone_flags", Unknown: "CLONE_???", Vals: []va
 var zcall_clone = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt25, Attr: 32, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt397, Attr: 32, Reg: 0, Reg32: 0},
-	{Name: "parent_tid", Type: &zt45, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
-	{Name: "tls", Type: &zt25, Attr: 32, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "child_tidptr", Type: &zt25, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt45, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "tls", Type: &zt25, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "child_tidptr", Type: &zt25, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
 }, Ret: &zt227, Class: 0x8, Defer: 2}
 
 var zcall_fork = call{Name: "fork", Args: []field{}, Ret: &zt227, Class: 0x8, Defer: 0}
@@ -9841,11 +9842,11 @@ var zset_lock_types = set{Name: "lock_types", Unknown: "F_???", Vals: []val{
 }}
 
 var zstruct_flock_out = structure{Name: "flock_out", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt412, Attr: 2048, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt413, Attr: 2048, Off: [3]uint16{2, 2, 2}},
-	{Name: "l_start", Type: &zt23, Attr: 2048, Off: [3]uint16{8, 4, 8}},
-	{Name: "l_len", Type: &zt23, Attr: 2048, Off: [3]uint16{16, 8, 16}},
-	{Name: "l_pid", Type: &zt7, Attr: 2048, Off: [3]uint16{24, 12, 24}},
+	{Name: "l_type", Type: &zt412, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt413, Attr: 8192, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_start", Type: &zt23, Attr: 8192, Off: [3]uint16{8, 4, 8}},
+	{Name: "l_len", Type: &zt23, Attr: 8192, Off: [3]uint16{16, 8, 16}},
+	{Name: "l_pid", Type: &zt7, Attr: 8192, Off: [3]uint16{24, 12, 24}},
 }}
 
 var zcall_fcntl__GETLK = call{Name: "fcntl", Variant: "GETLK", Args: []field{
@@ -9897,11 +9898,11 @@ var zcall_fcntl__GETSIG = call{Name: "fcntl", Variant: "GETSIG", Args: []field{
 }, Ret: &zt7, Aux: &zt30, Class: 0x2, Defer: 2}
 
 var zstruct_flock64_out = structure{Name: "flock64_out", Size: [3]uint16{32, 24, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt412, Attr: 2048, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt413, Attr: 2048, Off: [3]uint16{2, 2, 2}},
-	{Name: "l_start", Type: &zt13, Attr: 2048, Off: [3]uint16{8, 4, 8}},
-	{Name: "l_len", Type: &zt13, Attr: 2048, Off: [3]uint16{16, 12, 16}},
-	{Name: "l_pid", Type: &zt7, Attr: 2048, Off: [3]uint16{24, 20, 24}},
+	{Name: "l_type", Type: &zt412, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt413, Attr: 8192, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_start", Type: &zt13, Attr: 8192, Off: [3]uint16{8, 4, 8}},
+	{Name: "l_len", Type: &zt13, Attr: 8192, Off: [3]uint16{16, 12, 16}},
+	{Name: "l_pid", Type: &zt7, Attr: 8192, Off: [3]uint16{24, 20, 24}},
 }}
 
 var zcall_fcntl__GETLK64 = call{Name: "fcntl", Variant: "GETLK64", Args: []field{
@@ -10373,7 +10374,7 @@ var zcall_getgroups = call{Name: "getgroups", Args: []field{
 
 var zcall_setgroups = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt468, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt468, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setresuid = call{Name: "setresuid", Args: []field{
@@ -11134,22 +11135,32 @@ var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", V
 	{Name: "ARCH_MAP_VDSO_64", Value: 0x2003, Mask: 0x2003},
 }}
 
-var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
+var zcall_arch_prctl__SET = call{Name: "arch_prctl", Variant: "SET", Args: []field{
 	{Name: "option", Type: &zt526, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt527, Reg: 1, Reg32: 1},
+	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_arch_prctl__SET_2 = call{Name: "arch_prctl", Variant: "SET", Args: []field{
+	{Name: "option", Type: &zt527, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
+	{Name: "option", Type: &zt528, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt529, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_2 = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt528, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt527, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt530, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt529, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_CPUID = call{Name: "arch_prctl", Variant: "GET_CPUID", Args: []field{
-	{Name: "option", Type: &zt529, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt531, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__SET_CPUID = call{Name: "arch_prctl", Variant: "SET_CPUID", Args: []field{
-	{Name: "option", Type: &zt530, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt532, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -11157,6 +11168,8 @@ var zcall_arch_prctl = call{Name: "arch_prctl", Args: []field{
 	{Name: "option", Type: &zt525, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt25, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2, Key: 0, Variants: []*call{
+	&zcall_arch_prctl__SET,
+	&zcall_arch_prctl__SET_2,
 	&zcall_arch_prctl__GET,
 	&zcall_arch_prctl__GET_2,
 	&zcall_arch_prctl__GET_CPUID,
@@ -11199,12 +11212,12 @@ var zset_timex_status = set{Name: "timex_status", Unknown: "STA_???", Vals: []va
 }}
 
 var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fields: []field{
-	{Name: "modes", Type: &zt531, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt533, Off: [3]uint16{0, 0, 0}},
 	{Name: "offset", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "freq", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "maxerror", Type: &zt26, Off: [3]uint16{24, 12, 24}},
 	{Name: "esterror", Type: &zt26, Off: [3]uint16{32, 16, 32}},
-	{Name: "status", Type: &zt532, Off: [3]uint16{40, 20, 40}},
+	{Name: "status", Type: &zt534, Off: [3]uint16{40, 20, 40}},
 	{Name: "constant", Type: &zt23, Off: [3]uint16{48, 24, 48}},
 	{Name: "precision", Type: &zt26, Off: [3]uint16{56, 28, 56}},
 	{Name: "tolerance", Type: &zt23, Off: [3]uint16{64, 32, 64}},
@@ -11219,7 +11232,7 @@ var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fie
 	{Name: "errcnt", Type: &zt23, Off: [3]uint16{144, 72, 144}},
 	{Name: "stbcnt", Type: &zt23, Off: [3]uint16{152, 76, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 80, 160}},
-	{Name: "reserved", Type: &zt533, Off: [3]uint16{164, 84, 164}},
+	{Name: "reserved", Type: &zt535, Off: [3]uint16{164, 84, 164}},
 }}
 
 var zset_timex_state = set{Name: "timex_state", Vals: []val{
@@ -11232,12 +11245,12 @@ var zset_timex_state = set{Name: "timex_state", Vals: []val{
 }}
 
 var zcall_adjtimex = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt534, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt535, Class: 0x100, Defer: 0}
+	{Name: "txc_p", Type: &zt536, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt537, Class: 0x100, Defer: 0}
 
 var zcall_setrlimit = call{Name: "setrlimit", Args: []field{
 	{Name: "resource", Type: &zt461, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt536, Reg: 1, Reg32: 1},
+	{Name: "rlim", Type: &zt538, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_chroot = call{Name: "chroot", Args: []field{
@@ -11251,8 +11264,8 @@ var zcall_acct = call{Name: "acct", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt537, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt538, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt539, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt540, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_mount = call{Name: "mount", Args: []field{
@@ -11447,8 +11460,8 @@ var zcall_tkill = call{Name: "tkill", Args: []field{
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt539, Reg: 0, Reg32: 0},
-}, Ret: &zt540, Class: 0x100, Defer: 0}
+	{Name: "tloc", Type: &zt541, Reg: 0, Reg32: 0},
+}, Ret: &zt542, Class: 0x100, Defer: 0}
 
 var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 	{Name: "FUTEX_WAIT", Value: 0x0, Mask: 0x0},
@@ -11497,18 +11510,18 @@ var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
 }}
 
 var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
-	{Vals: []uint64{0x9, 0xa}, Type: &zt543},
+	{Vals: []uint64{0x9, 0xa}, Type: &zt545},
 	{Vals: []uint64{0x4, 0xc}, Type: &zt11},
-	{Vals: []uint64{0x5}, Type: &zt544},
+	{Vals: []uint64{0x5}, Type: &zt546},
 }, Else: &zt176}
 
 var zcall_futex = call{Name: "futex", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt541, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt543, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt542, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt544, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt545, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt547, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
@@ -11557,7 +11570,7 @@ var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt546, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt548, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
@@ -11600,20 +11613,20 @@ var zstruct_epoll_data = structure{Name: "epoll_data", Size: [3]uint16{8, 4, 8},
 }}
 
 var zstruct_epoll_event = structure{Name: "epoll_event", Size: [3]uint16{12, 8, 12}, Packed: true, Fields: []field{
-	{Name: "events", Type: &zt548, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt549, Off: [3]uint16{4, 4, 4}},
+	{Name: "events", Type: &zt550, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt551, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_epoll_ctl_old = call{Name: "epoll_ctl_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt547, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt549, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt550, Reg: 3, Reg32: 3},
+	{Name: "event", Type: &zt552, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_epoll_wait_old = call{Name: "epoll_wait_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt552, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt554, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -11636,7 +11649,7 @@ var zstruct_linux_dirent64 = structure{Name: "linux_dirent64", Size: [3]uint16{2
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt554, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt556, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
@@ -11666,7 +11679,7 @@ var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt555, Reg: 3, Reg32: 4},
+	{Name: "advice", Type: &zt557, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
@@ -11710,24 +11723,24 @@ var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16
 }}
 
 var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "all", Type: &zt562, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt564, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt560},
-	{Vals: []uint64{0x2}, Type: &zt561},
-}, Else: &zt563}
+	{Vals: []uint64{0x4}, Type: &zt562},
+	{Vals: []uint64{0x2}, Type: &zt563},
+}, Else: &zt565}
 
 var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
-	{Name: "sigev_value", Type: &zt557, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_signo", Type: &zt558, Off: [3]uint16{8, 4, 4}},
-	{Name: "sigev_notify", Type: &zt559, Off: [3]uint16{12, 8, 8}},
-	{Name: "rest", Type: &zt564, Attr: 256, Off: [3]uint16{16, 12, 12}},
+	{Name: "sigev_value", Type: &zt559, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt560, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt561, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt566, Attr: 256, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt556, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt565, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt567, Reg: 1, Reg32: 1},
 	{Name: "created_timer_id", Type: &zt45, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -11742,14 +11755,14 @@ var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 3
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt566, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt567, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt568, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt568, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt569, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt570, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt568, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt570, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
@@ -11761,23 +11774,23 @@ var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt556, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt221, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt556, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt222, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt556, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt222, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt556, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt566, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt568, Reg: 1, Reg32: 1},
 	{Name: "rqtp", Type: &zt221, Reg: 2, Reg32: 2},
 	{Name: "rmtp", Type: &zt222, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
@@ -11788,16 +11801,16 @@ var zcall_exit_group = call{Name: "exit_group", Args: []field{
 
 var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt552, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt554, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_epoll_ctl = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt547, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt549, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt550, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt552, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_tgkill = call{Name: "tgkill", Args: []field{
@@ -11813,7 +11826,7 @@ var zstruct_timeval_date = structure{Name: "timeval_date", Size: [3]uint16{16, 8
 
 var zcall_utimes = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt570, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt572, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
@@ -11840,15 +11853,15 @@ var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val
 var zcall_mbind = call{Name: "mbind", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt571, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt573, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt573, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt575, Reg: 3, Reg32: 3},
 	{Name: "maxnode", Type: &zt26, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt574, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt576, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt575, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt576, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt577, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt578, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
@@ -11868,11 +11881,11 @@ var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_?
 }}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt577, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt578, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt579, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt580, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt579, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt581, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
@@ -11933,8 +11946,8 @@ var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
 }, Else: &zt7}
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt580, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt581, Reg: 1, Reg32: 1},
+	{Name: "which", Type: &zt582, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt583, Reg: 1, Reg32: 1},
 	{Name: "infop", Type: &zt503, Reg: 2, Reg32: 2},
 	{Name: "options", Type: &zt402, Reg: 3, Reg32: 3},
 	{Name: "ru", Type: &zt403, Reg: 4, Reg32: 4},
@@ -12004,7 +12017,7 @@ var zset_inotify_flags = set{Name: "inotify_flags", Unknown: "IN_???", Vals: []v
 var zcall_inotify_add_watch = call{Name: "inotify_add_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt582, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt584, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
@@ -12015,25 +12028,25 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
 	{Name: "pid", Type: &zt227, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt583, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt583, Reg: 3, Reg32: 3},
+	{Name: "old_nodes", Type: &zt585, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt585, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt511, Reg: 2, Reg32: 2},
 	{Name: "dev", Type: &zt512, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
@@ -12049,74 +12062,74 @@ var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
 }}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt295, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt295, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt585, Reg: 4, Reg32: 4},
+	{Name: "flag", Type: &zt587, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt570, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt572, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt18, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt585, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt587, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt585, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt587, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt584, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt586, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt584, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt586, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt585, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt587, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt584, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt586, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt4, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt586, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt588, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x3, Defer: 2}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zstruct_pselect6_sig = structure{Name: "pselect6_sig", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "sigmask", Type: &zt588, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigmask", Type: &zt590, Off: [3]uint16{0, 0, 0}},
 	{Name: "sigsetsize", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -12125,15 +12138,15 @@ var zcall_pselect6 = call{Name: "pselect6", Args: []field{
 	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt587, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt589, Reg: 5, Reg32: 5},
+	{Name: "tsp", Type: &zt589, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt591, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll = call{Name: "ppoll", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt587, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt590, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt589, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt592, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
@@ -12155,7 +12168,7 @@ var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: 
 }}
 
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt591, Reg: 0, Reg32: 0},
+	{Name: "unshare_flags", Type: &zt593, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
@@ -12165,8 +12178,8 @@ var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
 
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
 	{Name: "pid", Type: &zt227, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt527, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt592, Reg: 2, Reg32: 2},
+	{Name: "head_ptr", Type: &zt529, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt594, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals: []val{
@@ -12178,18 +12191,18 @@ var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals:
 
 var zcall_splice = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt593, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt595, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt593, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt595, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt594, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt596, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_tee = call{Name: "tee", Args: []field{
 	{Name: "fdin", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fdout", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt594, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt596, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_sync_file_range_flags = set{Name: "sync_file_range_flags", Unknown: "SYNC_FILE_RANGE_???", Vals: []val{
@@ -12202,14 +12215,14 @@ var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "nbytes", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "flags", Type: &zt595, Reg: 3, Reg32: 5},
+	{Name: "flags", Type: &zt597, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "iov", Type: &zt211, Reg: 1, Reg32: 1},
 	{Name: "nr_segs", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt594, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt596, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
@@ -12220,10 +12233,10 @@ var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", V
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
 	{Name: "pid", Type: &zt227, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt596, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt597, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt599, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt600, Reg: 5, Reg32: 5},
+	{Name: "pages", Type: &zt598, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt599, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt601, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt602, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
@@ -12232,24 +12245,24 @@ var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16,
 }}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt602, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt585, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt604, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt587, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt552, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt554, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt603, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt605, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_signalfd = call{Name: "signalfd", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt604, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt606, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x12, Defer: 3}
 
@@ -12261,8 +12274,8 @@ var zset_timerfd_flags = set{Name: "timerfd_flags", Unknown: "TFD_???", Vals: []
 }}
 
 var zcall_timerfd_create = call{Name: "timerfd_create", Args: []field{
-	{Name: "clockid", Type: &zt605, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt606, Reg: 1, Reg32: 1},
+	{Name: "clockid", Type: &zt607, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt608, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_eventfd = call{Name: "eventfd", Args: []field{
@@ -12282,21 +12295,21 @@ var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals
 
 var zcall_fallocate = call{Name: "fallocate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt607, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt609, Reg: 1, Reg32: 1},
 	{Name: "offset", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "len", Type: &zt13, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_timerfd_settime = call{Name: "timerfd_settime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt606, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt567, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt568, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt608, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt569, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt570, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_timerfd_gettime = call{Name: "timerfd_gettime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt568, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt570, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
@@ -12308,7 +12321,7 @@ var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "upeer_sockaddr", Type: &zt278, Reg: 1, Reg32: 1},
 	{Name: "upeer_addrlen", Type: &zt279, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt608, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt610, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zset_signalfd_flags = set{Name: "signalfd_flags", Unknown: "SFD_???", Vals: []val{
@@ -12318,9 +12331,9 @@ var zset_signalfd_flags = set{Name: "signalfd_flags", Unknown: "SFD_???", Vals: 
 
 var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt604, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt606, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt609, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt611, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x12, Defer: 4}
 
 var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []val{
@@ -12331,7 +12344,7 @@ var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []
 
 var zcall_eventfd2 = call{Name: "eventfd2", Args: []field{
 	{Name: "count", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt610, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt612, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []val{
@@ -12339,7 +12352,7 @@ var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []va
 }}
 
 var zcall_epoll_create1 = call{Name: "epoll_create1", Args: []field{
-	{Name: "flags", Type: &zt611, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt613, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: []val{
@@ -12383,12 +12396,12 @@ var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
 	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt612, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt614, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_pipe2 = call{Name: "pipe2", Args: []field{
 	{Name: "fildes", Type: &zt213, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt612, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt614, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 0}
 
 var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???", Vals: []val{
@@ -12397,7 +12410,7 @@ var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???",
 }}
 
 var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
-	{Name: "flags", Type: &zt613, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt615, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_preadv = call{Name: "preadv", Args: []field{
@@ -12432,13 +12445,13 @@ var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt614, Attr: 2048, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_len", Type: &zt11, Attr: 2048, Off: [3]uint16{56, 28, 28}},
+	{Name: "msg_hdr", Type: &zt616, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt616, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt618, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt282, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt221, Reg: 4, Reg32: 4},
@@ -12464,7 +12477,7 @@ var zset_fanotify_init_flags = set{Name: "fanotify_init_flags", Unknown: "+FAN_C
 }}
 
 var zcall_fanotify_init = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt617, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt619, Reg: 0, Reg32: 0},
 	{Name: "event_f_flags", Type: &zt5, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
@@ -12509,26 +12522,26 @@ var zset_fanotify_events = set{Name: "fanotify_events", Unknown: "FAN_???", Vals
 
 var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt618, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt619, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt584, Reg: 3, Reg32: 4},
+	{Name: "flags", Type: &zt620, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt621, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt586, Reg: 3, Reg32: 4},
 	{Name: "pathname", Type: &zt4, Reg: 4, Reg32: 5},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt620, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt620, Off: [3]uint16{8, 8, 8}},
+	{Name: "rlim_cur", Type: &zt622, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt622, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
 	{Name: "pid", Type: &zt227, Reg: 0, Reg32: 0},
 	{Name: "resource", Type: &zt461, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt621, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt622, Reg: 3, Reg32: 3},
+	{Name: "new_rlim", Type: &zt623, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt624, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
@@ -12542,22 +12555,22 @@ var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt556, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt534, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt535, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt536, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt537, Class: 0x100, Defer: 1}
 
 var zcall_syncfs = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt623, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_len", Type: &zt11, Attr: 2048, Off: [3]uint16{56, 28, 28}},
+	{Name: "msg_hdr", Type: &zt625, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt625, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt627, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt282, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
@@ -12575,7 +12588,7 @@ var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: [
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt626, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt628, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
@@ -12585,7 +12598,7 @@ var zcall_getcpu = call{Name: "getcpu", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt627, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt629, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -12596,9 +12609,9 @@ var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
 	{Name: "pid", Type: &zt227, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt629, Reg: 1, Reg32: 1},
+	{Name: "lvec", Type: &zt631, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt631, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt633, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 1}
@@ -12607,7 +12620,7 @@ var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
 	{Name: "pid", Type: &zt227, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt211, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt631, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt633, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 6}
@@ -12635,15 +12648,15 @@ var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16
 
 var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt0},
-	{Vals: []uint64{0x7}, Type: &zt634},
+	{Vals: []uint64{0x7}, Type: &zt636},
 }, Else: &zt29}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
 	{Name: "pid1", Type: &zt227, Reg: 0, Reg32: 0},
 	{Name: "pid2", Type: &zt227, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt632, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt633, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
-	{Name: "idx2", Type: &zt635, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "type", Type: &zt634, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt635, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt637, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
@@ -12672,11 +12685,11 @@ var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []
 }}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt584, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt586, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt636, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt638, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_seccomp = call{Name: "seccomp", Args: []field{
@@ -12692,9 +12705,9 @@ var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 }}
 
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt637, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt639, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt638, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt640, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
@@ -12707,8 +12720,8 @@ var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
 }}
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
-	{Name: "uname_ptr", Type: &zt639, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt640, Reg: 1, Reg32: 1},
+	{Name: "uname_ptr", Type: &zt641, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt642, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
@@ -12732,11 +12745,11 @@ var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: [
 }}
 
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "argv", Type: &zt398, Reg: 2, Reg32: 2},
 	{Name: "envp", Type: &zt399, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt641, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt643, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0xb, Defer: 5}
 
 var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
@@ -12746,7 +12759,7 @@ var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
 }}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt642, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt644, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
@@ -12767,14 +12780,14 @@ var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_C
 }}
 
 var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
-	{Name: "cmd", Type: &zt645, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt644, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt647, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt646, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
-}, Ret: &zt29, Aux: &zt643, Class: 0x0, Defer: 3}
+}, Ret: &zt29, Aux: &zt645, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt643, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt644, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt645, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt646, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_membarrier__QUERY,
@@ -12787,14 +12800,14 @@ var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt646, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt648, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt593, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt595, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt593, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt595, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt176, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
@@ -12816,7 +12829,7 @@ var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt647, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt649, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
@@ -12825,7 +12838,7 @@ var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt647, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt649, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
@@ -12843,7 +12856,7 @@ var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
 	{Name: "flags", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt648, Reg: 1, Reg32: 1},
+	{Name: "init_val", Type: &zt650, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
@@ -12906,9 +12919,9 @@ var zstruct_statx_timestamp = structure{Name: "statx_timestamp", Size: [3]uint16
 }}
 
 var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "stx_mask", Type: &zt650, Off: [3]uint16{0, 0, 0}},
+	{Name: "stx_mask", Type: &zt652, Off: [3]uint16{0, 0, 0}},
 	{Name: "stx_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "stx_attributes", Type: &zt651, Off: [3]uint16{8, 8, 8}},
+	{Name: "stx_attributes", Type: &zt653, Off: [3]uint16{8, 8, 8}},
 	{Name: "stx_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{16, 16, 16}},
 	{Name: "stx_uid", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
 	{Name: "stx_gid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
@@ -12917,11 +12930,11 @@ var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fie
 	{Name: "stx_ino", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "stx_size", Type: &zt9, Off: [3]uint16{40, 40, 40}},
 	{Name: "stx_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "stx_attributes_mask", Type: &zt651, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "stx_atime", Type: &zt652, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "stx_btime", Type: &zt652, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
-	{Name: "stx_ctime", Type: &zt652, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
-	{Name: "stx_mtime", Type: &zt652, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "stx_attributes_mask", Type: &zt653, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "stx_atime", Type: &zt654, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "stx_btime", Type: &zt654, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
+	{Name: "stx_ctime", Type: &zt654, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
+	{Name: "stx_mtime", Type: &zt654, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
 	{Name: "stx_rdev_major", Type: &zt11, Attr: 1, Off: [3]uint16{128, 128, 128}},
 	{Name: "stx_rdev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{132, 132, 132}},
 	{Name: "stx_dev_major", Type: &zt11, Attr: 1, Off: [3]uint16{136, 136, 136}},
@@ -12929,15 +12942,15 @@ var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fie
 	{Name: "stx_mnt_id", Type: &zt80, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
 	{Name: "stx_dio_mem_align", Type: &zt11, Attr: 1, Off: [3]uint16{152, 152, 152}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
 	{Name: "stx_dio_offset_align", Type: &zt11, Attr: 1, Off: [3]uint16{156, 156, 156}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
-	{Name: "spare3", Type: &zt653, Off: [3]uint16{160, 160, 160}},
+	{Name: "spare3", Type: &zt655, Off: [3]uint16{160, 160, 160}},
 }}
 
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt649, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt650, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt654, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt651, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt652, Reg: 3, Reg32: 3},
+	{Name: "buffer", Type: &zt656, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1803, Defer: 4}
 
 var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
@@ -12989,15 +13002,15 @@ var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt584, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt586, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
@@ -13022,7 +13035,7 @@ var zcall_fsmount = call{Name: "fsmount", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
@@ -13034,7 +13047,7 @@ var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", 
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
 	{Name: "pid", Type: &zt227, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt655, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt657, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
@@ -13068,32 +13081,35 @@ var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []
 
 var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
 	{Vals: []uint64{0x1}, Type: &zt9},
-}, Else: &zt657}
-
-var zunion_clone_addr = union{Name: "clone_addr", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt80},
-}, Else: &zt659}
-
-var zunion_set_tid_list = union{Name: "set_tid_list", Alts: []alt{}, Else: &zt80}
+}, Else: &zt660}
 
 var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
-	{Name: "flags", Type: &zt656, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt80, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt80, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
-	{Name: "parent_tid", Type: &zt80, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
-	{Name: "exit_signal", Type: &zt658, Off: [3]uint16{32, 32, 32}},
-	{Name: "stack", Type: &zt660, Off: [3]uint16{40, 40, 40}},
+	{Name: "flags", Type: &zt658, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt659, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt659, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt659, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt661, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt659, Off: [3]uint16{40, 40, 40}},
 	{Name: "stack_size", Type: &zt80, Off: [3]uint16{48, 48, 48}},
-	{Name: "tls", Type: &zt80, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "set_tid", Type: &zt661, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
-	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0x9}}},
-	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
+	{Name: "tls", Type: &zt659, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt659, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
+	{Name: "set_tid", Type: &zt662, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
+	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}},
+	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xb}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
+}}
+
+var zstruct_clone_result = structure{Name: "clone_result", Size: [3]uint16{32, 24, 32}, Show: []uint8{1, 3}, Fields: []field{
+	{Name: "flags", Type: &zt80, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt45, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt80, Off: [3]uint16{16, 12, 16}},
+	{Name: "parent_tid", Type: &zt45, Off: [3]uint16{24, 20, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
 }}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt662, Reg: 0, Reg32: 0},
+	{Name: "uargs", Type: &zt663, Reg: 0, Reg32: 0},
+	{Name: "changed", Type: &zt664, Attr: 2048, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt227, Class: 0x8, Defer: 2}
+}, Ret: &zt227, Class: 0x8, Defer: 1}
 
 var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANGE_???", Vals: []val{
 	{Name: "CLOSE_RANGE_UNSHARE", Value: 0x2, Mask: 0x2},
@@ -13103,7 +13119,7 @@ var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANG
 var zcall_close_range = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "max_fd", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt663, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt665, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals: []val{
@@ -13116,15 +13132,15 @@ var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals
 }}
 
 var zstruct_open_how = structure{Name: "open_how", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "flags", Type: &zt664, Off: [3]uint16{0, 0, 0}},
-	{Name: "mode", Type: &zt665, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "resolve", Type: &zt666, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt666, Off: [3]uint16{0, 0, 0}},
+	{Name: "mode", Type: &zt667, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "resolve", Type: &zt668, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt667, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
+	{Name: "how", Type: &zt669, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
@@ -13141,15 +13157,15 @@ var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals:
 }}
 
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt668, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt670, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt669, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt671, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "behavior", Type: &zt220, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
@@ -13162,15 +13178,15 @@ var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 1
 
 var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt552, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt554, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt670, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt603, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt672, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt605, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
@@ -13207,7 +13223,7 @@ var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
 }}
 
 var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt671, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt673, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
@@ -13223,16 +13239,16 @@ var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???"
 var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
 	{Name: "val", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "uaddr", Type: &zt80, Off: [3]uint16{8, 8, 8}},
-	{Name: "flags", Type: &zt672, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt674, Off: [3]uint16{16, 16, 16}},
 	{Name: "__reserved", Type: &zt176, Attr: 2, Off: [3]uint16{20, 20, 20}},
 }}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt674, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt676, Reg: 0, Reg32: 0},
 	{Name: "nr_futexes", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt670, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt556, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt672, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt558, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
@@ -13250,10 +13266,10 @@ var zcall_cachestat = call{Name: "cachestat", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt585, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt587, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
@@ -13264,27 +13280,27 @@ var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_S
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
 	{Name: "addr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt675, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt677, Reg: 2, Reg32: 2},
 }, Ret: &zt25, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "mask", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt672, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt674, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "val", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt672, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt670, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt556, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt674, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt672, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt558, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt676, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt678, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
@@ -13331,7 +13347,7 @@ var zcall_mseal = call{Name: "mseal", Args: []field{
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
@@ -13340,7 +13356,7 @@ var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
@@ -13349,7 +13365,7 @@ var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
@@ -13357,14 +13373,14 @@ var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
@@ -13372,7 +13388,7 @@ var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -13380,7 +13396,7 @@ var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -13404,8 +13420,8 @@ var zcall_waitpid = call{Name: "waitpid", Args: []field{
 
 var zcall_lchown_2 = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt677, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt677, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt679, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt679, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt23, Class: 0x4, Defer: 0, Derived: true}
@@ -13428,11 +13444,11 @@ var zcall_umount = call{Name: "umount", Args: []field{
 }, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt677, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt679, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt678, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt680, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_ptrace_2 = call{Name: "ptrace", Args: []field{
@@ -13460,7 +13476,7 @@ var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt23, Class: 0x0, D
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt677, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt679, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
@@ -13485,41 +13501,41 @@ var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
 	{Name: "sa_handler", Type: &zt31, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt679, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_mask", Type: &zt681, Off: [3]uint16{8, 4, 4}},
 	{Name: "sa_flags", Type: &zt32, Off: [3]uint16{16, 8, 8}},
 	{Name: "sa_restorer", Type: &zt25, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "sig", Type: &zt30, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt680, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt681, Reg: 2, Reg32: 2},
+	{Name: "act", Type: &zt682, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt683, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt29, Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt679, Reg: 0, Reg32: 0},
+	{Name: "newmask", Type: &zt681, Reg: 0, Reg32: 0},
 }, Ret: &zt29, Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt677, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt677, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt679, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt679, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt677, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt677, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt679, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt679, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt679, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt681, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt682, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt684, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
@@ -13529,12 +13545,12 @@ var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt683, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt685, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt684, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt686, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_oldlstat = call{Name: "oldlstat", Args: []field{
@@ -13570,19 +13586,19 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt685, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt687, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt25, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt677, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt677, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt679, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt679, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt686, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt688, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
@@ -13592,18 +13608,18 @@ var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64,
 	{Name: "f_fsid", Type: &zt517, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt687, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt688, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt689, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt690, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt689, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt691, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt689, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt691, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
@@ -13628,28 +13644,28 @@ var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt690, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt692, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt691, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt693, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt692, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt694, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt693, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt695, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt693, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt695, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt693, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt695, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
@@ -13686,9 +13702,9 @@ var zcall_sigreturn = call{Name: "sigreturn", Args: []field{}, Ret: &zt23, Class
 var zcall_clone_2 = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt25, Attr: 32, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt397, Attr: 32, Reg: 0, Reg32: 0},
-	{Name: "parent_tid", Type: &zt45, Attr: 32, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x100000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
-	{Name: "tls", Type: &zt524, Attr: 32, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "child_tidptr", Type: &zt25, Attr: 32, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt45, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "tls", Type: &zt524, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "child_tidptr", Type: &zt25, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
 }, Ret: &zt227, Class: 0x8, Defer: 2}
 
 var zcall_setdomainname_2 = call{Name: "setdomainname", Args: []field{
@@ -13702,8 +13718,8 @@ var zcall_uname_2 = call{Name: "uname", Args: []field{
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt36, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt694, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt682, Reg: 2, Reg32: 2},
+	{Name: "nset", Type: &zt696, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt684, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
@@ -13751,18 +13767,18 @@ var zcall_personality_2 = call{Name: "personality", Args: []field{
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt677, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt679, Reg: 0, Reg32: 0},
 }, Ret: &zt295, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt677, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt679, Reg: 0, Reg32: 0},
 }, Ret: &zt295, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt26, Attr: 4, Reg: 1, Reg32: 1},
 	{Name: "offset_low", Type: &zt26, Attr: 4, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt695, Reg: 3, Reg32: 3},
+	{Name: "result", Type: &zt697, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt24, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -13814,15 +13830,15 @@ var zcall_sched_rr_get_interval_2 = call{Name: "sched_rr_get_interval", Args: []
 }, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt677, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt677, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt677, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt679, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt679, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt679, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt696, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt696, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt696, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt698, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt698, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt698, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -13845,15 +13861,15 @@ var zcall_nfsservctl_2 = call{Name: "nfsservctl", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt677, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt677, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt677, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt679, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt679, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt679, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt696, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt696, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt696, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt698, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt698, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt698, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_prctl_2 = call{Name: "prctl", Args: []field{
@@ -13865,18 +13881,18 @@ var zcall_prctl_2 = call{Name: "prctl", Args: []field{
 }, Ret: &zt23, Class: 0x80, Defer: 5, Derived: true}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt697, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt699, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt33, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt698, Reg: 6, Reg32: 6},
+	{Name: "frame", Type: &zt700, Reg: 6, Reg32: 6},
 }, Ret: &zt23, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt677, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt677, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt679, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt679, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_capget_2 = call{Name: "capget", Args: []field{
@@ -13904,7 +13920,7 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt27, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt28, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt699, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt701, Reg: 5, Reg32: 5},
 }, Ret: &zt25, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
@@ -13930,28 +13946,28 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt691, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt693, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt692, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt694, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt700, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt702, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt701, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt703, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt701, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt703, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt701, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt703, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
@@ -13985,7 +14001,7 @@ var zcall_getgroups32 = call{Name: "getgroups32", Args: []field{
 
 var zcall_setgroups32 = call{Name: "setgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt468, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt468, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_fchown32 = call{Name: "fchown32", Args: []field{
@@ -14350,7 +14366,7 @@ var zcall_fremovexattr_2 = call{Name: "fremovexattr", Args: []field{
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt702, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt704, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -14402,7 +14418,7 @@ var zcall_lookup_dcookie_2 = call{Name: "lookup_dcookie", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt686, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt688, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
@@ -14412,27 +14428,27 @@ var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84,
 	{Name: "f_fsid", Type: &zt517, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt687, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt688, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt689, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt690, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt703, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt705, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt703, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt705, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt555, Reg: 3, Reg32: 5},
+	{Name: "advice", Type: &zt557, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
@@ -14517,10 +14533,10 @@ var zcall_ioprio_get_2 = call{Name: "ioprio_get", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt701, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt585, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt703, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt587, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_getcpu_2 = call{Name: "getcpu", Args: []field{
@@ -14538,7 +14554,7 @@ var zcall_perf_event_open_2 = call{Name: "perf_event_open", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_2 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
@@ -14653,13 +14669,13 @@ var zcall_msgctl_2 = call{Name: "msgctl", Args: []field{
 }, Ret: &zt23, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt556, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt704, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt706, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt556, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt670, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt672, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -14668,18 +14684,18 @@ var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}
 }}
 
 var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208}, Fields: []field{
-	{Name: "modes", Type: &zt531, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt533, Off: [3]uint16{0, 0, 0}},
 	{Name: "pad1", Type: &zt12, Off: [3]uint16{4, 4, 4}},
 	{Name: "offset", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "freq", Type: &zt13, Off: [3]uint16{16, 16, 16}},
 	{Name: "maxerror", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "esterror", Type: &zt9, Off: [3]uint16{32, 32, 32}},
-	{Name: "status", Type: &zt532, Off: [3]uint16{40, 40, 40}},
+	{Name: "status", Type: &zt534, Off: [3]uint16{40, 40, 40}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{44, 44, 44}},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt705, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt707, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -14691,53 +14707,53 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "errcnt", Type: &zt13, Off: [3]uint16{144, 144, 144}},
 	{Name: "stbcnt", Type: &zt13, Off: [3]uint16{152, 152, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 160, 160}},
-	{Name: "reserved", Type: &zt533, Off: [3]uint16{164, 164, 164}},
+	{Name: "reserved", Type: &zt535, Off: [3]uint16{164, 164, 164}},
 }}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt556, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt706, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt535, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt708, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt537, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt556, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt704, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt706, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt556, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt566, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt670, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt704, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt568, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt672, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt706, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt707, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt707, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt709, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt709, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt708, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt710, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt566, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt709, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt708, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt568, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt711, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt710, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt708, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt710, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_timerfd_settime64 = call{Name: "timerfd_settime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt606, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt709, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt708, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt608, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt711, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt710, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16{16, 16, 16}, Dated: true, Fields: []field{
@@ -14746,10 +14762,10 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 }}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt711, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt585, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt713, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt587, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
@@ -14757,15 +14773,15 @@ var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
 	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt712, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt589, Reg: 5, Reg32: 5},
+	{Name: "tsp", Type: &zt714, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt591, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll_time64 = call{Name: "ppoll_time64", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt712, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt590, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt714, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt592, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
@@ -14812,22 +14828,22 @@ var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
 	{Name: "uthese", Type: &zt37, Reg: 0, Reg32: 0},
 	{Name: "uinfo", Type: &zt503, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt670, Reg: 2, Reg32: 2},
+	{Name: "uts", Type: &zt672, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt30, Class: 0x10, Defer: 1}
 
 var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt670},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt672},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
 }, Else: &zt25}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt541, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt543, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt713, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt715, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt545, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt547, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
@@ -14857,15 +14873,15 @@ var zcall_io_uring_register_2 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_2 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_2 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt584, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt586, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
@@ -14890,13 +14906,13 @@ var zcall_fsmount_2 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_2 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_mount_setattr_2 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
@@ -14970,7 +14986,7 @@ var zcall_lsm_list_modules_2 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
@@ -14979,7 +14995,7 @@ var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
@@ -14988,7 +15004,7 @@ var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
@@ -14996,14 +15012,14 @@ var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_2 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
@@ -15011,7 +15027,7 @@ var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -15019,7 +15035,7 @@ var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_2 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -15056,7 +15072,7 @@ var zcall_shmctl_3 = call{Name: "shmctl", Args: []field{
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt702, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt704, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -15455,7 +15471,7 @@ var zcall_perf_event_open_3 = call{Name: "perf_event_open", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_3 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
@@ -15544,15 +15560,15 @@ var zcall_io_uring_register_3 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_3 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_3 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt584, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt586, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
@@ -15577,13 +15593,13 @@ var zcall_fsmount_3 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_3 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_mount_setattr_3 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
@@ -15657,7 +15673,7 @@ var zcall_lsm_list_modules_3 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
@@ -15666,7 +15682,7 @@ var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
@@ -15675,7 +15691,7 @@ var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
@@ -15683,14 +15699,14 @@ var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_3 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
@@ -15698,7 +15714,7 @@ var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -15706,7 +15722,7 @@ var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_3 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -15864,23 +15880,23 @@ var zcall_lookup_dcookie_4 = call{Name: "lookup_dcookie", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_epoll_event_arm64 = structure{Name: "epoll_event_arm64", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "events", Type: &zt548, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt549, Off: [3]uint16{8, 4, 8}},
+	{Name: "events", Type: &zt550, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt551, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_epoll_ctl_2 = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt547, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt549, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt714, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt716, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt716, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt718, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt603, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt605, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
@@ -15941,25 +15957,25 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt717, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt719, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt718, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt720, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt719, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt721, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{120, 120, 120}},
 }}
 
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt720, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt585, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt722, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt587, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt720, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt722, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_capget_4 = call{Name: "capget", Args: []field{
@@ -16246,7 +16262,7 @@ var zcall_perf_event_open_4 = call{Name: "perf_event_open", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_4 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
@@ -16329,15 +16345,15 @@ var zcall_io_uring_register_4 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_4 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_4 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt584, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt586, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
@@ -16362,22 +16378,22 @@ var zcall_fsmount_4 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_4 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt716, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt718, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt670, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt603, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt672, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt605, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_mount_setattr_4 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
@@ -16451,7 +16467,7 @@ var zcall_lsm_list_modules_4 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
@@ -16460,7 +16476,7 @@ var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
@@ -16469,7 +16485,7 @@ var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
@@ -16477,14 +16493,14 @@ var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_4 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
@@ -16492,7 +16508,7 @@ var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -16500,7 +16516,7 @@ var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_4 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -16672,6 +16688,6 @@ var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
 var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "version", Type: &zt721, Off: [3]uint16{0, 0, 0}},
+	{Name: "version", Type: &zt723, Off: [3]uint16{0, 0, 0}},
 	{Name: "pid", Type: &zt227, Off: [3]uint16{4, 4, 4}},
 }}

@@ -23,16 +23,21 @@ func check(t *syscalls.Table, protos map[string][]tracefs.Arg) error {
 		}
 		c := calls[name]
 		for _, v := range append([]*syscalls.Call{c}, c.Variants...) {
-			n := len(v.Args)
-			for n > 0 && v.Args[n-1].Reg >= syscalls.RegSP {
-				n--
+			n := 0
+			for _, a := range v.Args {
+				if a.Reg < syscalls.RegSP {
+					n = max(n, int(a.Reg)+1)
+				}
 			}
 			if n > len(proto) || v == c && n < len(proto) {
 				errs = append(errs, fmt.Errorf("%s$%s has %d arguments, the kernel's prototype %d", name, v.Variant, n, len(proto)))
 				continue
 			}
-			for _, a := range v.Args[:n] {
+			for _, a := range v.Args {
 				i := a.Reg
+				if i >= syscalls.RegSP {
+					continue
+				}
 				pointer := a.Type.Dir != 0 || a.Type.Kind == syscalls.KindPtr
 				if !pointer && strings.Contains(proto[i].Type, "*") && a.Type.Kind != syscalls.KindUnion && a.Type.Width != syscalls.WidthWord {
 					errs = append(errs, fmt.Errorf("%s: argument %s is a %s in the kernel's prototype, not a pointer here", name, a.Name, proto[i].Type))
