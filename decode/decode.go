@@ -316,7 +316,7 @@ func (c *Call) Exit(ret int64, failed bool) {
 	for i := c.Ready; i < len(c.Args); i++ {
 		v := &c.Args[i]
 		switch a := &c.Desc.Args[i]; {
-		case c.pre[i] != nil && (failed && (a.When == nil || a.Type.Dir == syscalls.In) || a.Type.Dir == syscalls.In && a.Attr&syscalls.AttrExit == 0):
+		case c.pre[i] != nil && (failed && a.Type.Dir == syscalls.InOut && a.When == nil || a.Type.Dir == syscalls.In && a.Attr&syscalls.AttrExit == 0):
 			*v = *c.pre[i]
 			if failed && a.Type.Dir == syscalls.InOut && len(v.Sub) > 0 && !visible(v) {
 				v.State = Address
@@ -344,6 +344,10 @@ func (c *Call) Exit(ret int64, failed bool) {
 	c.format(&c.Result)
 	if aux := c.Desc.Aux; aux != nil {
 		c.Aux = Value{Type: aux, Num: truncate(uint64(ret), aux.Extent(c.layout))}
+		if aux.Format == syscalls.FormatPolled {
+			formatPolled(c, &c.Aux)
+			return
+		}
 		if aux.Kind == syscalls.KindEnum && aux.Set.Lookup(c.ABI, c.Aux.Num) == "" ||
 			aux.Kind == syscalls.KindSignal && c.Aux.Num == 0 ||
 			aux.Kind == syscalls.KindFlags && c.Aux.Num == 0 && !aux.Set.HasZero() {
@@ -568,6 +572,8 @@ func (c *Call) pointee(v *Value) {
 			return
 		}
 		c.array(v, nil)
+	case syscalls.KindFDSet:
+		c.fdset(v)
 	case syscalls.KindRecords:
 		c.records(v)
 	case syscalls.KindList:
@@ -953,7 +959,7 @@ func (c *Call) ahead(t *syscalls.Type, addr uint64) int {
 		return min(page, 128)
 	case syscalls.KindString:
 		return min(page, c.limit()+1)
-	case syscalls.KindStrings, syscalls.KindEnv, syscalls.KindUnion:
+	case syscalls.KindStrings, syscalls.KindEnv, syscalls.KindUnion, syscalls.KindFDSet, syscalls.KindRecords:
 		return 0
 	}
 	if t.Len != nil && derefs(t.Len) || t.RetLen != nil && derefs(t.RetLen) {
