@@ -44,7 +44,9 @@ const (
 	maxPath    = 4096 // PATH_MAX, linux/limits.h
 	maxDepth   = 8    // of structures within structures
 	maxElems   = 1 << 16
-	maxSunPath = 108 // linux/un.h
+	maxValues  = 1 << 15 // of one stage, whatever the program's memory says
+	maxStrings = 1 << 21 // bytes of one string, and of all strings that are read for Regions
+	maxSunPath = 108     // linux/un.h
 	maxBuffer  = 1 << 24
 )
 
@@ -66,22 +68,25 @@ type Call struct {
 	Result Value
 	Aux    Value // what the result means, Absent if there is nothing to say
 
-	opts   Options
-	mem    Memory
-	layout int
-	argBuf [8]Value
-	pre    [8]*Value
-	vals   []Value
-	bytes  []byte
-	cache  [8]cached
-	cached int
-	ranges [8]Range
-	frames [maxDepth + 1]frame
-	depth  int
-	was    *Value // what stood before the call in the place that is being decoded
-	before bool   // expressions see what the program passed, not what the kernel made of it
-	budget int    // bytes left for the buffers of an array with a total, -1: no total
-	visit  func(Region)
+	opts      Options
+	mem       Memory
+	layout    int
+	argBuf    [8]Value
+	pre       [8]*Value
+	vals      []Value
+	types     []syscalls.Type // made for this call
+	bytes     []byte
+	cache     [8]cached
+	cached    int
+	ranges    [8]Range
+	frames    [maxDepth + 1]frame
+	depth     int
+	was       *Value // what stood before the call in the place that is being decoded
+	before    bool   // expressions see what the program passed, not what the kernel made of it
+	spare     int    // values that may still be decoded in this stage
+	spareText int    // bytes of strings that may still be read in this stage
+	budget    int    // bytes left for the buffers of an array with a total, -1: no total
+	visit     func(Region)
 }
 
 // A frame is the structure being read: the scope of the expressions in its description.
@@ -236,6 +241,7 @@ func (c *Call) elems(n uint64) (show int, more bool) {
 	if !c.opts.Verbose && c.visit == nil {
 		limit = c.limit()
 	}
+	limit = max(0, min(limit, c.spare))
 	if n > uint64(limit) {
 		return limit, true
 	}
@@ -245,7 +251,7 @@ func (c *Call) elems(n uint64) (show int, more bool) {
 // Enter begins a call: desc is the call as the table has it, of which the variant is chosen
 // here. Every argument that is known before the call is decoded.
 func (c *Call) Enter(desc *syscalls.Call, abi syscalls.ABI, number uint64, regs [6]uint64, mem Memory, opts Options) {
-	c.vals, c.bytes = c.vals[:0], c.bytes[:0]
+	c.reset()
 	c.Desc = desc.Match(&regs, abi == syscalls.I386)
 	c.ABI, c.Number, c.Regs = abi, number, regs
 	c.layout = abi.Layout()
@@ -315,7 +321,7 @@ func (c *Call) Exit(ret int64, failed bool) {
 	for i := c.Ready; i < len(c.Args); i++ {
 		v := &c.Args[i]
 		switch a := &c.Desc.Args[i]; {
-		case c.pre[i] != nil && (failed && (a.When == nil || a.Type.Dir == syscalls.In) || a.Type.Dir == syscalls.In && a.Attr&syscalls.AttrExit == 0):
+		case c.pre[i] != nil && (failed && a.Type.Dir == syscalls.InOut && a.When == nil || a.Type.Dir == syscalls.In && a.Attr&syscalls.AttrExit == 0):
 			*v = *c.pre[i]
 			if failed && a.Type.Dir == syscalls.InOut && len(v.Sub) > 0 && !visible(v) {
 				v.State = Address
@@ -343,6 +349,10 @@ func (c *Call) Exit(ret int64, failed bool) {
 	c.format(&c.Result)
 	if aux := c.Desc.Aux; aux != nil {
 		c.Aux = Value{Type: aux, Num: truncate(uint64(ret), aux.Extent(c.layout))}
+		if aux.Format == syscalls.FormatPolled {
+			formatPolled(c, &c.Aux)
+			return
+		}
 		if aux.Kind == syscalls.KindEnum && aux.Set.Lookup(c.ABI, c.Aux.Num) == "" ||
 			aux.Kind == syscalls.KindSignal && c.Aux.Num == 0 ||
 			aux.Kind == syscalls.KindFlags && c.Aux.Num == 0 && !aux.Set.HasZero() {
@@ -354,6 +364,7 @@ func (c *Call) Exit(ret int64, failed bool) {
 
 func (c *Call) beginStage() {
 	c.cached, c.depth, c.budget, c.before = 0, 0, -1, false
+	c.spare, c.spareText = maxValues, maxStrings
 	c.frames[0] = frame{call: c}
 }
 
@@ -506,9 +517,10 @@ func (c *Call) pointee(v *Value) {
 		if t.Len != nil {
 			limit = min(limit, c.length(t, maxBuffer))
 		} else if c.visit != nil {
-			limit = maxBuffer
+			limit = c.spareText
 		}
-		s, nul, ok := c.readString(addr, limit)
+		s, nul, ok := c.readString(addr, max(0, min(limit, c.spareText)))
+		c.spareText -= len(s)
 		if !ok && len(s) == 0 || !ok && t.Kind == syscalls.KindPath {
 			v.State = Address
 			return
@@ -568,6 +580,8 @@ func (c *Call) pointee(v *Value) {
 			return
 		}
 		c.array(v, nil)
+	case syscalls.KindFDSet:
+		c.fdset(v)
 	case syscalls.KindRecords:
 		c.records(v)
 	case syscalls.KindList:
@@ -775,14 +789,18 @@ func (c *Call) union(v *Value, n uint64, inline []byte) {
 		c.value(v, n, inline)
 		return
 	}
-	through := *alt // a pointer to the alternative
+	if len(c.types) == cap(c.types) {
+		c.types = make([]syscalls.Type, 0, max(4, 2*cap(c.types)))
+	}
+	c.types = append(c.types, *alt)
+	through := &c.types[len(c.types)-1] // a pointer to the alternative
 	if through.Dir == 0 {
 		through.Dir = t.Dir
 	}
 	if through.Len == nil {
 		through.Len, through.RetLen = t.Len, t.RetLen
 	}
-	v.Type = &through
+	v.Type = through
 	c.pointee(v)
 	if v.Type.Kind == syscalls.KindStruct { // more bytes than an alternative has are not a newer version of it
 		v.Bytes = nil
@@ -949,7 +967,7 @@ func (c *Call) ahead(t *syscalls.Type, addr uint64) int {
 		return min(page, 128)
 	case syscalls.KindString:
 		return min(page, c.limit()+1)
-	case syscalls.KindStrings, syscalls.KindEnv, syscalls.KindUnion:
+	case syscalls.KindStrings, syscalls.KindEnv, syscalls.KindUnion, syscalls.KindFDSet, syscalls.KindRecords:
 		return 0
 	}
 	if t.Len != nil && derefs(t.Len) || t.RetLen != nil && derefs(t.RetLen) {

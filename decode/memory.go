@@ -110,5 +110,17 @@ func (c *Call) values(n int) []Value {
 	v := c.vals[len(c.vals) : len(c.vals)+n : len(c.vals)+n]
 	c.vals = c.vals[:len(c.vals)+n]
 	clear(v)
+	c.spare -= n
 	return v
+}
+
+// reset forgets the last call, and the room that an unusually large one took.
+func (c *Call) reset() {
+	c.vals, c.bytes, c.types = c.vals[:0], c.bytes[:0], c.types[:0]
+	if cap(c.vals) > 1<<12 {
+		c.vals = nil
+	}
+	if cap(c.bytes) > 1<<18 {
+		c.bytes = nil
+	}
 }

@@ -7,7 +7,7 @@ import "farcall/syscalls"
 // the Value is valid until c is used again.
 func (c *Call) Struct(st *syscalls.Struct, abi syscalls.ABI, b []byte, opts Options) Value {
 	c.Skip(&noCall, abi, 0, [6]uint64{})
-	c.vals, c.bytes = c.vals[:0], c.bytes[:0]
+	c.reset()
 	c.layout, c.mem, c.opts = abi.Layout(), nothing{}, opts
 	c.Done = true
 	c.beginStage()

@@ -416,6 +416,10 @@ func (t *Text) result(e *Event) {
 	if c.Aux.State == decode.Absent || c.Aux.Type == nil {
 		return
 	}
+	if c.Aux.Type.Format == syscalls.FormatPolled {
+		t.buf = t.opts.appendPolled(t.buf, &c.Aux, c.ABI)
+		return
+	}
 	t.buf = append(t.buf, " ("...)
 	t.buf = append(t.buf, c.Desc.AuxText...)
 	if len(c.Aux.Note) > 0 {

@@ -9,6 +9,8 @@ import (
 
 // appendFields writes a number of several fields with a value each, and flags beside them: the
 // form of terminal modes. Each field is shown, also when it is zero; the flags stand at the end.
+// Such a set's Unknown begins with a plus, behind which stands the comment for a field's unknown value;
+// without one the bar before the flags is there even if there are none.
 func (s *Style) appendFields(b []byte, set *syscalls.Set, n uint64, abi syscalls.ABI) []byte {
 	vals := set.For(abi)
 	rest := n
@@ -29,7 +31,7 @@ func (s *Style) appendFields(b []byte, set *syscalls.Set, n uint64, abi syscalls
 				break
 			}
 		}
-		if name == "" {
+		if name == "" && n&m == 0 {
 			continue
 		}
 		rest &^= m
@@ -37,9 +39,16 @@ func (s *Style) appendFields(b []byte, set *syscalls.Set, n uint64, abi syscalls
 			b = append(b, '|')
 		}
 		first = false
-		b = s.appendNamed(b, name, n&m, false, abi)
+		if name != "" {
+			b = s.appendNamed(b, name, n&m, false, abi)
+			continue
+		}
+		b = appendHex(b, n&m)
+		if len(set.Unknown) > 1 && s.Consts != Raw {
+			b = append(append(append(b, " /* "...), set.Unknown[1:]...), " */"...)
+		}
 	}
-	if !first {
+	if !first && (rest != 0 || len(set.Unknown) == 1) {
 		b = append(b, '|')
 	}
 	if s.Consts == Raw {
@@ -51,6 +60,7 @@ func (s *Style) appendFields(b []byte, set *syscalls.Set, n uint64, abi syscalls
 	if rest == 0 {
 		return b
 	}
+	start := len(b)
 	if s.Consts == Verbose {
 		b = append(appendHex(b, rest), " /* "...)
 	}
@@ -67,11 +77,11 @@ func (s *Style) appendFields(b []byte, set *syscalls.Set, n uint64, abi syscalls
 		b = append(b, f.Name...)
 		known, left = true, left&^f.Mask
 	}
+	if !known {
+		return appendHex(b[:start], rest)
+	}
 	if left != 0 {
-		if known {
-			b = append(b, '|')
-		}
-		b = appendHex(b, left)
+		b = appendHex(append(b, '|'), left)
 	}
 	if s.Consts == Verbose {
 		b = append(b, " */"...)
@@ -128,4 +138,35 @@ func (s *Style) appendControls(b []byte, v *decode.Value) []byte {
 		b = appendHex(append(b, "]="...), v.Sub[i].Num)
 	}
 	return append(b, ']')
+}
+
+// appendFDSet writes the descriptors of a set of select(2).
+func (s *Style) appendFDSet(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
+	b = append(b, '[')
+	for i := range v.Sub {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = s.appendValue(b, &v.Sub[i], abi)
+	}
+	return append(b, ']')
+}
+
+// appendPolled writes what poll(2) and select(2) found, each part with its name in front.
+func (s *Style) appendPolled(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
+	b = append(b, " ("...)
+	if v.Num == 0 {
+		return append(b, "Timeout)"...)
+	}
+	for i := range v.Sub {
+		p := &v.Sub[i]
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		if p.Attr&syscalls.AttrPlain == 0 {
+			b = append(append(b, p.Name...), ' ')
+		}
+		b = s.appendValue(b, p, abi)
+	}
+	return append(b, ')')
 }

@@ -84,7 +84,7 @@ func (s *Style) appendBare(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
 	}
 	switch t.Kind {
 	case syscalls.KindString, syscalls.KindPath, syscalls.KindBytes, syscalls.KindChars, syscalls.KindArray, syscalls.KindStruct,
-		syscalls.KindStrings, syscalls.KindSigset, syscalls.KindBitset, syscalls.KindList, syscalls.KindRecords, syscalls.KindBits:
+		syscalls.KindStrings, syscalls.KindFDSet, syscalls.KindSigset, syscalls.KindBitset, syscalls.KindList, syscalls.KindRecords, syscalls.KindBits:
 		return s.appendContents(b, v, abi)
 	case syscalls.KindEnv:
 		if s.Verbose {
@@ -235,6 +235,8 @@ func (s *Style) appendContents(b []byte, v *decode.Value, abi syscalls.ABI) []by
 		return appendBitset(b, v.Bytes)
 	case syscalls.KindArray, syscalls.KindStrings, syscalls.KindEnv, syscalls.KindList, syscalls.KindRecords:
 		return s.appendArray(b, v, abi)
+	case syscalls.KindFDSet:
+		return s.appendFDSet(b, v, abi)
 	case syscalls.KindStruct:
 		return s.appendStruct(b, v, abi)
 	}
@@ -325,7 +327,7 @@ func (s *Style) appendNamed(b []byte, name string, n uint64, signed bool, _ sysc
 
 // AppendFlags writes the bits of n by their names in the set.
 func (s *Style) AppendFlags(b []byte, set *syscalls.Set, n uint64, abi syscalls.ABI) []byte {
-	if set.Unknown == "+" {
+	if len(set.Unknown) > 0 && set.Unknown[0] == '+' {
 		return s.appendFields(b, set, n, abi)
 	}
 	if len(set.Unknown) > 0 && set.Unknown[0] == '|' && s.Consts != Abbrev {

@@ -35,7 +35,7 @@ var baseTypes = map[string]Type{
 	"bytes": {Kind: KindBytes}, "cstr": {Kind: KindChars}, "pad": {Kind: KindPad},
 	"whole": {Kind: KindBytes, Width: WholeBytes}, "hexes": {Kind: KindBytes, Width: HexBytes}, "num": {Kind: KindBytes, Width: IntBytes}, "sunpath": {Kind: KindSunPath}, "mac": {Kind: KindMAC}, "errnum": {Kind: KindErrnum, Width: 4}, "bits": {Kind: KindBits, Width: 4}, "list": {Kind: KindList},
 	"array": {Kind: KindArray}, "sigset": {Kind: KindSigset},
-	"bitset": {Kind: KindBitset}, "records": {Kind: KindRecords},
+	"bitset": {Kind: KindBitset}, "records": {Kind: KindRecords}, "fdset": {Kind: KindFDSet},
 }
 
 var attrNames = map[string]Attr{
@@ -279,7 +279,7 @@ func (p *parser) findSet(name string) *Set {
 func (p *parser) baseParams(name token, t *Type) error {
 	var need bool
 	switch t.Kind {
-	case KindFlags, KindEnum, KindConst, KindChars, KindArray, KindSigset, KindList, KindRecords, KindBitset, KindMAC, KindBits:
+	case KindFlags, KindEnum, KindConst, KindChars, KindArray, KindSigset, KindList, KindRecords, KindFDSet, KindBitset, KindMAC, KindBits:
 		need = true
 	case KindBytes, KindSunPath:
 		need = !p.inUnion // there the union says how many bytes there are
@@ -335,7 +335,7 @@ func (p *parser) baseParams(name token, t *Type) error {
 			}
 		}
 		t.Set.Name = t.Set.Vals[0].Name
-	case KindBytes, KindChars, KindPad, KindSigset, KindSunPath, KindBitset, KindMAC:
+	case KindBytes, KindChars, KindPad, KindFDSet, KindSigset, KindSunPath, KindBitset, KindMAC:
 		if rest, err := p.accept("*"); err != nil {
 			return err
 		} else if rest { // all that is there

@@ -66,6 +66,7 @@ const (
 	KindMAC                 // hardware address
 	KindErrnum              // error number, 0 as 0
 	KindBits                // numbers of the bits that are set, named by Set
+	KindFDSet               // descriptors below Len as bits, for select(2)
 	numKinds
 )
 

@@ -5,12 +5,20 @@ import (
 	"strings"
 )
 
-// Standard signals of x86 and arm64 alike (asm-generic/signal.h), without SIG.
+// Signals of x86 and arm64 alike (asm-generic/signal.h); the real-time ones have the names that strace
+// gives them.
 var signals = [...]string{
-	1: "HUP", 2: "INT", 3: "QUIT", 4: "ILL", 5: "TRAP", 6: "ABRT", 7: "BUS", 8: "FPE",
-	9: "KILL", 10: "USR1", 11: "SEGV", 12: "USR2", 13: "PIPE", 14: "ALRM", 15: "TERM", 16: "STKFLT",
-	17: "CHLD", 18: "CONT", 19: "STOP", 20: "TSTP", 21: "TTIN", 22: "TTOU", 23: "URG", 24: "XCPU",
-	25: "XFSZ", 26: "VTALRM", 27: "PROF", 28: "WINCH", 29: "IO", 30: "PWR", 31: "SYS",
+	1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS",
+	8: "SIGFPE", 9: "SIGKILL", 10: "SIGUSR1", 11: "SIGSEGV", 12: "SIGUSR2", 13: "SIGPIPE",
+	14: "SIGALRM", 15: "SIGTERM", 16: "SIGSTKFLT", 17: "SIGCHLD", 18: "SIGCONT", 19: "SIGSTOP",
+	20: "SIGTSTP", 21: "SIGTTIN", 22: "SIGTTOU", 23: "SIGURG", 24: "SIGXCPU", 25: "SIGXFSZ",
+	26: "SIGVTALRM", 27: "SIGPROF", 28: "SIGWINCH", 29: "SIGIO", 30: "SIGPWR", 31: "SIGSYS",
+	32: "SIGRTMIN", 33: "SIGRT_1", 34: "SIGRT_2", 35: "SIGRT_3", 36: "SIGRT_4", 37: "SIGRT_5",
+	38: "SIGRT_6", 39: "SIGRT_7", 40: "SIGRT_8", 41: "SIGRT_9", 42: "SIGRT_10", 43: "SIGRT_11",
+	44: "SIGRT_12", 45: "SIGRT_13", 46: "SIGRT_14", 47: "SIGRT_15", 48: "SIGRT_16", 49: "SIGRT_17",
+	50: "SIGRT_18", 51: "SIGRT_19", 52: "SIGRT_20", 53: "SIGRT_21", 54: "SIGRT_22", 55: "SIGRT_23",
+	56: "SIGRT_24", 57: "SIGRT_25", 58: "SIGRT_26", 59: "SIGRT_27", 60: "SIGRT_28", 61: "SIGRT_29",
+	62: "SIGRT_30", 63: "SIGRT_31", 64: "SIGRT_32",
 }
 
 // Further names of a signal in signal(7).
@@ -21,25 +29,17 @@ var signalAliases = [...]struct {
 	{"IOT", 6}, {"CLD", 17}, {"POLL", 29}, {"UNUSED", 31}, {"RTMAX", maxSignal},
 }
 
-// The kernel's real-time signals. C libraries keep the first two or three to themselves and
-// call a later one SIGRTMIN; strace, and this package, do not.
-const (
-	minRealTime = 32
-	maxSignal   = 64
-)
+// maxSignal is the highest signal. C libraries keep the first two or three real-time ones, from 32, to
+// themselves and call a later one SIGRTMIN; strace, and this package, do not.
+const maxSignal = 64
 
 // SignalName is the name of signal n as strace prints it: SIGHUP for 1, SIGRTMIN for 32, SIGRT_1
 // for 33 up to SIGRT_32 for 64. It is "" for a number that is no signal.
 func SignalName(n int) string {
-	switch {
-	case n < 1 || n > maxSignal:
+	if n < 1 || n > maxSignal {
 		return ""
-	case n < minRealTime:
-		return "SIG" + signals[n]
-	case n == minRealTime:
-		return "SIGRTMIN"
 	}
-	return "SIGRT_" + strconv.Itoa(n-minRealTime)
+	return signals[n]
 }
 
 // SignalNumber is the number of the signal that name means, and whether it means one: a name of
@@ -52,18 +52,8 @@ func SignalNumber(name string) (n int, ok bool) {
 	}
 	name = strings.ToUpper(name)
 	name = strings.TrimPrefix(name, "SIG")
-	if rest, ok := strings.CutPrefix(name, "RT_"); ok {
-		n, err := strconv.ParseUint(rest, 10, 8)
-		if err != nil || n < 1 || n > maxSignal-minRealTime || rest[0] == '0' {
-			return 0, false
-		}
-		return minRealTime + int(n), true
-	}
-	if name == "RTMIN" {
-		return minRealTime, true
-	}
 	for n, s := range signals {
-		if s == name && s != "" {
+		if s != "" && s[len("SIG"):] == name {
 			return n, true
 		}
 	}

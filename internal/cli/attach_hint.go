@@ -68,6 +68,23 @@ func launchError(err error) error {
 	return c
 }
 
+// deniedHint looks at a file that execve refused with EACCES.
+func deniedHint(path string) string {
+	st, err := os.Stat(path)
+	switch {
+	case err != nil:
+	case st.IsDir():
+		return "it is a directory"
+	case !st.Mode().IsRegular():
+		return "it is not a regular file"
+	case st.Mode()&0o111 == 0:
+		return "the file is not executable: chmod +x makes it so"
+	case linux.NoExec(path):
+		return "its file system is mounted noexec"
+	}
+	return launchErrnoHint(unix.EACCES)
+}
+
 // launchDiagnosis is the remedy for a program that could not be started: op is the call that failed.
 func launchDiagnosis(op string, err error) string {
 	var errno unix.Errno

@@ -268,7 +268,14 @@ func parseCalls(expr string) (*filter.CallSet, error) {
 	set, err := filter.ParseCallSet(expr)
 	var pe *filter.ParseError
 	if errors.As(err, &pe) {
-		return nil, &commandError{text: pe.Message, hint: pe.Hint, usage: pe.Usage}
+		hint := pe.Hint
+		if hint == "" && !pe.Usage {
+			hint = callSetHint
+		}
+		return nil, &commandError{text: pe.Message, hint: hint, usage: pe.Usage}
 	}
 	return set, err
 }
+
+// callSetHint is the remedy for a set of calls that resembles nothing.
+const callSetHint = "a set is names, numbers, %classes or /regular expressions, with commas in between"

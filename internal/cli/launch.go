@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strings"
 
 	"farcall/syscalls"
@@ -17,12 +18,20 @@ import (
 // prepareTrace looks for the program before it touches the output file: strace truncates an old
 // trace and then finds that the program's name was mistyped.
 func prepareTrace(opts *TraceOptions) error {
+	if opts.Describe != "" {
+		return notYet("--describe")
+	}
 	if len(opts.Command) > 0 {
 		if _, err := findProgram(opts.Command[0], os.Getenv("PATH")); err != nil {
 			return err
 		}
 	}
-	if _, pipes := opts.Pipes(); opts.Output != "" && !pipes && !opts.OutputSeparately {
+	_, pipes := opts.Pipes()
+	switch {
+	case opts.Output == "" || pipes:
+	case opts.OutputSeparately:
+		return checkSeparate(opts.Output)
+	default:
 		f, err := openOutput(opts.Output, opts.OutputAppend)
 		if err != nil {
 			return err
@@ -52,9 +61,58 @@ func openOutput(name string, appending bool) (*os.File, error) {
 	}
 	f, err := os.OpenFile(name, flags, 0o666)
 	if err != nil {
-		return nil, &commandError{text: "Can't fopen '" + name + "': " + reason(err)}
+		return nil, cannotOpen(name, err)
 	}
 	return f, nil
+}
+
+// checkSeparate tells whether files can be made whose names begin with prefix: the first would be opened when the program
+// has begun to run.
+func checkSeparate(prefix string) error {
+	dir := filepath.Dir(prefix)
+	st, err := os.Stat(dir)
+	switch {
+	case err != nil:
+	case !st.IsDir():
+		err = unix.ENOTDIR
+	default:
+		err = unix.Access(dir, unix.W_OK|unix.X_OK)
+	}
+	if err != nil {
+		return cannotOpen(prefix+".PID", err)
+	}
+	return nil
+}
+
+// outputHints are the remedies for a file that the trace cannot go to.
+var outputHints = map[unix.Errno]string{
+	unix.ENOENT:  "the directory of that file does not exist",
+	unix.ENOTDIR: "a part of that path is a file, not a directory",
+	unix.EISDIR:  "-o takes the name of a file, and this is a directory",
+	unix.EACCES:  "that file, or its directory, may not be written by this user",
+	unix.EPERM:   "that file, or its directory, is protected against changes (lsattr)",
+	unix.EROFS:   "its file system is mounted read-only",
+	unix.ENOSPC:  "its file system is full",
+	unix.EDQUOT:  "the quota of this user is used up",
+	unix.EFBIG:   "the file has reached the largest size allowed: see 'ulimit -f'",
+	unix.ETXTBSY: "that file is a program which is running",
+	unix.ELOOP:   "the path has too many symbolic links",
+	unix.ENXIO:   "nobody reads from that FIFO or socket",
+	unix.EIO:     "what is there takes no data",
+	unix.EINVAL:  "what is there takes no data",
+}
+
+// outputHint is one of them, or "".
+func outputHint(err error) string {
+	var errno unix.Errno
+	if !errors.As(err, &errno) {
+		return ""
+	}
+	return outputHints[errno]
+}
+
+func cannotOpen(name string, err error) error {
+	return &commandError{text: "Can't fopen '" + name + "': " + reason(err), hint: outputHint(err)}
 }
 
 // findProgram finds the file that a command's first word means. A word with a slash is a path,
@@ -104,6 +162,16 @@ func cannotStat(word string, err error) error {
 		c.hint = "options stand before the program to run"
 	case errors.Is(err, unix.ENOENT) && !strings.Contains(word, "/"):
 		c.hint = "no program of this name is in the directories of PATH"
+	case errors.Is(err, unix.ENOENT):
+		c.hint = "there is no such file"
+	case errors.Is(err, unix.ENOTDIR):
+		c.hint = "a part of that path is a file, not a directory"
+	case errors.Is(err, unix.EACCES):
+		c.hint = "a directory on the way may not be searched by this user"
+	case errors.Is(err, unix.ELOOP):
+		c.hint = "the path has too many symbolic links"
+	case errors.Is(err, unix.ENAMETOOLONG):
+		c.hint = "the name is longer than the file system allows"
 	}
 	return c
 }

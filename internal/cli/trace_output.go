@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -236,8 +237,16 @@ func (o *traceOutput) close() error {
 	if o.command != nil {
 		_ = o.command.Wait() // its status is not ours
 	}
-	if err != nil && err != unix.EPIPE {
-		return fail("cannot write the trace: %s", reason(err))
+	if err == nil || errors.Is(err, unix.EPIPE) {
+		return nil
 	}
-	return nil
+	var known *commandError
+	if errors.As(err, &known) {
+		return err
+	}
+	name := o.opts.Output
+	if name == "" {
+		name = "standard error"
+	}
+	return &commandError{text: "cannot write the trace: " + name + ": " + reason(err), hint: outputHint(err)}
 }

@@ -426,10 +426,15 @@ func (p *traceParser) unserved(option string) error {
 
 // attach reads a list of process numbers, separated by commas or white space.
 func (p *traceParser) attach(arg string) error {
-	for _, word := range strings.FieldsFunc(arg, func(r rune) bool { return strings.ContainsRune(", \n\t", r) }) {
+	for arg != "" { // a delimiter at the end is none too many
+		word := arg
+		arg = ""
+		if i := strings.IndexAny(word, ", \n\t"); i >= 0 {
+			word, arg = word[:i], word[i+1:]
+		}
 		pid, ok := parseUint(word, maxInt)
 		if !ok || pid == 0 {
-			return fail("Invalid process id: '%s'", word)
+			return &commandError{text: "Invalid process id: '" + word + "'", hint: pidHint}
 		}
 		if pid == os.Getpid() {
 			return &commandError{text: "I'm sorry, I can't let you do that, Dave.", hint: "a tracer cannot trace itself"}

@@ -92,7 +92,12 @@ func (r *traceRun) status(err error, interrupted unix.Signal) (int, error) {
 }
 
 // launchHint is the remedy for a program that could not be executed.
-func launchHint(e *farcall.LaunchError) string { return launchDiagnosis(e.Op, e.Err) }
+func launchHint(e *farcall.LaunchError) string {
+	if e.Op == "execve" && errors.Is(e.Err, unix.EACCES) {
+		return deniedHint(e.Path)
+	}
+	return launchDiagnosis(e.Op, e.Err)
+}
 
 // lookedUp is what to say about descriptors and process ids.
 func lookedUp(o *TraceOptions) linux.Show {

@@ -102,8 +102,7 @@ func (e *Engine) watchStuck(seen int) {
 	const pause = 20 * time.Millisecond
 	time.AfterFunc(pause, func() {
 		e.post(func() {
-			if len(e.threads) == 0 {
-				e.leaving = false
+			if !e.leaving || len(e.threads) == 0 {
 				return
 			}
 			if !e.allStuck() {

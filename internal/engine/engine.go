@@ -84,13 +84,14 @@ func (e *Engine) run(ready chan struct{}) {
 		case len(e.waiters) == 0:
 			<-e.wake
 		case len(e.threads) == 0:
+			e.leaving = false
 			e.finishRuns(nil)
 		default:
 			e.step()
 		}
 	}
 	e.finishRuns(ErrClosed)
-	e.unpin()
+	e.pin.release()
 	closeDoorbell()
 	close(e.ended)
 	if !e.abandon && len(e.threads) == 0 {
@@ -195,7 +196,6 @@ func (e *Engine) addThread(tid, pid int) *Thread {
 	p.threads++
 	t := &Thread{TID: tid, Proc: p, e: e}
 	e.threads[tid] = t
-	e.pin.crowd(e)
 	return t
 }
 
@@ -212,7 +212,7 @@ func (e *Engine) forget(t *Thread) {
 	if t.mem != nil {
 		t.mem.Close()
 	}
-	e.pin.forget(t)
+	e.pin.restore(t)
 	p := t.Proc
 	if p.threads--; p.threads == 0 && e.procs[p.PID] == p {
 		delete(e.procs, p.PID)

@@ -136,7 +136,7 @@ func (e *Engine) launch(p *Program) (*Launched, error) {
 	}
 	t := e.addThread(pid, pid)
 	t.launch = &launch{path: p.Path}
-	t.filtered = e.opts.filtering()
+	t.filtered, t.pinnable = e.opts.filtering(), true
 	t.expectStop, t.setOptions = e.opts.Classic, e.opts.Classic
 	if e.opts.Classic {
 		e.enqueue(pid, stop)

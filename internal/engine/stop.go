@@ -75,7 +75,7 @@ func (e *Engine) entry(t *Thread) {
 	case n.seccomp, n.prctl:
 		t.mustExit = t.filtered && !t.full && t.launch == nil && e.installsFilter(c)
 	}
-	e.pin.entry(e, t, n)
+	e.pin.entry(t, n)
 }
 
 // resumed gives the call that restart_syscall goes on with.
@@ -120,7 +120,6 @@ func (e *Engine) exit(t *Thread) {
 		t.full = true // its own filter may refuse calls before ours reports them
 	}
 	t.inCall, t.force, t.mustExit = false, false, false
-	e.pin.exit(e, t)
 	if show {
 		e.sink.Exit(t)
 	}
@@ -341,9 +340,9 @@ func (e *Engine) created(t *Thread, ev ptrace.Event) {
 func (e *Engine) inherit(t, child *Thread) {
 	child.expectStop = e.opts.Classic
 	if t != nil {
-		child.filtered, child.full, child.hidden = t.filtered, t.full, t.hidden
+		child.filtered, child.full, child.hidden, child.pinnable = t.filtered, t.full, t.hidden, t.pinnable
 	} else {
-		child.filtered = e.opts.filtering() && len(e.procs) == 0
+		child.filtered, child.full = e.opts.filtering(), true // it may have the filter: right either way
 	}
 	child.hidden = child.hidden || !e.opts.Follow
 }

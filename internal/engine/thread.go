@@ -66,7 +66,6 @@ type Thread struct {
 	sig    unix.Signal
 	forced int64
 	resume Call // what restart_syscall would resume
-	mask   *affinity
 
 	attached   bool // its first stop has been handled
 	coming     bool // counted in Proc.coming
@@ -82,6 +81,7 @@ type Thread struct {
 	stopped    bool // in a ptrace-stop, requests are possible
 	listening  bool
 	parked     bool
+	pinnable   bool // of a launched program
 	held       bool // stopped and waiting for Resume
 	detaching  bool
 	expectStop bool // a SIGSTOP that the tracer caused is still to come

@@ -133,9 +133,8 @@ func TestSiblingsKilled(t *testing.T) {
 			t.Errorf("exit %+v", x)
 		}
 	}
-	// All but those that had left pause, or not entered it, when they were killed.
-	if unfinished < n/2 {
-		t.Errorf("%d unfinished calls", unfinished)
+	if unfinished != n+1 { // pause, and one exit_group
+		t.Errorf("%d unfinished calls, want %d", unfinished, n+1)
 	}
 	if st := r.lastExit(t, l.Thread.TID); st.Code != 5 {
 		t.Errorf("exit %+v", st)

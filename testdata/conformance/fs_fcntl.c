@@ -1,5 +1,5 @@
 // options: ; -v; -X verbose; -X raw
-// differs: F_??? */, 0x7fffffffecb8): strace 6.1 does not know the commands of hints for writing
+// differs: F_??? */, 0x7ff: strace 6.1 does not know the commands of hints for writing
 // differs: F_??? */, 0x8): the same
 // differs: 0x40b, : the same
 // differs: 0x40c, : the same

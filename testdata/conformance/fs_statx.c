@@ -1,5 +1,5 @@
-// options: ; -v
-// The other styles are not compared: strace -X raw leaves out a zero among the flags of statx.
+// options: ; -v; -X verbose
+// The raw style is not compared: strace -X raw leaves out a zero among the flags of statx.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>
