@@ -473,7 +473,7 @@ var zcallsI386 = [...]*call{
 	79:  &zcall_settimeofday,
 	80:  &zcall_getgroups_2,
 	81:  &zcall_setgroups_2,
-	82:  &zcall_select_2,
+	82:  &zcall_select,
 	83:  &zcall_symlink,
 	84:  &zcall_oldlstat,
 	85:  &zcall_readlink,
@@ -559,7 +559,7 @@ var zcallsI386 = [...]*call{
 	165: &zcall_getresuid_2,
 	166: &zcall_vm86,
 	167: &zcall_query_module_2,
-	168: &zcall_poll_2,
+	168: &zcall_poll,
 	169: &zcall_nfsservctl_2,
 	170: &zcall_setresgid_2,
 	171: &zcall_getresgid_2,
@@ -642,9 +642,9 @@ var zcallsI386 = [...]*call{
 	250: &zcall_fadvise64,
 	252: &zcall_exit_group,
 	253: &zcall_lookup_dcookie_2,
-	254: &zcall_epoll_create_2,
-	255: &zcall_epoll_ctl_2,
-	256: &zcall_epoll_wait_2,
+	254: &zcall_epoll_create,
+	255: &zcall_epoll_ctl,
+	256: &zcall_epoll_wait,
 	257: &zcall_remap_file_pages,
 	258: &zcall_set_tid_address,
 	259: &zcall_timer_create,
@@ -678,9 +678,9 @@ var zcallsI386 = [...]*call{
 	288: &zcall_keyctl_2,
 	289: &zcall_ioprio_set_2,
 	290: &zcall_ioprio_get_2,
-	291: &zcall_inotify_init_2,
-	292: &zcall_inotify_add_watch_2,
-	293: &zcall_inotify_rm_watch_2,
+	291: &zcall_inotify_init,
+	292: &zcall_inotify_add_watch,
+	293: &zcall_inotify_rm_watch,
 	294: &zcall_migrate_pages,
 	295: &zcall_openat,
 	296: &zcall_mkdirat,
@@ -695,8 +695,8 @@ var zcallsI386 = [...]*call{
 	305: &zcall_readlinkat,
 	306: &zcall_fchmodat,
 	307: &zcall_faccessat,
-	308: &zcall_pselect6_2,
-	309: &zcall_ppoll_2,
+	308: &zcall_pselect6,
+	309: &zcall_ppoll,
 	310: &zcall_unshare,
 	311: &zcall_set_robust_list,
 	312: &zcall_get_robust_list,
@@ -706,27 +706,27 @@ var zcallsI386 = [...]*call{
 	316: &zcall_vmsplice,
 	317: &zcall_move_pages,
 	318: &zcall_getcpu_2,
-	319: &zcall_epoll_pwait_2,
+	319: &zcall_epoll_pwait,
 	320: &zcall_utimensat,
-	321: &zcall_signalfd_2,
-	322: &zcall_timerfd_create_2,
-	323: &zcall_eventfd_2,
+	321: &zcall_signalfd,
+	322: &zcall_timerfd_create,
+	323: &zcall_eventfd,
 	324: &zcall_fallocate,
-	325: &zcall_timerfd_settime_2,
-	326: &zcall_timerfd_gettime_2,
-	327: &zcall_signalfd4_2,
-	328: &zcall_eventfd2_2,
-	329: &zcall_epoll_create1_2,
+	325: &zcall_timerfd_settime,
+	326: &zcall_timerfd_gettime,
+	327: &zcall_signalfd4,
+	328: &zcall_eventfd2,
+	329: &zcall_epoll_create1,
 	330: &zcall_dup3,
 	331: &zcall_pipe2,
-	332: &zcall_inotify_init1_2,
+	332: &zcall_inotify_init1,
 	333: &zcall_preadv,
 	334: &zcall_pwritev,
 	335: &zcall_rt_tgsigqueueinfo,
 	336: &zcall_perf_event_open_2,
 	337: &zcall_recvmmsg,
-	338: &zcall_fanotify_init_2,
-	339: &zcall_fanotify_mark_2,
+	338: &zcall_fanotify_init,
+	339: &zcall_fanotify_mark,
 	340: &zcall_prlimit64,
 	341: &zcall_name_to_handle_at_2,
 	342: &zcall_open_by_handle_at_2,
@@ -821,7 +821,7 @@ var zcallsI386 = [...]*call{
 	438: &zcall_pidfd_getfd,
 	439: &zcall_faccessat2,
 	440: &zcall_process_madvise,
-	441: &zcall_epoll_pwait2_2,
+	441: &zcall_epoll_pwait2,
 	442: &zcall_mount_setattr_2,
 	443: &zcall_quotactl_fd_2,
 	444: &zcall_landlock_create_ruleset_2,
@@ -862,7 +862,7 @@ var zcallsX32 = [...]*call{
 	4:   &zcall_stat,
 	5:   &zcall_fstat,
 	6:   &zcall_lstat,
-	7:   &zcall_poll_3,
+	7:   &zcall_poll,
 	8:   &zcall_lseek,
 	9:   &zcall_mmap,
 	10:  &zcall_mprotect,
@@ -873,7 +873,7 @@ var zcallsX32 = [...]*call{
 	18:  &zcall_pwrite64,
 	21:  &zcall_access,
 	22:  &zcall_pipe,
-	23:  &zcall_select_3,
+	23:  &zcall_select,
 	24:  &zcall_sched_yield_3,
 	25:  &zcall_mremap,
 	26:  &zcall_msync,
@@ -1042,7 +1042,7 @@ var zcallsX32 = [...]*call{
 	208: &zcall_io_getevents_3,
 	210: &zcall_io_cancel_3,
 	212: &zcall_lookup_dcookie_3,
-	213: &zcall_epoll_create_3,
+	213: &zcall_epoll_create,
 	216: &zcall_remap_file_pages,
 	217: &zcall_getdents64,
 	218: &zcall_set_tid_address,
@@ -1058,8 +1058,8 @@ var zcallsX32 = [...]*call{
 	229: &zcall_clock_getres,
 	230: &zcall_clock_nanosleep,
 	231: &zcall_exit_group,
-	232: &zcall_epoll_wait_3,
-	233: &zcall_epoll_ctl_3,
+	232: &zcall_epoll_wait,
+	233: &zcall_epoll_ctl,
 	234: &zcall_tgkill,
 	235: &zcall_utimes,
 	237: &zcall_mbind,
@@ -1075,9 +1075,9 @@ var zcallsX32 = [...]*call{
 	250: &zcall_keyctl_3,
 	251: &zcall_ioprio_set_3,
 	252: &zcall_ioprio_get_3,
-	253: &zcall_inotify_init_3,
-	254: &zcall_inotify_add_watch_3,
-	255: &zcall_inotify_rm_watch_3,
+	253: &zcall_inotify_init,
+	254: &zcall_inotify_add_watch,
+	255: &zcall_inotify_rm_watch,
 	256: &zcall_migrate_pages,
 	257: &zcall_openat,
 	258: &zcall_mkdirat,
@@ -1092,30 +1092,30 @@ var zcallsX32 = [...]*call{
 	267: &zcall_readlinkat,
 	268: &zcall_fchmodat,
 	269: &zcall_faccessat,
-	270: &zcall_pselect6_3,
-	271: &zcall_ppoll_3,
+	270: &zcall_pselect6,
+	271: &zcall_ppoll,
 	272: &zcall_unshare,
 	275: &zcall_splice,
 	276: &zcall_tee,
 	277: &zcall_sync_file_range,
 	280: &zcall_utimensat,
-	281: &zcall_epoll_pwait_3,
-	282: &zcall_signalfd_3,
-	283: &zcall_timerfd_create_3,
-	284: &zcall_eventfd_3,
+	281: &zcall_epoll_pwait,
+	282: &zcall_signalfd,
+	283: &zcall_timerfd_create,
+	284: &zcall_eventfd,
 	285: &zcall_fallocate,
-	286: &zcall_timerfd_settime_3,
-	287: &zcall_timerfd_gettime_3,
+	286: &zcall_timerfd_settime,
+	287: &zcall_timerfd_gettime,
 	288: &zcall_accept4,
-	289: &zcall_signalfd4_3,
-	290: &zcall_eventfd2_3,
-	291: &zcall_epoll_create1_3,
+	289: &zcall_signalfd4,
+	290: &zcall_eventfd2,
+	291: &zcall_epoll_create1,
 	292: &zcall_dup3,
 	293: &zcall_pipe2,
-	294: &zcall_inotify_init1_3,
+	294: &zcall_inotify_init1,
 	298: &zcall_perf_event_open_3,
-	300: &zcall_fanotify_init_3,
-	301: &zcall_fanotify_mark_3,
+	300: &zcall_fanotify_init,
+	301: &zcall_fanotify_mark,
 	302: &zcall_prlimit64,
 	303: &zcall_name_to_handle_at_3,
 	304: &zcall_open_by_handle_at_3,
@@ -1160,7 +1160,7 @@ var zcallsX32 = [...]*call{
 	438: &zcall_pidfd_getfd,
 	439: &zcall_faccessat2,
 	440: &zcall_process_madvise,
-	441: &zcall_epoll_pwait2_3,
+	441: &zcall_epoll_pwait2,
 	442: &zcall_mount_setattr_3,
 	443: &zcall_quotactl_fd_3,
 	444: &zcall_landlock_create_ruleset_3,
@@ -1248,16 +1248,16 @@ var zcallsARM64 = [...]*call{
 	16:  &zcall_fremovexattr_4,
 	17:  &zcall_getcwd,
 	18:  &zcall_lookup_dcookie_4,
-	19:  &zcall_eventfd2_4,
-	20:  &zcall_epoll_create1_4,
-	21:  &zcall_epoll_ctl_4,
-	22:  &zcall_epoll_pwait_4,
+	19:  &zcall_eventfd2,
+	20:  &zcall_epoll_create1,
+	21:  &zcall_epoll_ctl_2,
+	22:  &zcall_epoll_pwait_2,
 	23:  &zcall_dup,
 	24:  &zcall_dup3,
 	25:  &zcall_fcntl,
-	26:  &zcall_inotify_init1_4,
-	27:  &zcall_inotify_add_watch_4,
-	28:  &zcall_inotify_rm_watch_4,
+	26:  &zcall_inotify_init1,
+	27:  &zcall_inotify_add_watch,
+	28:  &zcall_inotify_rm_watch,
 	29:  &zcall_ioctl,
 	30:  &zcall_ioprio_set_4,
 	31:  &zcall_ioprio_get_4,
@@ -1301,9 +1301,9 @@ var zcallsARM64 = [...]*call{
 	69:  &zcall_preadv,
 	70:  &zcall_pwritev,
 	71:  &zcall_sendfile,
-	72:  &zcall_pselect6_4,
-	73:  &zcall_ppoll_4,
-	74:  &zcall_signalfd4_4,
+	72:  &zcall_pselect6,
+	73:  &zcall_ppoll,
+	74:  &zcall_signalfd4,
 	75:  &zcall_vmsplice,
 	76:  &zcall_splice,
 	77:  &zcall_tee,
@@ -1314,9 +1314,9 @@ var zcallsARM64 = [...]*call{
 	82:  &zcall_fsync,
 	83:  &zcall_fdatasync,
 	84:  &zcall_sync_file_range,
-	85:  &zcall_timerfd_create_4,
-	86:  &zcall_timerfd_settime_4,
-	87:  &zcall_timerfd_gettime_4,
+	85:  &zcall_timerfd_create,
+	86:  &zcall_timerfd_settime,
+	87:  &zcall_timerfd_gettime,
 	88:  &zcall_utimensat,
 	89:  &zcall_acct,
 	90:  &zcall_capget_4,
@@ -1475,8 +1475,8 @@ var zcallsARM64 = [...]*call{
 	243: &zcall_recvmmsg,
 	260: &zcall_wait4,
 	261: &zcall_prlimit64,
-	262: &zcall_fanotify_init_4,
-	263: &zcall_fanotify_mark_4,
+	262: &zcall_fanotify_init,
+	263: &zcall_fanotify_mark,
 	264: &zcall_name_to_handle_at_4,
 	265: &zcall_open_by_handle_at_4,
 	266: &zcall_clock_adjtime,
@@ -1525,7 +1525,7 @@ var zcallsARM64 = [...]*call{
 	438: &zcall_pidfd_getfd,
 	439: &zcall_faccessat2,
 	440: &zcall_process_madvise,
-	441: &zcall_epoll_pwait2_4,
+	441: &zcall_epoll_pwait2_2,
 	442: &zcall_mount_setattr_4,
 	443: &zcall_quotactl_fd_4,
 	444: &zcall_landlock_create_ruleset_4,
@@ -1578,11 +1578,18 @@ var (
 		{name: "cmsg_levels", it: &zset_cmsg_levels},
 		{name: "cmsg_socket_types", it: &zset_cmsg_socket_types},
 		{name: "dirent_types", it: &zset_dirent_types},
+		{name: "epoll_events", it: &zset_epoll_events},
+		{name: "epoll_flags", it: &zset_epoll_flags},
+		{name: "epoll_ops", it: &zset_epoll_ops},
 		{name: "ethernet_protocols", it: &zset_ethernet_protocols},
+		{name: "eventfd_flags", it: &zset_eventfd_flags},
 		{name: "execveat_flags", it: &zset_execveat_flags},
 		{name: "faccessat_flags", it: &zset_faccessat_flags},
 		{name: "fadvise", it: &zset_fadvise},
 		{name: "falloc_flags", it: &zset_falloc_flags},
+		{name: "fanotify_events", it: &zset_fanotify_events},
+		{name: "fanotify_init_flags", it: &zset_fanotify_init_flags},
+		{name: "fanotify_mark_flags", it: &zset_fanotify_mark_flags},
 		{name: "fcntl_cmds", it: &zset_fcntl_cmds},
 		{name: "fd_flags", it: &zset_fd_flags},
 		{name: "flock_ops", it: &zset_flock_ops},
@@ -1595,6 +1602,8 @@ var (
 		{name: "hci_channels", it: &zset_hci_channels},
 		{name: "icmp_types", it: &zset_icmp_types},
 		{name: "inode_flags", it: &zset_inode_flags},
+		{name: "inotify_flags", it: &zset_inotify_flags},
+		{name: "inotify_init_flags", it: &zset_inotify_init_flags},
 		{name: "ioctls", it: &zset_ioctls},
 		{name: "ipc_flags", it: &zset_ipc_flags},
 		{name: "ipc_keys", it: &zset_ipc_keys},
@@ -1634,6 +1643,7 @@ var (
 		{name: "perf_type_ids", it: &zset_perf_type_ids},
 		{name: "pidfd_open_flags", it: &zset_pidfd_open_flags},
 		{name: "pkey_access", it: &zset_pkey_access},
+		{name: "poll_events", it: &zset_poll_events},
 		{name: "prio_which", it: &zset_prio_which},
 		{name: "proto_bluetooth", it: &zset_proto_bluetooth},
 		{name: "proto_caif", it: &zset_proto_caif},
@@ -1676,6 +1686,7 @@ var (
 		{name: "si_codes_sys", it: &zset_si_codes_sys},
 		{name: "si_codes_trap", it: &zset_si_codes_trap},
 		{name: "sigev_notify", it: &zset_sigev_notify},
+		{name: "signalfd_flags", it: &zset_signalfd_flags},
 		{name: "sigprocmask_how", it: &zset_sigprocmask_how},
 		{name: "so_alg", it: &zset_so_alg},
 		{name: "so_ax25", it: &zset_so_ax25},
@@ -1728,6 +1739,7 @@ var (
 		{name: "termios_lflag", it: &zset_termios_lflag},
 		{name: "termios_oflag", it: &zset_termios_oflag},
 		{name: "timer_flags", it: &zset_timer_flags},
+		{name: "timerfd_flags", it: &zset_timerfd_flags},
 		{name: "timex_modes", it: &zset_timex_modes},
 		{name: "timex_state", it: &zset_timex_state},
 		{name: "timex_status", it: &zset_timex_status},
@@ -1749,6 +1761,9 @@ var (
 		{name: "clone_args", it: &zstruct_clone_args},
 		{name: "clone_result", it: &zstruct_clone_result},
 		{name: "cmsg", it: &zstruct_cmsg},
+		{name: "epoll_data", it: &zstruct_epoll_data},
+		{name: "epoll_event", it: &zstruct_epoll_event},
+		{name: "epoll_event_arm64", it: &zstruct_epoll_event_arm64},
 		{name: "f_owner_ex", it: &zstruct_f_owner_ex},
 		{name: "file_clone_range", it: &zstruct_file_clone_range},
 		{name: "flock", it: &zstruct_flock},
@@ -1796,6 +1811,8 @@ var (
 		{name: "old_sigaction", it: &zstruct_old_sigaction},
 		{name: "open_how", it: &zstruct_open_how},
 		{name: "packet_mreq", it: &zstruct_packet_mreq},
+		{name: "pollfd", it: &zstruct_pollfd},
+		{name: "pselect6_sig", it: &zstruct_pselect6_sig},
 		{name: "rlimit", it: &zstruct_rlimit},
 		{name: "rlimit64", it: &zstruct_rlimit64},
 		{name: "rusage", it: &zstruct_rusage},
@@ -1923,738 +1940,770 @@ var (
 	zt16  = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x10}}
 	zt17  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x18}}
 	zt18  = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat}
-	zt19  = typ{Kind: 4, Width: 255}
-	zt20  = typ{Kind: 2, Width: 4}
-	zt21  = typ{Kind: 0, Width: 254}
-	zt22  = typ{Kind: 20, Width: 4, Set: &zset_whence}
-	zt23  = typ{Kind: 1, Width: 254}
-	zt24  = typ{Kind: 19, Width: 254, Set: &zset_mmap_prot}
-	zt25  = typ{Kind: 19, Width: 254, Set: &zset_mmap_flags}
-	zt26  = typ{Kind: 2, Width: 254}
-	zt27  = typ{Kind: 9, Width: 4}
-	zt28  = typ{Kind: 20, Width: 255, Set: &zset_sa_handlers}
-	zt29  = typ{Kind: 19, Width: 254, Set: &zset_sa_flags}
-	zt30  = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x8}}
-	zt31  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaction}
-	zt32  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaction}
-	zt33  = typ{Kind: 20, Width: 4, Set: &zset_sigprocmask_how}
-	zt34  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
-	zt35  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x3}}
-	zt36  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x128}}
-	zt37  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe}
-	zt38  = typ{Kind: 20, Width: 4, Format: 9, Set: &zset_ioctls}
-	zt39  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKROSET", Vals: []val{{Name: "BLKROSET", Value: 0x125d, Mask: 0x125d}}}}
-	zt40  = typ{Kind: 0, Dir: 1, Width: 4}
-	zt41  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKROGET", Vals: []val{{Name: "BLKROGET", Value: 0x125e, Mask: 0x125e}}}}
-	zt42  = typ{Kind: 0, Dir: 2, Width: 4}
-	zt43  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKRRPART", Vals: []val{{Name: "BLKRRPART", Value: 0x125f, Mask: 0x125f}}}}
-	zt44  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKGETSIZE", Vals: []val{{Name: "BLKGETSIZE", Value: 0x1260, Mask: 0x1260}}}}
-	zt45  = typ{Kind: 1, Dir: 2, Width: 254}
-	zt46  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKFLSBUF", Vals: []val{{Name: "BLKFLSBUF", Value: 0x1261, Mask: 0x1261}}}}
-	zt47  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKRASET", Vals: []val{{Name: "BLKRASET", Value: 0x1262, Mask: 0x1262}}}}
-	zt48  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKRAGET", Vals: []val{{Name: "BLKRAGET", Value: 0x1263, Mask: 0x1263}}}}
-	zt49  = typ{Kind: 0, Dir: 2, Width: 254}
-	zt50  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKFRASET", Vals: []val{{Name: "BLKFRASET", Value: 0x1264, Mask: 0x1264}}}}
-	zt51  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKFRAGET", Vals: []val{{Name: "BLKFRAGET", Value: 0x1265, Mask: 0x1265}}}}
-	zt52  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKSECTGET", Vals: []val{{Name: "BLKSECTGET", Value: 0x1267, Mask: 0x1267}}}}
-	zt53  = typ{Kind: 1, Dir: 2, Width: 2}
-	zt54  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKSSZGET", Vals: []val{{Name: "BLKSSZGET", Value: 0x1268, Mask: 0x1268}}}}
-	zt55  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKPG", Vals: []val{{Name: "BLKPG", Value: 0x1269, Mask: 0x1269}}}}
-	zt56  = typ{Kind: 20, Width: 4, Set: &zset_blkpg_ops}
-	zt57  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x40}}
-	zt58  = typ{Kind: 27, Dir: 1, Struct: &zstruct_blkpg_partition}
-	zt59  = typ{Kind: 27, Dir: 1, Struct: &zstruct_blkpg}
-	zt60  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKTRACESTART", Vals: []val{{Name: "BLKTRACESTART", Value: 0x1274, Mask: 0x1274}}}}
-	zt61  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKTRACESTOP", Vals: []val{{Name: "BLKTRACESTOP", Value: 0x1275, Mask: 0x1275}}}}
-	zt62  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKTRACETEARDOWN", Vals: []val{{Name: "BLKTRACETEARDOWN", Value: 0x1276, Mask: 0x1276}}}}
-	zt63  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKDISCARD", Vals: []val{{Name: "BLKDISCARD", Value: 0x1277, Mask: 0x1277}}}}
-	zt64  = typ{Kind: 26, Dir: 1, Elem: &zt9, Len: &expr{Op: 0, Num: 0x2}}
-	zt65  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKIOMIN", Vals: []val{{Name: "BLKIOMIN", Value: 0x1278, Mask: 0x1278}}}}
-	zt66  = typ{Kind: 1, Dir: 2, Width: 4}
-	zt67  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKIOOPT", Vals: []val{{Name: "BLKIOOPT", Value: 0x1279, Mask: 0x1279}}}}
-	zt68  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKALIGNOFF", Vals: []val{{Name: "BLKALIGNOFF", Value: 0x127a, Mask: 0x127a}}}}
-	zt69  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKPBSZGET", Vals: []val{{Name: "BLKPBSZGET", Value: 0x127b, Mask: 0x127b}}}}
-	zt70  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKDISCARDZEROES", Vals: []val{{Name: "BLKDISCARDZEROES", Value: 0x127c, Mask: 0x127c}}}}
-	zt71  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKSECDISCARD", Vals: []val{{Name: "BLKSECDISCARD", Value: 0x127d, Mask: 0x127d}}}}
-	zt72  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKROTATIONAL", Vals: []val{{Name: "BLKROTATIONAL", Value: 0x127e, Mask: 0x127e}}}}
-	zt73  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKZEROOUT", Vals: []val{{Name: "BLKZEROOUT", Value: 0x127f, Mask: 0x127f}}}}
-	zt74  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_FD", Vals: []val{{Name: "LOOP_SET_FD", Value: 0x4c00, Mask: 0x4c00}}}}
-	zt75  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CLR_FD", Vals: []val{{Name: "LOOP_CLR_FD", Value: 0x4c01, Mask: 0x4c01}}}}
-	zt76  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_STATUS64", Vals: []val{{Name: "LOOP_SET_STATUS64", Value: 0x4c04, Mask: 0x4c04}}}}
-	zt77  = typ{Kind: 2, Width: 8}
-	zt78  = typ{Kind: 20, Width: 4, Set: &zset_loop_crypt}
-	zt79  = typ{Kind: 19, Width: 4, Set: &zset_loop_flags}
-	zt80  = typ{Kind: 24, Len: &expr{Op: 0, Num: 0x20}}
-	zt81  = typ{Kind: 26, Elem: &zt9, Len: &expr{Op: 0, Num: 0x2}}
-	zt82  = typ{Kind: 27, Dir: 1, Struct: &zstruct_loop_info64}
-	zt83  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_GET_STATUS64", Vals: []val{{Name: "LOOP_GET_STATUS64", Value: 0x4c05, Mask: 0x4c05}}}}
-	zt84  = typ{Kind: 27, Dir: 2, Struct: &zstruct_loop_info64}
-	zt85  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CHANGE_FD", Vals: []val{{Name: "LOOP_CHANGE_FD", Value: 0x4c06, Mask: 0x4c06}}}}
-	zt86  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_CAPACITY", Vals: []val{{Name: "LOOP_SET_CAPACITY", Value: 0x4c07, Mask: 0x4c07}}}}
-	zt87  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_DIRECT_IO", Vals: []val{{Name: "LOOP_SET_DIRECT_IO", Value: 0x4c08, Mask: 0x4c08}}}}
-	zt88  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_BLOCK_SIZE", Vals: []val{{Name: "LOOP_SET_BLOCK_SIZE", Value: 0x4c09, Mask: 0x4c09}}}}
-	zt89  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CONFIGURE", Vals: []val{{Name: "LOOP_CONFIGURE", Value: 0x4c0a, Mask: 0x4c0a}}}}
-	zt90  = typ{Kind: 27, Struct: &zstruct_loop_info64}
-	zt91  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x40}}
-	zt92  = typ{Kind: 27, Dir: 1, Struct: &zstruct_loop_config}
-	zt93  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CTL_ADD", Vals: []val{{Name: "LOOP_CTL_ADD", Value: 0x4c80, Mask: 0x4c80}}}}
-	zt94  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CTL_REMOVE", Vals: []val{{Name: "LOOP_CTL_REMOVE", Value: 0x4c81, Mask: 0x4c81}}}}
-	zt95  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CTL_GET_FREE", Vals: []val{{Name: "LOOP_CTL_GET_FREE", Value: 0x4c82, Mask: 0x4c82}}}}
-	zt96  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCGETS", Vals: []val{{Name: "TCGETS", Value: 0x5401, Mask: 0x5401}}}}
-	zt97  = typ{Kind: 19, Width: 4, Set: &zset_termios_iflag}
-	zt98  = typ{Kind: 19, Width: 4, Set: &zset_termios_oflag}
-	zt99  = typ{Kind: 19, Width: 4, Set: &zset_termios_cflag}
-	zt100 = typ{Kind: 19, Width: 4, Set: &zset_termios_lflag}
-	zt101 = typ{Kind: 20, Width: 1, Set: &zset_line_disciplines}
-	zt102 = typ{Kind: 2, Width: 1}
-	zt103 = typ{Kind: 26, Format: 10, Elem: &zt102, Len: &expr{Op: 0, Num: 0x13}}
-	zt104 = typ{Kind: 27, Dir: 2, Struct: &zstruct_termios}
-	zt105 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETS", Vals: []val{{Name: "SNDCTL_TMR_START or TCSETS", Value: 0x5402, Mask: 0x5402}}}}
-	zt106 = typ{Kind: 27, Dir: 1, Struct: &zstruct_termios}
-	zt107 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSW", Vals: []val{{Name: "SNDCTL_TMR_STOP or TCSETSW", Value: 0x5403, Mask: 0x5403}}}}
-	zt108 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSF", Vals: []val{{Name: "SNDCTL_TMR_CONTINUE or TCSETSF", Value: 0x5404, Mask: 0x5404}}}}
-	zt109 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCGETA", Vals: []val{{Name: "TCGETA", Value: 0x5405, Mask: 0x5405}}}}
-	zt110 = typ{Kind: 19, Width: 2, Set: &zset_termios_iflag}
-	zt111 = typ{Kind: 19, Width: 2, Set: &zset_termios_oflag}
-	zt112 = typ{Kind: 19, Width: 2, Set: &zset_termios_cflag}
-	zt113 = typ{Kind: 19, Width: 2, Set: &zset_termios_lflag}
-	zt114 = typ{Kind: 26, Format: 10, Elem: &zt102, Len: &expr{Op: 0, Num: 0x8}}
-	zt115 = typ{Kind: 27, Dir: 2, Struct: &zstruct_termio}
-	zt116 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETA", Vals: []val{{Name: "TCSETA", Value: 0x5406, Mask: 0x5406}}}}
-	zt117 = typ{Kind: 27, Dir: 1, Struct: &zstruct_termio}
-	zt118 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETAW", Vals: []val{{Name: "TCSETAW", Value: 0x5407, Mask: 0x5407}}}}
-	zt119 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETAF", Vals: []val{{Name: "TCSETAF", Value: 0x5408, Mask: 0x5408}}}}
-	zt120 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSBRK", Vals: []val{{Name: "TCSBRK", Value: 0x5409, Mask: 0x5409}}}}
-	zt121 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCXONC", Vals: []val{{Name: "TCXONC", Value: 0x540a, Mask: 0x540a}}}}
-	zt122 = typ{Kind: 20, Width: 4, Set: &zset_tcxonc}
-	zt123 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCFLSH", Vals: []val{{Name: "TCFLSH", Value: 0x540b, Mask: 0x540b}}}}
-	zt124 = typ{Kind: 20, Width: 4, Set: &zset_tcflsh}
-	zt125 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCEXCL", Vals: []val{{Name: "TIOCEXCL", Value: 0x540c, Mask: 0x540c}}}}
-	zt126 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCNXCL", Vals: []val{{Name: "TIOCNXCL", Value: 0x540d, Mask: 0x540d}}}}
-	zt127 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSCTTY", Vals: []val{{Name: "TIOCSCTTY", Value: 0x540e, Mask: 0x540e}}}}
-	zt128 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGPGRP", Vals: []val{{Name: "TIOCGPGRP", Value: 0x540f, Mask: 0x540f}}}}
-	zt129 = typ{Kind: 7, Dir: 2, Width: 4}
-	zt130 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSPGRP", Vals: []val{{Name: "TIOCSPGRP", Value: 0x5410, Mask: 0x5410}}}}
-	zt131 = typ{Kind: 7, Dir: 1, Width: 4}
-	zt132 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCOUTQ", Vals: []val{{Name: "TIOCOUTQ", Value: 0x5411, Mask: 0x5411}}}}
-	zt133 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSTI", Vals: []val{{Name: "TIOCSTI", Value: 0x5412, Mask: 0x5412}}}}
-	zt134 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 0, Num: 0x1}}
-	zt135 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGWINSZ", Vals: []val{{Name: "TIOCGWINSZ", Value: 0x5413, Mask: 0x5413}}}}
-	zt136 = typ{Kind: 1, Width: 2}
-	zt137 = typ{Kind: 27, Dir: 2, Struct: &zstruct_winsize}
-	zt138 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSWINSZ", Vals: []val{{Name: "TIOCSWINSZ", Value: 0x5414, Mask: 0x5414}}}}
-	zt139 = typ{Kind: 27, Dir: 1, Struct: &zstruct_winsize}
-	zt140 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCMGET", Vals: []val{{Name: "TIOCMGET", Value: 0x5415, Mask: 0x5415}}}}
-	zt141 = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_modem_flags}
-	zt142 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCMBIS", Vals: []val{{Name: "TIOCMBIS", Value: 0x5416, Mask: 0x5416}}}}
-	zt143 = typ{Kind: 19, Dir: 1, Width: 4, Set: &zset_modem_flags}
-	zt144 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCMBIC", Vals: []val{{Name: "TIOCMBIC", Value: 0x5417, Mask: 0x5417}}}}
-	zt145 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCMSET", Vals: []val{{Name: "TIOCMSET", Value: 0x5418, Mask: 0x5418}}}}
-	zt146 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGSOFTCAR", Vals: []val{{Name: "TIOCGSOFTCAR", Value: 0x5419, Mask: 0x5419}}}}
-	zt147 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSSOFTCAR", Vals: []val{{Name: "TIOCSSOFTCAR", Value: 0x541a, Mask: 0x541a}}}}
-	zt148 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIONREAD", Vals: []val{{Name: "FIONREAD", Value: 0x541b, Mask: 0x541b}}}}
-	zt149 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCCONS", Vals: []val{{Name: "TIOCCONS", Value: 0x541d, Mask: 0x541d}}}}
-	zt150 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCPKT", Vals: []val{{Name: "TIOCPKT", Value: 0x5420, Mask: 0x5420}}}}
-	zt151 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIONBIO", Vals: []val{{Name: "FIONBIO", Value: 0x5421, Mask: 0x5421}}}}
-	zt152 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCNOTTY", Vals: []val{{Name: "TIOCNOTTY", Value: 0x5422, Mask: 0x5422}}}}
-	zt153 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSETD", Vals: []val{{Name: "TIOCSETD", Value: 0x5423, Mask: 0x5423}}}}
-	zt154 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGETD", Vals: []val{{Name: "TIOCGETD", Value: 0x5424, Mask: 0x5424}}}}
-	zt155 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSBRKP", Vals: []val{{Name: "TCSBRKP", Value: 0x5425, Mask: 0x5425}}}}
-	zt156 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSBRK", Vals: []val{{Name: "TIOCSBRK", Value: 0x5427, Mask: 0x5427}}}}
-	zt157 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCCBRK", Vals: []val{{Name: "TIOCCBRK", Value: 0x5428, Mask: 0x5428}}}}
-	zt158 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGSID", Vals: []val{{Name: "TIOCGSID", Value: 0x5429, Mask: 0x5429}}}}
-	zt159 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCVHANGUP", Vals: []val{{Name: "TIOCVHANGUP", Value: 0x5437, Mask: 0x5437}}}}
-	zt160 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIONCLEX", Vals: []val{{Name: "FIONCLEX", Value: 0x5450, Mask: 0x5450}}}}
-	zt161 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIOCLEX", Vals: []val{{Name: "FIOCLEX", Value: 0x5451, Mask: 0x5451}}}}
-	zt162 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIOASYNC", Vals: []val{{Name: "FIOASYNC", Value: 0x5452, Mask: 0x5452}}}}
-	zt163 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGLCKTRMIOS", Vals: []val{{Name: "TIOCGLCKTRMIOS", Value: 0x5456, Mask: 0x5456}}}}
-	zt164 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSLCKTRMIOS", Vals: []val{{Name: "TIOCSLCKTRMIOS", Value: 0x5457, Mask: 0x5457}}}}
-	zt165 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSPTLCK", Vals: []val{{Name: "TIOCSPTLCK", Value: 0x40045431, Mask: 0x40045431}}}}
-	zt166 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC32_SETFLAGS", Vals: []val{{Name: "FS_IOC32_SETFLAGS", Value: 0x40046602, Mask: 0x40046602}}}}
-	zt167 = typ{Kind: 19, Dir: 1, Width: 4, Set: &zset_inode_flags}
-	zt168 = typ{Kind: 21, Width: 254, Set: &set{Name: "FICLONE", Vals: []val{{Name: "BTRFS_IOC_CLONE or FICLONE", Value: 0x40049409, Mask: 0x40049409}}}}
-	zt169 = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKBSZSET", Vals: []val{{Name: "BLKBSZSET", Value: 0x40081271, Mask: 0x40081271}}}}
-	zt170 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_SETFLAGS", Vals: []val{{Name: "FS_IOC_SETFLAGS", Value: 0x40086602, Mask: 0x40086602}}}}
-	zt171 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_FSSETXATTR", Vals: []val{{Name: "FS_IOC_FSSETXATTR", Value: 0x401c5820, Mask: 0x401c5820}}}}
-	zt172 = typ{Kind: 19, Width: 4, Set: &zset_xflags}
-	zt173 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x8}}
-	zt174 = typ{Kind: 27, Dir: 1, Struct: &zstruct_fsxattr_in}
-	zt175 = typ{Kind: 21, Width: 254, Set: &set{Name: "FICLONERANGE", Vals: []val{{Name: "BTRFS_IOC_CLONE_RANGE or FICLONERANGE", Value: 0x4020940d, Mask: 0x4020940d}}}}
-	zt176 = typ{Kind: 5, Width: 8}
-	zt177 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_clone_range}
-	zt178 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETS2", Vals: []val{{Name: "TCSETS2", Value: 0x402c542b, Mask: 0x402c542b}}}}
-	zt179 = typ{Kind: 27, Dir: 1, Struct: &zstruct_termios2}
-	zt180 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSW2", Vals: []val{{Name: "TCSETSW2", Value: 0x402c542c, Mask: 0x402c542c}}}}
-	zt181 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSF2", Vals: []val{{Name: "TCSETSF2", Value: 0x402c542d, Mask: 0x402c542d}}}}
-	zt182 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_SETFSLABEL", Vals: []val{{Name: "FS_IOC_SETFSLABEL", Value: 0x41009432, Mask: 0x41009432}}}}
-	zt183 = typ{Kind: 25, Dir: 1, Len: &expr{Op: 0, Num: 0x100}}
-	zt184 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGPTN", Vals: []val{{Name: "TIOCGPTN", Value: 0x80045430, Mask: 0x80045430}}}}
-	zt185 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGEXCL", Vals: []val{{Name: "TIOCGEXCL", Value: 0x80045440, Mask: 0x80045440}}}}
-	zt186 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC32_GETFLAGS", Vals: []val{{Name: "FS_IOC32_GETFLAGS", Value: 0x80046601, Mask: 0x80046601}}}}
-	zt187 = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_inode_flags}
-	zt188 = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKBSZGET", Vals: []val{{Name: "BLKBSZGET", Value: 0x80081270, Mask: 0x80081270}}}}
-	zt189 = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKGETSIZE64", Vals: []val{{Name: "BLKGETSIZE64", Value: 0x80081272, Mask: 0x80081272}}}}
-	zt190 = typ{Kind: 1, Dir: 2, Width: 8}
-	zt191 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_GETFLAGS", Vals: []val{{Name: "FS_IOC_GETFLAGS", Value: 0x80086601, Mask: 0x80086601}}}}
-	zt192 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_FSGETXATTR", Vals: []val{{Name: "FS_IOC_FSGETXATTR", Value: 0x801c581f, Mask: 0x801c581f}}}}
-	zt193 = typ{Kind: 27, Dir: 2, Struct: &zstruct_fsxattr}
-	zt194 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCGETS2", Vals: []val{{Name: "TCGETS2", Value: 0x802c542a, Mask: 0x802c542a}}}}
-	zt195 = typ{Kind: 27, Dir: 2, Struct: &zstruct_termios2}
-	zt196 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_GETFSLABEL", Vals: []val{{Name: "FS_IOC_GETFSLABEL", Value: 0x81009431, Mask: 0x81009431}}}}
-	zt197 = typ{Kind: 25, Dir: 2, Len: &expr{Op: 0, Num: 0x100}}
-	zt198 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIFREEZE", Vals: []val{{Name: "FIFREEZE", Value: 0xc0045877, Mask: 0xc0045877}}}}
-	zt199 = typ{Kind: 21, Width: 254, Set: &set{Name: "FITHAW", Vals: []val{{Name: "FITHAW", Value: 0xc0045878, Mask: 0xc0045878}}}}
-	zt200 = typ{Kind: 21, Width: 254, Set: &set{Name: "FITRIM", Vals: []val{{Name: "FITRIM", Value: 0xc0185879, Mask: 0xc0185879}}}}
-	zt201 = typ{Kind: 27, Dir: 3, Struct: &zstruct_fstrim_range}
-	zt202 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
-	zt203 = typ{Kind: 27, Struct: &zstruct_iovec_out}
-	zt204 = typ{Kind: 26, Dir: 1, Elem: &zt203, Len: &expr{Op: 1, Num: 0x2}}
-	zt205 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt206 = typ{Kind: 27, Struct: &zstruct_iovec_in}
-	zt207 = typ{Kind: 26, Dir: 1, Elem: &zt206, Len: &expr{Op: 1, Num: 0x2}}
-	zt208 = typ{Kind: 19, Width: 4, Set: &zset_access_mode}
-	zt209 = typ{Kind: 26, Dir: 2, Elem: &zt0, Len: &expr{Op: 0, Num: 0x2}}
-	zt210 = typ{Kind: 19, Width: 254, Set: &zset_mremap_flags}
-	zt211 = typ{Kind: 19, Width: 4, Set: &zset_msync_flags}
-	zt212 = typ{Kind: 1, Width: 1}
-	zt213 = typ{Kind: 26, Dir: 2, Elem: &zt212, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x1000}}}
-	zt214 = typ{Kind: 20, Width: 4, Set: &zset_madvise_cmds}
-	zt215 = typ{Kind: 20, Width: 4, Set: &zset_ipc_keys}
-	zt216 = typ{Kind: 19, Width: 4, Set: &zset_shm_get_flags}
-	zt217 = typ{Kind: 19, Width: 4, Set: &zset_shm_at_flags}
-	zt218 = typ{Kind: 19, Width: 4, Set: &zset_shm_cmds}
-	zt219 = typ{Kind: 21, Width: 254, Set: &set{Name: "IPC_SET", Vals: []val{{Name: "IPC_SET", Value: 0x1, Mask: 0x1}}}}
-	zt220 = typ{Kind: 8, Width: 4}
-	zt221 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x6}}
-	zt222 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x2}}
-	zt223 = typ{Kind: 27, Struct: &zstruct_ipc_perm_set}
-	zt224 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x8}}
-	zt225 = typ{Kind: 27, Dir: 1, Struct: &zstruct_shmid_ds_set}
-	zt226 = typ{Kind: 21, Width: 254, Set: &set{Name: "IPC_STAT", Vals: []val{{Name: "IPC_STAT", Value: 0x2, Mask: 0x2}}}}
-	zt227 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2}}
-	zt228 = typ{Kind: 27, Struct: &zstruct_ipc_perm}
-	zt229 = typ{Kind: 7, Width: 4}
-	zt230 = typ{Kind: 27, Dir: 2, Struct: &zstruct_shmid_ds}
-	zt231 = typ{Kind: 27, Dir: 2, Struct: &zstruct_shmid_ds_i386}
-	zt232 = typ{Kind: 21, Width: 254, Set: &set{Name: "IPC_INFO", Vals: []val{{Name: "IPC_INFO", Value: 0x3, Mask: 0x3}}}}
-	zt233 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x4}}
-	zt234 = typ{Kind: 27, Dir: 2, Struct: &zstruct_shminfo}
-	zt235 = typ{Kind: 21, Width: 254, Set: &set{Name: "SHM_STAT", Vals: []val{{Name: "SHM_STAT", Value: 0xd, Mask: 0xd}}}}
-	zt236 = typ{Kind: 21, Width: 254, Set: &set{Name: "SHM_INFO", Vals: []val{{Name: "SHM_INFO", Value: 0xe, Mask: 0xe}}}}
-	zt237 = typ{Kind: 27, Dir: 2, Struct: &zstruct_shm_info}
-	zt238 = typ{Kind: 21, Width: 254, Set: &set{Name: "SHM_STAT_ANY", Vals: []val{{Name: "SHM_STAT_ANY", Value: 0xf, Mask: 0xf}}}}
-	zt239 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec}
-	zt240 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec}
-	zt241 = typ{Kind: 20, Width: 4, Set: &zset_itimer_which}
-	zt242 = typ{Kind: 27, Struct: &zstruct_timeval}
-	zt243 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerval}
-	zt244 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerval}
-	zt245 = typ{Kind: 1, Dir: 3, Width: 254}
-	zt246 = typ{Kind: 20, Width: 4, Set: &zset_sock_families}
-	zt247 = typ{Kind: 19, Width: 4, Set: &zset_sock_types}
-	zt248 = typ{Kind: 20, Width: 4, Set: &zset_proto_inet}
-	zt249 = typ{Kind: 20, Width: 4, Set: &zset_proto_netlink}
-	zt250 = typ{Kind: 15, Width: 1, Set: &zset_ethernet_protocols}
-	zt251 = typ{Kind: 20, Width: 4, Set: &zset_proto_irda}
-	zt252 = typ{Kind: 20, Width: 4, Set: &zset_proto_can}
-	zt253 = typ{Kind: 20, Width: 4, Set: &zset_proto_bluetooth}
-	zt254 = typ{Kind: 20, Width: 4, Set: &zset_proto_isdn}
-	zt255 = typ{Kind: 20, Width: 4, Set: &zset_proto_phonet}
-	zt256 = typ{Kind: 20, Width: 4, Set: &zset_proto_caif}
-	zt257 = typ{Kind: 20, Width: 4, Set: &zset_proto_nfc}
-	zt258 = typ{Kind: 20, Width: 4, Set: &zset_proto_kcm}
-	zt259 = typ{Kind: 20, Width: 4, Set: &zset_proto_smc}
-	zt260 = typ{Kind: 28, Union: &zunion_sock_protocol, Sel: &expr{Op: 1}}
-	zt261 = typ{Kind: 20, Width: 2, Set: &zset_sock_families}
-	zt262 = typ{Kind: 42}
-	zt263 = typ{Kind: 27, Struct: &zstruct_sockaddr_un}
-	zt264 = typ{Kind: 15, Width: 2}
-	zt265 = typ{Kind: 16, Width: 4}
-	zt266 = typ{Kind: 27, Struct: &zstruct_sockaddr_in}
-	zt267 = typ{Kind: 15, Width: 4}
-	zt268 = typ{Kind: 17, Width: 16}
-	zt269 = typ{Kind: 40, Width: 4}
-	zt270 = typ{Kind: 28, Union: &zunion_in6_scope, Sel: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xc0ff}}, R: &expr{Op: 0, Num: 0x80fe}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x2ff}}}}
-	zt271 = typ{Kind: 27, Struct: &zstruct_sockaddr_in6}
-	zt272 = typ{Kind: 2, Width: 2}
-	zt273 = typ{Kind: 43, Width: 4}
-	zt274 = typ{Kind: 27, Struct: &zstruct_sockaddr_nl}
-	zt275 = typ{Kind: 15, Width: 2, Set: &zset_ethernet_protocols}
-	zt276 = typ{Kind: 20, Width: 2, Set: &zset_arp_hardware_types}
-	zt277 = typ{Kind: 20, Width: 1, Set: &zset_packet_types}
-	zt278 = typ{Kind: 26, Elem: &zt102, Len: &expr{Op: 2, Num: 0x4}}
-	zt279 = typ{Kind: 27, Struct: &zstruct_sockaddr_ll}
-	zt280 = typ{Kind: 20, Width: 4, Set: &zset_vsock_ports}
-	zt281 = typ{Kind: 20, Width: 4, Set: &zset_vsock_cids}
-	zt282 = typ{Kind: 24, Width: 2, Len: &expr{Op: 0, Num: 0x3}}
-	zt283 = typ{Kind: 27, Struct: &zstruct_sockaddr_vm}
-	zt284 = typ{Kind: 26, Elem: &zt102, Len: &expr{Op: 0, Num: 0x6}}
-	zt285 = typ{Kind: 27, Struct: &zstruct_sockaddr_ipx}
-	zt286 = typ{Kind: 27, Struct: &zstruct_sockaddr_qrtr}
-	zt287 = typ{Kind: 20, Width: 4, Set: &zset_nfc_protocols}
-	zt288 = typ{Kind: 27, Struct: &zstruct_sockaddr_nfc}
-	zt289 = typ{Kind: 19, Width: 2, Set: &zset_xdp_sockaddr_flags}
-	zt290 = typ{Kind: 27, Struct: &zstruct_sockaddr_xdp}
-	zt291 = typ{Kind: 24, Width: 1}
-	zt292 = typ{Kind: 27, Struct: &zstruct_sockaddr_other}
-	zt293 = typ{Kind: 28, Union: &zunion_sockaddr_data, Sel: &expr{Op: 2}}
-	zt294 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}}
-	zt295 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x2}}
-	zt296 = typ{Kind: 0, Dir: 3, Width: 4}
-	zt297 = typ{Kind: 24}
-	zt298 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
-	zt299 = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
-	zt300 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
-	zt301 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
-	zt302 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
-	zt303 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
-	zt304 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
-	zt305 = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
-	zt306 = typ{Kind: 26, Dir: 1, Elem: &zt305, Len: &expr{Op: 2, Num: 0x3}}
-	zt307 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
-	zt308 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
-	zt309 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
-	zt310 = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
-	zt311 = typ{Kind: 26, Elem: &zt0}
-	zt312 = typ{Kind: 27, Struct: &zstruct_ucred}
-	zt313 = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
-	zt314 = typ{Kind: 27, Struct: &zstruct_timespec}
-	zt315 = typ{Kind: 26, Elem: &zt314, Len: &expr{Op: 0, Num: 0x3}}
-	zt316 = typ{Kind: 26, Elem: &zt102}
-	zt317 = typ{Kind: 26, Elem: &zt11}
-	zt318 = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
-	zt319 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
-	zt320 = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
-	zt321 = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
-	zt322 = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
-	zt323 = typ{Kind: 27, Struct: &zstruct_cmsg}
-	zt324 = typ{Kind: 41, Dir: 1, Elem: &zt323, Len: &expr{Op: 2, Num: 0x5}}
-	zt325 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt326 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
-	zt327 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
-	zt328 = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
-	zt329 = typ{Kind: 26, Dir: 1, Elem: &zt328, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
-	zt330 = typ{Kind: 41, Dir: 2, Elem: &zt323, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
-	zt331 = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}, &expr{Op: 4}}}
-	zt332 = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
-	zt333 = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
-	zt334 = typ{Kind: 27, Struct: &zstruct_linger}
-	zt335 = typ{Kind: 27, Struct: &zstruct_sock_fprog}
-	zt336 = typ{Kind: 27, Struct: &zstruct_ip_mreq}
-	zt337 = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
-	zt338 = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
-	zt339 = typ{Kind: 27, Struct: &zstruct_group_req}
-	zt340 = typ{Kind: 46, Width: 4, Set: &zset_icmp_types}
-	zt341 = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
-	zt342 = typ{Kind: 44, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
-	zt343 = typ{Kind: 27, Struct: &zstruct_packet_mreq}
-	zt344 = typ{Kind: 27, Struct: &zstruct_tpacket_req}
-	zt345 = typ{Kind: 24, Width: 4}
-	zt346 = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
-	zt347 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{Name: "SOL_IP", Value: 0x0, Mask: 0x0}}}}
-	zt348 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
-	zt349 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1}}}}
-	zt350 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
-	zt351 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{Name: "SOL_TCP", Value: 0x6, Mask: 0x6}}}}
-	zt352 = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
-	zt353 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{Name: "SOL_UDP", Value: 0x11, Mask: 0x11}}}}
-	zt354 = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
-	zt355 = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28}}}}
-	zt356 = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
-	zt357 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29}}}}
-	zt358 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
-	zt359 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65}}}}
-	zt360 = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
-	zt361 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84}}}}
-	zt362 = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
-	zt363 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{Name: "SOL_RAW", Value: 0xff, Mask: 0xff}}}}
-	zt364 = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
-	zt365 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{Name: "SOL_IPX", Value: 0x100, Mask: 0x100}}}}
-	zt366 = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
-	zt367 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{Name: "SOL_AX25", Value: 0x101, Mask: 0x101}}}}
-	zt368 = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
-	zt369 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107}}}}
-	zt370 = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
-	zt371 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a}}}}
-	zt372 = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
-	zt373 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c}}}}
-	zt374 = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
-	zt375 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d}}}}
-	zt376 = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
-	zt377 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e}}}}
-	zt378 = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
-	zt379 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f}}}}
-	zt380 = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
-	zt381 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110}}}}
-	zt382 = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
-	zt383 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111}}}}
-	zt384 = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
-	zt385 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112}}}}
-	zt386 = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
-	zt387 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113}}}}
-	zt388 = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
-	zt389 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{Name: "SOL_RDS", Value: 0x114, Mask: 0x114}}}}
-	zt390 = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
-	zt391 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115}}}}
-	zt392 = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
-	zt393 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116}}}}
-	zt394 = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
-	zt395 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{Name: "SOL_ALG", Value: 0x117, Mask: 0x117}}}}
-	zt396 = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
-	zt397 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{Name: "SOL_NFC", Value: 0x118, Mask: 0x118}}}}
-	zt398 = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
-	zt399 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{Name: "SOL_KCM", Value: 0x119, Mask: 0x119}}}}
-	zt400 = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
-	zt401 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a}}}}
-	zt402 = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
-	zt403 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b}}}}
-	zt404 = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
-	zt405 = typ{Kind: 45, Width: 4}
-	zt406 = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
-	zt407 = typ{Kind: 26, Elem: &zt220, Len: &expr{Op: 0, Num: 0x1}}
-	zt408 = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
-	zt409 = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
-	zt410 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
-	zt411 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
-	zt412 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
-	zt413 = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
-	zt414 = typ{Kind: 30, Dir: 1}
-	zt415 = typ{Kind: 31, Dir: 1}
-	zt416 = typ{Kind: 32}
-	zt417 = typ{Kind: 36, Dir: 2, Width: 4}
-	zt418 = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
-	zt419 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
-	zt420 = typ{Kind: 19, Width: 4, Set: &zset_ipc_flags}
-	zt421 = typ{Kind: 0, Width: 2}
-	zt422 = typ{Kind: 19, Width: 2, Set: &zset_sem_op_flags}
-	zt423 = typ{Kind: 27, Struct: &zstruct_sembuf}
-	zt424 = typ{Kind: 26, Dir: 1, Elem: &zt423, Len: &expr{Op: 1, Num: 0x2}}
-	zt425 = typ{Kind: 19, Width: 4, Set: &zset_sem_cmds}
-	zt426 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x7}}
-	zt427 = typ{Kind: 27, Dir: 1, Struct: &zstruct_semid_ds_set}
-	zt428 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x1}}
-	zt429 = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds}
-	zt430 = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds_arm64}
-	zt431 = typ{Kind: 27, Dir: 2, Struct: &zstruct_seminfo}
-	zt432 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT", Vals: []val{{Name: "SEM_STAT", Value: 0x12, Mask: 0x12}}}}
-	zt433 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_INFO", Vals: []val{{Name: "SEM_INFO", Value: 0x13, Mask: 0x13}}}}
-	zt434 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT_ANY", Vals: []val{{Name: "SEM_STAT_ANY", Value: 0x14, Mask: 0x14}}}}
-	zt435 = typ{Kind: 24, Len: &expr{Op: 3}}
-	zt436 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt437 = typ{Kind: 19, Width: 4, Set: &zset_ipc_msg_flags}
-	zt438 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 4}}}
-	zt439 = typ{Kind: 19, Width: 4, Set: &zset_msg_cmds}
-	zt440 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x5}}
-	zt441 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x3}}
-	zt442 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set}
-	zt443 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set_i386}
-	zt444 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds}
-	zt445 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds_i386}
-	zt446 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msginfo}
-	zt447 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT", Vals: []val{{Name: "MSG_STAT", Value: 0xb, Mask: 0xb}}}}
-	zt448 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_INFO", Vals: []val{{Name: "MSG_INFO", Value: 0xc, Mask: 0xc}}}}
-	zt449 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT_ANY", Vals: []val{{Name: "MSG_STAT_ANY", Value: 0xd, Mask: 0xd}}}}
-	zt450 = typ{Kind: 20, Width: 4, Set: &zset_fcntl_cmds}
-	zt451 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD", Vals: []val{{Name: "F_DUPFD", Value: 0x0, Mask: 0x0}}}}
-	zt452 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFD", Vals: []val{{Name: "F_GETFD", Value: 0x1, Mask: 0x1}}}}
-	zt453 = typ{Kind: 19, Width: 4, Set: &zset_fd_flags}
-	zt454 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFD", Vals: []val{{Name: "F_SETFD", Value: 0x2, Mask: 0x2}}}}
-	zt455 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFL", Vals: []val{{Name: "F_GETFL", Value: 0x3, Mask: 0x3}}}}
-	zt456 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFL", Vals: []val{{Name: "F_SETFL", Value: 0x4, Mask: 0x4}}}}
-	zt457 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK", Vals: []val{{Name: "F_GETLK", Value: 0x5, Mask: 0x5}}}}
-	zt458 = typ{Kind: 20, Width: 2, Set: &zset_lock_types}
-	zt459 = typ{Kind: 20, Width: 2, Set: &zset_whence}
-	zt460 = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock_out}
-	zt461 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK", Vals: []val{{Name: "F_SETLK", Value: 0x6, Mask: 0x6}}}}
-	zt462 = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock}
-	zt463 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW", Vals: []val{{Name: "F_SETLKW", Value: 0x7, Mask: 0x7}}}}
-	zt464 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN", Vals: []val{{Name: "F_SETOWN", Value: 0x8, Mask: 0x8}}}}
-	zt465 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN", Vals: []val{{Name: "F_GETOWN", Value: 0x9, Mask: 0x9}}}}
-	zt466 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETSIG", Vals: []val{{Name: "F_SETSIG", Value: 0xa, Mask: 0xa}}}}
-	zt467 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETSIG", Vals: []val{{Name: "F_GETSIG", Value: 0xb, Mask: 0xb}}}}
-	zt468 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK64", Vals: []val{{Name: "F_GETLK64", Value: 0xc, Mask: 0xc}}}}
-	zt469 = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock64_out}
-	zt470 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK64", Vals: []val{{Name: "F_SETLK64", Value: 0xd, Mask: 0xd}}}}
-	zt471 = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock64}
-	zt472 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW64", Vals: []val{{Name: "F_SETLKW64", Value: 0xe, Mask: 0xe}}}}
-	zt473 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN_EX", Vals: []val{{Name: "F_SETOWN_EX", Value: 0xf, Mask: 0xf}}}}
-	zt474 = typ{Kind: 20, Width: 4, Set: &zset_owner_types}
-	zt475 = typ{Kind: 27, Dir: 1, Struct: &zstruct_f_owner_ex}
-	zt476 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN_EX", Vals: []val{{Name: "F_GETOWN_EX", Value: 0x10, Mask: 0x10}}}}
-	zt477 = typ{Kind: 27, Dir: 2, Struct: &zstruct_f_owner_ex}
-	zt478 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_GETLK", Vals: []val{{Name: "F_OFD_GETLK", Value: 0x24, Mask: 0x24}}}}
-	zt479 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLK", Vals: []val{{Name: "F_OFD_SETLK", Value: 0x25, Mask: 0x25}}}}
-	zt480 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLKW", Vals: []val{{Name: "F_OFD_SETLKW", Value: 0x26, Mask: 0x26}}}}
-	zt481 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLEASE", Vals: []val{{Name: "F_SETLEASE", Value: 0x400, Mask: 0x400}}}}
-	zt482 = typ{Kind: 20, Width: 4, Set: &zset_lock_types}
-	zt483 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLEASE", Vals: []val{{Name: "F_GETLEASE", Value: 0x401, Mask: 0x401}}}}
-	zt484 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_NOTIFY", Vals: []val{{Name: "F_NOTIFY", Value: 0x402, Mask: 0x402}}}}
-	zt485 = typ{Kind: 19, Width: 4, Set: &zset_notify_flags}
-	zt486 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD_CLOEXEC", Vals: []val{{Name: "F_DUPFD_CLOEXEC", Value: 0x406, Mask: 0x406}}}}
-	zt487 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETPIPE_SZ", Vals: []val{{Name: "F_SETPIPE_SZ", Value: 0x407, Mask: 0x407}}}}
-	zt488 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETPIPE_SZ", Vals: []val{{Name: "F_GETPIPE_SZ", Value: 0x408, Mask: 0x408}}}}
-	zt489 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_ADD_SEALS", Vals: []val{{Name: "F_ADD_SEALS", Value: 0x409, Mask: 0x409}}}}
-	zt490 = typ{Kind: 19, Width: 4, Set: &zset_seal_flags}
-	zt491 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_SEALS", Vals: []val{{Name: "F_GET_SEALS", Value: 0x40a, Mask: 0x40a}}}}
-	zt492 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_RW_HINT", Vals: []val{{Name: "F_GET_RW_HINT", Value: 0x40b, Mask: 0x40b}}}}
-	zt493 = typ{Kind: 20, Dir: 2, Width: 8, Set: &zset_rw_hints}
-	zt494 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_RW_HINT", Vals: []val{{Name: "F_SET_RW_HINT", Value: 0x40c, Mask: 0x40c}}}}
-	zt495 = typ{Kind: 20, Dir: 1, Width: 8, Set: &zset_rw_hints}
-	zt496 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_FILE_RW_HINT", Vals: []val{{Name: "F_GET_FILE_RW_HINT", Value: 0x40d, Mask: 0x40d}}}}
-	zt497 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_FILE_RW_HINT", Vals: []val{{Name: "F_SET_FILE_RW_HINT", Value: 0x40e, Mask: 0x40e}}}}
-	zt498 = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
-	zt499 = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
-	zt500 = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
-	zt501 = typ{Kind: 27, Struct: &zstruct_linux_dirent}
-	zt502 = typ{Kind: 34, Dir: 2, Elem: &zt501, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt503 = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
-	zt504 = typ{Kind: 3, Width: 4}
-	zt505 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
-	zt506 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
-	zt507 = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
-	zt508 = typ{Kind: 18, Width: 254}
-	zt509 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
-	zt510 = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
-	zt511 = typ{Kind: 38, Width: 254}
-	zt512 = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
-	zt513 = typ{Kind: 26, Dir: 2, Elem: &zt220, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt514 = typ{Kind: 26, Dir: 1, Elem: &zt220, Len: &expr{Op: 1}}
-	zt515 = typ{Kind: 8, Dir: 2, Width: 4}
-	zt516 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}}
-	zt517 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
-	zt518 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
-	zt519 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
-	zt520 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
-	zt521 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
-	zt522 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
-	zt523 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
-	zt524 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
-	zt525 = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
-	zt526 = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
-	zt527 = typ{Kind: 27, Struct: &zstruct_si_queue}
-	zt528 = typ{Kind: 27, Struct: &zstruct_si_kill}
-	zt529 = typ{Kind: 27, Struct: &zstruct_si_value}
-	zt530 = typ{Kind: 27, Struct: &zstruct_si_timer}
-	zt531 = typ{Kind: 27, Struct: &zstruct_si_poll}
-	zt532 = typ{Kind: 27, Struct: &zstruct_si_exited}
-	zt533 = typ{Kind: 27, Struct: &zstruct_si_child}
-	zt534 = typ{Kind: 27, Struct: &zstruct_si_fault}
-	zt535 = typ{Kind: 27, Struct: &zstruct_si_mce}
-	zt536 = typ{Kind: 2, Width: 255}
-	zt537 = typ{Kind: 27, Struct: &zstruct_si_bounds}
-	zt538 = typ{Kind: 27, Struct: &zstruct_si_pkey}
-	zt539 = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
-	zt540 = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
-	zt541 = typ{Kind: 27, Struct: &zstruct_si_perf}
-	zt542 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
-	zt543 = typ{Kind: 27, Struct: &zstruct_si_size}
-	zt544 = typ{Kind: 0, Width: 4, Format: 6}
-	zt545 = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
-	zt546 = typ{Kind: 27, Struct: &zstruct_si_sys}
-	zt547 = typ{Kind: 27, Struct: &zstruct_si_other}
-	zt548 = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1d}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}}}}}}
-	zt549 = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
-	zt550 = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
-	zt551 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt552 = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
-	zt553 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
-	zt554 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
-	zt555 = typ{Kind: 33, Width: 254}
-	zt556 = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
-	zt557 = typ{Kind: 11, Width: 2}
-	zt558 = typ{Kind: 12, Width: 4}
-	zt559 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
-	zt560 = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
-	zt561 = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
-	zt562 = typ{Kind: 26, Elem: &zt20, Len: &expr{Op: 0, Num: 0x2}}
-	zt563 = typ{Kind: 27, Struct: &zstruct_fsid}
-	zt564 = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
-	zt565 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
-	zt566 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
-	zt567 = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
-	zt568 = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
-	zt569 = typ{Kind: 35, Width: 4}
-	zt570 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
-	zt571 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
-	zt572 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
-	zt573 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
-	zt574 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
-	zt575 = typ{Kind: 4, Dir: 2, Width: 255}
-	zt576 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
-	zt577 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
-	zt578 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
-	zt579 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
-	zt580 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
-	zt581 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
-	zt582 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
-	zt583 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
-	zt584 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
-	zt585 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
-	zt586 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
-	zt587 = typ{Kind: 13, Dir: 2, Width: 254}
-	zt588 = typ{Kind: 13, Width: 254}
-	zt589 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
-	zt590 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt591 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
-	zt592 = typ{Kind: 2, Width: 4, Format: 4}
-	zt593 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt594 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
-	zt595 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
-	zt596 = typ{Kind: 34, Dir: 2, Elem: &zt595, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt597 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
-	zt598 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
-	zt599 = typ{Kind: 27, Struct: &zstruct_sigval}
-	zt600 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
-	zt601 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
-	zt602 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
-	zt603 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
-	zt604 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
-	zt605 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
-	zt606 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
-	zt607 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
-	zt608 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
-	zt609 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
-	zt610 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
-	zt611 = typ{Kind: 27, Struct: &zstruct_timeval_date}
-	zt612 = typ{Kind: 26, Dir: 1, Elem: &zt611, Len: &expr{Op: 0, Num: 0x2}}
-	zt613 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
-	zt614 = typ{Kind: 35, Width: 254}
-	zt615 = typ{Kind: 26, Dir: 1, Elem: &zt614, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt616 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
-	zt617 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
-	zt618 = typ{Kind: 26, Dir: 1, Elem: &zt614, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt619 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
-	zt620 = typ{Kind: 26, Dir: 2, Elem: &zt614, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt621 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
-	zt622 = typ{Kind: 10, Width: 4}
-	zt623 = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
-	zt624 = typ{Kind: 26, Elem: &zt21, Len: &expr{Op: 0, Num: 0x4}}
-	zt625 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
-	zt626 = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
-	zt627 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
-	zt628 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
-	zt629 = typ{Kind: 26, Dir: 1, Elem: &zt614, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt630 = typ{Kind: 6, Width: 4}
-	zt631 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
-	zt632 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
-	zt633 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
-	zt634 = typ{Kind: 1, Dir: 2, Width: 255}
-	zt635 = typ{Kind: 0, Dir: 1, Width: 8}
-	zt636 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
-	zt637 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
-	zt638 = typ{Kind: 26, Dir: 1, Elem: &zt19, Len: &expr{Op: 1, Num: 0x1}}
-	zt639 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
-	zt640 = typ{Kind: 37, Width: 4}
-	zt641 = typ{Kind: 26, Dir: 2, Elem: &zt640, Len: &expr{Op: 1, Num: 0x1}}
-	zt642 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
-	zt643 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
-	zt644 = typ{Kind: 26, Dir: 1, Elem: &zt643, Len: &expr{Op: 0, Num: 0x2}}
-	zt645 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
-	zt646 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt647 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
-	zt648 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt649 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt650 = typ{Kind: 26, Dir: 3, Elem: &zt649, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt651 = typ{Kind: 18, Width: 8}
-	zt652 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
-	zt653 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
-	zt654 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt655 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt656 = typ{Kind: 26, Dir: 3, Elem: &zt655, Len: &expr{Op: 1, Num: 0x2}}
-	zt657 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
-	zt658 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
-	zt659 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
-	zt660 = typ{Kind: 26, Dir: 2, Elem: &zt659, Len: &expr{Op: 1, Num: 0x2}}
-	zt661 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
-	zt662 = typ{Kind: 26, Dir: 1, Elem: &zt661, Len: &expr{Op: 1, Num: 0x4}}
-	zt663 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
-	zt664 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
-	zt665 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
-	zt666 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
-	zt667 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
-	zt668 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt669 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
-	zt670 = typ{Kind: 22, Dir: 1}
-	zt671 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
-	zt672 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
-	zt673 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
-	zt674 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
-	zt675 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
-	zt676 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
-	zt677 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
-	zt678 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
-	zt679 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
-	zt680 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
-	zt681 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
-	zt682 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
-	zt683 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
-	zt684 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
-	zt685 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
-	zt686 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
-	zt687 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
-	zt688 = typ{Kind: 4, Width: 8}
-	zt689 = typ{Kind: 9, Width: 8}
-	zt690 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
-	zt691 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
-	zt692 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
-	zt693 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
-	zt694 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
-	zt695 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
-	zt696 = typ{Kind: 10, Width: 8}
-	zt697 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
-	zt698 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
-	zt699 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
-	zt700 = typ{Kind: 26, Dir: 1, Elem: &zt661, Len: &expr{Op: 1, Num: 0x2}}
-	zt701 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
-	zt702 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
-	zt703 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
-	zt704 = typ{Kind: 26, Dir: 1, Elem: &zt703, Len: &expr{Op: 1, Num: 0x1}}
-	zt705 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
-	zt706 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
-	zt707 = typ{Kind: 26, Dir: 1, Elem: &zt703, Len: &expr{Op: 0, Num: 0x2}}
-	zt708 = typ{Kind: 8, Width: 2}
-	zt709 = typ{Kind: 13, Dir: 1, Width: 254}
-	zt710 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt711 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt712 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt713 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt714 = typ{Kind: 26, Dir: 2, Elem: &zt708, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt715 = typ{Kind: 26, Dir: 1, Elem: &zt708, Len: &expr{Op: 1}}
-	zt716 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt717 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt718 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt719 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt720 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt721 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt722 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt723 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt724 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt725 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt726 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt727 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt728 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt729 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt730 = typ{Kind: 2, Width: 254, Format: 3}
-	zt731 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt732 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt733 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt734 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt735 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt736 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
-	zt737 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt738 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt739 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt740 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt741 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt742 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt743 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt744 = typ{Kind: 26, Dir: 1, Elem: &zt743, Len: &expr{Op: 0, Num: 0x2}}
-	zt745 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt746 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt747 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt748 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt749 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
-	zt750 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
+	zt19  = typ{Kind: 19, Width: 2, Set: &zset_poll_events}
+	zt20  = typ{Kind: 27, Struct: &zstruct_pollfd}
+	zt21  = typ{Kind: 26, Dir: 3, Elem: &zt20, Len: &expr{Op: 1, Num: 0x1}}
+	zt22  = typ{Kind: 26, Format: 8, Elem: &zt20, Len: &expr{Op: 4}}
+	zt23  = typ{Kind: 0, Width: 254}
+	zt24  = typ{Kind: 20, Width: 4, Set: &zset_whence}
+	zt25  = typ{Kind: 4, Width: 255}
+	zt26  = typ{Kind: 1, Width: 254}
+	zt27  = typ{Kind: 19, Width: 254, Set: &zset_mmap_prot}
+	zt28  = typ{Kind: 19, Width: 254, Set: &zset_mmap_flags}
+	zt29  = typ{Kind: 2, Width: 254}
+	zt30  = typ{Kind: 9, Width: 4}
+	zt31  = typ{Kind: 20, Width: 255, Set: &zset_sa_handlers}
+	zt32  = typ{Kind: 19, Width: 254, Set: &zset_sa_flags}
+	zt33  = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x8}}
+	zt34  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaction}
+	zt35  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaction}
+	zt36  = typ{Kind: 20, Width: 4, Set: &zset_sigprocmask_how}
+	zt37  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
+	zt38  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x3}}
+	zt39  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x128}}
+	zt40  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe}
+	zt41  = typ{Kind: 20, Width: 4, Format: 9, Set: &zset_ioctls}
+	zt42  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKROSET", Vals: []val{{Name: "BLKROSET", Value: 0x125d, Mask: 0x125d}}}}
+	zt43  = typ{Kind: 0, Dir: 1, Width: 4}
+	zt44  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKROGET", Vals: []val{{Name: "BLKROGET", Value: 0x125e, Mask: 0x125e}}}}
+	zt45  = typ{Kind: 0, Dir: 2, Width: 4}
+	zt46  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKRRPART", Vals: []val{{Name: "BLKRRPART", Value: 0x125f, Mask: 0x125f}}}}
+	zt47  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKGETSIZE", Vals: []val{{Name: "BLKGETSIZE", Value: 0x1260, Mask: 0x1260}}}}
+	zt48  = typ{Kind: 1, Dir: 2, Width: 254}
+	zt49  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKFLSBUF", Vals: []val{{Name: "BLKFLSBUF", Value: 0x1261, Mask: 0x1261}}}}
+	zt50  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKRASET", Vals: []val{{Name: "BLKRASET", Value: 0x1262, Mask: 0x1262}}}}
+	zt51  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKRAGET", Vals: []val{{Name: "BLKRAGET", Value: 0x1263, Mask: 0x1263}}}}
+	zt52  = typ{Kind: 0, Dir: 2, Width: 254}
+	zt53  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKFRASET", Vals: []val{{Name: "BLKFRASET", Value: 0x1264, Mask: 0x1264}}}}
+	zt54  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKFRAGET", Vals: []val{{Name: "BLKFRAGET", Value: 0x1265, Mask: 0x1265}}}}
+	zt55  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKSECTGET", Vals: []val{{Name: "BLKSECTGET", Value: 0x1267, Mask: 0x1267}}}}
+	zt56  = typ{Kind: 1, Dir: 2, Width: 2}
+	zt57  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKSSZGET", Vals: []val{{Name: "BLKSSZGET", Value: 0x1268, Mask: 0x1268}}}}
+	zt58  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKPG", Vals: []val{{Name: "BLKPG", Value: 0x1269, Mask: 0x1269}}}}
+	zt59  = typ{Kind: 20, Width: 4, Set: &zset_blkpg_ops}
+	zt60  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x40}}
+	zt61  = typ{Kind: 27, Dir: 1, Struct: &zstruct_blkpg_partition}
+	zt62  = typ{Kind: 27, Dir: 1, Struct: &zstruct_blkpg}
+	zt63  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKTRACESTART", Vals: []val{{Name: "BLKTRACESTART", Value: 0x1274, Mask: 0x1274}}}}
+	zt64  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKTRACESTOP", Vals: []val{{Name: "BLKTRACESTOP", Value: 0x1275, Mask: 0x1275}}}}
+	zt65  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKTRACETEARDOWN", Vals: []val{{Name: "BLKTRACETEARDOWN", Value: 0x1276, Mask: 0x1276}}}}
+	zt66  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKDISCARD", Vals: []val{{Name: "BLKDISCARD", Value: 0x1277, Mask: 0x1277}}}}
+	zt67  = typ{Kind: 26, Dir: 1, Elem: &zt9, Len: &expr{Op: 0, Num: 0x2}}
+	zt68  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKIOMIN", Vals: []val{{Name: "BLKIOMIN", Value: 0x1278, Mask: 0x1278}}}}
+	zt69  = typ{Kind: 1, Dir: 2, Width: 4}
+	zt70  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKIOOPT", Vals: []val{{Name: "BLKIOOPT", Value: 0x1279, Mask: 0x1279}}}}
+	zt71  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKALIGNOFF", Vals: []val{{Name: "BLKALIGNOFF", Value: 0x127a, Mask: 0x127a}}}}
+	zt72  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKPBSZGET", Vals: []val{{Name: "BLKPBSZGET", Value: 0x127b, Mask: 0x127b}}}}
+	zt73  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKDISCARDZEROES", Vals: []val{{Name: "BLKDISCARDZEROES", Value: 0x127c, Mask: 0x127c}}}}
+	zt74  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKSECDISCARD", Vals: []val{{Name: "BLKSECDISCARD", Value: 0x127d, Mask: 0x127d}}}}
+	zt75  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKROTATIONAL", Vals: []val{{Name: "BLKROTATIONAL", Value: 0x127e, Mask: 0x127e}}}}
+	zt76  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKZEROOUT", Vals: []val{{Name: "BLKZEROOUT", Value: 0x127f, Mask: 0x127f}}}}
+	zt77  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_FD", Vals: []val{{Name: "LOOP_SET_FD", Value: 0x4c00, Mask: 0x4c00}}}}
+	zt78  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CLR_FD", Vals: []val{{Name: "LOOP_CLR_FD", Value: 0x4c01, Mask: 0x4c01}}}}
+	zt79  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_STATUS64", Vals: []val{{Name: "LOOP_SET_STATUS64", Value: 0x4c04, Mask: 0x4c04}}}}
+	zt80  = typ{Kind: 2, Width: 8}
+	zt81  = typ{Kind: 20, Width: 4, Set: &zset_loop_crypt}
+	zt82  = typ{Kind: 19, Width: 4, Set: &zset_loop_flags}
+	zt83  = typ{Kind: 24, Len: &expr{Op: 0, Num: 0x20}}
+	zt84  = typ{Kind: 26, Elem: &zt9, Len: &expr{Op: 0, Num: 0x2}}
+	zt85  = typ{Kind: 27, Dir: 1, Struct: &zstruct_loop_info64}
+	zt86  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_GET_STATUS64", Vals: []val{{Name: "LOOP_GET_STATUS64", Value: 0x4c05, Mask: 0x4c05}}}}
+	zt87  = typ{Kind: 27, Dir: 2, Struct: &zstruct_loop_info64}
+	zt88  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CHANGE_FD", Vals: []val{{Name: "LOOP_CHANGE_FD", Value: 0x4c06, Mask: 0x4c06}}}}
+	zt89  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_CAPACITY", Vals: []val{{Name: "LOOP_SET_CAPACITY", Value: 0x4c07, Mask: 0x4c07}}}}
+	zt90  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_DIRECT_IO", Vals: []val{{Name: "LOOP_SET_DIRECT_IO", Value: 0x4c08, Mask: 0x4c08}}}}
+	zt91  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_BLOCK_SIZE", Vals: []val{{Name: "LOOP_SET_BLOCK_SIZE", Value: 0x4c09, Mask: 0x4c09}}}}
+	zt92  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CONFIGURE", Vals: []val{{Name: "LOOP_CONFIGURE", Value: 0x4c0a, Mask: 0x4c0a}}}}
+	zt93  = typ{Kind: 27, Struct: &zstruct_loop_info64}
+	zt94  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x40}}
+	zt95  = typ{Kind: 27, Dir: 1, Struct: &zstruct_loop_config}
+	zt96  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CTL_ADD", Vals: []val{{Name: "LOOP_CTL_ADD", Value: 0x4c80, Mask: 0x4c80}}}}
+	zt97  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CTL_REMOVE", Vals: []val{{Name: "LOOP_CTL_REMOVE", Value: 0x4c81, Mask: 0x4c81}}}}
+	zt98  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CTL_GET_FREE", Vals: []val{{Name: "LOOP_CTL_GET_FREE", Value: 0x4c82, Mask: 0x4c82}}}}
+	zt99  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCGETS", Vals: []val{{Name: "TCGETS", Value: 0x5401, Mask: 0x5401}}}}
+	zt100 = typ{Kind: 19, Width: 4, Set: &zset_termios_iflag}
+	zt101 = typ{Kind: 19, Width: 4, Set: &zset_termios_oflag}
+	zt102 = typ{Kind: 19, Width: 4, Set: &zset_termios_cflag}
+	zt103 = typ{Kind: 19, Width: 4, Set: &zset_termios_lflag}
+	zt104 = typ{Kind: 20, Width: 1, Set: &zset_line_disciplines}
+	zt105 = typ{Kind: 2, Width: 1}
+	zt106 = typ{Kind: 26, Format: 10, Elem: &zt105, Len: &expr{Op: 0, Num: 0x13}}
+	zt107 = typ{Kind: 27, Dir: 2, Struct: &zstruct_termios}
+	zt108 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETS", Vals: []val{{Name: "SNDCTL_TMR_START or TCSETS", Value: 0x5402, Mask: 0x5402}}}}
+	zt109 = typ{Kind: 27, Dir: 1, Struct: &zstruct_termios}
+	zt110 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSW", Vals: []val{{Name: "SNDCTL_TMR_STOP or TCSETSW", Value: 0x5403, Mask: 0x5403}}}}
+	zt111 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSF", Vals: []val{{Name: "SNDCTL_TMR_CONTINUE or TCSETSF", Value: 0x5404, Mask: 0x5404}}}}
+	zt112 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCGETA", Vals: []val{{Name: "TCGETA", Value: 0x5405, Mask: 0x5405}}}}
+	zt113 = typ{Kind: 19, Width: 2, Set: &zset_termios_iflag}
+	zt114 = typ{Kind: 19, Width: 2, Set: &zset_termios_oflag}
+	zt115 = typ{Kind: 19, Width: 2, Set: &zset_termios_cflag}
+	zt116 = typ{Kind: 19, Width: 2, Set: &zset_termios_lflag}
+	zt117 = typ{Kind: 26, Format: 10, Elem: &zt105, Len: &expr{Op: 0, Num: 0x8}}
+	zt118 = typ{Kind: 27, Dir: 2, Struct: &zstruct_termio}
+	zt119 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETA", Vals: []val{{Name: "TCSETA", Value: 0x5406, Mask: 0x5406}}}}
+	zt120 = typ{Kind: 27, Dir: 1, Struct: &zstruct_termio}
+	zt121 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETAW", Vals: []val{{Name: "TCSETAW", Value: 0x5407, Mask: 0x5407}}}}
+	zt122 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETAF", Vals: []val{{Name: "TCSETAF", Value: 0x5408, Mask: 0x5408}}}}
+	zt123 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSBRK", Vals: []val{{Name: "TCSBRK", Value: 0x5409, Mask: 0x5409}}}}
+	zt124 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCXONC", Vals: []val{{Name: "TCXONC", Value: 0x540a, Mask: 0x540a}}}}
+	zt125 = typ{Kind: 20, Width: 4, Set: &zset_tcxonc}
+	zt126 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCFLSH", Vals: []val{{Name: "TCFLSH", Value: 0x540b, Mask: 0x540b}}}}
+	zt127 = typ{Kind: 20, Width: 4, Set: &zset_tcflsh}
+	zt128 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCEXCL", Vals: []val{{Name: "TIOCEXCL", Value: 0x540c, Mask: 0x540c}}}}
+	zt129 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCNXCL", Vals: []val{{Name: "TIOCNXCL", Value: 0x540d, Mask: 0x540d}}}}
+	zt130 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSCTTY", Vals: []val{{Name: "TIOCSCTTY", Value: 0x540e, Mask: 0x540e}}}}
+	zt131 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGPGRP", Vals: []val{{Name: "TIOCGPGRP", Value: 0x540f, Mask: 0x540f}}}}
+	zt132 = typ{Kind: 7, Dir: 2, Width: 4}
+	zt133 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSPGRP", Vals: []val{{Name: "TIOCSPGRP", Value: 0x5410, Mask: 0x5410}}}}
+	zt134 = typ{Kind: 7, Dir: 1, Width: 4}
+	zt135 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCOUTQ", Vals: []val{{Name: "TIOCOUTQ", Value: 0x5411, Mask: 0x5411}}}}
+	zt136 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSTI", Vals: []val{{Name: "TIOCSTI", Value: 0x5412, Mask: 0x5412}}}}
+	zt137 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 0, Num: 0x1}}
+	zt138 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGWINSZ", Vals: []val{{Name: "TIOCGWINSZ", Value: 0x5413, Mask: 0x5413}}}}
+	zt139 = typ{Kind: 1, Width: 2}
+	zt140 = typ{Kind: 27, Dir: 2, Struct: &zstruct_winsize}
+	zt141 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSWINSZ", Vals: []val{{Name: "TIOCSWINSZ", Value: 0x5414, Mask: 0x5414}}}}
+	zt142 = typ{Kind: 27, Dir: 1, Struct: &zstruct_winsize}
+	zt143 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCMGET", Vals: []val{{Name: "TIOCMGET", Value: 0x5415, Mask: 0x5415}}}}
+	zt144 = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_modem_flags}
+	zt145 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCMBIS", Vals: []val{{Name: "TIOCMBIS", Value: 0x5416, Mask: 0x5416}}}}
+	zt146 = typ{Kind: 19, Dir: 1, Width: 4, Set: &zset_modem_flags}
+	zt147 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCMBIC", Vals: []val{{Name: "TIOCMBIC", Value: 0x5417, Mask: 0x5417}}}}
+	zt148 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCMSET", Vals: []val{{Name: "TIOCMSET", Value: 0x5418, Mask: 0x5418}}}}
+	zt149 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGSOFTCAR", Vals: []val{{Name: "TIOCGSOFTCAR", Value: 0x5419, Mask: 0x5419}}}}
+	zt150 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSSOFTCAR", Vals: []val{{Name: "TIOCSSOFTCAR", Value: 0x541a, Mask: 0x541a}}}}
+	zt151 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIONREAD", Vals: []val{{Name: "FIONREAD", Value: 0x541b, Mask: 0x541b}}}}
+	zt152 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCCONS", Vals: []val{{Name: "TIOCCONS", Value: 0x541d, Mask: 0x541d}}}}
+	zt153 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCPKT", Vals: []val{{Name: "TIOCPKT", Value: 0x5420, Mask: 0x5420}}}}
+	zt154 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIONBIO", Vals: []val{{Name: "FIONBIO", Value: 0x5421, Mask: 0x5421}}}}
+	zt155 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCNOTTY", Vals: []val{{Name: "TIOCNOTTY", Value: 0x5422, Mask: 0x5422}}}}
+	zt156 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSETD", Vals: []val{{Name: "TIOCSETD", Value: 0x5423, Mask: 0x5423}}}}
+	zt157 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGETD", Vals: []val{{Name: "TIOCGETD", Value: 0x5424, Mask: 0x5424}}}}
+	zt158 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSBRKP", Vals: []val{{Name: "TCSBRKP", Value: 0x5425, Mask: 0x5425}}}}
+	zt159 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSBRK", Vals: []val{{Name: "TIOCSBRK", Value: 0x5427, Mask: 0x5427}}}}
+	zt160 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCCBRK", Vals: []val{{Name: "TIOCCBRK", Value: 0x5428, Mask: 0x5428}}}}
+	zt161 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGSID", Vals: []val{{Name: "TIOCGSID", Value: 0x5429, Mask: 0x5429}}}}
+	zt162 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCVHANGUP", Vals: []val{{Name: "TIOCVHANGUP", Value: 0x5437, Mask: 0x5437}}}}
+	zt163 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIONCLEX", Vals: []val{{Name: "FIONCLEX", Value: 0x5450, Mask: 0x5450}}}}
+	zt164 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIOCLEX", Vals: []val{{Name: "FIOCLEX", Value: 0x5451, Mask: 0x5451}}}}
+	zt165 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIOASYNC", Vals: []val{{Name: "FIOASYNC", Value: 0x5452, Mask: 0x5452}}}}
+	zt166 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGLCKTRMIOS", Vals: []val{{Name: "TIOCGLCKTRMIOS", Value: 0x5456, Mask: 0x5456}}}}
+	zt167 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSLCKTRMIOS", Vals: []val{{Name: "TIOCSLCKTRMIOS", Value: 0x5457, Mask: 0x5457}}}}
+	zt168 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSPTLCK", Vals: []val{{Name: "TIOCSPTLCK", Value: 0x40045431, Mask: 0x40045431}}}}
+	zt169 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC32_SETFLAGS", Vals: []val{{Name: "FS_IOC32_SETFLAGS", Value: 0x40046602, Mask: 0x40046602}}}}
+	zt170 = typ{Kind: 19, Dir: 1, Width: 4, Set: &zset_inode_flags}
+	zt171 = typ{Kind: 21, Width: 254, Set: &set{Name: "FICLONE", Vals: []val{{Name: "BTRFS_IOC_CLONE or FICLONE", Value: 0x40049409, Mask: 0x40049409}}}}
+	zt172 = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKBSZSET", Vals: []val{{Name: "BLKBSZSET", Value: 0x40081271, Mask: 0x40081271}}}}
+	zt173 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_SETFLAGS", Vals: []val{{Name: "FS_IOC_SETFLAGS", Value: 0x40086602, Mask: 0x40086602}}}}
+	zt174 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_FSSETXATTR", Vals: []val{{Name: "FS_IOC_FSSETXATTR", Value: 0x401c5820, Mask: 0x401c5820}}}}
+	zt175 = typ{Kind: 19, Width: 4, Set: &zset_xflags}
+	zt176 = typ{Kind: 2, Width: 4}
+	zt177 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x8}}
+	zt178 = typ{Kind: 27, Dir: 1, Struct: &zstruct_fsxattr_in}
+	zt179 = typ{Kind: 21, Width: 254, Set: &set{Name: "FICLONERANGE", Vals: []val{{Name: "BTRFS_IOC_CLONE_RANGE or FICLONERANGE", Value: 0x4020940d, Mask: 0x4020940d}}}}
+	zt180 = typ{Kind: 5, Width: 8}
+	zt181 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_clone_range}
+	zt182 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETS2", Vals: []val{{Name: "TCSETS2", Value: 0x402c542b, Mask: 0x402c542b}}}}
+	zt183 = typ{Kind: 27, Dir: 1, Struct: &zstruct_termios2}
+	zt184 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSW2", Vals: []val{{Name: "TCSETSW2", Value: 0x402c542c, Mask: 0x402c542c}}}}
+	zt185 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSF2", Vals: []val{{Name: "TCSETSF2", Value: 0x402c542d, Mask: 0x402c542d}}}}
+	zt186 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_SETFSLABEL", Vals: []val{{Name: "FS_IOC_SETFSLABEL", Value: 0x41009432, Mask: 0x41009432}}}}
+	zt187 = typ{Kind: 25, Dir: 1, Len: &expr{Op: 0, Num: 0x100}}
+	zt188 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGPTN", Vals: []val{{Name: "TIOCGPTN", Value: 0x80045430, Mask: 0x80045430}}}}
+	zt189 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGEXCL", Vals: []val{{Name: "TIOCGEXCL", Value: 0x80045440, Mask: 0x80045440}}}}
+	zt190 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC32_GETFLAGS", Vals: []val{{Name: "FS_IOC32_GETFLAGS", Value: 0x80046601, Mask: 0x80046601}}}}
+	zt191 = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_inode_flags}
+	zt192 = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKBSZGET", Vals: []val{{Name: "BLKBSZGET", Value: 0x80081270, Mask: 0x80081270}}}}
+	zt193 = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKGETSIZE64", Vals: []val{{Name: "BLKGETSIZE64", Value: 0x80081272, Mask: 0x80081272}}}}
+	zt194 = typ{Kind: 1, Dir: 2, Width: 8}
+	zt195 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_GETFLAGS", Vals: []val{{Name: "FS_IOC_GETFLAGS", Value: 0x80086601, Mask: 0x80086601}}}}
+	zt196 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_FSGETXATTR", Vals: []val{{Name: "FS_IOC_FSGETXATTR", Value: 0x801c581f, Mask: 0x801c581f}}}}
+	zt197 = typ{Kind: 27, Dir: 2, Struct: &zstruct_fsxattr}
+	zt198 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCGETS2", Vals: []val{{Name: "TCGETS2", Value: 0x802c542a, Mask: 0x802c542a}}}}
+	zt199 = typ{Kind: 27, Dir: 2, Struct: &zstruct_termios2}
+	zt200 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_GETFSLABEL", Vals: []val{{Name: "FS_IOC_GETFSLABEL", Value: 0x81009431, Mask: 0x81009431}}}}
+	zt201 = typ{Kind: 25, Dir: 2, Len: &expr{Op: 0, Num: 0x100}}
+	zt202 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIFREEZE", Vals: []val{{Name: "FIFREEZE", Value: 0xc0045877, Mask: 0xc0045877}}}}
+	zt203 = typ{Kind: 21, Width: 254, Set: &set{Name: "FITHAW", Vals: []val{{Name: "FITHAW", Value: 0xc0045878, Mask: 0xc0045878}}}}
+	zt204 = typ{Kind: 21, Width: 254, Set: &set{Name: "FITRIM", Vals: []val{{Name: "FITRIM", Value: 0xc0185879, Mask: 0xc0185879}}}}
+	zt205 = typ{Kind: 27, Dir: 3, Struct: &zstruct_fstrim_range}
+	zt206 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
+	zt207 = typ{Kind: 27, Struct: &zstruct_iovec_out}
+	zt208 = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 1, Num: 0x2}}
+	zt209 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt210 = typ{Kind: 27, Struct: &zstruct_iovec_in}
+	zt211 = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 1, Num: 0x2}}
+	zt212 = typ{Kind: 19, Width: 4, Set: &zset_access_mode}
+	zt213 = typ{Kind: 26, Dir: 2, Elem: &zt0, Len: &expr{Op: 0, Num: 0x2}}
+	zt214 = typ{Kind: 47, Dir: 3, Len: &expr{Op: 1}}
+	zt215 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timeval}
+	zt216 = typ{Kind: 19, Width: 254, Set: &zset_mremap_flags}
+	zt217 = typ{Kind: 19, Width: 4, Set: &zset_msync_flags}
+	zt218 = typ{Kind: 1, Width: 1}
+	zt219 = typ{Kind: 26, Dir: 2, Elem: &zt218, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x1000}}}
+	zt220 = typ{Kind: 20, Width: 4, Set: &zset_madvise_cmds}
+	zt221 = typ{Kind: 20, Width: 4, Set: &zset_ipc_keys}
+	zt222 = typ{Kind: 19, Width: 4, Set: &zset_shm_get_flags}
+	zt223 = typ{Kind: 19, Width: 4, Set: &zset_shm_at_flags}
+	zt224 = typ{Kind: 19, Width: 4, Set: &zset_shm_cmds}
+	zt225 = typ{Kind: 21, Width: 254, Set: &set{Name: "IPC_SET", Vals: []val{{Name: "IPC_SET", Value: 0x1, Mask: 0x1}}}}
+	zt226 = typ{Kind: 8, Width: 4}
+	zt227 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x6}}
+	zt228 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x2}}
+	zt229 = typ{Kind: 27, Struct: &zstruct_ipc_perm_set}
+	zt230 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x8}}
+	zt231 = typ{Kind: 27, Dir: 1, Struct: &zstruct_shmid_ds_set}
+	zt232 = typ{Kind: 21, Width: 254, Set: &set{Name: "IPC_STAT", Vals: []val{{Name: "IPC_STAT", Value: 0x2, Mask: 0x2}}}}
+	zt233 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2}}
+	zt234 = typ{Kind: 27, Struct: &zstruct_ipc_perm}
+	zt235 = typ{Kind: 7, Width: 4}
+	zt236 = typ{Kind: 27, Dir: 2, Struct: &zstruct_shmid_ds}
+	zt237 = typ{Kind: 27, Dir: 2, Struct: &zstruct_shmid_ds_i386}
+	zt238 = typ{Kind: 21, Width: 254, Set: &set{Name: "IPC_INFO", Vals: []val{{Name: "IPC_INFO", Value: 0x3, Mask: 0x3}}}}
+	zt239 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x4}}
+	zt240 = typ{Kind: 27, Dir: 2, Struct: &zstruct_shminfo}
+	zt241 = typ{Kind: 21, Width: 254, Set: &set{Name: "SHM_STAT", Vals: []val{{Name: "SHM_STAT", Value: 0xd, Mask: 0xd}}}}
+	zt242 = typ{Kind: 21, Width: 254, Set: &set{Name: "SHM_INFO", Vals: []val{{Name: "SHM_INFO", Value: 0xe, Mask: 0xe}}}}
+	zt243 = typ{Kind: 27, Dir: 2, Struct: &zstruct_shm_info}
+	zt244 = typ{Kind: 21, Width: 254, Set: &set{Name: "SHM_STAT_ANY", Vals: []val{{Name: "SHM_STAT_ANY", Value: 0xf, Mask: 0xf}}}}
+	zt245 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec}
+	zt246 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec}
+	zt247 = typ{Kind: 20, Width: 4, Set: &zset_itimer_which}
+	zt248 = typ{Kind: 27, Struct: &zstruct_timeval}
+	zt249 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerval}
+	zt250 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerval}
+	zt251 = typ{Kind: 1, Dir: 3, Width: 254}
+	zt252 = typ{Kind: 20, Width: 4, Set: &zset_sock_families}
+	zt253 = typ{Kind: 19, Width: 4, Set: &zset_sock_types}
+	zt254 = typ{Kind: 20, Width: 4, Set: &zset_proto_inet}
+	zt255 = typ{Kind: 20, Width: 4, Set: &zset_proto_netlink}
+	zt256 = typ{Kind: 15, Width: 1, Set: &zset_ethernet_protocols}
+	zt257 = typ{Kind: 20, Width: 4, Set: &zset_proto_irda}
+	zt258 = typ{Kind: 20, Width: 4, Set: &zset_proto_can}
+	zt259 = typ{Kind: 20, Width: 4, Set: &zset_proto_bluetooth}
+	zt260 = typ{Kind: 20, Width: 4, Set: &zset_proto_isdn}
+	zt261 = typ{Kind: 20, Width: 4, Set: &zset_proto_phonet}
+	zt262 = typ{Kind: 20, Width: 4, Set: &zset_proto_caif}
+	zt263 = typ{Kind: 20, Width: 4, Set: &zset_proto_nfc}
+	zt264 = typ{Kind: 20, Width: 4, Set: &zset_proto_kcm}
+	zt265 = typ{Kind: 20, Width: 4, Set: &zset_proto_smc}
+	zt266 = typ{Kind: 28, Union: &zunion_sock_protocol, Sel: &expr{Op: 1}}
+	zt267 = typ{Kind: 20, Width: 2, Set: &zset_sock_families}
+	zt268 = typ{Kind: 42}
+	zt269 = typ{Kind: 27, Struct: &zstruct_sockaddr_un}
+	zt270 = typ{Kind: 15, Width: 2}
+	zt271 = typ{Kind: 16, Width: 4}
+	zt272 = typ{Kind: 27, Struct: &zstruct_sockaddr_in}
+	zt273 = typ{Kind: 15, Width: 4}
+	zt274 = typ{Kind: 17, Width: 16}
+	zt275 = typ{Kind: 40, Width: 4}
+	zt276 = typ{Kind: 28, Union: &zunion_in6_scope, Sel: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xc0ff}}, R: &expr{Op: 0, Num: 0x80fe}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x2ff}}}}
+	zt277 = typ{Kind: 27, Struct: &zstruct_sockaddr_in6}
+	zt278 = typ{Kind: 2, Width: 2}
+	zt279 = typ{Kind: 43, Width: 4}
+	zt280 = typ{Kind: 27, Struct: &zstruct_sockaddr_nl}
+	zt281 = typ{Kind: 15, Width: 2, Set: &zset_ethernet_protocols}
+	zt282 = typ{Kind: 20, Width: 2, Set: &zset_arp_hardware_types}
+	zt283 = typ{Kind: 20, Width: 1, Set: &zset_packet_types}
+	zt284 = typ{Kind: 26, Elem: &zt105, Len: &expr{Op: 2, Num: 0x4}}
+	zt285 = typ{Kind: 27, Struct: &zstruct_sockaddr_ll}
+	zt286 = typ{Kind: 20, Width: 4, Set: &zset_vsock_ports}
+	zt287 = typ{Kind: 20, Width: 4, Set: &zset_vsock_cids}
+	zt288 = typ{Kind: 24, Width: 2, Len: &expr{Op: 0, Num: 0x3}}
+	zt289 = typ{Kind: 27, Struct: &zstruct_sockaddr_vm}
+	zt290 = typ{Kind: 26, Elem: &zt105, Len: &expr{Op: 0, Num: 0x6}}
+	zt291 = typ{Kind: 27, Struct: &zstruct_sockaddr_ipx}
+	zt292 = typ{Kind: 27, Struct: &zstruct_sockaddr_qrtr}
+	zt293 = typ{Kind: 20, Width: 4, Set: &zset_nfc_protocols}
+	zt294 = typ{Kind: 27, Struct: &zstruct_sockaddr_nfc}
+	zt295 = typ{Kind: 19, Width: 2, Set: &zset_xdp_sockaddr_flags}
+	zt296 = typ{Kind: 27, Struct: &zstruct_sockaddr_xdp}
+	zt297 = typ{Kind: 24, Width: 1}
+	zt298 = typ{Kind: 27, Struct: &zstruct_sockaddr_other}
+	zt299 = typ{Kind: 28, Union: &zunion_sockaddr_data, Sel: &expr{Op: 2}}
+	zt300 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}}
+	zt301 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x2}}
+	zt302 = typ{Kind: 0, Dir: 3, Width: 4}
+	zt303 = typ{Kind: 24}
+	zt304 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt305 = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
+	zt306 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
+	zt307 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt308 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
+	zt309 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
+	zt310 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt311 = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt312 = typ{Kind: 26, Dir: 1, Elem: &zt311, Len: &expr{Op: 2, Num: 0x3}}
+	zt313 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
+	zt314 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
+	zt315 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
+	zt316 = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
+	zt317 = typ{Kind: 26, Elem: &zt0}
+	zt318 = typ{Kind: 27, Struct: &zstruct_ucred}
+	zt319 = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
+	zt320 = typ{Kind: 27, Struct: &zstruct_timespec}
+	zt321 = typ{Kind: 26, Elem: &zt320, Len: &expr{Op: 0, Num: 0x3}}
+	zt322 = typ{Kind: 26, Elem: &zt105}
+	zt323 = typ{Kind: 26, Elem: &zt11}
+	zt324 = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
+	zt325 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
+	zt326 = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
+	zt327 = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
+	zt328 = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
+	zt329 = typ{Kind: 27, Struct: &zstruct_cmsg}
+	zt330 = typ{Kind: 41, Dir: 1, Elem: &zt329, Len: &expr{Op: 2, Num: 0x5}}
+	zt331 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt332 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
+	zt333 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt334 = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt335 = typ{Kind: 26, Dir: 1, Elem: &zt334, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
+	zt336 = typ{Kind: 41, Dir: 2, Elem: &zt329, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
+	zt337 = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}, &expr{Op: 4}}}
+	zt338 = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
+	zt339 = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
+	zt340 = typ{Kind: 27, Struct: &zstruct_linger}
+	zt341 = typ{Kind: 27, Struct: &zstruct_sock_fprog}
+	zt342 = typ{Kind: 27, Struct: &zstruct_ip_mreq}
+	zt343 = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
+	zt344 = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
+	zt345 = typ{Kind: 27, Struct: &zstruct_group_req}
+	zt346 = typ{Kind: 46, Width: 4, Set: &zset_icmp_types}
+	zt347 = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
+	zt348 = typ{Kind: 44, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
+	zt349 = typ{Kind: 27, Struct: &zstruct_packet_mreq}
+	zt350 = typ{Kind: 27, Struct: &zstruct_tpacket_req}
+	zt351 = typ{Kind: 24, Width: 4}
+	zt352 = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt353 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{Name: "SOL_IP", Value: 0x0, Mask: 0x0}}}}
+	zt354 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
+	zt355 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1}}}}
+	zt356 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
+	zt357 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{Name: "SOL_TCP", Value: 0x6, Mask: 0x6}}}}
+	zt358 = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
+	zt359 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{Name: "SOL_UDP", Value: 0x11, Mask: 0x11}}}}
+	zt360 = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
+	zt361 = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28}}}}
+	zt362 = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
+	zt363 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29}}}}
+	zt364 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
+	zt365 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65}}}}
+	zt366 = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
+	zt367 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84}}}}
+	zt368 = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
+	zt369 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{Name: "SOL_RAW", Value: 0xff, Mask: 0xff}}}}
+	zt370 = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
+	zt371 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{Name: "SOL_IPX", Value: 0x100, Mask: 0x100}}}}
+	zt372 = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
+	zt373 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{Name: "SOL_AX25", Value: 0x101, Mask: 0x101}}}}
+	zt374 = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
+	zt375 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107}}}}
+	zt376 = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
+	zt377 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a}}}}
+	zt378 = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
+	zt379 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c}}}}
+	zt380 = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
+	zt381 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d}}}}
+	zt382 = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
+	zt383 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e}}}}
+	zt384 = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
+	zt385 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f}}}}
+	zt386 = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
+	zt387 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110}}}}
+	zt388 = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
+	zt389 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111}}}}
+	zt390 = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
+	zt391 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112}}}}
+	zt392 = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
+	zt393 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113}}}}
+	zt394 = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
+	zt395 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{Name: "SOL_RDS", Value: 0x114, Mask: 0x114}}}}
+	zt396 = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
+	zt397 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115}}}}
+	zt398 = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
+	zt399 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116}}}}
+	zt400 = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
+	zt401 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{Name: "SOL_ALG", Value: 0x117, Mask: 0x117}}}}
+	zt402 = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
+	zt403 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{Name: "SOL_NFC", Value: 0x118, Mask: 0x118}}}}
+	zt404 = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
+	zt405 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{Name: "SOL_KCM", Value: 0x119, Mask: 0x119}}}}
+	zt406 = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
+	zt407 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a}}}}
+	zt408 = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
+	zt409 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b}}}}
+	zt410 = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
+	zt411 = typ{Kind: 45, Width: 4}
+	zt412 = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
+	zt413 = typ{Kind: 26, Elem: &zt226, Len: &expr{Op: 0, Num: 0x1}}
+	zt414 = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
+	zt415 = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt416 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
+	zt417 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
+	zt418 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
+	zt419 = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
+	zt420 = typ{Kind: 30, Dir: 1}
+	zt421 = typ{Kind: 31, Dir: 1}
+	zt422 = typ{Kind: 32}
+	zt423 = typ{Kind: 36, Dir: 2, Width: 4}
+	zt424 = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
+	zt425 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
+	zt426 = typ{Kind: 19, Width: 4, Set: &zset_ipc_flags}
+	zt427 = typ{Kind: 0, Width: 2}
+	zt428 = typ{Kind: 19, Width: 2, Set: &zset_sem_op_flags}
+	zt429 = typ{Kind: 27, Struct: &zstruct_sembuf}
+	zt430 = typ{Kind: 26, Dir: 1, Elem: &zt429, Len: &expr{Op: 1, Num: 0x2}}
+	zt431 = typ{Kind: 19, Width: 4, Set: &zset_sem_cmds}
+	zt432 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x7}}
+	zt433 = typ{Kind: 27, Dir: 1, Struct: &zstruct_semid_ds_set}
+	zt434 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x1}}
+	zt435 = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds}
+	zt436 = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds_arm64}
+	zt437 = typ{Kind: 27, Dir: 2, Struct: &zstruct_seminfo}
+	zt438 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT", Vals: []val{{Name: "SEM_STAT", Value: 0x12, Mask: 0x12}}}}
+	zt439 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_INFO", Vals: []val{{Name: "SEM_INFO", Value: 0x13, Mask: 0x13}}}}
+	zt440 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT_ANY", Vals: []val{{Name: "SEM_STAT_ANY", Value: 0x14, Mask: 0x14}}}}
+	zt441 = typ{Kind: 24, Len: &expr{Op: 3}}
+	zt442 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt443 = typ{Kind: 19, Width: 4, Set: &zset_ipc_msg_flags}
+	zt444 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 4}}}
+	zt445 = typ{Kind: 19, Width: 4, Set: &zset_msg_cmds}
+	zt446 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x5}}
+	zt447 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x3}}
+	zt448 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set}
+	zt449 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set_i386}
+	zt450 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds}
+	zt451 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds_i386}
+	zt452 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msginfo}
+	zt453 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT", Vals: []val{{Name: "MSG_STAT", Value: 0xb, Mask: 0xb}}}}
+	zt454 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_INFO", Vals: []val{{Name: "MSG_INFO", Value: 0xc, Mask: 0xc}}}}
+	zt455 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT_ANY", Vals: []val{{Name: "MSG_STAT_ANY", Value: 0xd, Mask: 0xd}}}}
+	zt456 = typ{Kind: 20, Width: 4, Set: &zset_fcntl_cmds}
+	zt457 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD", Vals: []val{{Name: "F_DUPFD", Value: 0x0, Mask: 0x0}}}}
+	zt458 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFD", Vals: []val{{Name: "F_GETFD", Value: 0x1, Mask: 0x1}}}}
+	zt459 = typ{Kind: 19, Width: 4, Set: &zset_fd_flags}
+	zt460 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFD", Vals: []val{{Name: "F_SETFD", Value: 0x2, Mask: 0x2}}}}
+	zt461 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFL", Vals: []val{{Name: "F_GETFL", Value: 0x3, Mask: 0x3}}}}
+	zt462 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFL", Vals: []val{{Name: "F_SETFL", Value: 0x4, Mask: 0x4}}}}
+	zt463 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK", Vals: []val{{Name: "F_GETLK", Value: 0x5, Mask: 0x5}}}}
+	zt464 = typ{Kind: 20, Width: 2, Set: &zset_lock_types}
+	zt465 = typ{Kind: 20, Width: 2, Set: &zset_whence}
+	zt466 = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock_out}
+	zt467 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK", Vals: []val{{Name: "F_SETLK", Value: 0x6, Mask: 0x6}}}}
+	zt468 = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock}
+	zt469 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW", Vals: []val{{Name: "F_SETLKW", Value: 0x7, Mask: 0x7}}}}
+	zt470 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN", Vals: []val{{Name: "F_SETOWN", Value: 0x8, Mask: 0x8}}}}
+	zt471 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN", Vals: []val{{Name: "F_GETOWN", Value: 0x9, Mask: 0x9}}}}
+	zt472 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETSIG", Vals: []val{{Name: "F_SETSIG", Value: 0xa, Mask: 0xa}}}}
+	zt473 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETSIG", Vals: []val{{Name: "F_GETSIG", Value: 0xb, Mask: 0xb}}}}
+	zt474 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK64", Vals: []val{{Name: "F_GETLK64", Value: 0xc, Mask: 0xc}}}}
+	zt475 = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock64_out}
+	zt476 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK64", Vals: []val{{Name: "F_SETLK64", Value: 0xd, Mask: 0xd}}}}
+	zt477 = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock64}
+	zt478 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW64", Vals: []val{{Name: "F_SETLKW64", Value: 0xe, Mask: 0xe}}}}
+	zt479 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN_EX", Vals: []val{{Name: "F_SETOWN_EX", Value: 0xf, Mask: 0xf}}}}
+	zt480 = typ{Kind: 20, Width: 4, Set: &zset_owner_types}
+	zt481 = typ{Kind: 27, Dir: 1, Struct: &zstruct_f_owner_ex}
+	zt482 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN_EX", Vals: []val{{Name: "F_GETOWN_EX", Value: 0x10, Mask: 0x10}}}}
+	zt483 = typ{Kind: 27, Dir: 2, Struct: &zstruct_f_owner_ex}
+	zt484 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_GETLK", Vals: []val{{Name: "F_OFD_GETLK", Value: 0x24, Mask: 0x24}}}}
+	zt485 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLK", Vals: []val{{Name: "F_OFD_SETLK", Value: 0x25, Mask: 0x25}}}}
+	zt486 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLKW", Vals: []val{{Name: "F_OFD_SETLKW", Value: 0x26, Mask: 0x26}}}}
+	zt487 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLEASE", Vals: []val{{Name: "F_SETLEASE", Value: 0x400, Mask: 0x400}}}}
+	zt488 = typ{Kind: 20, Width: 4, Set: &zset_lock_types}
+	zt489 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLEASE", Vals: []val{{Name: "F_GETLEASE", Value: 0x401, Mask: 0x401}}}}
+	zt490 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_NOTIFY", Vals: []val{{Name: "F_NOTIFY", Value: 0x402, Mask: 0x402}}}}
+	zt491 = typ{Kind: 19, Width: 4, Set: &zset_notify_flags}
+	zt492 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD_CLOEXEC", Vals: []val{{Name: "F_DUPFD_CLOEXEC", Value: 0x406, Mask: 0x406}}}}
+	zt493 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETPIPE_SZ", Vals: []val{{Name: "F_SETPIPE_SZ", Value: 0x407, Mask: 0x407}}}}
+	zt494 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETPIPE_SZ", Vals: []val{{Name: "F_GETPIPE_SZ", Value: 0x408, Mask: 0x408}}}}
+	zt495 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_ADD_SEALS", Vals: []val{{Name: "F_ADD_SEALS", Value: 0x409, Mask: 0x409}}}}
+	zt496 = typ{Kind: 19, Width: 4, Set: &zset_seal_flags}
+	zt497 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_SEALS", Vals: []val{{Name: "F_GET_SEALS", Value: 0x40a, Mask: 0x40a}}}}
+	zt498 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_RW_HINT", Vals: []val{{Name: "F_GET_RW_HINT", Value: 0x40b, Mask: 0x40b}}}}
+	zt499 = typ{Kind: 20, Dir: 2, Width: 8, Set: &zset_rw_hints}
+	zt500 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_RW_HINT", Vals: []val{{Name: "F_SET_RW_HINT", Value: 0x40c, Mask: 0x40c}}}}
+	zt501 = typ{Kind: 20, Dir: 1, Width: 8, Set: &zset_rw_hints}
+	zt502 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_FILE_RW_HINT", Vals: []val{{Name: "F_GET_FILE_RW_HINT", Value: 0x40d, Mask: 0x40d}}}}
+	zt503 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_FILE_RW_HINT", Vals: []val{{Name: "F_SET_FILE_RW_HINT", Value: 0x40e, Mask: 0x40e}}}}
+	zt504 = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
+	zt505 = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
+	zt506 = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
+	zt507 = typ{Kind: 27, Struct: &zstruct_linux_dirent}
+	zt508 = typ{Kind: 34, Dir: 2, Elem: &zt507, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt509 = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
+	zt510 = typ{Kind: 3, Width: 4}
+	zt511 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
+	zt512 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
+	zt513 = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
+	zt514 = typ{Kind: 18, Width: 254}
+	zt515 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
+	zt516 = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
+	zt517 = typ{Kind: 38, Width: 254}
+	zt518 = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
+	zt519 = typ{Kind: 26, Dir: 2, Elem: &zt226, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt520 = typ{Kind: 26, Dir: 1, Elem: &zt226, Len: &expr{Op: 1}}
+	zt521 = typ{Kind: 8, Dir: 2, Width: 4}
+	zt522 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}}
+	zt523 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
+	zt524 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
+	zt525 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
+	zt526 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
+	zt527 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
+	zt528 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
+	zt529 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
+	zt530 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
+	zt531 = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
+	zt532 = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
+	zt533 = typ{Kind: 27, Struct: &zstruct_si_queue}
+	zt534 = typ{Kind: 27, Struct: &zstruct_si_kill}
+	zt535 = typ{Kind: 27, Struct: &zstruct_si_value}
+	zt536 = typ{Kind: 27, Struct: &zstruct_si_timer}
+	zt537 = typ{Kind: 27, Struct: &zstruct_si_poll}
+	zt538 = typ{Kind: 27, Struct: &zstruct_si_exited}
+	zt539 = typ{Kind: 27, Struct: &zstruct_si_child}
+	zt540 = typ{Kind: 27, Struct: &zstruct_si_fault}
+	zt541 = typ{Kind: 27, Struct: &zstruct_si_mce}
+	zt542 = typ{Kind: 2, Width: 255}
+	zt543 = typ{Kind: 27, Struct: &zstruct_si_bounds}
+	zt544 = typ{Kind: 27, Struct: &zstruct_si_pkey}
+	zt545 = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
+	zt546 = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
+	zt547 = typ{Kind: 27, Struct: &zstruct_si_perf}
+	zt548 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
+	zt549 = typ{Kind: 27, Struct: &zstruct_si_size}
+	zt550 = typ{Kind: 0, Width: 4, Format: 6}
+	zt551 = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
+	zt552 = typ{Kind: 27, Struct: &zstruct_si_sys}
+	zt553 = typ{Kind: 27, Struct: &zstruct_si_other}
+	zt554 = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1d}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}}}}}}
+	zt555 = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
+	zt556 = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
+	zt557 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt558 = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
+	zt559 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
+	zt560 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
+	zt561 = typ{Kind: 33, Width: 254}
+	zt562 = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
+	zt563 = typ{Kind: 11, Width: 2}
+	zt564 = typ{Kind: 12, Width: 4}
+	zt565 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
+	zt566 = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
+	zt567 = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
+	zt568 = typ{Kind: 26, Elem: &zt176, Len: &expr{Op: 0, Num: 0x2}}
+	zt569 = typ{Kind: 27, Struct: &zstruct_fsid}
+	zt570 = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
+	zt571 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
+	zt572 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
+	zt573 = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
+	zt574 = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
+	zt575 = typ{Kind: 35, Width: 4}
+	zt576 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
+	zt577 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
+	zt578 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
+	zt579 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
+	zt580 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
+	zt581 = typ{Kind: 4, Dir: 2, Width: 255}
+	zt582 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
+	zt583 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
+	zt584 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
+	zt585 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
+	zt586 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
+	zt587 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
+	zt588 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
+	zt589 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
+	zt590 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
+	zt591 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
+	zt592 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
+	zt593 = typ{Kind: 13, Dir: 2, Width: 254}
+	zt594 = typ{Kind: 13, Width: 254}
+	zt595 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt596 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt597 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt598 = typ{Kind: 2, Width: 4, Format: 4}
+	zt599 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt600 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt601 = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
+	zt602 = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
+	zt603 = typ{Kind: 27, Struct: &zstruct_epoll_data}
+	zt604 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
+	zt605 = typ{Kind: 27, Struct: &zstruct_epoll_event}
+	zt606 = typ{Kind: 26, Dir: 2, Elem: &zt605, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt607 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
+	zt608 = typ{Kind: 34, Dir: 2, Elem: &zt607, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt609 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
+	zt610 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt611 = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt612 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt613 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt614 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt615 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt616 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt617 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt618 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt619 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt620 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt621 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt622 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt623 = typ{Kind: 27, Struct: &zstruct_timeval_date}
+	zt624 = typ{Kind: 26, Dir: 1, Elem: &zt623, Len: &expr{Op: 0, Num: 0x2}}
+	zt625 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt626 = typ{Kind: 35, Width: 254}
+	zt627 = typ{Kind: 26, Dir: 1, Elem: &zt626, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt628 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt629 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt630 = typ{Kind: 26, Dir: 1, Elem: &zt626, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt631 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt632 = typ{Kind: 26, Dir: 2, Elem: &zt626, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt633 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt634 = typ{Kind: 10, Width: 4}
+	zt635 = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
+	zt636 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x4}}
+	zt637 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
+	zt638 = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
+	zt639 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt640 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt641 = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
+	zt642 = typ{Kind: 26, Dir: 1, Elem: &zt626, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt643 = typ{Kind: 6, Width: 4}
+	zt644 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
+	zt645 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
+	zt646 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
+	zt647 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt648 = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
+	zt649 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
+	zt650 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt651 = typ{Kind: 1, Dir: 2, Width: 255}
+	zt652 = typ{Kind: 0, Dir: 1, Width: 8}
+	zt653 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
+	zt654 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
+	zt655 = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
+	zt656 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt657 = typ{Kind: 37, Width: 4}
+	zt658 = typ{Kind: 26, Dir: 2, Elem: &zt657, Len: &expr{Op: 1, Num: 0x1}}
+	zt659 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt660 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
+	zt661 = typ{Kind: 26, Dir: 1, Elem: &zt660, Len: &expr{Op: 0, Num: 0x2}}
+	zt662 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
+	zt663 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
+	zt664 = typ{Kind: 20, Width: 4, Set: &zset_clocks}
+	zt665 = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
+	zt666 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
+	zt667 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt668 = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
+	zt669 = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
+	zt670 = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
+	zt671 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
+	zt672 = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
+	zt673 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt674 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt675 = typ{Kind: 26, Dir: 3, Elem: &zt674, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt676 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
+	zt677 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
+	zt678 = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
+	zt679 = typ{Kind: 18, Width: 8}
+	zt680 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt681 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt682 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt683 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt684 = typ{Kind: 26, Dir: 3, Elem: &zt683, Len: &expr{Op: 1, Num: 0x2}}
+	zt685 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt686 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt687 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt688 = typ{Kind: 26, Dir: 2, Elem: &zt687, Len: &expr{Op: 1, Num: 0x2}}
+	zt689 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt690 = typ{Kind: 26, Dir: 1, Elem: &zt689, Len: &expr{Op: 1, Num: 0x4}}
+	zt691 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt692 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt693 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt694 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt695 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
+	zt696 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt697 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt698 = typ{Kind: 22, Dir: 1}
+	zt699 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
+	zt700 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt701 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt702 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt703 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt704 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
+	zt705 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt706 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
+	zt707 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt708 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
+	zt709 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
+	zt710 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
+	zt711 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
+	zt712 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
+	zt713 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
+	zt714 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt715 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
+	zt716 = typ{Kind: 4, Width: 8}
+	zt717 = typ{Kind: 9, Width: 8}
+	zt718 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt719 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
+	zt720 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
+	zt721 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
+	zt722 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
+	zt723 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
+	zt724 = typ{Kind: 10, Width: 8}
+	zt725 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
+	zt726 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
+	zt727 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
+	zt728 = typ{Kind: 26, Dir: 1, Elem: &zt689, Len: &expr{Op: 1, Num: 0x2}}
+	zt729 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt730 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
+	zt731 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt732 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt733 = typ{Kind: 26, Dir: 1, Elem: &zt732, Len: &expr{Op: 1, Num: 0x1}}
+	zt734 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt735 = typ{Kind: 26, Dir: 1, Elem: &zt732, Len: &expr{Op: 0, Num: 0x2}}
+	zt736 = typ{Kind: 8, Width: 2}
+	zt737 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt738 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt739 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt740 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt741 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt742 = typ{Kind: 26, Dir: 2, Elem: &zt736, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt743 = typ{Kind: 26, Dir: 1, Elem: &zt736, Len: &expr{Op: 1}}
+	zt744 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt745 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt746 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt747 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt748 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt749 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt750 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt751 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt752 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt753 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt754 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt755 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt756 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt757 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt758 = typ{Kind: 2, Width: 254, Format: 3}
+	zt759 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt760 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt761 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt762 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt763 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt764 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
+	zt765 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt766 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt767 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt768 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt769 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt770 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt771 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt772 = typ{Kind: 26, Dir: 1, Elem: &zt771, Len: &expr{Op: 0, Num: 0x2}}
+	zt773 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
+	zt774 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt775 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
+	zt776 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
+	zt777 = typ{Kind: 26, Dir: 2, Elem: &zt776, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt778 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt779 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt780 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt781 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
+	zt782 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -2761,11 +2810,34 @@ var zcall_lstat = call{Name: "lstat", Args: []field{
 	{Name: "statbuf", Type: &zt18, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
+var zset_poll_events = set{Name: "poll_events", Unknown: "POLL???", Vals: []val{
+	{Name: "POLLIN", Value: 0x1, Mask: 0x1},
+	{Name: "POLLPRI", Value: 0x2, Mask: 0x2},
+	{Name: "POLLOUT", Value: 0x4, Mask: 0x4},
+	{Name: "POLLRDNORM", Value: 0x40, Mask: 0x40},
+	{Name: "POLLWRNORM", Value: 0x100, Mask: 0x100},
+	{Name: "POLLRDBAND", Value: 0x80, Mask: 0x80},
+	{Name: "POLLWRBAND", Value: 0x200, Mask: 0x200},
+	{Name: "POLLERR", Value: 0x8, Mask: 0x8},
+	{Name: "POLLHUP", Value: 0x10, Mask: 0x10},
+	{Name: "POLLNVAL", Value: 0x20, Mask: 0x20},
+	{Name: "POLLMSG", Value: 0x400, Mask: 0x400},
+	{Name: "POLLREMOVE", Value: 0x1000, Mask: 0x1000},
+	{Name: "POLLRDHUP", Value: 0x2000, Mask: 0x2000},
+	{Name: "POLL_BUSY_LOOP", Value: 0x8000, Mask: 0x8000},
+}}
+
+var zstruct_pollfd = structure{Name: "pollfd", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
+	{Name: "events", Type: &zt19, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 19, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1f}}}},
+	{Name: "revents", Type: &zt19, Attr: 4, Off: [3]uint16{6, 6, 6}},
+}}
+
 var zcall_poll = call{Name: "poll", Args: []field{
-	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
+	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "timeout_msecs", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 3}
 
 var zset_whence = set{Name: "whence", Unknown: "SEEK_???", Vals: []val{
 	{Name: "SEEK_SET", Value: 0x0, Mask: 0x0},
@@ -2777,9 +2849,9 @@ var zset_whence = set{Name: "whence", Unknown: "SEEK_???", Vals: []val{
 
 var zcall_lseek = call{Name: "lseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset", Type: &zt21, Reg: 1, Reg32: 1},
-	{Name: "whence", Type: &zt22, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3}
+	{Name: "offset", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "whence", Type: &zt24, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x2, Defer: 3}
 
 var zset_mmap_prot = set{Name: "mmap_prot", Unknown: "PROT_???", Vals: []val{
 	{Name: "PROT_NONE", Value: 0x0, Mask: 0x0},
@@ -2876,28 +2948,28 @@ var zset_mmap_flags = set{Name: "mmap_flags", Unknown: "MAP_???", Vals: []val{
 }}
 
 var zcall_mmap = call{Name: "mmap", Args: []field{
-	{Name: "addr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt24, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt27, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt28, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "off", Type: &zt26, Reg: 5, Reg32: 5},
-}, Ret: &zt19, Class: 0x6, Defer: 6}
+	{Name: "off", Type: &zt29, Reg: 5, Reg32: 5},
+}, Ret: &zt25, Class: 0x6, Defer: 6}
 
 var zcall_mprotect = call{Name: "mprotect", Args: []field{
-	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt24, Reg: 2, Reg32: 2},
+	{Name: "prot", Type: &zt27, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_munmap = call{Name: "munmap", Args: []field{
-	{Name: "addr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "addr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x4, Defer: 2}
 
 var zcall_brk = call{Name: "brk", Args: []field{
-	{Name: "brk", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt19, Class: 0x4, Defer: 1}
+	{Name: "brk", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt25, Class: 0x4, Defer: 1}
 
 var zset_sa_handlers = set{Name: "sa_handlers", Vals: []val{
 	{Name: "SIG_ERR", Value: 0xffffffffffffffff, Mask: 0xffffffffffffffff},
@@ -2920,16 +2992,16 @@ var zset_sa_flags = set{Name: "sa_flags", Unknown: "SA_???", Vals: []val{
 }}
 
 var zstruct_sigaction = structure{Name: "sigaction", Size: [3]uint16{32, 20, 32}, Show: []uint8{0, 3, 1, 2}, Fields: []field{
-	{Name: "sa_handler", Type: &zt28, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_flags", Type: &zt29, Off: [3]uint16{8, 4, 8}},
-	{Name: "sa_restorer", Type: &zt19, Off: [3]uint16{16, 8, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x4000000}}},
-	{Name: "sa_mask", Type: &zt30, Off: [3]uint16{24, 12, 20}},
+	{Name: "sa_handler", Type: &zt31, Off: [3]uint16{0, 0, 0}},
+	{Name: "sa_flags", Type: &zt32, Off: [3]uint16{8, 4, 8}},
+	{Name: "sa_restorer", Type: &zt25, Off: [3]uint16{16, 8, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x4000000}}},
+	{Name: "sa_mask", Type: &zt33, Off: [3]uint16{24, 12, 20}},
 }}
 
 var zcall_rt_sigaction = call{Name: "rt_sigaction", Args: []field{
-	{Name: "sig", Type: &zt27, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt31, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt32, Reg: 2, Reg32: 2},
+	{Name: "sig", Type: &zt30, Reg: 0, Reg32: 0},
+	{Name: "act", Type: &zt34, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt35, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
@@ -2940,20 +3012,20 @@ var zset_sigprocmask_how = set{Name: "sigprocmask_how", Unknown: "SIG_???", Vals
 }}
 
 var zcall_rt_sigprocmask = call{Name: "rt_sigprocmask", Args: []field{
-	{Name: "how", Type: &zt33, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt34, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt35, Reg: 2, Reg32: 2},
+	{Name: "how", Type: &zt36, Reg: 0, Reg32: 0},
+	{Name: "nset", Type: &zt37, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt38, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zstruct_sigframe = structure{Name: "sigframe", Size: [3]uint16{304, 304, 304}, Fields: []field{
-	{Name: "uc", Type: &zt36, Off: [3]uint16{0, 0, 0}},
-	{Name: "mask", Type: &zt30, Off: [3]uint16{296, 296, 296}},
+	{Name: "uc", Type: &zt39, Off: [3]uint16{0, 0, 0}},
+	{Name: "mask", Type: &zt33, Off: [3]uint16{296, 296, 296}},
 }}
 
 var zcall_rt_sigreturn = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt37, Reg: 6, Reg32: 6},
-}, Ret: &zt21, Class: 0x10, Defer: 1}
+	{Name: "frame", Type: &zt40, Reg: 6, Reg32: 6},
+}, Ret: &zt23, Class: 0x10, Defer: 1}
 
 var zset_ioctls = set{Name: "ioctls", Vals: []val{
 	{Name: "FIBMAP", Value: 0x1, Mask: 0x1},
@@ -6054,66 +6126,66 @@ var zset_ioctls = set{Name: "ioctls", Vals: []val{
 
 var zcall_ioctl__blk_in_int = call{Name: "ioctl", Variant: "blk_in_int", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt39, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt40, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt42, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt43, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__blk_out_int = call{Name: "ioctl", Variant: "blk_out_int", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt41, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt42, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 2}
-
-var zcall_ioctl__none = call{Name: "ioctl", Variant: "none", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt43, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Class: 0x2, Defer: 2}
-
-var zcall_ioctl__blk_out_ulong = call{Name: "ioctl", Variant: "blk_out_ulong", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt44, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt45, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
-var zcall_ioctl__none_2 = call{Name: "ioctl", Variant: "none", Args: []field{
+var zcall_ioctl__none = call{Name: "ioctl", Variant: "none", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt46, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
-var zcall_ioctl__blk_ulong = call{Name: "ioctl", Variant: "blk_ulong", Args: []field{
+var zcall_ioctl__blk_out_ulong = call{Name: "ioctl", Variant: "blk_out_ulong", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt47, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt48, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__none_2 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt49, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__blk_ulong = call{Name: "ioctl", Variant: "blk_ulong", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt50, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__blk_out_long = call{Name: "ioctl", Variant: "blk_out_long", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt48, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt49, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt51, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt52, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__blk_ulong_2 = call{Name: "ioctl", Variant: "blk_ulong", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt50, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt53, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__blk_out_long_2 = call{Name: "ioctl", Variant: "blk_out_long", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt51, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt49, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt54, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt52, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__blk_out_uint16 = call{Name: "ioctl", Variant: "blk_out_uint16", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt52, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt53, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt55, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt56, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__blk_out_int_2 = call{Name: "ioctl", Variant: "blk_out_int", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt54, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt42, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt57, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt45, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zset_blkpg_ops = set{Name: "blkpg_ops", Unknown: "BLKPG_???", Vals: []val{
@@ -6126,101 +6198,101 @@ var zstruct_blkpg_partition = structure{Name: "blkpg_partition", Size: [3]uint16
 	{Name: "start", Type: &zt13, Off: [3]uint16{0, 0, 0}},
 	{Name: "length", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "pno", Type: &zt7, Off: [3]uint16{16, 16, 16}},
-	{Name: "devname", Type: &zt57, Off: [3]uint16{20, 20, 20}},
-	{Name: "volname", Type: &zt57, Off: [3]uint16{84, 84, 84}},
+	{Name: "devname", Type: &zt60, Off: [3]uint16{20, 20, 20}},
+	{Name: "volname", Type: &zt60, Off: [3]uint16{84, 84, 84}},
 }}
 
 var zstruct_blkpg = structure{Name: "blkpg", Size: [3]uint16{24, 16, 16}, Fields: []field{
-	{Name: "op", Type: &zt56, Off: [3]uint16{0, 0, 0}},
+	{Name: "op", Type: &zt59, Off: [3]uint16{0, 0, 0}},
 	{Name: "flags", Type: &zt7, Off: [3]uint16{4, 4, 4}},
 	{Name: "datalen", Type: &zt7, Off: [3]uint16{8, 8, 8}},
-	{Name: "data", Type: &zt58, Off: [3]uint16{16, 12, 12}},
+	{Name: "data", Type: &zt61, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_ioctl__BLKPG = call{Name: "ioctl", Variant: "BLKPG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt55, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt59, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt58, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt62, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__none_3 = call{Name: "ioctl", Variant: "none", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt60, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt63, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__none_4 = call{Name: "ioctl", Variant: "none", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt61, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt64, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__none_5 = call{Name: "ioctl", Variant: "none", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt62, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt65, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__blk_range = call{Name: "ioctl", Variant: "blk_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt63, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt64, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt66, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt67, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__blk_out_uint = call{Name: "ioctl", Variant: "blk_out_uint", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt65, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt66, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt68, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt69, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__blk_out_uint_2 = call{Name: "ioctl", Variant: "blk_out_uint", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt67, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt66, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt70, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt69, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__blk_out_int_3 = call{Name: "ioctl", Variant: "blk_out_int", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt68, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt42, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt71, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt45, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__blk_out_uint_3 = call{Name: "ioctl", Variant: "blk_out_uint", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt69, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt66, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt72, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt69, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__blk_out_uint_4 = call{Name: "ioctl", Variant: "blk_out_uint", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt70, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt66, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt73, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt69, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__blk_range_2 = call{Name: "ioctl", Variant: "blk_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt71, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt64, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt74, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt67, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__blk_out_uint16_2 = call{Name: "ioctl", Variant: "blk_out_uint16", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt72, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt53, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt75, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt56, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__blk_range_3 = call{Name: "ioctl", Variant: "blk_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt73, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt64, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt76, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt67, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__loop_fd = call{Name: "ioctl", Variant: "loop_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt74, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt77, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt0, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__none_6 = call{Name: "ioctl", Variant: "none", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt75, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt78, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zset_loop_crypt = set{Name: "loop_crypt", Unknown: "LO_CRYPT_???", Vals: []val{
@@ -6248,81 +6320,81 @@ var zstruct_loop_info64 = structure{Name: "loop_info64", Size: [3]uint16{232, 23
 	{Name: "lo_device", Type: &zt8, Attr: 1, Off: [3]uint16{0, 0, 0}},
 	{Name: "lo_inode", Type: &zt9, Attr: 1, Off: [3]uint16{8, 8, 8}},
 	{Name: "lo_rdevice", Type: &zt8, Attr: 1, Off: [3]uint16{16, 16, 16}},
-	{Name: "lo_offset", Type: &zt77, Off: [3]uint16{24, 24, 24}},
+	{Name: "lo_offset", Type: &zt80, Off: [3]uint16{24, 24, 24}},
 	{Name: "lo_sizelimit", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "lo_number", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "lo_encrypt_type", Type: &zt78, Attr: 2, Off: [3]uint16{44, 44, 44}},
+	{Name: "lo_encrypt_type", Type: &zt81, Attr: 2, Off: [3]uint16{44, 44, 44}},
 	{Name: "lo_encrypt_key_size", Type: &zt11, Attr: 2, Off: [3]uint16{48, 48, 48}},
-	{Name: "lo_flags", Type: &zt79, Off: [3]uint16{52, 52, 52}},
-	{Name: "lo_file_name", Type: &zt57, Off: [3]uint16{56, 56, 56}},
-	{Name: "lo_crypt_name", Type: &zt57, Attr: 1, Off: [3]uint16{120, 120, 120}},
-	{Name: "lo_encrypt_key", Type: &zt80, Attr: 1, Off: [3]uint16{184, 184, 184}},
-	{Name: "lo_init", Type: &zt81, Attr: 1, Off: [3]uint16{216, 216, 216}},
+	{Name: "lo_flags", Type: &zt82, Off: [3]uint16{52, 52, 52}},
+	{Name: "lo_file_name", Type: &zt60, Off: [3]uint16{56, 56, 56}},
+	{Name: "lo_crypt_name", Type: &zt60, Attr: 1, Off: [3]uint16{120, 120, 120}},
+	{Name: "lo_encrypt_key", Type: &zt83, Attr: 1, Off: [3]uint16{184, 184, 184}},
+	{Name: "lo_init", Type: &zt84, Attr: 1, Off: [3]uint16{216, 216, 216}},
 }}
 
 var zcall_ioctl__loop_set = call{Name: "ioctl", Variant: "loop_set", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt76, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt82, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt79, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt85, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__loop_get = call{Name: "ioctl", Variant: "loop_get", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt83, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt84, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt86, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt87, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__loop_fd_2 = call{Name: "ioctl", Variant: "loop_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt85, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt88, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt0, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__none_7 = call{Name: "ioctl", Variant: "none", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt86, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt89, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__loop_ulong = call{Name: "ioctl", Variant: "loop_ulong", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt87, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt90, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__loop_ulong_2 = call{Name: "ioctl", Variant: "loop_ulong", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt88, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt91, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zstruct_loop_config = structure{Name: "loop_config", Size: [3]uint16{304, 304, 304}, Fields: []field{
 	{Name: "fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
 	{Name: "block_size", Type: &zt11, Off: [3]uint16{4, 4, 4}},
-	{Name: "info", Type: &zt90, Off: [3]uint16{8, 8, 8}},
-	{Name: "reserved", Type: &zt91, Off: [3]uint16{240, 240, 240}},
+	{Name: "info", Type: &zt93, Off: [3]uint16{8, 8, 8}},
+	{Name: "reserved", Type: &zt94, Off: [3]uint16{240, 240, 240}},
 }}
 
 var zcall_ioctl__loop_configure = call{Name: "ioctl", Variant: "loop_configure", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt89, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt92, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt92, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt95, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__loop_int = call{Name: "ioctl", Variant: "loop_int", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt93, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt96, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__loop_int_2 = call{Name: "ioctl", Variant: "loop_int", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt94, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt97, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__none_8 = call{Name: "ioctl", Variant: "none", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt95, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt98, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zset_termios_iflag = set{Name: "termios_iflag", Unknown: "+", Vals: []val{
@@ -6502,74 +6574,74 @@ var zset_line_disciplines = set{Name: "line_disciplines", Unknown: "N_???", Vals
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30}}
 
 var zstruct_termios = structure{Name: "termios", Size: [3]uint16{36, 36, 36}, Fields: []field{
-	{Name: "c_iflag", Type: &zt97, Off: [3]uint16{0, 0, 0}},
-	{Name: "c_oflag", Type: &zt98, Off: [3]uint16{4, 4, 4}},
-	{Name: "c_cflag", Type: &zt99, Off: [3]uint16{8, 8, 8}},
-	{Name: "c_lflag", Type: &zt100, Off: [3]uint16{12, 12, 12}},
-	{Name: "c_line", Type: &zt101, Attr: 1, Off: [3]uint16{16, 16, 16}},
-	{Name: "c_cc", Type: &zt103, Attr: 1, Off: [3]uint16{17, 17, 17}},
+	{Name: "c_iflag", Type: &zt100, Off: [3]uint16{0, 0, 0}},
+	{Name: "c_oflag", Type: &zt101, Off: [3]uint16{4, 4, 4}},
+	{Name: "c_cflag", Type: &zt102, Off: [3]uint16{8, 8, 8}},
+	{Name: "c_lflag", Type: &zt103, Off: [3]uint16{12, 12, 12}},
+	{Name: "c_line", Type: &zt104, Attr: 1, Off: [3]uint16{16, 16, 16}},
+	{Name: "c_cc", Type: &zt106, Attr: 1, Off: [3]uint16{17, 17, 17}},
 }}
 
 var zcall_ioctl__get_termios = call{Name: "ioctl", Variant: "get_termios", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt96, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt104, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt99, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt107, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__set_termios = call{Name: "ioctl", Variant: "set_termios", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt105, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt106, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt108, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt109, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__set_termios_2 = call{Name: "ioctl", Variant: "set_termios", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt107, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt106, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt110, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt109, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__set_termios_3 = call{Name: "ioctl", Variant: "set_termios", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt108, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt106, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt111, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt109, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zstruct_termio = structure{Name: "termio", Size: [3]uint16{18, 18, 18}, Fields: []field{
-	{Name: "c_iflag", Type: &zt110, Off: [3]uint16{0, 0, 0}},
-	{Name: "c_oflag", Type: &zt111, Off: [3]uint16{2, 2, 2}},
-	{Name: "c_cflag", Type: &zt112, Off: [3]uint16{4, 4, 4}},
-	{Name: "c_lflag", Type: &zt113, Off: [3]uint16{6, 6, 6}},
-	{Name: "c_line", Type: &zt101, Attr: 1, Off: [3]uint16{8, 8, 8}},
-	{Name: "c_cc", Type: &zt114, Attr: 1, Off: [3]uint16{9, 9, 9}},
+	{Name: "c_iflag", Type: &zt113, Off: [3]uint16{0, 0, 0}},
+	{Name: "c_oflag", Type: &zt114, Off: [3]uint16{2, 2, 2}},
+	{Name: "c_cflag", Type: &zt115, Off: [3]uint16{4, 4, 4}},
+	{Name: "c_lflag", Type: &zt116, Off: [3]uint16{6, 6, 6}},
+	{Name: "c_line", Type: &zt104, Attr: 1, Off: [3]uint16{8, 8, 8}},
+	{Name: "c_cc", Type: &zt117, Attr: 1, Off: [3]uint16{9, 9, 9}},
 }}
 
 var zcall_ioctl__get_termio = call{Name: "ioctl", Variant: "get_termio", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt109, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt115, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt112, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt118, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__set_termio = call{Name: "ioctl", Variant: "set_termio", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt116, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt117, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt119, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt120, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__set_termio_2 = call{Name: "ioctl", Variant: "set_termio", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt118, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt117, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt121, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt120, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__set_termio_3 = call{Name: "ioctl", Variant: "set_termio", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt119, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt117, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt122, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt120, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__int_arg = call{Name: "ioctl", Variant: "int_arg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt120, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt123, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -6582,8 +6654,8 @@ var zset_tcxonc = set{Name: "tcxonc", Unknown: "TC???", Vals: []val{
 
 var zcall_ioctl__TCXONC = call{Name: "ioctl", Variant: "TCXONC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt121, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt122, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt124, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt125, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zset_tcflsh = set{Name: "tcflsh", Unknown: "TC???", Vals: []val{
@@ -6594,67 +6666,67 @@ var zset_tcflsh = set{Name: "tcflsh", Unknown: "TC???", Vals: []val{
 
 var zcall_ioctl__TCFLSH = call{Name: "ioctl", Variant: "TCFLSH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt123, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt124, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt126, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt127, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__none_9 = call{Name: "ioctl", Variant: "none", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt125, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt128, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__none_10 = call{Name: "ioctl", Variant: "none", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt126, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt129, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__int_arg_2 = call{Name: "ioctl", Variant: "int_arg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt127, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt130, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__out_pid = call{Name: "ioctl", Variant: "out_pid", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt128, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt129, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt131, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt132, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__in_pid = call{Name: "ioctl", Variant: "in_pid", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt130, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt131, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 3}
-
-var zcall_ioctl__out_int = call{Name: "ioctl", Variant: "out_int", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt132, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt42, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 2}
-
-var zcall_ioctl__TIOCSTI = call{Name: "ioctl", Variant: "TIOCSTI", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt133, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt134, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
+var zcall_ioctl__out_int = call{Name: "ioctl", Variant: "out_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt135, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt45, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__TIOCSTI = call{Name: "ioctl", Variant: "TIOCSTI", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt136, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt137, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
 var zstruct_winsize = structure{Name: "winsize", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "ws_row", Type: &zt136, Off: [3]uint16{0, 0, 0}},
-	{Name: "ws_col", Type: &zt136, Off: [3]uint16{2, 2, 2}},
-	{Name: "ws_xpixel", Type: &zt136, Off: [3]uint16{4, 4, 4}},
-	{Name: "ws_ypixel", Type: &zt136, Off: [3]uint16{6, 6, 6}},
+	{Name: "ws_row", Type: &zt139, Off: [3]uint16{0, 0, 0}},
+	{Name: "ws_col", Type: &zt139, Off: [3]uint16{2, 2, 2}},
+	{Name: "ws_xpixel", Type: &zt139, Off: [3]uint16{4, 4, 4}},
+	{Name: "ws_ypixel", Type: &zt139, Off: [3]uint16{6, 6, 6}},
 }}
 
 var zcall_ioctl__get_winsize = call{Name: "ioctl", Variant: "get_winsize", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt135, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt137, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt138, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt140, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__set_winsize = call{Name: "ioctl", Variant: "set_winsize", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt138, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt139, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt141, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt142, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zset_modem_flags = set{Name: "modem_flags", Unknown: "TIOCM_???", Vals: []val{
@@ -6674,139 +6746,139 @@ var zset_modem_flags = set{Name: "modem_flags", Unknown: "TIOCM_???", Vals: []va
 
 var zcall_ioctl__out_modem = call{Name: "ioctl", Variant: "out_modem", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt140, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt141, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt143, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt144, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__in_modem = call{Name: "ioctl", Variant: "in_modem", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt142, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt143, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt145, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt146, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__in_modem_2 = call{Name: "ioctl", Variant: "in_modem", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt144, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt143, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt147, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt146, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__in_modem_3 = call{Name: "ioctl", Variant: "in_modem", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt145, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt143, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt148, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt146, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__out_int_2 = call{Name: "ioctl", Variant: "out_int", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt146, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt42, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt149, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt45, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__in_int = call{Name: "ioctl", Variant: "in_int", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt147, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt40, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt150, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt43, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__out_int_3 = call{Name: "ioctl", Variant: "out_int", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt148, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt42, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt151, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt45, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__none_11 = call{Name: "ioctl", Variant: "none", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt149, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt152, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__in_int_2 = call{Name: "ioctl", Variant: "in_int", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt150, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt40, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt153, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt43, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__in_int_3 = call{Name: "ioctl", Variant: "in_int", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt151, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt40, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt154, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt43, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__none_12 = call{Name: "ioctl", Variant: "none", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt152, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt155, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__in_int_4 = call{Name: "ioctl", Variant: "in_int", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt153, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt40, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt156, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt43, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__out_int_4 = call{Name: "ioctl", Variant: "out_int", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt154, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt42, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt157, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt45, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__int_arg_3 = call{Name: "ioctl", Variant: "int_arg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt155, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt158, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__none_13 = call{Name: "ioctl", Variant: "none", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt156, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt159, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__none_14 = call{Name: "ioctl", Variant: "none", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt157, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt160, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__out_pid_2 = call{Name: "ioctl", Variant: "out_pid", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt158, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt129, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt161, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt132, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__none_15 = call{Name: "ioctl", Variant: "none", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt159, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt162, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__none_16 = call{Name: "ioctl", Variant: "none", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt160, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt163, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__none_17 = call{Name: "ioctl", Variant: "none", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt161, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt164, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__in_int_5 = call{Name: "ioctl", Variant: "in_int", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt162, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt40, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt165, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt43, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__get_termios_2 = call{Name: "ioctl", Variant: "get_termios", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt163, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt104, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt166, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt107, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__set_termios_4 = call{Name: "ioctl", Variant: "set_termios", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt164, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt106, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt167, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt109, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__in_int_6 = call{Name: "ioctl", Variant: "in_int", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt165, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt40, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt168, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt43, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zset_inode_flags = set{Name: "inode_flags", Unknown: "FS_???", Vals: []val{
@@ -6843,26 +6915,26 @@ var zset_inode_flags = set{Name: "inode_flags", Unknown: "FS_???", Vals: []val{
 
 var zcall_ioctl__set_inode_flags = call{Name: "ioctl", Variant: "set_inode_flags", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt166, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt167, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt169, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt170, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__clone = call{Name: "ioctl", Variant: "clone", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt168, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt171, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt0, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__blk_in_int_2 = call{Name: "ioctl", Variant: "blk_in_int", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt169, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt40, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt172, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt43, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_ioctl__set_inode_flags_2 = call{Name: "ioctl", Variant: "set_inode_flags", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt170, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt167, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt173, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt170, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zset_xflags = set{Name: "xflags", Unknown: "FS_XFLAG_???", Vals: []val{
@@ -6886,22 +6958,22 @@ var zset_xflags = set{Name: "xflags", Unknown: "FS_XFLAG_???", Vals: []val{
 }}
 
 var zstruct_fsxattr_in = structure{Name: "fsxattr_in", Size: [3]uint16{28, 28, 28}, Fields: []field{
-	{Name: "fsx_xflags", Type: &zt172, Off: [3]uint16{0, 0, 0}},
+	{Name: "fsx_xflags", Type: &zt175, Off: [3]uint16{0, 0, 0}},
 	{Name: "fsx_extsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "fsx_nextents", Type: &zt11, Attr: 4, Off: [3]uint16{8, 8, 8}},
-	{Name: "fsx_projid", Type: &zt20, Off: [3]uint16{12, 12, 12}},
+	{Name: "fsx_projid", Type: &zt176, Off: [3]uint16{12, 12, 12}},
 	{Name: "fsx_cowextsize", Type: &zt11, Off: [3]uint16{16, 16, 16}},
-	{Name: "pad0", Type: &zt173, Off: [3]uint16{20, 20, 20}},
+	{Name: "pad0", Type: &zt177, Off: [3]uint16{20, 20, 20}},
 }}
 
 var zcall_ioctl__set_xflags = call{Name: "ioctl", Variant: "set_xflags", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt171, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt174, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt174, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt178, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zstruct_file_clone_range = structure{Name: "file_clone_range", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "src_fd", Type: &zt176, Off: [3]uint16{0, 0, 0}},
+	{Name: "src_fd", Type: &zt180, Off: [3]uint16{0, 0, 0}},
 	{Name: "src_offset", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "src_length", Type: &zt9, Off: [3]uint16{16, 16, 16}},
 	{Name: "dest_offset", Type: &zt9, Off: [3]uint16{24, 24, 24}},
@@ -6909,116 +6981,116 @@ var zstruct_file_clone_range = structure{Name: "file_clone_range", Size: [3]uint
 
 var zcall_ioctl__clone_range = call{Name: "ioctl", Variant: "clone_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt175, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt177, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt179, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt181, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zstruct_termios2 = structure{Name: "termios2", Size: [3]uint16{44, 44, 44}, Fields: []field{
-	{Name: "c_iflag", Type: &zt97, Off: [3]uint16{0, 0, 0}},
-	{Name: "c_oflag", Type: &zt98, Off: [3]uint16{4, 4, 4}},
-	{Name: "c_cflag", Type: &zt99, Off: [3]uint16{8, 8, 8}},
-	{Name: "c_lflag", Type: &zt100, Off: [3]uint16{12, 12, 12}},
-	{Name: "c_line", Type: &zt101, Attr: 1, Off: [3]uint16{16, 16, 16}},
-	{Name: "c_cc", Type: &zt103, Attr: 1, Off: [3]uint16{17, 17, 17}},
+	{Name: "c_iflag", Type: &zt100, Off: [3]uint16{0, 0, 0}},
+	{Name: "c_oflag", Type: &zt101, Off: [3]uint16{4, 4, 4}},
+	{Name: "c_cflag", Type: &zt102, Off: [3]uint16{8, 8, 8}},
+	{Name: "c_lflag", Type: &zt103, Off: [3]uint16{12, 12, 12}},
+	{Name: "c_line", Type: &zt104, Attr: 1, Off: [3]uint16{16, 16, 16}},
+	{Name: "c_cc", Type: &zt106, Attr: 1, Off: [3]uint16{17, 17, 17}},
 	{Name: "c_ispeed", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
 	{Name: "c_ospeed", Type: &zt11, Attr: 1, Off: [3]uint16{40, 40, 40}},
 }}
 
 var zcall_ioctl__set_termios2 = call{Name: "ioctl", Variant: "set_termios2", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt178, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt179, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 3}
-
-var zcall_ioctl__set_termios2_2 = call{Name: "ioctl", Variant: "set_termios2", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt180, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt179, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 3}
-
-var zcall_ioctl__set_termios2_3 = call{Name: "ioctl", Variant: "set_termios2", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt181, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt179, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 3}
-
-var zcall_ioctl__set_label = call{Name: "ioctl", Variant: "set_label", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt182, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt183, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
-var zcall_ioctl__out_int_5 = call{Name: "ioctl", Variant: "out_int", Args: []field{
+var zcall_ioctl__set_termios2_2 = call{Name: "ioctl", Variant: "set_termios2", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt184, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt42, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt183, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__set_termios2_3 = call{Name: "ioctl", Variant: "set_termios2", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt185, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt183, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__set_label = call{Name: "ioctl", Variant: "set_label", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt186, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt187, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zcall_ioctl__out_int_5 = call{Name: "ioctl", Variant: "out_int", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt188, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt45, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__out_int_6 = call{Name: "ioctl", Variant: "out_int", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt185, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt42, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt189, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt45, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__get_inode_flags = call{Name: "ioctl", Variant: "get_inode_flags", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt186, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt187, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt190, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt191, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__blk_out_int_4 = call{Name: "ioctl", Variant: "blk_out_int", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt188, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt42, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt192, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt45, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__blk_out_uint64 = call{Name: "ioctl", Variant: "blk_out_uint64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt189, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt190, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt193, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt194, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__get_inode_flags_2 = call{Name: "ioctl", Variant: "get_inode_flags", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt191, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt187, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt195, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt191, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_fsxattr = structure{Name: "fsxattr", Size: [3]uint16{28, 28, 28}, Fields: []field{
-	{Name: "fsx_xflags", Type: &zt172, Off: [3]uint16{0, 0, 0}},
+	{Name: "fsx_xflags", Type: &zt175, Off: [3]uint16{0, 0, 0}},
 	{Name: "fsx_extsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "fsx_nextents", Type: &zt11, Off: [3]uint16{8, 8, 8}},
-	{Name: "fsx_projid", Type: &zt20, Off: [3]uint16{12, 12, 12}},
+	{Name: "fsx_projid", Type: &zt176, Off: [3]uint16{12, 12, 12}},
 	{Name: "fsx_cowextsize", Type: &zt11, Off: [3]uint16{16, 16, 16}},
-	{Name: "pad0", Type: &zt173, Off: [3]uint16{20, 20, 20}},
+	{Name: "pad0", Type: &zt177, Off: [3]uint16{20, 20, 20}},
 }}
 
 var zcall_ioctl__get_xflags = call{Name: "ioctl", Variant: "get_xflags", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt192, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt193, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 2}
-
-var zcall_ioctl__get_termios2 = call{Name: "ioctl", Variant: "get_termios2", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt194, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt195, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x2, Defer: 2}
-
-var zcall_ioctl__get_label = call{Name: "ioctl", Variant: "get_label", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt196, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt197, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
-var zcall_ioctl__none_18 = call{Name: "ioctl", Variant: "none", Args: []field{
+var zcall_ioctl__get_termios2 = call{Name: "ioctl", Variant: "get_termios2", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt198, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt199, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__get_label = call{Name: "ioctl", Variant: "get_label", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt200, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt201, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
+
+var zcall_ioctl__none_18 = call{Name: "ioctl", Variant: "none", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt202, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl__none_19 = call{Name: "ioctl", Variant: "none", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt199, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt203, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_fstrim_range = structure{Name: "fstrim_range", Size: [3]uint16{24, 24, 24}, Fields: []field{
@@ -7029,14 +7101,14 @@ var zstruct_fstrim_range = structure{Name: "fstrim_range", Size: [3]uint16{24, 2
 
 var zcall_ioctl__trim = call{Name: "ioctl", Variant: "trim", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt200, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt201, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt204, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt205, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_ioctl = call{Name: "ioctl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt38, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt41, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_ioctl__blk_in_int,
 	&zcall_ioctl__blk_out_int,
@@ -7157,25 +7229,25 @@ var zcall_pwrite64 = call{Name: "pwrite64", Args: []field{
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zstruct_iovec_out = structure{Name: "iovec_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt202, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt206, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zcall_readv = call{Name: "readv", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt204, Attr: 8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "vec", Type: &zt208, Attr: 8, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zstruct_iovec_in = structure{Name: "iovec_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt205, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt209, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zcall_writev = call{Name: "writev", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt207, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "vec", Type: &zt211, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 3}
 
 var zset_access_mode = set{Name: "access_mode", Unknown: "?_OK", Vals: []val{
@@ -7187,22 +7259,27 @@ var zset_access_mode = set{Name: "access_mode", Unknown: "?_OK", Vals: []val{
 
 var zcall_access = call{Name: "access", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt208, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt212, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_pipe = call{Name: "pipe", Args: []field{
-	{Name: "fildes", Type: &zt209, Reg: 0, Reg32: 0},
+	{Name: "fildes", Type: &zt213, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x2, Defer: 0}
+
+var zstruct_timeval = structure{Name: "timeval", Size: [3]uint16{16, 8, 16}, Fields: []field{
+	{Name: "tv_sec", Type: &zt23, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_usec", Type: &zt26, Off: [3]uint16{8, 4, 8}},
+}}
 
 var zcall_select = call{Name: "select", Args: []field{
 	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "tvp", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
+	{Name: "tvp", Type: &zt215, Attr: 16, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
-var zcall_sched_yield = call{Name: "sched_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_sched_yield = call{Name: "sched_yield", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zset_mremap_flags = set{Name: "mremap_flags", Unknown: "MREMAP_???", Vals: []val{
 	{Name: "MREMAP_MAYMOVE", Value: 0x1, Mask: 0x1},
@@ -7211,12 +7288,12 @@ var zset_mremap_flags = set{Name: "mremap_flags", Unknown: "MREMAP_???", Vals: [
 }}
 
 var zcall_mremap = call{Name: "mremap", Args: []field{
-	{Name: "addr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "old_len", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "new_len", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt210, Reg: 3, Reg32: 3},
-	{Name: "new_addr", Type: &zt19, Reg: 4, Reg32: 4, Cond: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3}}, R: &expr{Op: 0, Num: 0x3}}},
-}, Ret: &zt19, Class: 0x4, Defer: 5}
+	{Name: "addr", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "old_len", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "new_len", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt216, Reg: 3, Reg32: 3},
+	{Name: "new_addr", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3}}, R: &expr{Op: 0, Num: 0x3}}},
+}, Ret: &zt25, Class: 0x4, Defer: 5}
 
 var zset_msync_flags = set{Name: "msync_flags", Unknown: "MS_???", Vals: []val{
 	{Name: "MS_SYNC", Value: 0x4, Mask: 0x4},
@@ -7225,15 +7302,15 @@ var zset_msync_flags = set{Name: "msync_flags", Unknown: "MS_???", Vals: []val{
 }}
 
 var zcall_msync = call{Name: "msync", Args: []field{
-	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt211, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt217, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_mincore = call{Name: "mincore", Args: []field{
-	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "vec", Type: &zt213, Reg: 2, Reg32: 2},
+	{Name: "vec", Type: &zt219, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 2}
 
 var zset_madvise_cmds = set{Name: "madvise_cmds", Unknown: "MADV_???", Vals: []val{
@@ -7267,9 +7344,9 @@ var zset_madvise_cmds = set{Name: "madvise_cmds", Unknown: "MADV_???", Vals: []v
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26}}
 
 var zcall_madvise = call{Name: "madvise", Args: []field{
-	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len_in", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "behavior", Type: &zt214, Reg: 2, Reg32: 2},
+	{Name: "behavior", Type: &zt220, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zset_ipc_keys = set{Name: "ipc_keys", Vals: []val{
@@ -7286,9 +7363,9 @@ var zset_shm_get_flags = set{Name: "shm_get_flags", Unknown: "SHM_???", Vals: []
 }}
 
 var zcall_shmget = call{Name: "shmget", Args: []field{
-	{Name: "key", Type: &zt215, Reg: 0, Reg32: 0},
+	{Name: "key", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "shmflg", Type: &zt216, Reg: 2, Reg32: 2},
+	{Name: "shmflg", Type: &zt222, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zset_shm_at_flags = set{Name: "shm_at_flags", Unknown: "SHM_???", Vals: []val{
@@ -7300,9 +7377,9 @@ var zset_shm_at_flags = set{Name: "shm_at_flags", Unknown: "SHM_???", Vals: []va
 
 var zcall_shmat = call{Name: "shmat", Args: []field{
 	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "shmaddr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "shmflg", Type: &zt217, Reg: 2, Reg32: 2},
-}, Ret: &zt19, Class: 0x24, Defer: 3}
+	{Name: "shmaddr", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "shmflg", Type: &zt223, Reg: 2, Reg32: 2},
+}, Ret: &zt25, Class: 0x24, Defer: 3}
 
 var zset_shm_cmds = set{Name: "shm_cmds", Unknown: "SHM_???", Vals: []val{
 	{Name: "IPC_64", Value: 0x100, Mask: 0x100},
@@ -7319,133 +7396,133 @@ var zset_shm_cmds = set{Name: "shm_cmds", Unknown: "SHM_???", Vals: []val{
 
 var zstruct_ipc_perm_set = structure{Name: "ipc_perm_set", Size: [3]uint16{48, 36, 48}, Fields: []field{
 	{Name: "key", Type: &zt12, Off: [3]uint16{0, 0, 0}},
-	{Name: "uid", Type: &zt220, Off: [3]uint16{4, 4, 4}},
-	{Name: "gid", Type: &zt220, Off: [3]uint16{8, 8, 8}},
+	{Name: "uid", Type: &zt226, Off: [3]uint16{4, 4, 4}},
+	{Name: "gid", Type: &zt226, Off: [3]uint16{8, 8, 8}},
 	{Name: "cuid", Type: &zt12, Off: [3]uint16{12, 12, 12}},
 	{Name: "cgid", Type: &zt12, Off: [3]uint16{16, 16, 16}},
 	{Name: "mode", Type: &zt6, Off: [3]uint16{20, 20, 20}},
-	{Name: "pad1", Type: &zt221, Off: [3]uint16{22, 22, 22}},
-	{Name: "unused", Type: &zt222, Attr: 4, Off: [3]uint16{32, 28, 32}},
+	{Name: "pad1", Type: &zt227, Off: [3]uint16{22, 22, 22}},
+	{Name: "unused", Type: &zt228, Attr: 4, Off: [3]uint16{32, 28, 32}},
 }}
 
 var zstruct_shmid_ds_set = structure{Name: "shmid_ds_set", Size: [3]uint16{112, 68, 112}, Fields: []field{
-	{Name: "shm_perm", Type: &zt223, Off: [3]uint16{0, 0, 0}},
-	{Name: "rest", Type: &zt224, Attr: 4, Off: [3]uint16{48, 36, 48}},
+	{Name: "shm_perm", Type: &zt229, Off: [3]uint16{0, 0, 0}},
+	{Name: "rest", Type: &zt230, Attr: 4, Off: [3]uint16{48, 36, 48}},
 }}
 
 var zcall_shmctl__SET = call{Name: "shmctl", Variant: "SET", Args: []field{
 	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt219, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt225, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt225, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt231, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_ipc_perm = structure{Name: "ipc_perm", Size: [3]uint16{48, 36, 48}, Show: []uint8{1, 2, 5, 0, 3, 4}, Fields: []field{
 	{Name: "key", Type: &zt11, Off: [3]uint16{0, 0, 0}},
-	{Name: "uid", Type: &zt220, Off: [3]uint16{4, 4, 4}},
-	{Name: "gid", Type: &zt220, Off: [3]uint16{8, 8, 8}},
-	{Name: "cuid", Type: &zt220, Off: [3]uint16{12, 12, 12}},
-	{Name: "cgid", Type: &zt220, Off: [3]uint16{16, 16, 16}},
+	{Name: "uid", Type: &zt226, Off: [3]uint16{4, 4, 4}},
+	{Name: "gid", Type: &zt226, Off: [3]uint16{8, 8, 8}},
+	{Name: "cuid", Type: &zt226, Off: [3]uint16{12, 12, 12}},
+	{Name: "cgid", Type: &zt226, Off: [3]uint16{16, 16, 16}},
 	{Name: "mode", Type: &zt6, Off: [3]uint16{20, 20, 20}},
-	{Name: "pad1", Type: &zt227, Off: [3]uint16{22, 22, 22}},
-	{Name: "seq", Type: &zt227, Off: [3]uint16{24, 24, 24}},
-	{Name: "pad2", Type: &zt227, Off: [3]uint16{26, 26, 26}},
-	{Name: "unused", Type: &zt222, Attr: 4, Off: [3]uint16{32, 28, 32}},
+	{Name: "pad1", Type: &zt233, Off: [3]uint16{22, 22, 22}},
+	{Name: "seq", Type: &zt233, Off: [3]uint16{24, 24, 24}},
+	{Name: "pad2", Type: &zt233, Off: [3]uint16{26, 26, 26}},
+	{Name: "unused", Type: &zt228, Attr: 4, Off: [3]uint16{32, 28, 32}},
 }}
 
 var zstruct_shmid_ds = structure{Name: "shmid_ds", Size: [3]uint16{112, 72, 112}, Show: []uint8{0, 1, 5, 6, 7, 2, 3, 4}, Fields: []field{
-	{Name: "shm_perm", Type: &zt228, Off: [3]uint16{0, 0, 0}},
+	{Name: "shm_perm", Type: &zt234, Off: [3]uint16{0, 0, 0}},
 	{Name: "shm_segsz", Type: &zt2, Off: [3]uint16{48, 36, 48}},
-	{Name: "shm_atime", Type: &zt21, Off: [3]uint16{56, 40, 56}},
-	{Name: "shm_dtime", Type: &zt21, Off: [3]uint16{64, 44, 64}},
-	{Name: "shm_ctime", Type: &zt21, Off: [3]uint16{72, 48, 72}},
-	{Name: "shm_cpid", Type: &zt229, Off: [3]uint16{80, 52, 80}},
-	{Name: "shm_lpid", Type: &zt229, Off: [3]uint16{84, 56, 84}},
-	{Name: "shm_nattch", Type: &zt23, Off: [3]uint16{88, 60, 88}},
-	{Name: "unused", Type: &zt222, Attr: 4, Off: [3]uint16{96, 64, 96}},
+	{Name: "shm_atime", Type: &zt23, Off: [3]uint16{56, 40, 56}},
+	{Name: "shm_dtime", Type: &zt23, Off: [3]uint16{64, 44, 64}},
+	{Name: "shm_ctime", Type: &zt23, Off: [3]uint16{72, 48, 72}},
+	{Name: "shm_cpid", Type: &zt235, Off: [3]uint16{80, 52, 80}},
+	{Name: "shm_lpid", Type: &zt235, Off: [3]uint16{84, 56, 84}},
+	{Name: "shm_nattch", Type: &zt26, Off: [3]uint16{88, 60, 88}},
+	{Name: "unused", Type: &zt228, Attr: 4, Off: [3]uint16{96, 64, 96}},
 }}
 
 var zcall_shmctl__STAT = call{Name: "shmctl", Variant: "STAT", Args: []field{
 	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt230, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt232, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt236, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zstruct_shmid_ds_i386 = structure{Name: "shmid_ds_i386", Size: [3]uint16{112, 84, 112}, Show: []uint8{0, 1, 5, 6, 7, 2, 3, 4}, Fields: []field{
-	{Name: "shm_perm", Type: &zt228, Off: [3]uint16{0, 0, 0}},
+	{Name: "shm_perm", Type: &zt234, Off: [3]uint16{0, 0, 0}},
 	{Name: "shm_segsz", Type: &zt2, Off: [3]uint16{48, 36, 48}},
 	{Name: "shm_atime", Type: &zt13, Off: [3]uint16{56, 40, 56}},
 	{Name: "shm_dtime", Type: &zt13, Off: [3]uint16{64, 48, 64}},
 	{Name: "shm_ctime", Type: &zt13, Off: [3]uint16{72, 56, 72}},
-	{Name: "shm_cpid", Type: &zt229, Off: [3]uint16{80, 64, 80}},
-	{Name: "shm_lpid", Type: &zt229, Off: [3]uint16{84, 68, 84}},
-	{Name: "shm_nattch", Type: &zt23, Off: [3]uint16{88, 72, 88}},
-	{Name: "unused", Type: &zt222, Attr: 4, Off: [3]uint16{96, 76, 96}},
+	{Name: "shm_cpid", Type: &zt235, Off: [3]uint16{80, 64, 80}},
+	{Name: "shm_lpid", Type: &zt235, Off: [3]uint16{84, 68, 84}},
+	{Name: "shm_nattch", Type: &zt26, Off: [3]uint16{88, 72, 88}},
+	{Name: "unused", Type: &zt228, Attr: 4, Off: [3]uint16{96, 76, 96}},
 }}
 
 var zcall_shmctl__STAT_2 = call{Name: "shmctl", Variant: "STAT", Args: []field{
 	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt231, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt232, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt237, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zstruct_shminfo = structure{Name: "shminfo", Size: [3]uint16{72, 36, 72}, Fields: []field{
-	{Name: "shmmax", Type: &zt23, Off: [3]uint16{0, 0, 0}},
-	{Name: "shmmin", Type: &zt23, Off: [3]uint16{8, 4, 8}},
-	{Name: "shmmni", Type: &zt23, Off: [3]uint16{16, 8, 16}},
-	{Name: "shmseg", Type: &zt23, Off: [3]uint16{24, 12, 24}},
-	{Name: "shmall", Type: &zt23, Off: [3]uint16{32, 16, 32}},
-	{Name: "unused", Type: &zt233, Attr: 4, Off: [3]uint16{40, 20, 40}},
+	{Name: "shmmax", Type: &zt26, Off: [3]uint16{0, 0, 0}},
+	{Name: "shmmin", Type: &zt26, Off: [3]uint16{8, 4, 8}},
+	{Name: "shmmni", Type: &zt26, Off: [3]uint16{16, 8, 16}},
+	{Name: "shmseg", Type: &zt26, Off: [3]uint16{24, 12, 24}},
+	{Name: "shmall", Type: &zt26, Off: [3]uint16{32, 16, 32}},
+	{Name: "unused", Type: &zt239, Attr: 4, Off: [3]uint16{40, 20, 40}},
 }}
 
 var zcall_shmctl__IPC_INFO = call{Name: "shmctl", Variant: "IPC_INFO", Args: []field{
 	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt232, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt234, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt238, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt240, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_shmctl__STAT_3 = call{Name: "shmctl", Variant: "STAT", Args: []field{
 	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt230, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt241, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt236, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_shmctl__STAT_4 = call{Name: "shmctl", Variant: "STAT", Args: []field{
 	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt231, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt241, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt237, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zstruct_shm_info = structure{Name: "shm_info", Size: [3]uint16{48, 24, 48}, Fields: []field{
 	{Name: "used_ids", Type: &zt7, Off: [3]uint16{0, 0, 0}},
-	{Name: "shm_tot", Type: &zt23, Off: [3]uint16{8, 4, 8}},
-	{Name: "shm_rss", Type: &zt23, Off: [3]uint16{16, 8, 16}},
-	{Name: "shm_swp", Type: &zt23, Off: [3]uint16{24, 12, 24}},
-	{Name: "swap_attempts", Type: &zt23, Off: [3]uint16{32, 16, 32}},
-	{Name: "swap_successes", Type: &zt23, Off: [3]uint16{40, 20, 40}},
+	{Name: "shm_tot", Type: &zt26, Off: [3]uint16{8, 4, 8}},
+	{Name: "shm_rss", Type: &zt26, Off: [3]uint16{16, 8, 16}},
+	{Name: "shm_swp", Type: &zt26, Off: [3]uint16{24, 12, 24}},
+	{Name: "swap_attempts", Type: &zt26, Off: [3]uint16{32, 16, 32}},
+	{Name: "swap_successes", Type: &zt26, Off: [3]uint16{40, 20, 40}},
 }}
 
 var zcall_shmctl__SHM_INFO = call{Name: "shmctl", Variant: "SHM_INFO", Args: []field{
 	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt236, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt237, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt242, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt243, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_shmctl__STAT_5 = call{Name: "shmctl", Variant: "STAT", Args: []field{
 	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt238, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt230, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt244, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt236, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_shmctl__STAT_6 = call{Name: "shmctl", Variant: "STAT", Args: []field{
 	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt238, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt231, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt244, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt237, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_shmctl = call{Name: "shmctl", Args: []field{
 	{Name: "shmid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt218, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt224, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt25, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_shmctl__SET,
 	&zcall_shmctl__STAT,
@@ -7470,13 +7547,13 @@ var zcall_dup2 = call{Name: "dup2", Args: []field{
 var zcall_pause = call{Name: "pause", Args: []field{}, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zstruct_timespec = structure{Name: "timespec", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "tv_sec", Type: &zt21, Off: [3]uint16{0, 0, 0}},
-	{Name: "tv_nsec", Type: &zt23, Off: [3]uint16{8, 4, 8}},
+	{Name: "tv_sec", Type: &zt23, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_nsec", Type: &zt26, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_nanosleep = call{Name: "nanosleep", Args: []field{
-	{Name: "rqtp", Type: &zt239, Reg: 0, Reg32: 0},
-	{Name: "rmtp", Type: &zt240, Reg: 1, Reg32: 1, When: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}},
+	{Name: "rqtp", Type: &zt245, Reg: 0, Reg32: 0},
+	{Name: "rmtp", Type: &zt246, Reg: 1, Reg32: 1, When: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_itimer_which = set{Name: "itimer_which", Unknown: "ITIMER_???", Vals: []val{
@@ -7485,19 +7562,14 @@ var zset_itimer_which = set{Name: "itimer_which", Unknown: "ITIMER_???", Vals: [
 	{Name: "ITIMER_PROF", Value: 0x2, Mask: 0x2},
 }}
 
-var zstruct_timeval = structure{Name: "timeval", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "tv_sec", Type: &zt21, Off: [3]uint16{0, 0, 0}},
-	{Name: "tv_usec", Type: &zt23, Off: [3]uint16{8, 4, 8}},
-}}
-
 var zstruct_itimerval = structure{Name: "itimerval", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt242, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt242, Off: [3]uint16{16, 8, 16}},
+	{Name: "it_interval", Type: &zt248, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt248, Off: [3]uint16{16, 8, 16}},
 }}
 
 var zcall_getitimer = call{Name: "getitimer", Args: []field{
-	{Name: "which", Type: &zt241, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt243, Reg: 1, Reg32: 1},
+	{Name: "which", Type: &zt247, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt249, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_alarm = call{Name: "alarm", Args: []field{
@@ -7505,17 +7577,17 @@ var zcall_alarm = call{Name: "alarm", Args: []field{
 }, Ret: &zt11, Class: 0x0, Defer: 1}
 
 var zcall_setitimer = call{Name: "setitimer", Args: []field{
-	{Name: "which", Type: &zt241, Reg: 0, Reg32: 0},
-	{Name: "value", Type: &zt244, Reg: 1, Reg32: 1},
-	{Name: "ovalue", Type: &zt243, Reg: 2, Reg32: 2},
+	{Name: "which", Type: &zt247, Reg: 0, Reg32: 0},
+	{Name: "value", Type: &zt250, Reg: 1, Reg32: 1},
+	{Name: "ovalue", Type: &zt249, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
-var zcall_getpid = call{Name: "getpid", Args: []field{}, Ret: &zt229, Class: 0x10000, Defer: 0}
+var zcall_getpid = call{Name: "getpid", Args: []field{}, Ret: &zt235, Class: 0x10000, Defer: 0}
 
 var zcall_sendfile = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt245, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt251, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -7821,52 +7893,52 @@ var zset_proto_smc = set{Name: "proto_smc", Unknown: "SMCPROTO_???", Vals: []val
 }}
 
 var zunion_sock_protocol = union{Name: "sock_protocol", Alts: []alt{
-	{Vals: []uint64{0x2, 0xa}, Type: &zt248},
-	{Vals: []uint64{0x10}, Type: &zt249},
-	{Vals: []uint64{0x11}, Type: &zt250},
-	{Vals: []uint64{0x17}, Type: &zt251},
-	{Vals: []uint64{0x1d}, Type: &zt252},
-	{Vals: []uint64{0x1f}, Type: &zt253},
-	{Vals: []uint64{0x21}, Type: &zt246},
-	{Vals: []uint64{0x22}, Type: &zt254},
-	{Vals: []uint64{0x23}, Type: &zt255},
-	{Vals: []uint64{0x25}, Type: &zt256},
-	{Vals: []uint64{0x27}, Type: &zt257},
-	{Vals: []uint64{0x29}, Type: &zt258},
-	{Vals: []uint64{0x2b}, Type: &zt259},
+	{Vals: []uint64{0x2, 0xa}, Type: &zt254},
+	{Vals: []uint64{0x10}, Type: &zt255},
+	{Vals: []uint64{0x11}, Type: &zt256},
+	{Vals: []uint64{0x17}, Type: &zt257},
+	{Vals: []uint64{0x1d}, Type: &zt258},
+	{Vals: []uint64{0x1f}, Type: &zt259},
+	{Vals: []uint64{0x21}, Type: &zt252},
+	{Vals: []uint64{0x22}, Type: &zt260},
+	{Vals: []uint64{0x23}, Type: &zt261},
+	{Vals: []uint64{0x25}, Type: &zt262},
+	{Vals: []uint64{0x27}, Type: &zt263},
+	{Vals: []uint64{0x29}, Type: &zt264},
+	{Vals: []uint64{0x2b}, Type: &zt265},
 }, Else: &zt11}
 
 var zcall_socket = call{Name: "socket", Args: []field{
-	{Name: "family", Type: &zt246, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt247, Reg: 1, Reg32: 1},
-	{Name: "protocol", Type: &zt260, Reg: 2, Reg32: 2},
+	{Name: "family", Type: &zt252, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt253, Reg: 1, Reg32: 1},
+	{Name: "protocol", Type: &zt266, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x40, Defer: 3}
 
 var zstruct_sockaddr_un = structure{Name: "sockaddr_un", Size: [3]uint16{0, 0, 0}, Packed: true, Fields: []field{
-	{Name: "sun_path", Type: &zt262, Off: [3]uint16{0, 0, 0}},
+	{Name: "sun_path", Type: &zt268, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zstruct_sockaddr_in = structure{Name: "sockaddr_in", Size: [3]uint16{6, 6, 6}, Packed: true, Fields: []field{
-	{Name: "sin_port", Type: &zt264, Off: [3]uint16{0, 0, 0}},
-	{Name: "sin_addr", Type: &zt265, Off: [3]uint16{2, 2, 2}},
+	{Name: "sin_port", Type: &zt270, Off: [3]uint16{0, 0, 0}},
+	{Name: "sin_addr", Type: &zt271, Off: [3]uint16{2, 2, 2}},
 }}
 
 var zunion_in6_scope = union{Name: "in6_scope", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt269},
+	{Vals: []uint64{0x1}, Type: &zt275},
 	{Vals: []uint64{0x0}, Type: &zt11},
 }}
 
 var zstruct_sockaddr_in6 = structure{Name: "sockaddr_in6", Size: [3]uint16{26, 26, 26}, Packed: true, Fields: []field{
-	{Name: "sin6_port", Type: &zt264, Off: [3]uint16{0, 0, 0}},
-	{Name: "sin6_flowinfo", Type: &zt267, Off: [3]uint16{2, 2, 2}},
-	{Name: "sin6_addr", Type: &zt268, Off: [3]uint16{6, 6, 6}},
-	{Name: "sin6_scope_id", Type: &zt270, Off: [3]uint16{22, 22, 22}},
+	{Name: "sin6_port", Type: &zt270, Off: [3]uint16{0, 0, 0}},
+	{Name: "sin6_flowinfo", Type: &zt273, Off: [3]uint16{2, 2, 2}},
+	{Name: "sin6_addr", Type: &zt274, Off: [3]uint16{6, 6, 6}},
+	{Name: "sin6_scope_id", Type: &zt276, Off: [3]uint16{22, 22, 22}},
 }}
 
 var zstruct_sockaddr_nl = structure{Name: "sockaddr_nl", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
-	{Name: "nl_pad", Type: &zt272, Attr: 2, Off: [3]uint16{0, 0, 0}},
+	{Name: "nl_pad", Type: &zt278, Attr: 2, Off: [3]uint16{0, 0, 0}},
 	{Name: "nl_pid", Type: &zt11, Off: [3]uint16{2, 2, 2}},
-	{Name: "nl_groups", Type: &zt273, Off: [3]uint16{6, 6, 6}},
+	{Name: "nl_groups", Type: &zt279, Off: [3]uint16{6, 6, 6}},
 }}
 
 var zset_arp_hardware_types = set{Name: "arp_hardware_types", Unknown: "ARPHRD_???", Vals: []val{
@@ -7951,12 +8023,12 @@ var zset_packet_types = set{Name: "packet_types", Unknown: "PACKET_???", Vals: [
 }}
 
 var zstruct_sockaddr_ll = structure{Name: "sockaddr_ll", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
-	{Name: "sll_protocol", Type: &zt275, Off: [3]uint16{0, 0, 0}},
-	{Name: "sll_ifindex", Type: &zt269, Off: [3]uint16{2, 2, 2}},
-	{Name: "sll_hatype", Type: &zt276, Off: [3]uint16{6, 6, 6}},
-	{Name: "sll_pkttype", Type: &zt277, Off: [3]uint16{8, 8, 8}},
-	{Name: "sll_halen", Type: &zt212, Off: [3]uint16{9, 9, 9}},
-	{Name: "sll_addr", Type: &zt278, Off: [3]uint16{10, 10, 10}, Cond: &expr{Op: 2, Num: 0x4}},
+	{Name: "sll_protocol", Type: &zt281, Off: [3]uint16{0, 0, 0}},
+	{Name: "sll_ifindex", Type: &zt275, Off: [3]uint16{2, 2, 2}},
+	{Name: "sll_hatype", Type: &zt282, Off: [3]uint16{6, 6, 6}},
+	{Name: "sll_pkttype", Type: &zt283, Off: [3]uint16{8, 8, 8}},
+	{Name: "sll_halen", Type: &zt218, Off: [3]uint16{9, 9, 9}},
+	{Name: "sll_addr", Type: &zt284, Off: [3]uint16{10, 10, 10}, Cond: &expr{Op: 2, Num: 0x4}},
 }}
 
 var zset_vsock_ports = set{Name: "vsock_ports", Vals: []val{
@@ -7971,25 +8043,25 @@ var zset_vsock_cids = set{Name: "vsock_cids", Vals: []val{
 }}
 
 var zstruct_sockaddr_vm = structure{Name: "sockaddr_vm", Size: [3]uint16{14, 14, 14}, Packed: true, Show: []uint8{0, 2, 1, 3, 4}, Fields: []field{
-	{Name: "svm_reserved1", Type: &zt272, Attr: 2, Off: [3]uint16{0, 0, 0}},
-	{Name: "svm_port", Type: &zt280, Off: [3]uint16{2, 2, 2}},
-	{Name: "svm_cid", Type: &zt281, Off: [3]uint16{6, 6, 6}},
-	{Name: "svm_flags", Type: &zt102, Off: [3]uint16{10, 10, 10}},
-	{Name: "svm_zero", Type: &zt282, Attr: 2, Off: [3]uint16{11, 11, 11}},
+	{Name: "svm_reserved1", Type: &zt278, Attr: 2, Off: [3]uint16{0, 0, 0}},
+	{Name: "svm_port", Type: &zt286, Off: [3]uint16{2, 2, 2}},
+	{Name: "svm_cid", Type: &zt287, Off: [3]uint16{6, 6, 6}},
+	{Name: "svm_flags", Type: &zt105, Off: [3]uint16{10, 10, 10}},
+	{Name: "svm_zero", Type: &zt288, Attr: 2, Off: [3]uint16{11, 11, 11}},
 }}
 
 var zstruct_sockaddr_ipx = structure{Name: "sockaddr_ipx", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "sipx_port", Type: &zt264, Off: [3]uint16{0, 0, 0}},
-	{Name: "sipx_network", Type: &zt267, Off: [3]uint16{2, 2, 2}},
-	{Name: "sipx_node", Type: &zt284, Off: [3]uint16{6, 6, 6}},
-	{Name: "sipx_type", Type: &zt102, Off: [3]uint16{12, 12, 12}},
-	{Name: "sipx_zero", Type: &zt102, Attr: 2, Off: [3]uint16{13, 13, 13}},
+	{Name: "sipx_port", Type: &zt270, Off: [3]uint16{0, 0, 0}},
+	{Name: "sipx_network", Type: &zt273, Off: [3]uint16{2, 2, 2}},
+	{Name: "sipx_node", Type: &zt290, Off: [3]uint16{6, 6, 6}},
+	{Name: "sipx_type", Type: &zt105, Off: [3]uint16{12, 12, 12}},
+	{Name: "sipx_zero", Type: &zt105, Attr: 2, Off: [3]uint16{13, 13, 13}},
 }}
 
 var zstruct_sockaddr_qrtr = structure{Name: "sockaddr_qrtr", Size: [3]uint16{10, 10, 10}, Packed: true, Fields: []field{
-	{Name: "pad", Type: &zt227, Off: [3]uint16{0, 0, 0}},
-	{Name: "sq_node", Type: &zt20, Off: [3]uint16{2, 2, 2}},
-	{Name: "sq_port", Type: &zt20, Off: [3]uint16{6, 6, 6}},
+	{Name: "pad", Type: &zt233, Off: [3]uint16{0, 0, 0}},
+	{Name: "sq_node", Type: &zt176, Off: [3]uint16{2, 2, 2}},
+	{Name: "sq_port", Type: &zt176, Off: [3]uint16{6, 6, 6}},
 }}
 
 var zset_nfc_protocols = set{Name: "nfc_protocols", Unknown: "NFC_PROTO_???", Vals: []val{
@@ -8003,10 +8075,10 @@ var zset_nfc_protocols = set{Name: "nfc_protocols", Unknown: "NFC_PROTO_???", Va
 }}
 
 var zstruct_sockaddr_nfc = structure{Name: "sockaddr_nfc", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "pad", Type: &zt227, Off: [3]uint16{0, 0, 0}},
+	{Name: "pad", Type: &zt233, Off: [3]uint16{0, 0, 0}},
 	{Name: "dev_idx", Type: &zt11, Off: [3]uint16{2, 2, 2}},
-	{Name: "target_idx", Type: &zt20, Off: [3]uint16{6, 6, 6}},
-	{Name: "nfc_protocol", Type: &zt287, Off: [3]uint16{10, 10, 10}},
+	{Name: "target_idx", Type: &zt176, Off: [3]uint16{6, 6, 6}},
+	{Name: "nfc_protocol", Type: &zt293, Off: [3]uint16{10, 10, 10}},
 }}
 
 var zset_xdp_sockaddr_flags = set{Name: "xdp_sockaddr_flags", Unknown: "XDP_???", Vals: []val{
@@ -8018,49 +8090,49 @@ var zset_xdp_sockaddr_flags = set{Name: "xdp_sockaddr_flags", Unknown: "XDP_???"
 }}
 
 var zstruct_sockaddr_xdp = structure{Name: "sockaddr_xdp", Size: [3]uint16{14, 14, 14}, Packed: true, Fields: []field{
-	{Name: "sxdp_flags", Type: &zt289, Off: [3]uint16{0, 0, 0}},
-	{Name: "sxdp_ifindex", Type: &zt269, Off: [3]uint16{2, 2, 2}},
+	{Name: "sxdp_flags", Type: &zt295, Off: [3]uint16{0, 0, 0}},
+	{Name: "sxdp_ifindex", Type: &zt275, Off: [3]uint16{2, 2, 2}},
 	{Name: "sxdp_queue_id", Type: &zt11, Off: [3]uint16{6, 6, 6}},
 	{Name: "sxdp_shared_umem_fd", Type: &zt0, Off: [3]uint16{10, 10, 10}},
 }}
 
 var zstruct_sockaddr_other = structure{Name: "sockaddr_other", Size: [3]uint16{0, 0, 0}, Packed: true, Fields: []field{
-	{Name: "sa_data", Type: &zt291, Off: [3]uint16{0, 0, 0}},
+	{Name: "sa_data", Type: &zt297, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sockaddr_data = union{Name: "sockaddr_data", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt263, Min: 1, Only: false},
-	{Vals: []uint64{0x2}, Type: &zt266, Min: 14, Only: false},
-	{Vals: []uint64{0xa}, Type: &zt271, Min: 22, Only: false},
-	{Vals: []uint64{0x10}, Type: &zt274, Min: 10, Only: false},
-	{Vals: []uint64{0x11}, Type: &zt279, Min: 18, Only: false},
-	{Vals: []uint64{0x28}, Type: &zt283, Min: 14, Only: false},
-	{Vals: []uint64{0x4}, Type: &zt285, Min: 14, Only: false},
-	{Vals: []uint64{0x2a}, Type: &zt286, Min: 10, Only: false},
-	{Vals: []uint64{0x27}, Type: &zt288, Min: 14, Only: false},
-	{Vals: []uint64{0x2c}, Type: &zt290, Min: 14, Only: false},
-}, Else: &zt292}
+	{Vals: []uint64{0x1}, Type: &zt269, Min: 1, Only: false},
+	{Vals: []uint64{0x2}, Type: &zt272, Min: 14, Only: false},
+	{Vals: []uint64{0xa}, Type: &zt277, Min: 22, Only: false},
+	{Vals: []uint64{0x10}, Type: &zt280, Min: 10, Only: false},
+	{Vals: []uint64{0x11}, Type: &zt285, Min: 18, Only: false},
+	{Vals: []uint64{0x28}, Type: &zt289, Min: 14, Only: false},
+	{Vals: []uint64{0x4}, Type: &zt291, Min: 14, Only: false},
+	{Vals: []uint64{0x2a}, Type: &zt292, Min: 10, Only: false},
+	{Vals: []uint64{0x27}, Type: &zt294, Min: 14, Only: false},
+	{Vals: []uint64{0x2c}, Type: &zt296, Min: 14, Only: false},
+}, Else: &zt298}
 
 var zstruct_sockaddr_any = structure{Name: "sockaddr_any", Size: [3]uint16{28, 28, 28}, Packed: true, Fields: []field{
-	{Name: "sa_family", Type: &zt261, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt293, Attr: 256, Off: [3]uint16{2, 2, 2}},
+	{Name: "sa_family", Type: &zt267, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt299, Attr: 256, Off: [3]uint16{2, 2, 2}},
 }}
 
 var zcall_connect = call{Name: "connect", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uservaddr", Type: &zt294, Reg: 1, Reg32: 1},
+	{Name: "uservaddr", Type: &zt300, Reg: 1, Reg32: 1},
 	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_accept = call{Name: "accept", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt295, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt296, Reg: 2, Reg32: 2},
+	{Name: "upeer_sockaddr", Type: &zt301, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt302, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zunion_msg_data = union{Name: "msg_data", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt297},
-}, Else: &zt297}
+	{Vals: []uint64{0x0}, Type: &zt303},
+}, Else: &zt303}
 
 var zset_msg_flags = set{Name: "msg_flags", Unknown: "MSG_???", Vals: []val{
 	{Name: "MSG_OOB", Value: 0x1, Mask: 0x1},
@@ -8092,24 +8164,24 @@ var zset_msg_flags = set{Name: "msg_flags", Unknown: "MSG_???", Vals: []val{
 
 var zcall_sendto = call{Name: "sendto", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buff", Type: &zt298, Reg: 1, Reg32: 1},
+	{Name: "buff", Type: &zt304, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt299, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt300, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt306, Reg: 4, Reg32: 4},
 	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x40, Defer: 6}
 
 var zcall_recvfrom = call{Name: "recvfrom", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt301, Reg: 1, Reg32: 1},
+	{Name: "ubuf", Type: &zt307, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt299, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt302, Reg: 4, Reg32: 4},
-	{Name: "addr_len", Type: &zt296, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt308, Reg: 4, Reg32: 4},
+	{Name: "addr_len", Type: &zt302, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x40, Defer: 1}
 
 var zstruct_msg_iov_in = structure{Name: "msg_iov_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt304, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt310, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -8190,91 +8262,91 @@ var zset_cmsg_socket_types = set{Name: "cmsg_socket_types", Unknown: "SCM_???", 
 }}
 
 var zunion_cmsg_type = union{Name: "cmsg_type", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt308},
-	{Vals: []uint64{0x1}, Type: &zt309},
-}, Else: &zt20}
+	{Vals: []uint64{0x0}, Type: &zt314},
+	{Vals: []uint64{0x1}, Type: &zt315},
+}, Else: &zt176}
 
 var zstruct_ucred = structure{Name: "ucred", Size: [3]uint16{12, 12, 12}, Fields: []field{
-	{Name: "pid", Type: &zt229, Off: [3]uint16{0, 0, 0}},
-	{Name: "uid", Type: &zt220, Off: [3]uint16{4, 4, 4}},
-	{Name: "gid", Type: &zt220, Off: [3]uint16{8, 8, 8}},
+	{Name: "pid", Type: &zt235, Off: [3]uint16{0, 0, 0}},
+	{Name: "uid", Type: &zt226, Off: [3]uint16{4, 4, 4}},
+	{Name: "gid", Type: &zt226, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_in_pktinfo = structure{Name: "in_pktinfo", Size: [3]uint16{12, 12, 12}, Fields: []field{
-	{Name: "ipi_ifindex", Type: &zt269, Off: [3]uint16{0, 0, 0}},
-	{Name: "ipi_spec_dst", Type: &zt265, Off: [3]uint16{4, 4, 4}},
-	{Name: "ipi_addr", Type: &zt265, Off: [3]uint16{8, 8, 8}},
+	{Name: "ipi_ifindex", Type: &zt275, Off: [3]uint16{0, 0, 0}},
+	{Name: "ipi_spec_dst", Type: &zt271, Off: [3]uint16{4, 4, 4}},
+	{Name: "ipi_addr", Type: &zt271, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_sock_extended_err = structure{Name: "sock_extended_err", Size: [3]uint16{44, 44, 44}, Fields: []field{
 	{Name: "ee_errno", Type: &zt11, Off: [3]uint16{0, 0, 0}},
-	{Name: "ee_origin", Type: &zt212, Off: [3]uint16{4, 4, 4}},
-	{Name: "ee_type", Type: &zt212, Off: [3]uint16{5, 5, 5}},
-	{Name: "ee_code", Type: &zt212, Off: [3]uint16{6, 6, 6}},
-	{Name: "ee_pad", Type: &zt319, Off: [3]uint16{7, 7, 7}},
+	{Name: "ee_origin", Type: &zt218, Off: [3]uint16{4, 4, 4}},
+	{Name: "ee_type", Type: &zt218, Off: [3]uint16{5, 5, 5}},
+	{Name: "ee_code", Type: &zt218, Off: [3]uint16{6, 6, 6}},
+	{Name: "ee_pad", Type: &zt325, Off: [3]uint16{7, 7, 7}},
 	{Name: "ee_info", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "ee_data", Type: &zt11, Off: [3]uint16{12, 12, 12}},
-	{Name: "offender", Type: &zt320, Off: [3]uint16{16, 16, 16}},
+	{Name: "offender", Type: &zt326, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zunion_cmsg_data = union{Name: "cmsg_data", Alts: []alt{
-	{Vals: []uint64{0x10001}, Type: &zt311},
-	{Vals: []uint64{0x10002}, Type: &zt312, Min: 12, Only: false},
-	{Vals: []uint64{0x10003}, Type: &zt291},
-	{Vals: []uint64{0x10004}, Type: &zt313, Min: 4, Only: false},
-	{Vals: []uint64{0x1001d, 0x1003f}, Type: &zt242, Min: 16, Only: false},
-	{Vals: []uint64{0x10023, 0x10040}, Type: &zt314, Min: 16, Only: false},
-	{Vals: []uint64{0x10025, 0x10041}, Type: &zt315, Min: 48, Only: false},
-	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt316},
-	{Vals: []uint64{0x2, 0x17}, Type: &zt317},
-	{Vals: []uint64{0x3}, Type: &zt291},
-	{Vals: []uint64{0x8}, Type: &zt318, Min: 12, Only: false},
-	{Vals: []uint64{0xb}, Type: &zt321, Min: 32, Only: false},
-	{Vals: []uint64{0x14}, Type: &zt320, Min: 16, Only: false},
+	{Vals: []uint64{0x10001}, Type: &zt317},
+	{Vals: []uint64{0x10002}, Type: &zt318, Min: 12, Only: false},
+	{Vals: []uint64{0x10003}, Type: &zt297},
+	{Vals: []uint64{0x10004}, Type: &zt319, Min: 4, Only: false},
+	{Vals: []uint64{0x1001d, 0x1003f}, Type: &zt248, Min: 16, Only: false},
+	{Vals: []uint64{0x10023, 0x10040}, Type: &zt320, Min: 16, Only: false},
+	{Vals: []uint64{0x10025, 0x10041}, Type: &zt321, Min: 48, Only: false},
+	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt322},
+	{Vals: []uint64{0x2, 0x17}, Type: &zt323},
+	{Vals: []uint64{0x3}, Type: &zt297},
+	{Vals: []uint64{0x8}, Type: &zt324, Min: 12, Only: false},
+	{Vals: []uint64{0xb}, Type: &zt327, Min: 32, Only: false},
+	{Vals: []uint64{0x14}, Type: &zt326, Min: 16, Only: false},
 }}
 
 var zstruct_cmsg = structure{Name: "cmsg", Size: [3]uint16{64, 56, 64}, Fields: []field{
 	{Name: "cmsg_len", Type: &zt2, Off: [3]uint16{0, 0, 0}},
-	{Name: "cmsg_level", Type: &zt307, Off: [3]uint16{8, 4, 4}},
-	{Name: "cmsg_type", Type: &zt310, Off: [3]uint16{12, 8, 8}},
-	{Name: "cmsg_data", Type: &zt322, Off: [3]uint16{16, 12, 16}},
+	{Name: "cmsg_level", Type: &zt313, Off: [3]uint16{8, 4, 4}},
+	{Name: "cmsg_type", Type: &zt316, Off: [3]uint16{12, 8, 8}},
+	{Name: "cmsg_data", Type: &zt328, Off: [3]uint16{16, 12, 16}},
 }}
 
 var zstruct_msghdr_in = structure{Name: "msghdr_in", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt303, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_name", Type: &zt309, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_namelen", Type: &zt7, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt306, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iov", Type: &zt312, Off: [3]uint16{16, 8, 8}},
 	{Name: "msg_iovlen", Type: &zt2, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt324, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_control", Type: &zt330, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
 	{Name: "msg_controllen", Type: &zt2, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt299, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_flags", Type: &zt305, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_sendmsg = call{Name: "sendmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt325, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt299, Reg: 2, Reg32: 2},
+	{Name: "msg", Type: &zt331, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt305, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x40, Defer: 3}
 
 var zstruct_msg_iov_out = structure{Name: "msg_iov_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt327, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt333, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_msghdr_out = structure{Name: "msghdr_out", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt326, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_name", Type: &zt332, Attr: 8192, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_namelen", Type: &zt7, Attr: 4096, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt329, Attr: 8192, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iov", Type: &zt335, Attr: 8192, Off: [3]uint16{16, 8, 8}},
 	{Name: "msg_iovlen", Type: &zt2, Attr: 8192, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt330, Attr: 8192, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_control", Type: &zt336, Attr: 8192, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
 	{Name: "msg_controllen", Type: &zt2, Attr: 8192, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt299, Attr: 8192, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_flags", Type: &zt305, Attr: 8192, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_recvmsg = call{Name: "recvmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt331, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt299, Reg: 2, Reg32: 2},
+	{Name: "msg", Type: &zt337, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt305, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x40, Defer: 1}
 
 var zset_shutdown_modes = set{Name: "shutdown_modes", Unknown: "SHUT_???", Vals: []val{
@@ -8285,12 +8357,12 @@ var zset_shutdown_modes = set{Name: "shutdown_modes", Unknown: "SHUT_???", Vals:
 
 var zcall_shutdown = call{Name: "shutdown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "how", Type: &zt332, Reg: 1, Reg32: 1},
+	{Name: "how", Type: &zt338, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x40, Defer: 2}
 
 var zcall_bind = call{Name: "bind", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "umyaddr", Type: &zt294, Reg: 1, Reg32: 1},
+	{Name: "umyaddr", Type: &zt300, Reg: 1, Reg32: 1},
 	{Name: "addrlen", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
@@ -8301,21 +8373,21 @@ var zcall_listen = call{Name: "listen", Args: []field{
 
 var zcall_getsockname = call{Name: "getsockname", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt295, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt296, Reg: 2, Reg32: 2},
+	{Name: "usockaddr", Type: &zt301, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt302, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_getpeername = call{Name: "getpeername", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "usockaddr", Type: &zt295, Reg: 1, Reg32: 1},
-	{Name: "usockaddr_len", Type: &zt296, Reg: 2, Reg32: 2},
+	{Name: "usockaddr", Type: &zt301, Reg: 1, Reg32: 1},
+	{Name: "usockaddr_len", Type: &zt302, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zcall_socketpair = call{Name: "socketpair", Args: []field{
-	{Name: "family", Type: &zt246, Reg: 0, Reg32: 0},
-	{Name: "type", Type: &zt247, Reg: 1, Reg32: 1},
+	{Name: "family", Type: &zt252, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt253, Reg: 1, Reg32: 1},
 	{Name: "protocol", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "usockvec", Type: &zt209, Reg: 3, Reg32: 3},
+	{Name: "usockvec", Type: &zt213, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zset_sock_levels = set{Name: "sock_levels", Unknown: "SOL_??", Vals: []val{
@@ -8371,24 +8443,24 @@ var zstruct_linger = structure{Name: "linger", Size: [3]uint16{8, 8, 8}, Fields:
 }}
 
 var zstruct_sock_fprog = structure{Name: "sock_fprog", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "len", Type: &zt136, Off: [3]uint16{0, 0, 0}},
-	{Name: "filter", Type: &zt19, Off: [3]uint16{8, 4, 4}},
+	{Name: "len", Type: &zt139, Off: [3]uint16{0, 0, 0}},
+	{Name: "filter", Type: &zt25, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_ip_mreq = structure{Name: "ip_mreq", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "imr_multiaddr", Type: &zt265, Off: [3]uint16{0, 0, 0}},
-	{Name: "imr_interface", Type: &zt265, Off: [3]uint16{4, 4, 4}},
+	{Name: "imr_multiaddr", Type: &zt271, Off: [3]uint16{0, 0, 0}},
+	{Name: "imr_interface", Type: &zt271, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zstruct_ipv6_mreq = structure{Name: "ipv6_mreq", Size: [3]uint16{20, 20, 20}, Fields: []field{
-	{Name: "ipv6mr_multiaddr", Type: &zt268, Off: [3]uint16{0, 0, 0}},
-	{Name: "ipv6mr_interface", Type: &zt269, Off: [3]uint16{16, 16, 16}},
+	{Name: "ipv6mr_multiaddr", Type: &zt274, Off: [3]uint16{0, 0, 0}},
+	{Name: "ipv6mr_interface", Type: &zt275, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zstruct_group_req = structure{Name: "group_req", Size: [3]uint16{40, 32, 32}, Fields: []field{
-	{Name: "gr_interface", Type: &zt269, Off: [3]uint16{0, 0, 0}},
-	{Name: "align", Type: &zt338, Attr: 4, Off: [3]uint16{8, 4, 4}},
-	{Name: "gr_group", Type: &zt320, Off: [3]uint16{8, 4, 4}},
+	{Name: "gr_interface", Type: &zt275, Off: [3]uint16{0, 0, 0}},
+	{Name: "align", Type: &zt344, Attr: 4, Off: [3]uint16{8, 4, 4}},
+	{Name: "gr_group", Type: &zt326, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zset_icmp_types = set{Name: "icmp_types", Unknown: "ICMP_???", Vals: []val{
@@ -8415,10 +8487,10 @@ var zset_packet_mr_types = set{Name: "packet_mr_types", Unknown: "PACKET_MR_???"
 }}
 
 var zstruct_packet_mreq = structure{Name: "packet_mreq", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "mr_ifindex", Type: &zt269, Off: [3]uint16{0, 0, 0}},
-	{Name: "mr_type", Type: &zt341, Off: [3]uint16{4, 4, 4}},
-	{Name: "mr_alen", Type: &zt136, Off: [3]uint16{6, 6, 6}},
-	{Name: "mr_address", Type: &zt342, Off: [3]uint16{8, 8, 8}},
+	{Name: "mr_ifindex", Type: &zt275, Off: [3]uint16{0, 0, 0}},
+	{Name: "mr_type", Type: &zt347, Off: [3]uint16{4, 4, 4}},
+	{Name: "mr_alen", Type: &zt139, Off: [3]uint16{6, 6, 6}},
+	{Name: "mr_address", Type: &zt348, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_tpacket_req = structure{Name: "tpacket_req", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -8429,17 +8501,17 @@ var zstruct_tpacket_req = structure{Name: "tpacket_req", Size: [3]uint16{16, 16,
 }}
 
 var zunion_sockopt_in = union{Name: "sockopt_in", Alts: []alt{
-	{Vals: []uint64{0x1000d}, Type: &zt334, Min: 8, Only: true},
-	{Vals: []uint64{0x1001a, 0x10033}, Type: &zt335, Min: 0, Only: true},
+	{Vals: []uint64{0x1000d}, Type: &zt340, Min: 8, Only: true},
+	{Vals: []uint64{0x1001a, 0x10033}, Type: &zt341, Min: 0, Only: true},
 	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: true},
-	{Vals: []uint64{0x23, 0x24}, Type: &zt336, Min: 8, Only: true},
-	{Vals: []uint64{0x290014, 0x290015, 0x29001b, 0x29001c}, Type: &zt337, Min: 20, Only: true},
-	{Vals: []uint64{0x2a, 0x2d, 0x29002a, 0x29002d}, Type: &zt339, Min: 136, Only: true},
-	{Vals: []uint64{0xff0001}, Type: &zt340},
-	{Vals: []uint64{0x1070001, 0x1070002}, Type: &zt343, Min: 16, Only: true},
-	{Vals: []uint64{0x1070005, 0x107000d}, Type: &zt344, Min: 0, Only: true},
+	{Vals: []uint64{0x23, 0x24}, Type: &zt342, Min: 8, Only: true},
+	{Vals: []uint64{0x290014, 0x290015, 0x29001b, 0x29001c}, Type: &zt343, Min: 20, Only: true},
+	{Vals: []uint64{0x2a, 0x2d, 0x29002a, 0x29002d}, Type: &zt345, Min: 136, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt346},
+	{Vals: []uint64{0x1070001, 0x1070002}, Type: &zt349, Min: 16, Only: true},
+	{Vals: []uint64{0x1070005, 0x107000d}, Type: &zt350, Min: 0, Only: true},
 	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: true},
-}, Else: &zt345}
+}, Else: &zt351}
 
 var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
 	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
@@ -8499,9 +8571,9 @@ var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
 
 var zcall_setsockopt__IP = call{Name: "setsockopt", Variant: "IP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt347, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt348, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt353, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt354, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8591,9 +8663,9 @@ var zset_so_socket_set = set{Name: "so_socket_set", Unknown: "SO_???", Vals: []v
 
 var zcall_setsockopt__SOCKET = call{Name: "setsockopt", Variant: "SOCKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt349, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt350, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt355, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt356, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8648,9 +8720,9 @@ var zset_so_tcp = set{Name: "so_tcp", Unknown: "TCP_???", Vals: []val{
 
 var zcall_setsockopt__TCP = call{Name: "setsockopt", Variant: "TCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt351, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt352, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt357, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt358, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8665,9 +8737,9 @@ var zset_so_udp = set{Name: "so_udp", Unknown: "UDP_???", Vals: []val{
 
 var zcall_setsockopt__UDP = call{Name: "setsockopt", Variant: "UDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt353, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt354, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt359, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt360, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8684,9 +8756,9 @@ var zset_so_vsock = set{Name: "so_vsock", Unknown: "SO_VM_???", Vals: []val{
 
 var zcall_setsockopt__VSOCK = call{Name: "setsockopt", Variant: "VSOCK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt355, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt356, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt361, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8761,9 +8833,9 @@ var zset_so_ipv6_set = set{Name: "so_ipv6_set", Unknown: "IPV6_???", Vals: []val
 
 var zcall_setsockopt__IPV6 = call{Name: "setsockopt", Variant: "IPV6", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt357, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt358, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt363, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt364, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8778,9 +8850,9 @@ var zset_so_can_raw = set{Name: "so_can_raw", Unknown: "CAN_RAW_???", Vals: []va
 
 var zcall_setsockopt__CAN_RAW = call{Name: "setsockopt", Variant: "CAN_RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt359, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt360, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt365, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt366, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8861,9 +8933,9 @@ var zset_so_sctp = set{Name: "so_sctp", Unknown: "SCTP_???", Vals: []val{
 
 var zcall_setsockopt__SCTP = call{Name: "setsockopt", Variant: "SCTP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt361, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt362, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt367, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt368, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8873,9 +8945,9 @@ var zset_so_raw = set{Name: "so_raw", Unknown: "RAW_???", Vals: []val{
 
 var zcall_setsockopt__RAW = call{Name: "setsockopt", Variant: "RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt363, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt364, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt369, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt370, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8885,9 +8957,9 @@ var zset_so_ipx = set{Name: "so_ipx", Unknown: "IPX_???", Vals: []val{
 
 var zcall_setsockopt__IPX = call{Name: "setsockopt", Variant: "IPX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt365, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt366, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt371, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt372, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8908,9 +8980,9 @@ var zset_so_ax25 = set{Name: "so_ax25", Unknown: "AX25_???", Vals: []val{
 
 var zcall_setsockopt__AX25 = call{Name: "setsockopt", Variant: "AX25", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt367, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt368, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt373, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt374, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8941,9 +9013,9 @@ var zset_so_packet = set{Name: "so_packet", Unknown: "PACKET_???", Vals: []val{
 
 var zcall_setsockopt__PACKET = call{Name: "setsockopt", Variant: "PACKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt369, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt370, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt375, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt376, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8963,9 +9035,9 @@ var zset_so_irda = set{Name: "so_irda", Unknown: "IRLMP_???", Vals: []val{
 
 var zcall_setsockopt__IRDA = call{Name: "setsockopt", Variant: "IRDA", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt371, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt372, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt377, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt378, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8984,9 +9056,9 @@ var zset_so_llc = set{Name: "so_llc", Unknown: "LLC_OPT_???", Vals: []val{
 
 var zcall_setsockopt__LLC = call{Name: "setsockopt", Variant: "LLC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt373, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt374, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt379, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt380, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9011,9 +9083,9 @@ var zset_so_dccp = set{Name: "so_dccp", Unknown: "DCCP_SOCKOPT_???", Vals: []val
 
 var zcall_setsockopt__DCCP = call{Name: "setsockopt", Variant: "DCCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt375, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt376, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt381, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt382, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9034,9 +9106,9 @@ var zset_so_netlink = set{Name: "so_netlink", Unknown: "NETLINK_???", Vals: []va
 
 var zcall_setsockopt__NETLINK = call{Name: "setsockopt", Variant: "NETLINK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt377, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt378, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt383, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt384, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9057,9 +9129,9 @@ var zset_so_tipc = set{Name: "so_tipc", Unknown: "TIPC_???", Vals: []val{
 
 var zcall_setsockopt__TIPC = call{Name: "setsockopt", Variant: "TIPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt379, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt380, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt385, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt386, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9074,9 +9146,9 @@ var zset_so_rxrpc = set{Name: "so_rxrpc", Unknown: "RXRPC_???", Vals: []val{
 
 var zcall_setsockopt__RXRPC = call{Name: "setsockopt", Variant: "RXRPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt381, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt382, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt387, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt388, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9090,9 +9162,9 @@ var zset_so_pppol2tp = set{Name: "so_pppol2tp", Unknown: "PPPOL2TP_SO_???", Vals
 
 var zcall_setsockopt__PPPOL2TP = call{Name: "setsockopt", Variant: "PPPOL2TP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt383, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt384, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt389, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt390, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9109,9 +9181,9 @@ var zset_so_bluetooth = set{Name: "so_bluetooth", Unknown: "BT_???", Vals: []val
 
 var zcall_setsockopt__BLUETOOTH = call{Name: "setsockopt", Variant: "BLUETOOTH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt385, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt386, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt391, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt392, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9124,9 +9196,9 @@ var zset_so_pnpipe = set{Name: "so_pnpipe", Unknown: "PNPIPE_???", Vals: []val{
 
 var zcall_setsockopt__PNPIPE = call{Name: "setsockopt", Variant: "PNPIPE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt387, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt388, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt393, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt394, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9145,9 +9217,9 @@ var zset_so_rds = set{Name: "so_rds", Unknown: "RDS_???", Vals: []val{
 
 var zcall_setsockopt__RDS = call{Name: "setsockopt", Variant: "RDS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt389, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt390, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt395, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt396, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9157,9 +9229,9 @@ var zset_so_iucv = set{Name: "so_iucv", Unknown: "SO_???", Vals: []val{
 
 var zcall_setsockopt__IUCV = call{Name: "setsockopt", Variant: "IUCV", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt391, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt392, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt397, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt398, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9171,9 +9243,9 @@ var zset_so_caif = set{Name: "so_caif", Unknown: "CAIFSO_???", Vals: []val{
 
 var zcall_setsockopt__CAIF = call{Name: "setsockopt", Variant: "CAIF", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt393, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt394, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt399, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt400, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9188,9 +9260,9 @@ var zset_so_alg = set{Name: "so_alg", Unknown: "ALG_???", Vals: []val{
 
 var zcall_setsockopt__ALG = call{Name: "setsockopt", Variant: "ALG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt395, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt396, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt401, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt402, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9204,9 +9276,9 @@ var zset_so_nfc = set{Name: "so_nfc", Unknown: "NFC_LLCP_???", Vals: []val{
 
 var zcall_setsockopt__NFC = call{Name: "setsockopt", Variant: "NFC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt397, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt398, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt403, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt404, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9216,9 +9288,9 @@ var zset_so_kcm = set{Name: "so_kcm", Unknown: "KCM_???", Vals: []val{
 
 var zcall_setsockopt__KCM = call{Name: "setsockopt", Variant: "KCM", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt399, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt400, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt405, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt406, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9231,9 +9303,9 @@ var zset_so_tls = set{Name: "so_tls", Unknown: "TLS_???", Vals: []val{
 
 var zcall_setsockopt__TLS = call{Name: "setsockopt", Variant: "TLS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt401, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt402, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt407, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt408, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9250,17 +9322,17 @@ var zset_so_xdp = set{Name: "so_xdp", Unknown: "XDP_???", Vals: []val{
 
 var zcall_setsockopt__XDP = call{Name: "setsockopt", Variant: "XDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt403, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt404, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt409, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt410, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zcall_setsockopt = call{Name: "setsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt333, Reg: 1, Reg32: 1},
+	{Name: "level", Type: &zt339, Reg: 1, Reg32: 1},
 	{Name: "optname", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt346, Reg: 3, Reg32: 3},
+	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5, Key: 1, Variants: []*call{
 	&zcall_setsockopt__IP,
@@ -9306,16 +9378,16 @@ var zstruct_tpacket_stats = structure{Name: "tpacket_stats", Size: [3]uint16{8, 
 }}
 
 var zunion_sockopt_out = union{Name: "sockopt_out", Alts: []alt{
-	{Vals: []uint64{0x1000d}, Type: &zt334, Min: 4, Only: false},
-	{Vals: []uint64{0x10011}, Type: &zt312, Min: 4, Only: false},
+	{Vals: []uint64{0x1000d}, Type: &zt340, Min: 4, Only: false},
+	{Vals: []uint64{0x10011}, Type: &zt318, Min: 4, Only: false},
 	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: false},
-	{Vals: []uint64{0x10004}, Type: &zt405, Min: 4, Only: false},
-	{Vals: []uint64{0x1004a}, Type: &zt406},
-	{Vals: []uint64{0x1003b}, Type: &zt407, Min: 4, Only: true},
-	{Vals: []uint64{0xff0001}, Type: &zt340},
-	{Vals: []uint64{0x1070006}, Type: &zt408},
+	{Vals: []uint64{0x10004}, Type: &zt411, Min: 4, Only: false},
+	{Vals: []uint64{0x1004a}, Type: &zt412},
+	{Vals: []uint64{0x1003b}, Type: &zt413, Min: 4, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt346},
+	{Vals: []uint64{0x1070006}, Type: &zt414},
 	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: false},
-}, Else: &zt345}
+}, Else: &zt351}
 
 var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
 	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
@@ -9380,10 +9452,10 @@ var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
 
 var zcall_getsockopt__IP = call{Name: "getsockopt", Variant: "IP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt347, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt410, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt353, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt416, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zset_so_socket_get = set{Name: "so_socket_get", Unknown: "SO_???", Vals: []val{
@@ -9472,34 +9544,34 @@ var zset_so_socket_get = set{Name: "so_socket_get", Unknown: "SO_???", Vals: []v
 
 var zcall_getsockopt__SOCKET = call{Name: "getsockopt", Variant: "SOCKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt349, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt411, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt355, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt417, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TCP = call{Name: "getsockopt", Variant: "TCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt351, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt352, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt357, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt358, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__UDP = call{Name: "getsockopt", Variant: "UDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt353, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt354, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt359, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt360, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__VSOCK = call{Name: "getsockopt", Variant: "VSOCK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt355, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt356, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt361, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt362, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zset_so_ipv6_get = set{Name: "so_ipv6_get", Unknown: "IPV6_???", Vals: []val{
@@ -9575,202 +9647,202 @@ var zset_so_ipv6_get = set{Name: "so_ipv6_get", Unknown: "IPV6_???", Vals: []val
 
 var zcall_getsockopt__IPV6 = call{Name: "getsockopt", Variant: "IPV6", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt357, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt412, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt363, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt418, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__CAN_RAW = call{Name: "getsockopt", Variant: "CAN_RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt359, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt360, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt365, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt366, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__SCTP = call{Name: "getsockopt", Variant: "SCTP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt361, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt362, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt367, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt368, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RAW = call{Name: "getsockopt", Variant: "RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt363, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt364, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt369, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt370, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IPX = call{Name: "getsockopt", Variant: "IPX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt365, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt366, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt371, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt372, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__AX25 = call{Name: "getsockopt", Variant: "AX25", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt367, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt368, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt373, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt374, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PACKET = call{Name: "getsockopt", Variant: "PACKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt369, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt370, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt375, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt376, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IRDA = call{Name: "getsockopt", Variant: "IRDA", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt371, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt372, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt377, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt378, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__LLC = call{Name: "getsockopt", Variant: "LLC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt373, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt374, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt379, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt380, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__DCCP = call{Name: "getsockopt", Variant: "DCCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt375, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt376, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt381, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt382, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__NETLINK = call{Name: "getsockopt", Variant: "NETLINK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt377, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt378, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt383, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt384, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TIPC = call{Name: "getsockopt", Variant: "TIPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt379, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt380, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt385, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt386, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RXRPC = call{Name: "getsockopt", Variant: "RXRPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt381, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt382, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt387, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt388, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PPPOL2TP = call{Name: "getsockopt", Variant: "PPPOL2TP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt383, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt384, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt389, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt390, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__BLUETOOTH = call{Name: "getsockopt", Variant: "BLUETOOTH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt385, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt386, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt391, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt392, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PNPIPE = call{Name: "getsockopt", Variant: "PNPIPE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt387, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt388, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt393, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt394, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RDS = call{Name: "getsockopt", Variant: "RDS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt389, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt390, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt395, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt396, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IUCV = call{Name: "getsockopt", Variant: "IUCV", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt391, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt392, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt397, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt398, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__CAIF = call{Name: "getsockopt", Variant: "CAIF", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt393, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt394, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt399, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt400, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__ALG = call{Name: "getsockopt", Variant: "ALG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt395, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt396, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt401, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt402, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__NFC = call{Name: "getsockopt", Variant: "NFC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt397, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt398, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt403, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt404, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__KCM = call{Name: "getsockopt", Variant: "KCM", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt399, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt400, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt405, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt406, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TLS = call{Name: "getsockopt", Variant: "TLS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt401, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt402, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt407, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt408, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__XDP = call{Name: "getsockopt", Variant: "XDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt403, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt404, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "level", Type: &zt409, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt410, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt = call{Name: "getsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt333, Reg: 1, Reg32: 1},
+	{Name: "level", Type: &zt339, Reg: 1, Reg32: 1},
 	{Name: "optname", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt409, Reg: 3, Reg32: 3},
-	{Name: "optlen", Type: &zt296, Reg: 4, Reg32: 4},
+	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_getsockopt__IP,
 	&zcall_getsockopt__SOCKET,
@@ -9830,26 +9902,26 @@ var zset_clone_flags = set{Name: "clone_flags", Unknown: "CLONE_???", Vals: []va
 }}
 
 var zcall_clone = call{Name: "clone", Args: []field{
-	{Name: "child_stack", Type: &zt19, Attr: 32, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt413, Attr: 32, Reg: 0, Reg32: 0},
-	{Name: "parent_tid", Type: &zt42, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "tls", Type: &zt19, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "child_tidptr", Type: &zt19, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
-}, Ret: &zt229, Class: 0x8, Defer: 2}
+	{Name: "child_stack", Type: &zt25, Attr: 32, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt419, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "parent_tid", Type: &zt45, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "tls", Type: &zt25, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "child_tidptr", Type: &zt25, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
+}, Ret: &zt235, Class: 0x8, Defer: 2}
 
-var zcall_fork = call{Name: "fork", Args: []field{}, Ret: &zt229, Class: 0x8, Defer: 0}
+var zcall_fork = call{Name: "fork", Args: []field{}, Ret: &zt235, Class: 0x8, Defer: 0}
 
-var zcall_vfork = call{Name: "vfork", Args: []field{}, Ret: &zt229, Class: 0x8, Defer: 0}
+var zcall_vfork = call{Name: "vfork", Args: []field{}, Ret: &zt235, Class: 0x8, Defer: 0}
 
 var zcall_execve = call{Name: "execve", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt414, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt415, Reg: 2, Reg32: 2},
+	{Name: "argv", Type: &zt420, Reg: 1, Reg32: 1},
+	{Name: "envp", Type: &zt421, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x9, Defer: 3}
 
 var zcall_exit = call{Name: "exit", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt416, Class: 0x8, Defer: 1}
+}, Ret: &zt422, Class: 0x8, Defer: 1}
 
 var zset_wait_options = set{Name: "wait_options", Unknown: "W???", Vals: []val{
 	{Name: "WNOHANG", Value: 0x1, Mask: 0x1},
@@ -9863,39 +9935,39 @@ var zset_wait_options = set{Name: "wait_options", Unknown: "W???", Vals: []val{
 }}
 
 var zstruct_rusage = structure{Name: "rusage", Size: [3]uint16{144, 72, 144}, Fields: []field{
-	{Name: "ru_utime", Type: &zt242, Off: [3]uint16{0, 0, 0}},
-	{Name: "ru_stime", Type: &zt242, Off: [3]uint16{16, 8, 16}},
-	{Name: "ru_maxrss", Type: &zt23, Attr: 1, Off: [3]uint16{32, 16, 32}},
-	{Name: "ru_ixrss", Type: &zt23, Attr: 1, Off: [3]uint16{40, 20, 40}},
-	{Name: "ru_idrss", Type: &zt23, Attr: 1, Off: [3]uint16{48, 24, 48}},
-	{Name: "ru_isrss", Type: &zt23, Attr: 1, Off: [3]uint16{56, 28, 56}},
-	{Name: "ru_minflt", Type: &zt23, Attr: 1, Off: [3]uint16{64, 32, 64}},
-	{Name: "ru_majflt", Type: &zt23, Attr: 1, Off: [3]uint16{72, 36, 72}},
-	{Name: "ru_nswap", Type: &zt23, Attr: 1, Off: [3]uint16{80, 40, 80}},
-	{Name: "ru_inblock", Type: &zt23, Attr: 1, Off: [3]uint16{88, 44, 88}},
-	{Name: "ru_oublock", Type: &zt23, Attr: 1, Off: [3]uint16{96, 48, 96}},
-	{Name: "ru_msgsnd", Type: &zt23, Attr: 1, Off: [3]uint16{104, 52, 104}},
-	{Name: "ru_msgrcv", Type: &zt23, Attr: 1, Off: [3]uint16{112, 56, 112}},
-	{Name: "ru_nsignals", Type: &zt23, Attr: 1, Off: [3]uint16{120, 60, 120}},
-	{Name: "ru_nvcsw", Type: &zt23, Attr: 1, Off: [3]uint16{128, 64, 128}},
-	{Name: "ru_nivcsw", Type: &zt23, Attr: 1, Off: [3]uint16{136, 68, 136}},
+	{Name: "ru_utime", Type: &zt248, Off: [3]uint16{0, 0, 0}},
+	{Name: "ru_stime", Type: &zt248, Off: [3]uint16{16, 8, 16}},
+	{Name: "ru_maxrss", Type: &zt26, Attr: 1, Off: [3]uint16{32, 16, 32}},
+	{Name: "ru_ixrss", Type: &zt26, Attr: 1, Off: [3]uint16{40, 20, 40}},
+	{Name: "ru_idrss", Type: &zt26, Attr: 1, Off: [3]uint16{48, 24, 48}},
+	{Name: "ru_isrss", Type: &zt26, Attr: 1, Off: [3]uint16{56, 28, 56}},
+	{Name: "ru_minflt", Type: &zt26, Attr: 1, Off: [3]uint16{64, 32, 64}},
+	{Name: "ru_majflt", Type: &zt26, Attr: 1, Off: [3]uint16{72, 36, 72}},
+	{Name: "ru_nswap", Type: &zt26, Attr: 1, Off: [3]uint16{80, 40, 80}},
+	{Name: "ru_inblock", Type: &zt26, Attr: 1, Off: [3]uint16{88, 44, 88}},
+	{Name: "ru_oublock", Type: &zt26, Attr: 1, Off: [3]uint16{96, 48, 96}},
+	{Name: "ru_msgsnd", Type: &zt26, Attr: 1, Off: [3]uint16{104, 52, 104}},
+	{Name: "ru_msgrcv", Type: &zt26, Attr: 1, Off: [3]uint16{112, 56, 112}},
+	{Name: "ru_nsignals", Type: &zt26, Attr: 1, Off: [3]uint16{120, 60, 120}},
+	{Name: "ru_nvcsw", Type: &zt26, Attr: 1, Off: [3]uint16{128, 64, 128}},
+	{Name: "ru_nivcsw", Type: &zt26, Attr: 1, Off: [3]uint16{136, 68, 136}},
 }}
 
 var zcall_wait4 = call{Name: "wait4", Args: []field{
-	{Name: "upid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt417, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
-	{Name: "options", Type: &zt418, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt419, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
-}, Ret: &zt229, Class: 0x8, Defer: 1}
+	{Name: "upid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "stat_addr", Type: &zt423, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt424, Reg: 2, Reg32: 2},
+	{Name: "ru", Type: &zt425, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
+}, Ret: &zt235, Class: 0x8, Defer: 1}
 
 var zcall_kill = call{Name: "kill", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt30, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_uname = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zset_ipc_flags = set{Name: "ipc_flags", Unknown: "IPC_???", Vals: []val{
 	{Name: "IPC_CREAT", Value: 0x200, Mask: 0x200},
@@ -9905,9 +9977,9 @@ var zset_ipc_flags = set{Name: "ipc_flags", Unknown: "IPC_???", Vals: []val{
 }}
 
 var zcall_semget = call{Name: "semget", Args: []field{
-	{Name: "key", Type: &zt215, Reg: 0, Reg32: 0},
+	{Name: "key", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "semflg", Type: &zt420, Reg: 2, Reg32: 2},
+	{Name: "semflg", Type: &zt426, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zset_sem_op_flags = set{Name: "sem_op_flags", Unknown: "SEM_???", Vals: []val{
@@ -9916,14 +9988,14 @@ var zset_sem_op_flags = set{Name: "sem_op_flags", Unknown: "SEM_???", Vals: []va
 }}
 
 var zstruct_sembuf = structure{Name: "sembuf", Size: [3]uint16{6, 6, 6}, Fields: []field{
-	{Name: "sem_num", Type: &zt136, Off: [3]uint16{0, 0, 0}},
-	{Name: "sem_op", Type: &zt421, Off: [3]uint16{2, 2, 2}},
-	{Name: "sem_flg", Type: &zt422, Off: [3]uint16{4, 4, 4}},
+	{Name: "sem_num", Type: &zt139, Off: [3]uint16{0, 0, 0}},
+	{Name: "sem_op", Type: &zt427, Off: [3]uint16{2, 2, 2}},
+	{Name: "sem_flg", Type: &zt428, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_semop = call{Name: "semop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt424, Reg: 1, Reg32: 1},
+	{Name: "tsops", Type: &zt430, Reg: 1, Reg32: 1},
 	{Name: "nsops", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
@@ -9946,47 +10018,47 @@ var zset_sem_cmds = set{Name: "sem_cmds", Unknown: "SEM_???", Vals: []val{
 }}
 
 var zstruct_semid_ds_set = structure{Name: "semid_ds_set", Size: [3]uint16{104, 64, 104}, Fields: []field{
-	{Name: "sem_perm", Type: &zt223, Off: [3]uint16{0, 0, 0}},
-	{Name: "rest", Type: &zt426, Attr: 4, Off: [3]uint16{48, 36, 48}},
+	{Name: "sem_perm", Type: &zt229, Off: [3]uint16{0, 0, 0}},
+	{Name: "rest", Type: &zt432, Attr: 4, Off: [3]uint16{48, 36, 48}},
 }}
 
 var zcall_semctl__SET = call{Name: "semctl", Variant: "SET", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt219, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt427, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt225, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt433, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zstruct_semid_ds = structure{Name: "semid_ds", Size: [3]uint16{104, 64, 104}, Fields: []field{
-	{Name: "sem_perm", Type: &zt228, Off: [3]uint16{0, 0, 0}},
-	{Name: "sem_otime", Type: &zt21, Off: [3]uint16{48, 36, 48}},
-	{Name: "pad1", Type: &zt428, Attr: 4, Off: [3]uint16{56, 40, 56}},
-	{Name: "sem_ctime", Type: &zt21, Off: [3]uint16{64, 44, 64}},
-	{Name: "pad2", Type: &zt428, Attr: 4, Off: [3]uint16{72, 48, 72}},
-	{Name: "sem_nsems", Type: &zt23, Off: [3]uint16{80, 52, 80}},
-	{Name: "unused", Type: &zt222, Attr: 4, Off: [3]uint16{88, 56, 88}},
+	{Name: "sem_perm", Type: &zt234, Off: [3]uint16{0, 0, 0}},
+	{Name: "sem_otime", Type: &zt23, Off: [3]uint16{48, 36, 48}},
+	{Name: "pad1", Type: &zt434, Attr: 4, Off: [3]uint16{56, 40, 56}},
+	{Name: "sem_ctime", Type: &zt23, Off: [3]uint16{64, 44, 64}},
+	{Name: "pad2", Type: &zt434, Attr: 4, Off: [3]uint16{72, 48, 72}},
+	{Name: "sem_nsems", Type: &zt26, Off: [3]uint16{80, 52, 80}},
+	{Name: "unused", Type: &zt228, Attr: 4, Off: [3]uint16{88, 56, 88}},
 }}
 
 var zcall_semctl__STAT = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt226, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt429, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt232, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt435, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_semid_ds_arm64 = structure{Name: "semid_ds_arm64", Size: [3]uint16{88, 56, 88}, Fields: []field{
-	{Name: "sem_perm", Type: &zt228, Off: [3]uint16{0, 0, 0}},
-	{Name: "sem_otime", Type: &zt21, Off: [3]uint16{48, 36, 48}},
-	{Name: "sem_ctime", Type: &zt21, Off: [3]uint16{56, 40, 56}},
-	{Name: "sem_nsems", Type: &zt23, Off: [3]uint16{64, 44, 64}},
-	{Name: "unused", Type: &zt222, Attr: 4, Off: [3]uint16{72, 48, 72}},
+	{Name: "sem_perm", Type: &zt234, Off: [3]uint16{0, 0, 0}},
+	{Name: "sem_otime", Type: &zt23, Off: [3]uint16{48, 36, 48}},
+	{Name: "sem_ctime", Type: &zt23, Off: [3]uint16{56, 40, 56}},
+	{Name: "sem_nsems", Type: &zt26, Off: [3]uint16{64, 44, 64}},
+	{Name: "unused", Type: &zt228, Attr: 4, Off: [3]uint16{72, 48, 72}},
 }}
 
 var zcall_semctl__STAT_2 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt226, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt430, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt232, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt436, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_seminfo = structure{Name: "seminfo", Size: [3]uint16{40, 40, 40}, Fields: []field{
@@ -10005,50 +10077,50 @@ var zstruct_seminfo = structure{Name: "seminfo", Size: [3]uint16{40, 40, 40}, Fi
 var zcall_semctl__INFO = call{Name: "semctl", Variant: "INFO", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt232, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt431, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt238, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt437, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_3 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt432, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt429, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt438, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt435, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_4 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt432, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt430, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt438, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt436, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__INFO_2 = call{Name: "semctl", Variant: "INFO", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt433, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt431, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt439, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt437, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_5 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt434, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt429, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt440, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt435, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_6 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt434, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt430, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt440, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt436, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl = call{Name: "semctl", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt425, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt431, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4, Key: 2, Variants: []*call{
 	&zcall_semctl__SET,
 	&zcall_semctl__STAT,
@@ -10062,17 +10134,17 @@ var zcall_semctl = call{Name: "semctl", Args: []field{
 }}
 
 var zcall_shmdt = call{Name: "shmdt", Args: []field{
-	{Name: "shmaddr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "shmaddr", Type: &zt25, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x24, Defer: 1}
 
 var zcall_msgget = call{Name: "msgget", Args: []field{
-	{Name: "key", Type: &zt215, Reg: 0, Reg32: 0},
-	{Name: "msgflg", Type: &zt420, Reg: 1, Reg32: 1},
+	{Name: "key", Type: &zt221, Reg: 0, Reg32: 0},
+	{Name: "msgflg", Type: &zt426, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zstruct_msgbuf = structure{Name: "msgbuf", Size: [3]uint16{8, 4, 8}, Fields: []field{
-	{Name: "mtype", Type: &zt21, Off: [3]uint16{0, 0, 0}},
-	{Name: "mtext", Type: &zt435, Off: [3]uint16{8, 4, 8}},
+	{Name: "mtype", Type: &zt23, Off: [3]uint16{0, 0, 0}},
+	{Name: "mtext", Type: &zt441, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zset_ipc_msg_flags = set{Name: "ipc_msg_flags", Unknown: "MSG_???", Vals: []val{
@@ -10084,17 +10156,17 @@ var zset_ipc_msg_flags = set{Name: "ipc_msg_flags", Unknown: "MSG_???", Vals: []
 
 var zcall_msgsnd = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt436, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt442, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgflg", Type: &zt437, Reg: 3, Reg32: 3},
+	{Name: "msgflg", Type: &zt443, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt438, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt444, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgtyp", Type: &zt21, Reg: 3, Reg32: 3},
-	{Name: "msgflg", Type: &zt437, Reg: 4, Reg32: 4},
+	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "msgflg", Type: &zt443, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x20, Defer: 1}
 
 var zset_msg_cmds = set{Name: "msg_cmds", Unknown: "MSG_???", Vals: []val{
@@ -10109,67 +10181,67 @@ var zset_msg_cmds = set{Name: "msg_cmds", Unknown: "MSG_???", Vals: []val{
 }}
 
 var zstruct_msqid_ds_set = structure{Name: "msqid_ds_set", Size: [3]uint16{120, 72, 120}, Fields: []field{
-	{Name: "msg_perm", Type: &zt223, Off: [3]uint16{0, 0, 0}},
-	{Name: "times", Type: &zt440, Attr: 4, Off: [3]uint16{48, 36, 48}},
-	{Name: "msg_qbytes", Type: &zt23, Off: [3]uint16{88, 56, 88}},
-	{Name: "rest", Type: &zt441, Attr: 4, Off: [3]uint16{96, 60, 96}},
+	{Name: "msg_perm", Type: &zt229, Off: [3]uint16{0, 0, 0}},
+	{Name: "times", Type: &zt446, Attr: 4, Off: [3]uint16{48, 36, 48}},
+	{Name: "msg_qbytes", Type: &zt26, Off: [3]uint16{88, 56, 88}},
+	{Name: "rest", Type: &zt447, Attr: 4, Off: [3]uint16{96, 60, 96}},
 }}
 
 var zcall_msgctl__SET = call{Name: "msgctl", Variant: "SET", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt219, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt442, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt225, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt448, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_msqid_ds_set_i386 = structure{Name: "msqid_ds_set_i386", Size: [3]uint16{152, 88, 152}, Fields: []field{
-	{Name: "msg_perm", Type: &zt223, Off: [3]uint16{0, 0, 0}},
-	{Name: "times", Type: &zt224, Attr: 4, Off: [3]uint16{48, 36, 48}},
-	{Name: "msg_qbytes", Type: &zt23, Off: [3]uint16{112, 68, 112}},
-	{Name: "rest", Type: &zt233, Attr: 4, Off: [3]uint16{120, 72, 120}},
+	{Name: "msg_perm", Type: &zt229, Off: [3]uint16{0, 0, 0}},
+	{Name: "times", Type: &zt230, Attr: 4, Off: [3]uint16{48, 36, 48}},
+	{Name: "msg_qbytes", Type: &zt26, Off: [3]uint16{112, 68, 112}},
+	{Name: "rest", Type: &zt239, Attr: 4, Off: [3]uint16{120, 72, 120}},
 }}
 
 var zcall_msgctl__SET_2 = call{Name: "msgctl", Variant: "SET", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt219, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt443, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt225, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt449, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_msqid_ds = structure{Name: "msqid_ds", Size: [3]uint16{120, 76, 120}, Fields: []field{
-	{Name: "msg_perm", Type: &zt228, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_stime", Type: &zt21, Off: [3]uint16{48, 36, 48}},
-	{Name: "msg_rtime", Type: &zt21, Off: [3]uint16{56, 40, 56}},
-	{Name: "msg_ctime", Type: &zt21, Off: [3]uint16{64, 44, 64}},
-	{Name: "msg_cbytes", Type: &zt23, Attr: 4, Off: [3]uint16{72, 48, 72}},
-	{Name: "msg_qnum", Type: &zt23, Off: [3]uint16{80, 52, 80}},
-	{Name: "msg_qbytes", Type: &zt23, Off: [3]uint16{88, 56, 88}},
-	{Name: "msg_lspid", Type: &zt229, Off: [3]uint16{96, 60, 96}},
-	{Name: "msg_lrpid", Type: &zt229, Off: [3]uint16{100, 64, 100}},
-	{Name: "unused", Type: &zt222, Attr: 4, Off: [3]uint16{104, 68, 104}},
+	{Name: "msg_perm", Type: &zt234, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_stime", Type: &zt23, Off: [3]uint16{48, 36, 48}},
+	{Name: "msg_rtime", Type: &zt23, Off: [3]uint16{56, 40, 56}},
+	{Name: "msg_ctime", Type: &zt23, Off: [3]uint16{64, 44, 64}},
+	{Name: "msg_cbytes", Type: &zt26, Attr: 4, Off: [3]uint16{72, 48, 72}},
+	{Name: "msg_qnum", Type: &zt26, Off: [3]uint16{80, 52, 80}},
+	{Name: "msg_qbytes", Type: &zt26, Off: [3]uint16{88, 56, 88}},
+	{Name: "msg_lspid", Type: &zt235, Off: [3]uint16{96, 60, 96}},
+	{Name: "msg_lrpid", Type: &zt235, Off: [3]uint16{100, 64, 100}},
+	{Name: "unused", Type: &zt228, Attr: 4, Off: [3]uint16{104, 68, 104}},
 }}
 
 var zcall_msgctl__STAT = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt444, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt232, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt450, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zstruct_msqid_ds_i386 = structure{Name: "msqid_ds_i386", Size: [3]uint16{120, 88, 120}, Fields: []field{
-	{Name: "msg_perm", Type: &zt228, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_perm", Type: &zt234, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_stime", Type: &zt13, Off: [3]uint16{48, 36, 48}},
 	{Name: "msg_rtime", Type: &zt13, Off: [3]uint16{56, 44, 56}},
 	{Name: "msg_ctime", Type: &zt13, Off: [3]uint16{64, 52, 64}},
-	{Name: "msg_cbytes", Type: &zt23, Attr: 4, Off: [3]uint16{72, 60, 72}},
-	{Name: "msg_qnum", Type: &zt23, Off: [3]uint16{80, 64, 80}},
-	{Name: "msg_qbytes", Type: &zt23, Off: [3]uint16{88, 68, 88}},
-	{Name: "msg_lspid", Type: &zt229, Off: [3]uint16{96, 72, 96}},
-	{Name: "msg_lrpid", Type: &zt229, Off: [3]uint16{100, 76, 100}},
-	{Name: "unused", Type: &zt222, Attr: 4, Off: [3]uint16{104, 80, 104}},
+	{Name: "msg_cbytes", Type: &zt26, Attr: 4, Off: [3]uint16{72, 60, 72}},
+	{Name: "msg_qnum", Type: &zt26, Off: [3]uint16{80, 64, 80}},
+	{Name: "msg_qbytes", Type: &zt26, Off: [3]uint16{88, 68, 88}},
+	{Name: "msg_lspid", Type: &zt235, Off: [3]uint16{96, 72, 96}},
+	{Name: "msg_lrpid", Type: &zt235, Off: [3]uint16{100, 76, 100}},
+	{Name: "unused", Type: &zt228, Attr: 4, Off: [3]uint16{104, 80, 104}},
 }}
 
 var zcall_msgctl__STAT_2 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt445, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt232, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt451, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zstruct_msginfo = structure{Name: "msginfo", Size: [3]uint16{32, 32, 32}, Fields: []field{
@@ -10180,49 +10252,49 @@ var zstruct_msginfo = structure{Name: "msginfo", Size: [3]uint16{32, 32, 32}, Fi
 	{Name: "msgmni", Type: &zt7, Off: [3]uint16{16, 16, 16}},
 	{Name: "msgssz", Type: &zt7, Off: [3]uint16{20, 20, 20}},
 	{Name: "msgtql", Type: &zt7, Off: [3]uint16{24, 24, 24}},
-	{Name: "msgseg", Type: &zt136, Off: [3]uint16{28, 28, 28}},
+	{Name: "msgseg", Type: &zt139, Off: [3]uint16{28, 28, 28}},
 }}
 
 var zcall_msgctl__INFO = call{Name: "msgctl", Variant: "INFO", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt232, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt446, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt238, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt452, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_3 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt447, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt444, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt453, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt450, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_4 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt447, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt445, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt453, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt451, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__INFO_2 = call{Name: "msgctl", Variant: "INFO", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt448, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt446, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt454, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt452, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_5 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt449, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt444, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt455, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt450, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_6 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt449, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt445, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt455, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt451, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl = call{Name: "msgctl", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt439, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt445, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt25, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_msgctl__SET,
 	&zcall_msgctl__SET_2,
@@ -10277,7 +10349,7 @@ var zset_fcntl_cmds = set{Name: "fcntl_cmds", Unknown: "F_???", Vals: []val{
 
 var zcall_fcntl__DUPFD = call{Name: "fcntl", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt451, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt457, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
@@ -10287,23 +10359,23 @@ var zset_fd_flags = set{Name: "fd_flags", Unknown: "FD_???", Vals: []val{
 
 var zcall_fcntl__GETFD = call{Name: "fcntl", Variant: "GETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt452, Reg: 1, Reg32: 1},
-}, Ret: &zt26, Aux: &zt453, AuxText: "flags ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt458, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt459, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETFD = call{Name: "fcntl", Variant: "SETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt454, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt453, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt460, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt459, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETFL = call{Name: "fcntl", Variant: "GETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt455, Reg: 1, Reg32: 1},
-}, Ret: &zt26, Aux: &zt5, AuxText: "flags ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt461, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt5, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETFL = call{Name: "fcntl", Variant: "SETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt456, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt462, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt5, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -10316,64 +10388,64 @@ var zset_lock_types = set{Name: "lock_types", Unknown: "F_???", Vals: []val{
 }}
 
 var zstruct_flock_out = structure{Name: "flock_out", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt458, Attr: 8192, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt459, Attr: 8192, Off: [3]uint16{2, 2, 2}},
-	{Name: "l_start", Type: &zt21, Attr: 8192, Off: [3]uint16{8, 4, 8}},
-	{Name: "l_len", Type: &zt21, Attr: 8192, Off: [3]uint16{16, 8, 16}},
+	{Name: "l_type", Type: &zt464, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt465, Attr: 8192, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_start", Type: &zt23, Attr: 8192, Off: [3]uint16{8, 4, 8}},
+	{Name: "l_len", Type: &zt23, Attr: 8192, Off: [3]uint16{16, 8, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 8192, Off: [3]uint16{24, 12, 24}},
 }}
 
 var zcall_fcntl__GETLK = call{Name: "fcntl", Variant: "GETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt457, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt460, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt463, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt466, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_flock = structure{Name: "flock", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt458, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt459, Off: [3]uint16{2, 2, 2}},
-	{Name: "l_start", Type: &zt21, Off: [3]uint16{8, 4, 8}},
-	{Name: "l_len", Type: &zt21, Off: [3]uint16{16, 8, 16}},
+	{Name: "l_type", Type: &zt464, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt465, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_start", Type: &zt23, Off: [3]uint16{8, 4, 8}},
+	{Name: "l_len", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 4, Off: [3]uint16{24, 12, 24}},
 }}
 
 var zcall_fcntl__SETLK = call{Name: "fcntl", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt461, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt462, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt467, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt468, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLK_2 = call{Name: "fcntl", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt463, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt462, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt469, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt468, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETOWN = call{Name: "fcntl", Variant: "SETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt464, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt470, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETOWN = call{Name: "fcntl", Variant: "GETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt465, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt471, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETSIG = call{Name: "fcntl", Variant: "SETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt466, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt27, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt472, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt30, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETSIG = call{Name: "fcntl", Variant: "GETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt467, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Aux: &zt27, Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt473, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Aux: &zt30, Class: 0x2, Defer: 2}
 
 var zstruct_flock64_out = structure{Name: "flock64_out", Size: [3]uint16{32, 24, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt458, Attr: 8192, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt459, Attr: 8192, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt464, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt465, Attr: 8192, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt13, Attr: 8192, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt13, Attr: 8192, Off: [3]uint16{16, 12, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 8192, Off: [3]uint16{24, 20, 24}},
@@ -10381,13 +10453,13 @@ var zstruct_flock64_out = structure{Name: "flock64_out", Size: [3]uint16{32, 24,
 
 var zcall_fcntl__GETLK64 = call{Name: "fcntl", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt468, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt469, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt474, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt475, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_flock64 = structure{Name: "flock64", Size: [3]uint16{32, 24, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt458, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt459, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt464, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt465, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt13, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt13, Off: [3]uint16{16, 12, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 4, Off: [3]uint16{24, 20, 24}},
@@ -10395,14 +10467,14 @@ var zstruct_flock64 = structure{Name: "flock64", Size: [3]uint16{32, 24, 32}, Fi
 
 var zcall_fcntl__SETLK64 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt470, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt471, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt476, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLK64_2 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt472, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt471, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt478, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zset_owner_types = set{Name: "owner_types", Unknown: "F_OWNER_???", Vals: []val{
@@ -10412,50 +10484,50 @@ var zset_owner_types = set{Name: "owner_types", Unknown: "F_OWNER_???", Vals: []
 }}
 
 var zstruct_f_owner_ex = structure{Name: "f_owner_ex", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "type", Type: &zt474, Off: [3]uint16{0, 0, 0}},
-	{Name: "pid", Type: &zt229, Off: [3]uint16{4, 4, 4}},
+	{Name: "type", Type: &zt480, Off: [3]uint16{0, 0, 0}},
+	{Name: "pid", Type: &zt235, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_fcntl__SETOWN_EX = call{Name: "fcntl", Variant: "SETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt473, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt475, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt479, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt481, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETOWN_EX = call{Name: "fcntl", Variant: "GETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt476, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt482, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt483, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__GETLK64_2 = call{Name: "fcntl", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt478, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt469, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt484, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt475, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETLK64_3 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt479, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt471, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt485, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLK64_4 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt480, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt471, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt486, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLEASE = call{Name: "fcntl", Variant: "SETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt481, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt482, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt487, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt488, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETLEASE = call{Name: "fcntl", Variant: "GETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt483, Reg: 1, Reg32: 1},
-}, Ret: &zt26, Aux: &zt482, Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt489, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt488, Class: 0x2, Defer: 2}
 
 var zset_notify_flags = set{Name: "notify_flags", Unknown: "DN_???", Vals: []val{
 	{Name: "DN_ACCESS", Value: 0x1, Mask: 0x1},
@@ -10469,25 +10541,25 @@ var zset_notify_flags = set{Name: "notify_flags", Unknown: "DN_???", Vals: []val
 
 var zcall_fcntl__NOTIFY = call{Name: "fcntl", Variant: "NOTIFY", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt484, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt485, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt490, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt491, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__DUPFD_2 = call{Name: "fcntl", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt486, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt492, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETPIPE_SZ = call{Name: "fcntl", Variant: "SETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt487, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt493, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETPIPE_SZ = call{Name: "fcntl", Variant: "GETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt488, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt494, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zset_seal_flags = set{Name: "seal_flags", Unknown: "F_SEAL_???", Vals: []val{
@@ -10501,14 +10573,14 @@ var zset_seal_flags = set{Name: "seal_flags", Unknown: "F_SEAL_???", Vals: []val
 
 var zcall_fcntl__ADD_SEALS = call{Name: "fcntl", Variant: "ADD_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt489, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt490, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt495, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt496, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GET_SEALS = call{Name: "fcntl", Variant: "GET_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt491, Reg: 1, Reg32: 1},
-}, Ret: &zt26, Aux: &zt490, AuxText: "seals ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt497, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt496, AuxText: "seals ", Class: 0x2, Defer: 2}
 
 var zset_rw_hints = set{Name: "rw_hints", Unknown: "RWH_???", Vals: []val{
 	{Name: "RWH_WRITE_LIFE_NOT_SET", Value: 0x0, Mask: 0x0},
@@ -10521,33 +10593,33 @@ var zset_rw_hints = set{Name: "rw_hints", Unknown: "RWH_???", Vals: []val{
 
 var zcall_fcntl__GET_RW_HINT = call{Name: "fcntl", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt492, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt493, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt498, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt499, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SET_RW_HINT = call{Name: "fcntl", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt494, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt495, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt500, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt501, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GET_RW_HINT_2 = call{Name: "fcntl", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt496, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt493, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt502, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt499, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SET_RW_HINT_2 = call{Name: "fcntl", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt497, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt495, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt503, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt501, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl = call{Name: "fcntl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt450, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
+	{Name: "cmd", Type: &zt456, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt29, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_fcntl__DUPFD,
 	&zcall_fcntl__GETFD,
 	&zcall_fcntl__SETFD,
@@ -10594,7 +10666,7 @@ var zset_flock_ops = set{Name: "flock_ops", Unknown: "LOCK_???", Vals: []val{
 
 var zcall_flock = call{Name: "flock", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt498, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt504, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fsync = call{Name: "fsync", Args: []field{
@@ -10607,12 +10679,12 @@ var zcall_fdatasync = call{Name: "fdatasync", Args: []field{
 
 var zcall_truncate = call{Name: "truncate", Args: []field{
 	{Name: "path", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "length", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "length", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_ftruncate = call{Name: "ftruncate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "length", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "length", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zset_dirent_types = set{Name: "dirent_types", Unknown: "DT_???", Vals: []val{
@@ -10628,21 +10700,21 @@ var zset_dirent_types = set{Name: "dirent_types", Unknown: "DT_???", Vals: []val
 }}
 
 var zstruct_linux_dirent = structure{Name: "linux_dirent", Size: [3]uint16{24, 12, 24}, Fields: []field{
-	{Name: "d_ino", Type: &zt23, Off: [3]uint16{0, 0, 0}},
-	{Name: "d_off", Type: &zt23, Off: [3]uint16{8, 4, 8}},
-	{Name: "d_reclen", Type: &zt136, Off: [3]uint16{16, 8, 16}},
-	{Name: "d_name", Type: &zt499, Off: [3]uint16{18, 10, 18}},
-	{Name: "d_type", Type: &zt500, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_ino", Type: &zt26, Off: [3]uint16{0, 0, 0}},
+	{Name: "d_off", Type: &zt26, Off: [3]uint16{8, 4, 8}},
+	{Name: "d_reclen", Type: &zt139, Off: [3]uint16{16, 8, 16}},
+	{Name: "d_name", Type: &zt505, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_type", Type: &zt506, Off: [3]uint16{18, 10, 18}},
 }}
 
 var zcall_getdents = call{Name: "getdents", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt502, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt508, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_getcwd = call{Name: "getcwd", Args: []field{
-	{Name: "buf", Type: &zt503, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt509, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt2, Class: 0x1, Defer: 0}
 
@@ -10705,25 +10777,25 @@ var zcall_fchmod = call{Name: "fchmod", Args: []field{
 
 var zcall_chown = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt220, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt220, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt226, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt226, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_fchown = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt220, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt220, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt226, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt226, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_lchown = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt220, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt220, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt226, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt226, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_umask = call{Name: "umask", Args: []field{
 	{Name: "mask", Type: &zt6, Reg: 0, Reg32: 0},
-}, Ret: &zt504, Class: 0x0, Defer: 1}
+}, Ret: &zt510, Class: 0x0, Defer: 1}
 
 var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "tz_minuteswest", Type: &zt7, Off: [3]uint16{0, 0, 0}},
@@ -10731,8 +10803,8 @@ var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fie
 }}
 
 var zcall_gettimeofday = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt505, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt506, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt511, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt512, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 0}
 
 var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
@@ -10755,13 +10827,13 @@ var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
 }}
 
 var zstruct_rlimit = structure{Name: "rlimit", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt508, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt508, Off: [3]uint16{8, 4, 8}},
+	{Name: "rlim_cur", Type: &zt514, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt514, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_getrlimit = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt507, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt509, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt513, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt515, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val{
@@ -10772,137 +10844,137 @@ var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val
 }}
 
 var zcall_getrusage = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt510, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt419, Reg: 1, Reg32: 1},
+	{Name: "who", Type: &zt516, Reg: 0, Reg32: 0},
+	{Name: "ru", Type: &zt425, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "info", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zstruct_tms = structure{Name: "tms", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "tms_utime", Type: &zt511, Off: [3]uint16{0, 0, 0}},
-	{Name: "tms_stime", Type: &zt511, Off: [3]uint16{8, 4, 8}},
-	{Name: "tms_cutime", Type: &zt511, Off: [3]uint16{16, 8, 16}},
-	{Name: "tms_cstime", Type: &zt511, Off: [3]uint16{24, 12, 24}},
+	{Name: "tms_utime", Type: &zt517, Off: [3]uint16{0, 0, 0}},
+	{Name: "tms_stime", Type: &zt517, Off: [3]uint16{8, 4, 8}},
+	{Name: "tms_cutime", Type: &zt517, Off: [3]uint16{16, 8, 16}},
+	{Name: "tms_cstime", Type: &zt517, Off: [3]uint16{24, 12, 24}},
 }}
 
 var zcall_times = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt512, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 0}
+	{Name: "tbuf", Type: &zt518, Reg: 0, Reg32: 0},
+}, Ret: &zt26, Class: 0x0, Defer: 0}
 
 var zcall_ptrace = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "request", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt29, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
-var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt220, Class: 0x10080, Defer: 0}
+var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
 
 var zcall_syslog = call{Name: "syslog", Args: []field{
 	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt220, Class: 0x10080, Defer: 0}
+var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
 
 var zcall_setuid = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt220, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt226, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgid = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt220, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt226, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
-var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt220, Class: 0x10080, Defer: 0}
+var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
 
-var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt220, Class: 0x10080, Defer: 0}
+var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
 
 var zcall_setpgid = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt229, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "pgid", Type: &zt235, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
-var zcall_getppid = call{Name: "getppid", Args: []field{}, Ret: &zt229, Class: 0x10000, Defer: 0}
+var zcall_getppid = call{Name: "getppid", Args: []field{}, Ret: &zt235, Class: 0x10000, Defer: 0}
 
-var zcall_getpgrp = call{Name: "getpgrp", Args: []field{}, Ret: &zt229, Class: 0x10000, Defer: 0}
+var zcall_getpgrp = call{Name: "getpgrp", Args: []field{}, Ret: &zt235, Class: 0x10000, Defer: 0}
 
-var zcall_setsid = call{Name: "setsid", Args: []field{}, Ret: &zt229, Class: 0x0, Defer: 0}
+var zcall_setsid = call{Name: "setsid", Args: []field{}, Ret: &zt235, Class: 0x0, Defer: 0}
 
 var zcall_setreuid = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt220, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt220, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt226, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt226, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt220, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt220, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt226, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt226, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_getgroups = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt513, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt519, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt514, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt520, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setresuid = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt220, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt220, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt220, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt226, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt226, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt226, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt515, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt515, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt515, Reg: 2, Reg32: 2},
+	{Name: "ruidp", Type: &zt521, Reg: 0, Reg32: 0},
+	{Name: "euidp", Type: &zt521, Reg: 1, Reg32: 1},
+	{Name: "suidp", Type: &zt521, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt220, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt220, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt220, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt226, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt226, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt226, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt515, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt515, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt515, Reg: 2, Reg32: 2},
+	{Name: "rgidp", Type: &zt521, Reg: 0, Reg32: 0},
+	{Name: "egidp", Type: &zt521, Reg: 1, Reg32: 1},
+	{Name: "sgidp", Type: &zt521, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_getpgid = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-}, Ret: &zt229, Class: 0x0, Defer: 1}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+}, Ret: &zt235, Class: 0x0, Defer: 1}
 
 var zcall_setfsuid = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt220, Reg: 0, Reg32: 0},
-}, Ret: &zt220, Class: 0x80, Defer: 1}
+	{Name: "uid", Type: &zt226, Reg: 0, Reg32: 0},
+}, Ret: &zt226, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt220, Reg: 0, Reg32: 0},
-}, Ret: &zt220, Class: 0x80, Defer: 1}
+	{Name: "gid", Type: &zt226, Reg: 0, Reg32: 0},
+}, Ret: &zt226, Class: 0x80, Defer: 1}
 
 var zcall_getsid = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-}, Ret: &zt229, Class: 0x0, Defer: 1}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+}, Ret: &zt235, Class: 0x0, Defer: 1}
 
 var zcall_capget = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "header", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "dataptr", Type: &zt29, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_capset = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "header", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "data", Type: &zt29, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_rt_sigpending = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt516, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt522, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
@@ -11078,79 +11150,79 @@ var zset_si_codes = set{Name: "si_codes", Vals: []val{
 }}
 
 var zunion_si_code = union{Name: "si_code", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt517},
-	{Vals: []uint64{0x8}, Type: &zt518},
-	{Vals: []uint64{0xb}, Type: &zt519},
-	{Vals: []uint64{0x7}, Type: &zt520},
-	{Vals: []uint64{0x5}, Type: &zt521},
-	{Vals: []uint64{0x11}, Type: &zt522},
-	{Vals: []uint64{0x1d}, Type: &zt523},
-	{Vals: []uint64{0x1f}, Type: &zt524},
-}, Else: &zt525}
+	{Vals: []uint64{0x4}, Type: &zt523},
+	{Vals: []uint64{0x8}, Type: &zt524},
+	{Vals: []uint64{0xb}, Type: &zt525},
+	{Vals: []uint64{0x7}, Type: &zt526},
+	{Vals: []uint64{0x5}, Type: &zt527},
+	{Vals: []uint64{0x11}, Type: &zt528},
+	{Vals: []uint64{0x1d}, Type: &zt529},
+	{Vals: []uint64{0x1f}, Type: &zt530},
+}, Else: &zt531}
 
 var zstruct_si_queue = structure{Name: "si_queue", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
-	{Name: "si_pid", Type: &zt229, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt220, Off: [3]uint16{4, 4, 4}},
-	{Name: "si_ptr", Type: &zt19, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
+	{Name: "si_pid", Type: &zt235, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt226, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_ptr", Type: &zt25, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 	{Name: "si_int", Type: &zt7, Attr: 512, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 }}
 
 var zstruct_si_kill = structure{Name: "si_kill", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "si_pid", Type: &zt229, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt220, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_pid", Type: &zt235, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt226, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zstruct_si_value = structure{Name: "si_value", Size: [3]uint16{8, 4, 4}, Show: []uint8{1, 0}, Fields: []field{
-	{Name: "si_ptr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_ptr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_int", Type: &zt7, Attr: 512, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zstruct_si_timer = structure{Name: "si_timer", Size: [3]uint16{16, 12, 12}, Fields: []field{
-	{Name: "si_timerid", Type: &zt20, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_timerid", Type: &zt176, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_overrun", Type: &zt7, Off: [3]uint16{4, 4, 4}},
-	{Name: "si_value", Type: &zt529, Attr: 256, Off: [3]uint16{8, 8, 8}},
+	{Name: "si_value", Type: &zt535, Attr: 256, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_si_poll = structure{Name: "si_poll", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "si_band", Type: &zt21, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_band", Type: &zt23, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_fd", Type: &zt0, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zstruct_si_exited = structure{Name: "si_exited", Size: [3]uint16{32, 20, 32}, Fields: []field{
-	{Name: "si_pid", Type: &zt229, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt220, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_pid", Type: &zt235, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt226, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt7, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt511, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt511, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt517, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt517, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_child = structure{Name: "si_child", Size: [3]uint16{32, 20, 32}, Fields: []field{
-	{Name: "si_pid", Type: &zt229, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_uid", Type: &zt220, Off: [3]uint16{4, 4, 4}},
-	{Name: "si_status", Type: &zt27, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt511, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt511, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_pid", Type: &zt235, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_uid", Type: &zt226, Off: [3]uint16{4, 4, 4}},
+	{Name: "si_status", Type: &zt30, Off: [3]uint16{8, 8, 8}},
+	{Name: "si_utime", Type: &zt517, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt517, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_fault = structure{Name: "si_fault", Size: [3]uint16{8, 4, 4}, Fields: []field{
-	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zstruct_si_mce = structure{Name: "si_mce", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_addr_lsb", Type: &zt272, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_addr_lsb", Type: &zt278, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_si_bounds = structure{Name: "si_bounds", Size: [3]uint16{32, 16, 16}, Show: []uint8{0, 2, 3}, Fields: []field{
-	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt536, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_lower", Type: &zt19, Off: [3]uint16{16, 8, 8}},
-	{Name: "si_upper", Type: &zt19, Off: [3]uint16{24, 12, 12}},
+	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
+	{Name: "dummy", Type: &zt542, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_lower", Type: &zt25, Off: [3]uint16{16, 8, 8}},
+	{Name: "si_upper", Type: &zt25, Off: [3]uint16{24, 12, 12}},
 }}
 
 var zstruct_si_pkey = structure{Name: "si_pkey", Size: [3]uint16{24, 12, 12}, Show: []uint8{0, 2}, Fields: []field{
-	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt536, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
+	{Name: "dummy", Type: &zt542, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_pkey", Type: &zt11, Off: [3]uint16{16, 8, 8}},
 }}
 
@@ -11168,14 +11240,14 @@ var zset_trap_perf_flags = set{Name: "trap_perf_flags", Unknown: "TRAP_PERF_FLAG
 }}
 
 var zstruct_si_perf = structure{Name: "si_perf", Size: [3]uint16{24, 16, 16}, Fields: []field{
-	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_perf_data", Type: &zt536, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_perf_type", Type: &zt539, Off: [3]uint16{16, 8, 8}},
-	{Name: "si_perf_flags", Type: &zt540, Off: [3]uint16{20, 12, 12}},
+	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_perf_data", Type: &zt542, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_perf_type", Type: &zt545, Off: [3]uint16{16, 8, 8}},
+	{Name: "si_perf_flags", Type: &zt546, Off: [3]uint16{20, 12, 12}},
 }}
 
 var zstruct_si_size = structure{Name: "si_size", Size: [3]uint16{112, 112, 112}, Fields: []field{
-	{Name: "all", Type: &zt542, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt548, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: []val{
@@ -11236,57 +11308,57 @@ var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: [
 }, Sorted: []uint16{45, 20, 22, 32, 34, 39, 7, 41, 13, 19, 31, 3, 53, 9, 14, 29, 21, 5, 12, 15, 25, 6, 43, 10, 51, 2, 50, 30, 8, 28, 49, 48, 4, 37, 11, 17, 23, 33, 35, 40, 42, 46, 24, 26, 36, 44, 16, 52, 0, 47, 38, 18, 1, 27}}
 
 var zstruct_si_sys = structure{Name: "si_sys", Size: [3]uint16{16, 12, 12}, Fields: []field{
-	{Name: "si_call_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_syscall", Type: &zt544, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_arch", Type: &zt545, Off: [3]uint16{12, 8, 8}},
+	{Name: "si_call_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
+	{Name: "si_syscall", Type: &zt550, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_arch", Type: &zt551, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
-	{Name: "si_pid", Type: &zt229, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "si_uid", Type: &zt220, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "si_ptr", Type: &zt19, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
+	{Name: "si_pid", Type: &zt235, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "si_uid", Type: &zt226, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 2}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "si_ptr", Type: &zt25, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 	{Name: "si_int", Type: &zt7, Attr: 512, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2, Num: 0x2}},
 }}
 
 var zunion_siginfo_rest = union{Name: "siginfo_rest", Alts: []alt{
-	{Vals: []uint64{0x100}, Type: &zt527},
-	{Vals: []uint64{0x101}, Type: &zt528},
-	{Vals: []uint64{0x102}, Type: &zt530},
-	{Vals: []uint64{0x103}, Type: &zt531},
-	{Vals: []uint64{0x11}, Type: &zt532},
-	{Vals: []uint64{0x51}, Type: &zt533},
-	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt534},
-	{Vals: []uint64{0x47}, Type: &zt535},
-	{Vals: []uint64{0x4b}, Type: &zt537},
-	{Vals: []uint64{0x8b}, Type: &zt538},
-	{Vals: []uint64{0x45}, Type: &zt541},
-	{Vals: []uint64{0x1d}, Type: &zt531},
-	{Vals: []uint64{0x5d}, Type: &zt543},
-	{Vals: []uint64{0x1f}, Type: &zt546},
-}, Else: &zt547}
+	{Vals: []uint64{0x100}, Type: &zt533},
+	{Vals: []uint64{0x101}, Type: &zt534},
+	{Vals: []uint64{0x102}, Type: &zt536},
+	{Vals: []uint64{0x103}, Type: &zt537},
+	{Vals: []uint64{0x11}, Type: &zt538},
+	{Vals: []uint64{0x51}, Type: &zt539},
+	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt540},
+	{Vals: []uint64{0x47}, Type: &zt541},
+	{Vals: []uint64{0x4b}, Type: &zt543},
+	{Vals: []uint64{0x8b}, Type: &zt544},
+	{Vals: []uint64{0x45}, Type: &zt547},
+	{Vals: []uint64{0x1d}, Type: &zt537},
+	{Vals: []uint64{0x5d}, Type: &zt549},
+	{Vals: []uint64{0x1f}, Type: &zt552},
+}, Else: &zt553}
 
 var zstruct_siginfo = structure{Name: "siginfo", Size: [3]uint16{128, 124, 128}, Show: []uint8{0, 2, 1, 3}, Fields: []field{
-	{Name: "si_signo", Type: &zt27, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 2}},
+	{Name: "si_signo", Type: &zt30, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 2}},
 	{Name: "si_errno", Type: &zt11, Attr: 2, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 2}},
-	{Name: "si_code", Type: &zt526, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
-	{Name: "rest", Type: &zt548, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
+	{Name: "si_code", Type: &zt532, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
+	{Name: "rest", Type: &zt554, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
 }}
 
 var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
-	{Name: "uthese", Type: &zt34, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt549, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt239, Reg: 2, Reg32: 2},
+	{Name: "uthese", Type: &zt37, Reg: 0, Reg32: 0},
+	{Name: "uinfo", Type: &zt555, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt245, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt7, Aux: &zt27, Class: 0x10, Defer: 1}
+}, Ret: &zt7, Aux: &zt30, Class: 0x10, Defer: 1}
 
 var zcall_rt_sigqueueinfo = call{Name: "rt_sigqueueinfo", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt550, Reg: 2, Reg32: 2},
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt30, Reg: 1, Reg32: 1},
+	{Name: "uinfo", Type: &zt556, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x18, Defer: 3}
 
 var zcall_rt_sigsuspend = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt551, Reg: 0, Reg32: 0},
+	{Name: "unewset", Type: &zt557, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
@@ -11297,30 +11369,30 @@ var zset_ss_flags = set{Name: "ss_flags", Unknown: "SS_???", Vals: []val{
 }}
 
 var zstruct_sigaltstack = structure{Name: "sigaltstack", Size: [3]uint16{24, 12, 12}, Fields: []field{
-	{Name: "ss_sp", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "ss_flags", Type: &zt552, Off: [3]uint16{8, 4, 4}},
+	{Name: "ss_sp", Type: &zt25, Off: [3]uint16{0, 0, 0}},
+	{Name: "ss_flags", Type: &zt558, Off: [3]uint16{8, 4, 4}},
 	{Name: "ss_size", Type: &zt2, Off: [3]uint16{16, 8, 8}},
 }}
 
 var zcall_sigaltstack = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt553, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt554, Reg: 1, Reg32: 1},
+	{Name: "uss", Type: &zt559, Reg: 0, Reg32: 0},
+	{Name: "uoss", Type: &zt560, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 1}
 
 var zstruct_utimbuf = structure{Name: "utimbuf", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "actime", Type: &zt555, Off: [3]uint16{0, 0, 0}},
-	{Name: "modtime", Type: &zt555, Off: [3]uint16{8, 4, 8}},
+	{Name: "actime", Type: &zt561, Off: [3]uint16{0, 0, 0}},
+	{Name: "modtime", Type: &zt561, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_utime = call{Name: "utime", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "times", Type: &zt556, Reg: 1, Reg32: 1},
+	{Name: "times", Type: &zt562, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_mknod = call{Name: "mknod", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt557, Reg: 1, Reg32: 1},
-	{Name: "dev", Type: &zt558, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt563, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt564, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_uselib = call{Name: "uselib", Args: []field{
@@ -11328,19 +11400,19 @@ var zcall_uselib = call{Name: "uselib", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_personality = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt20, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "personality", Type: &zt176, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zstruct_ustat = structure{Name: "ustat", Size: [3]uint16{32, 20, 32}, Fields: []field{
 	{Name: "f_tfree", Type: &zt7, Off: [3]uint16{0, 0, 0}},
-	{Name: "f_tinode", Type: &zt23, Off: [3]uint16{8, 4, 8}},
-	{Name: "f_fname", Type: &zt559, Attr: 4, Off: [3]uint16{16, 8, 16}},
-	{Name: "f_fpack", Type: &zt559, Attr: 4, Off: [3]uint16{22, 14, 22}},
+	{Name: "f_tinode", Type: &zt26, Off: [3]uint16{8, 4, 8}},
+	{Name: "f_fname", Type: &zt565, Attr: 4, Off: [3]uint16{16, 8, 16}},
+	{Name: "f_fpack", Type: &zt565, Attr: 4, Off: [3]uint16{22, 14, 22}},
 }}
 
 var zcall_ustat = call{Name: "ustat", Args: []field{
-	{Name: "dev", Type: &zt558, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt560, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt564, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt566, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x8000, Defer: 1}
 
 var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
@@ -11431,7 +11503,7 @@ var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
 }, Sorted: []uint16{59, 5, 44, 45, 23, 41, 42, 50, 46, 43, 70, 48, 49, 39, 38, 57, 53, 78, 0, 1, 29, 25, 14, 27, 35, 13, 75, 79, 34, 62, 4, 33, 47, 6, 77, 30, 18, 40, 9, 68, 24, 19, 22, 55, 63, 65, 3, 71, 73, 82, 83, 64, 58, 7, 74, 15, 21, 20, 32, 60, 2, 8, 51, 66, 72, 12, 17, 52, 76, 54, 61, 11, 37, 80, 81, 56, 10, 26, 28, 31, 67, 36, 69, 16}}
 
 var zstruct_fsid = structure{Name: "fsid", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "val", Type: &zt562, Off: [3]uint16{0, 0, 0}},
+	{Name: "val", Type: &zt568, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val{
@@ -11452,35 +11524,35 @@ var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val
 }}
 
 var zstruct_statfs = structure{Name: "statfs", Size: [3]uint16{120, 80, 120}, Fields: []field{
-	{Name: "f_type", Type: &zt561, Off: [3]uint16{0, 0, 0}},
-	{Name: "f_bsize", Type: &zt23, Off: [3]uint16{8, 4, 8}},
-	{Name: "f_blocks", Type: &zt23, Off: [3]uint16{16, 8, 16}},
-	{Name: "f_bfree", Type: &zt23, Off: [3]uint16{24, 12, 24}},
-	{Name: "f_bavail", Type: &zt23, Off: [3]uint16{32, 16, 32}},
-	{Name: "f_files", Type: &zt23, Off: [3]uint16{40, 20, 40}},
-	{Name: "f_ffree", Type: &zt23, Off: [3]uint16{48, 24, 48}},
-	{Name: "f_fsid", Type: &zt563, Off: [3]uint16{56, 28, 56}},
-	{Name: "f_namelen", Type: &zt23, Off: [3]uint16{64, 36, 64}},
-	{Name: "f_frsize", Type: &zt23, Off: [3]uint16{72, 40, 72}},
-	{Name: "f_flags", Type: &zt564, Off: [3]uint16{80, 44, 80}},
-	{Name: "spare", Type: &zt565, Off: [3]uint16{88, 48, 88}},
+	{Name: "f_type", Type: &zt567, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_bsize", Type: &zt26, Off: [3]uint16{8, 4, 8}},
+	{Name: "f_blocks", Type: &zt26, Off: [3]uint16{16, 8, 16}},
+	{Name: "f_bfree", Type: &zt26, Off: [3]uint16{24, 12, 24}},
+	{Name: "f_bavail", Type: &zt26, Off: [3]uint16{32, 16, 32}},
+	{Name: "f_files", Type: &zt26, Off: [3]uint16{40, 20, 40}},
+	{Name: "f_ffree", Type: &zt26, Off: [3]uint16{48, 24, 48}},
+	{Name: "f_fsid", Type: &zt569, Off: [3]uint16{56, 28, 56}},
+	{Name: "f_namelen", Type: &zt26, Off: [3]uint16{64, 36, 64}},
+	{Name: "f_frsize", Type: &zt26, Off: [3]uint16{72, 40, 72}},
+	{Name: "f_flags", Type: &zt570, Off: [3]uint16{80, 44, 80}},
+	{Name: "spare", Type: &zt571, Off: [3]uint16{88, 48, 88}},
 }}
 
 var zcall_statfs = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt566, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt572, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt566, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt572, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_sysfs = call{Name: "sysfs", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg1", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "arg2", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "arg1", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "arg2", Type: &zt29, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zset_prio_which = set{Name: "prio_which", Unknown: "PRIO_???", Vals: []val{
 	{Name: "PRIO_PROCESS", Value: 0x0, Mask: 0x0},
@@ -11489,56 +11561,56 @@ var zset_prio_which = set{Name: "prio_which", Unknown: "PRIO_???", Vals: []val{
 }}
 
 var zcall_getpriority = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt567, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setpriority = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt567, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt573, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_setparam = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_getparam = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "param", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_max = call{Name: "sched_get_priority_max", Args: []field{
 	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_min = call{Name: "sched_get_priority_min", Args: []field{
 	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "interval", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_mlock = call{Name: "mlock", Args: []field{
-	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x4, Defer: 2}
 
 var zcall_munlock = call{Name: "munlock", Args: []field{
-	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x4, Defer: 2}
 
@@ -11549,17 +11621,17 @@ var zset_mlockall_flags = set{Name: "mlockall_flags", Unknown: "MCL_???", Vals: 
 }}
 
 var zcall_mlockall = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt568, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt574, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt7, Class: 0x4, Defer: 0}
 
-var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "entry_number", Type: &zt220, Off: [3]uint16{0, 0, 0}},
-	{Name: "base_addr", Type: &zt569, Off: [3]uint16{4, 4, 4}},
-	{Name: "limit", Type: &zt569, Off: [3]uint16{8, 8, 8}},
+	{Name: "entry_number", Type: &zt226, Off: [3]uint16{0, 0, 0}},
+	{Name: "base_addr", Type: &zt575, Off: [3]uint16{4, 4, 4}},
+	{Name: "limit", Type: &zt575, Off: [3]uint16{8, 8, 8}},
 	{Name: "seg_32bit", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{0, 1}},
 	{Name: "contents", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{1, 2}},
 	{Name: "read_exec_only", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{3, 1}},
@@ -11571,26 +11643,26 @@ var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}
 
 var zcall_modify_ldt = call{Name: "modify_ldt", Args: []field{
 	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt570, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
-	{Name: "bytecount", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "ptr", Type: &zt576, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
+	{Name: "bytecount", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_pivot_root = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "new_root", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "put_old", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall__sysctl = call{Name: "_sysctl", Args: []field{
-	{Name: "args", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "args", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_prctl = call{Name: "prctl", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
+	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x80, Defer: 5, Derived: true}
 
 var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", Vals: []val{
 	{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001},
@@ -11610,37 +11682,37 @@ var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", V
 }}
 
 var zcall_arch_prctl__SET = call{Name: "arch_prctl", Variant: "SET", Args: []field{
-	{Name: "option", Type: &zt572, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt578, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl__SET_2 = call{Name: "arch_prctl", Variant: "SET", Args: []field{
-	{Name: "option", Type: &zt573, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt579, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt574, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt575, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt580, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt581, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_2 = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt576, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt575, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt582, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt581, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_CPUID = call{Name: "arch_prctl", Variant: "GET_CPUID", Args: []field{
-	{Name: "option", Type: &zt577, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt583, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__SET_CPUID = call{Name: "arch_prctl", Variant: "SET_CPUID", Args: []field{
-	{Name: "option", Type: &zt578, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt571, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt577, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt25, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2, Key: 0, Variants: []*call{
 	&zcall_arch_prctl__SET,
 	&zcall_arch_prctl__SET_2,
@@ -11686,27 +11758,27 @@ var zset_timex_status = set{Name: "timex_status", Unknown: "STA_???", Vals: []va
 }}
 
 var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fields: []field{
-	{Name: "modes", Type: &zt579, Off: [3]uint16{0, 0, 0}},
-	{Name: "offset", Type: &zt21, Off: [3]uint16{8, 4, 8}},
-	{Name: "freq", Type: &zt21, Off: [3]uint16{16, 8, 16}},
-	{Name: "maxerror", Type: &zt23, Off: [3]uint16{24, 12, 24}},
-	{Name: "esterror", Type: &zt23, Off: [3]uint16{32, 16, 32}},
-	{Name: "status", Type: &zt580, Off: [3]uint16{40, 20, 40}},
-	{Name: "constant", Type: &zt21, Off: [3]uint16{48, 24, 48}},
-	{Name: "precision", Type: &zt23, Off: [3]uint16{56, 28, 56}},
-	{Name: "tolerance", Type: &zt21, Off: [3]uint16{64, 32, 64}},
-	{Name: "time", Type: &zt242, Off: [3]uint16{72, 36, 72}},
-	{Name: "tick", Type: &zt21, Off: [3]uint16{88, 44, 88}},
-	{Name: "ppsfreq", Type: &zt21, Off: [3]uint16{96, 48, 96}},
-	{Name: "jitter", Type: &zt21, Off: [3]uint16{104, 52, 104}},
+	{Name: "modes", Type: &zt585, Off: [3]uint16{0, 0, 0}},
+	{Name: "offset", Type: &zt23, Off: [3]uint16{8, 4, 8}},
+	{Name: "freq", Type: &zt23, Off: [3]uint16{16, 8, 16}},
+	{Name: "maxerror", Type: &zt26, Off: [3]uint16{24, 12, 24}},
+	{Name: "esterror", Type: &zt26, Off: [3]uint16{32, 16, 32}},
+	{Name: "status", Type: &zt586, Off: [3]uint16{40, 20, 40}},
+	{Name: "constant", Type: &zt23, Off: [3]uint16{48, 24, 48}},
+	{Name: "precision", Type: &zt26, Off: [3]uint16{56, 28, 56}},
+	{Name: "tolerance", Type: &zt23, Off: [3]uint16{64, 32, 64}},
+	{Name: "time", Type: &zt248, Off: [3]uint16{72, 36, 72}},
+	{Name: "tick", Type: &zt23, Off: [3]uint16{88, 44, 88}},
+	{Name: "ppsfreq", Type: &zt23, Off: [3]uint16{96, 48, 96}},
+	{Name: "jitter", Type: &zt23, Off: [3]uint16{104, 52, 104}},
 	{Name: "shift", Type: &zt7, Off: [3]uint16{112, 56, 112}},
-	{Name: "stabil", Type: &zt21, Off: [3]uint16{120, 60, 120}},
-	{Name: "jitcnt", Type: &zt21, Off: [3]uint16{128, 64, 128}},
-	{Name: "calcnt", Type: &zt21, Off: [3]uint16{136, 68, 136}},
-	{Name: "errcnt", Type: &zt21, Off: [3]uint16{144, 72, 144}},
-	{Name: "stbcnt", Type: &zt21, Off: [3]uint16{152, 76, 152}},
+	{Name: "stabil", Type: &zt23, Off: [3]uint16{120, 60, 120}},
+	{Name: "jitcnt", Type: &zt23, Off: [3]uint16{128, 64, 128}},
+	{Name: "calcnt", Type: &zt23, Off: [3]uint16{136, 68, 136}},
+	{Name: "errcnt", Type: &zt23, Off: [3]uint16{144, 72, 144}},
+	{Name: "stbcnt", Type: &zt23, Off: [3]uint16{152, 76, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 80, 160}},
-	{Name: "reserved", Type: &zt581, Off: [3]uint16{164, 84, 164}},
+	{Name: "reserved", Type: &zt587, Off: [3]uint16{164, 84, 164}},
 }}
 
 var zset_timex_state = set{Name: "timex_state", Vals: []val{
@@ -11719,12 +11791,12 @@ var zset_timex_state = set{Name: "timex_state", Vals: []val{
 }}
 
 var zcall_adjtimex = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt582, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt583, Class: 0x100, Defer: 0}
+	{Name: "txc_p", Type: &zt588, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt589, Class: 0x100, Defer: 0}
 
 var zcall_setrlimit = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt507, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt584, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt513, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt590, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_chroot = call{Name: "chroot", Args: []field{
@@ -11738,111 +11810,111 @@ var zcall_acct = call{Name: "acct", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt585, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt586, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt591, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt592, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_mount = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+	{Name: "dev_name", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "dir_name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt25, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_umount2 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_swapon = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_swapoff = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_reboot = call{Name: "reboot", Args: []field{
 	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_sethostname = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_setdomainname = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_iopl = call{Name: "iopl", Args: []field{
 	{Name: "level", Type: &zt7, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_ioperm = call{Name: "ioperm", Args: []field{
-	{Name: "from", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "num", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "from", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "num", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "turn_on", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_create_module = call{Name: "create_module", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_init_module = call{Name: "init_module", Args: []field{
-	{Name: "umod", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "umod", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_delete_module = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "name_user", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_get_kernel_syms = call{Name: "get_kernel_syms", Args: []field{
-	{Name: "table", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "table", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_query_module = call{Name: "query_module", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "which", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "bufsize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ret", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "ret", Type: &zt25, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_quotactl = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "special", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_nfsservctl = call{Name: "nfsservctl", Args: []field{
 	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "argp", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "resp", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "argp", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "resp", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_getpmsg = call{Name: "getpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
+var zcall_getpmsg = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
 
-var zcall_putpmsg = call{Name: "putpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
+var zcall_putpmsg = call{Name: "putpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
 
-var zcall_afs_syscall = call{Name: "afs_syscall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_afs_syscall = call{Name: "afs_syscall", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_tuxcall = call{Name: "tuxcall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_tuxcall = call{Name: "tuxcall", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_security = call{Name: "security", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_security = call{Name: "security", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_gettid = call{Name: "gettid", Args: []field{}, Ret: &zt229, Class: 0x10000, Defer: 0}
+var zcall_gettid = call{Name: "gettid", Args: []field{}, Ret: &zt235, Class: 0x10000, Defer: 0}
 
 var zcall_readahead = call{Name: "readahead", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -11851,91 +11923,91 @@ var zcall_readahead = call{Name: "readahead", Args: []field{
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_setxattr = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_lsetxattr = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_fsetxattr = call{Name: "fsetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_getxattr = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_lgetxattr = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_fgetxattr = call{Name: "fgetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_listxattr = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
 
 var zcall_llistxattr = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
 
 var zcall_flistxattr = call{Name: "flistxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_removexattr = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_lremovexattr = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_fremovexattr = call{Name: "fremovexattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_tkill = call{Name: "tkill", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "sig", Type: &zt30, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt587, Reg: 0, Reg32: 0},
-}, Ret: &zt588, Class: 0x100, Defer: 0}
+	{Name: "tloc", Type: &zt593, Reg: 0, Reg32: 0},
+}, Ret: &zt594, Class: 0x100, Defer: 0}
 
 var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 	{Name: "FUTEX_WAIT", Value: 0x0, Mask: 0x0},
@@ -11975,135 +12047,169 @@ var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 30, 32, 29, 31, 33}}
 
 var zunion_futex_utime = union{Name: "futex_utime", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt239},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt245},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
-}, Else: &zt19}
+}, Else: &zt25}
 
 var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
 	{Name: "FUTEX_BITSET_MATCH_ANY", Value: 0xffffffff, Mask: 0xffffffff},
 }}
 
 var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
-	{Vals: []uint64{0x9, 0xa}, Type: &zt591},
+	{Vals: []uint64{0x9, 0xa}, Type: &zt597},
 	{Vals: []uint64{0x4, 0xc}, Type: &zt11},
-	{Vals: []uint64{0x5}, Type: &zt592},
-}, Else: &zt20}
+	{Vals: []uint64{0x5}, Type: &zt598},
+}, Else: &zt176}
 
 var zcall_futex = call{Name: "futex", Args: []field{
-	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt589, Reg: 1, Reg32: 1},
+	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt595, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt590, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
-	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt593, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "utime", Type: &zt596, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
+	{Name: "val3", Type: &zt599, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt570, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt576, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_io_setup = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
+	{Name: "nr_events", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "ctxp", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x4, Defer: 2, Derived: true}
 
 var zcall_io_destroy = call{Name: "io_destroy", Args: []field{
-	{Name: "ctx", Type: &zt26, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x4, Defer: 1, Derived: true}
+	{Name: "ctx", Type: &zt29, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x4, Defer: 1, Derived: true}
 
 var zcall_io_getevents = call{Name: "io_getevents", Args: []field{
-	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_io_submit = call{Name: "io_submit", Args: []field{
-	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "nr", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "iocbpp", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
-	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "iocb", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "result", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt594, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt600, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "cookie64", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_epoll_create = call{Name: "epoll_create", Args: []field{
 	{Name: "size", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+}, Ret: &zt0, Class: 0x2, Defer: 1}
+
+var zset_epoll_ops = set{Name: "epoll_ops", Unknown: "EPOLL_CTL_???", Vals: []val{
+	{Name: "EPOLL_CTL_ADD", Value: 0x1, Mask: 0x1},
+	{Name: "EPOLL_CTL_DEL", Value: 0x2, Mask: 0x2},
+	{Name: "EPOLL_CTL_MOD", Value: 0x3, Mask: 0x3},
+}}
+
+var zset_epoll_events = set{Name: "epoll_events", Unknown: "EPOLL???", Vals: []val{
+	{Name: "EPOLLIN", Value: 0x1, Mask: 0x1},
+	{Name: "EPOLLPRI", Value: 0x2, Mask: 0x2},
+	{Name: "EPOLLOUT", Value: 0x4, Mask: 0x4},
+	{Name: "EPOLLRDNORM", Value: 0x40, Mask: 0x40},
+	{Name: "EPOLLWRNORM", Value: 0x100, Mask: 0x100},
+	{Name: "EPOLLRDBAND", Value: 0x80, Mask: 0x80},
+	{Name: "EPOLLWRBAND", Value: 0x200, Mask: 0x200},
+	{Name: "EPOLLMSG", Value: 0x400, Mask: 0x400},
+	{Name: "EPOLLERR", Value: 0x8, Mask: 0x8},
+	{Name: "EPOLLHUP", Value: 0x10, Mask: 0x10},
+	{Name: "EPOLLRDHUP", Value: 0x2000, Mask: 0x2000},
+	{Name: "EPOLLEXCLUSIVE", Value: 0x10000000, Mask: 0x10000000},
+	{Name: "EPOLLWAKEUP", Value: 0x20000000, Mask: 0x20000000},
+	{Name: "EPOLLONESHOT", Value: 0x40000000, Mask: 0x40000000},
+	{Name: "EPOLLET", Value: 0x80000000, Mask: 0x80000000},
+}}
+
+var zstruct_epoll_data = structure{Name: "epoll_data", Size: [3]uint16{8, 4, 8}, Fields: []field{
+	{Name: "u32", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "u64", Type: &zt9, Attr: 512, Off: [3]uint16{0, 0, 0}},
+}}
+
+var zstruct_epoll_event = structure{Name: "epoll_event", Size: [3]uint16{12, 8, 12}, Packed: true, Fields: []field{
+	{Name: "events", Type: &zt602, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt603, Off: [3]uint16{4, 4, 4}},
+}}
 
 var zcall_epoll_ctl_old = call{Name: "epoll_ctl_old", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt601, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "event", Type: &zt604, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_epoll_wait_old = call{Name: "epoll_wait_old", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "events", Type: &zt606, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_remap_file_pages = call{Name: "remap_file_pages", Args: []field{
-	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt24, Reg: 2, Reg32: 2},
-	{Name: "pgoff", Type: &zt23, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt25, Reg: 4, Reg32: 4},
+	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt27, Reg: 2, Reg32: 2},
+	{Name: "pgoff", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt28, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 5}
 
 var zstruct_linux_dirent64 = structure{Name: "linux_dirent64", Size: [3]uint16{24, 20, 24}, Fields: []field{
 	{Name: "d_ino", Type: &zt9, Off: [3]uint16{0, 0, 0}},
 	{Name: "d_off", Type: &zt13, Off: [3]uint16{8, 8, 8}},
-	{Name: "d_reclen", Type: &zt136, Off: [3]uint16{16, 16, 16}},
-	{Name: "d_type", Type: &zt500, Off: [3]uint16{18, 18, 18}},
-	{Name: "d_name", Type: &zt499, Off: [3]uint16{19, 19, 19}},
+	{Name: "d_reclen", Type: &zt139, Off: [3]uint16{16, 16, 16}},
+	{Name: "d_type", Type: &zt506, Off: [3]uint16{18, 18, 18}},
+	{Name: "d_name", Type: &zt505, Off: [3]uint16{19, 19, 19}},
 }}
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt596, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt608, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_set_tid_address = call{Name: "set_tid_address", Args: []field{
-	{Name: "tidptr", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt229, Class: 0x0, Defer: 1}
+	{Name: "tidptr", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt235, Class: 0x0, Defer: 1}
 
 var zcall_restart_syscall = call{Name: "restart_syscall", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_semtimedop = call{Name: "semtimedop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt424, Reg: 1, Reg32: 1},
+	{Name: "tsops", Type: &zt430, Reg: 1, Reg32: 1},
 	{Name: "nsops", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt239, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt245, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zset_fadvise = set{Name: "fadvise", Unknown: "POSIX_FADV_???", Vals: []val{
@@ -12119,7 +12225,7 @@ var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt597, Reg: 3, Reg32: 4},
+	{Name: "advice", Type: &zt609, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
@@ -12138,12 +12244,12 @@ var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
 }}
 
 var zstruct_sigval = structure{Name: "sigval", Size: [3]uint16{8, 4, 4}, Show: []uint8{1, 0}, Fields: []field{
-	{Name: "sival_ptr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
+	{Name: "sival_ptr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
 	{Name: "sival_int", Type: &zt7, Attr: 512, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_signo = union{Name: "sigevent_signo", Alts: []alt{
-	{Vals: []uint64{0x0, 0x2, 0x4}, Type: &zt27},
+	{Vals: []uint64{0x0, 0x2, 0x4}, Type: &zt30},
 }, Else: &zt11}
 
 var zset_sigev_notify = set{Name: "sigev_notify", Unknown: "SIGEV_???", Vals: []val{
@@ -12154,34 +12260,34 @@ var zset_sigev_notify = set{Name: "sigev_notify", Unknown: "SIGEV_???", Vals: []
 }}
 
 var zstruct_sigevent_thread_id = structure{Name: "sigevent_thread_id", Size: [3]uint16{4, 4, 4}, Fields: []field{
-	{Name: "sigev_notify_thread_id", Type: &zt229, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_notify_thread_id", Type: &zt235, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "sigev_notify_function", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_notify_attributes", Type: &zt19, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify_function", Type: &zt25, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_notify_attributes", Type: &zt25, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "all", Type: &zt604, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt616, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt602},
-	{Vals: []uint64{0x2}, Type: &zt603},
-}, Else: &zt605}
+	{Vals: []uint64{0x4}, Type: &zt614},
+	{Vals: []uint64{0x2}, Type: &zt615},
+}, Else: &zt617}
 
 var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
-	{Name: "sigev_value", Type: &zt599, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_signo", Type: &zt600, Off: [3]uint16{8, 4, 4}},
-	{Name: "sigev_notify", Type: &zt601, Off: [3]uint16{12, 8, 8}},
-	{Name: "rest", Type: &zt606, Attr: 256, Off: [3]uint16{16, 12, 12}},
+	{Name: "sigev_value", Type: &zt611, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt612, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt613, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt618, Attr: 256, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt607, Reg: 1, Reg32: 1},
-	{Name: "created_timer_id", Type: &zt42, Reg: 2, Reg32: 2},
+	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt619, Reg: 1, Reg32: 1},
+	{Name: "created_timer_id", Type: &zt45, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zset_timer_flags = set{Name: "timer_flags", Unknown: "TIMER_???", Vals: []val{
@@ -12189,20 +12295,20 @@ var zset_timer_flags = set{Name: "timer_flags", Unknown: "TIMER_???", Vals: []va
 }}
 
 var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt314, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt314, Off: [3]uint16{16, 8, 16}},
+	{Name: "it_interval", Type: &zt320, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt320, Off: [3]uint16{16, 8, 16}},
 }}
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt608, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt609, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt610, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt620, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt621, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt622, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt610, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt622, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
@@ -12214,62 +12320,62 @@ var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt239, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt245, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt240, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt246, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt240, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt246, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt608, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt239, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt240, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt620, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt245, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt246, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_exit_group = call{Name: "exit_group", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt416, Class: 0x8, Defer: 1}
+}, Ret: &zt422, Class: 0x8, Defer: 1}
 
 var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "events", Type: &zt606, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_epoll_ctl = call{Name: "epoll_ctl", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt601, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "event", Type: &zt604, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+}, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_tgkill = call{Name: "tgkill", Args: []field{
-	{Name: "tgid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt229, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt27, Reg: 2, Reg32: 2},
+	{Name: "tgid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "sig", Type: &zt30, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x18, Defer: 3}
 
 var zstruct_timeval_date = structure{Name: "timeval_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
-	{Name: "tv_sec", Type: &zt21, Off: [3]uint16{0, 0, 0}},
-	{Name: "tv_usec", Type: &zt23, Off: [3]uint16{8, 4, 8}},
+	{Name: "tv_sec", Type: &zt23, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_usec", Type: &zt26, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_utimes = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt612, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt624, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
-var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zset_mpol_mode = set{Name: "mpol_mode", Unknown: "MPOL_???", Vals: []val{
 	{Name: "MPOL_DEFAULT", Value: 0x0, Mask: 0xffff1fff},
@@ -12291,18 +12397,18 @@ var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val
 }}
 
 var zcall_mbind = call{Name: "mbind", Args: []field{
-	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt613, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt615, Reg: 3, Reg32: 3},
-	{Name: "maxnode", Type: &zt23, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt616, Reg: 5, Reg32: 5},
+	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt625, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt627, Reg: 3, Reg32: 3},
+	{Name: "maxnode", Type: &zt26, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt628, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt617, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt618, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "mode", Type: &zt629, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt630, Reg: 1, Reg32: 1},
+	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zset_mpol_modes = set{Name: "mpol_modes", Unknown: "MPOL_???", Vals: []val{
@@ -12321,11 +12427,11 @@ var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_?
 }}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt619, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt620, Reg: 1, Reg32: 1},
-	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt621, Reg: 4, Reg32: 4},
+	{Name: "policy", Type: &zt631, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt632, Reg: 1, Reg32: 1},
+	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt633, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
@@ -12333,18 +12439,18 @@ var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
 }}
 
 var zstruct_mq_attr = structure{Name: "mq_attr", Size: [3]uint16{64, 32, 64}, Fields: []field{
-	{Name: "mq_flags", Type: &zt623, Off: [3]uint16{0, 0, 0}},
-	{Name: "mq_maxmsg", Type: &zt21, Off: [3]uint16{8, 4, 8}},
-	{Name: "mq_msgsize", Type: &zt21, Off: [3]uint16{16, 8, 16}},
-	{Name: "mq_curmsgs", Type: &zt21, Off: [3]uint16{24, 12, 24}},
-	{Name: "unused", Type: &zt624, Attr: 4, Off: [3]uint16{32, 16, 32}},
+	{Name: "mq_flags", Type: &zt635, Off: [3]uint16{0, 0, 0}},
+	{Name: "mq_maxmsg", Type: &zt23, Off: [3]uint16{8, 4, 8}},
+	{Name: "mq_msgsize", Type: &zt23, Off: [3]uint16{16, 8, 16}},
+	{Name: "mq_curmsgs", Type: &zt23, Off: [3]uint16{24, 12, 24}},
+	{Name: "unused", Type: &zt636, Attr: 4, Off: [3]uint16{32, 16, 32}},
 }}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
 	{Name: "u_name", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "oflag", Type: &zt5, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt622, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
-	{Name: "u_attr", Type: &zt625, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "mode", Type: &zt634, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "u_attr", Type: &zt637, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
 }, Ret: &zt0, Class: 0x2, Defer: 4}
 
 var zcall_mq_unlink = call{Name: "mq_unlink", Args: []field{
@@ -12356,34 +12462,34 @@ var zcall_mq_timedsend = call{Name: "mq_timedsend", Args: []field{
 	{Name: "u_msg_ptr", Type: &zt3, Reg: 1, Reg32: 1},
 	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msg_prio", Type: &zt11, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt239, Reg: 4, Reg32: 4},
+	{Name: "u_abs_timeout", Type: &zt245, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 5}
 
 var zcall_mq_timedreceive = call{Name: "mq_timedreceive", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "u_msg_ptr", Type: &zt1, Reg: 1, Reg32: 1},
 	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "u_msg_prio", Type: &zt66, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt239, Reg: 4, Reg32: 4},
+	{Name: "u_msg_prio", Type: &zt69, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt245, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_mq_notify = call{Name: "mq_notify", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt607, Reg: 1, Reg32: 1},
+	{Name: "u_notification", Type: &zt619, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_mq_getsetattr = call{Name: "mq_getsetattr", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt625, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt626, Reg: 2, Reg32: 2},
+	{Name: "u_mqstat", Type: &zt637, Reg: 1, Reg32: 1},
+	{Name: "u_omqstat", Type: &zt638, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_kexec_load = call{Name: "kexec_load", Args: []field{
-	{Name: "entry", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "nr_segments", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "entry", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "nr_segments", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "segments", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zset_waitid_types = set{Name: "waitid_types", Unknown: "P_???", Vals: []val{
 	{Name: "P_ALL", Value: 0x0, Mask: 0x0},
@@ -12393,90 +12499,115 @@ var zset_waitid_types = set{Name: "waitid_types", Unknown: "P_???", Vals: []val{
 }}
 
 var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
-	{Vals: []uint64{0x1, 0x2}, Type: &zt229},
+	{Vals: []uint64{0x1, 0x2}, Type: &zt235},
 	{Vals: []uint64{0x3}, Type: &zt0},
 }, Else: &zt7}
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt627, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt628, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt549, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt418, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt419, Reg: 4, Reg32: 4},
+	{Name: "which", Type: &zt639, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt640, Reg: 1, Reg32: 1},
+	{Name: "infop", Type: &zt555, Reg: 2, Reg32: 2},
+	{Name: "options", Type: &zt424, Reg: 3, Reg32: 3},
+	{Name: "ru", Type: &zt425, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x8, Defer: 2}
 
 var zcall_add_key = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "_type", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "_payload", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "ringid", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_request_key = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "_type", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "_callout_info", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "destringid", Type: &zt29, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_keyctl = call{Name: "keyctl", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_ioprio_set = call{Name: "ioprio_set", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_ioprio_get = call{Name: "ioprio_get", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
-var zcall_inotify_init = call{Name: "inotify_init", Args: []field{}, Ret: &zt21, Class: 0x2, Defer: 0, Derived: true}
+var zcall_inotify_init = call{Name: "inotify_init", Args: []field{}, Ret: &zt0, Class: 0x2, Defer: 0}
+
+var zset_inotify_flags = set{Name: "inotify_flags", Unknown: "IN_???", Vals: []val{
+	{Name: "IN_ACCESS", Value: 0x1, Mask: 0x1},
+	{Name: "IN_MODIFY", Value: 0x2, Mask: 0x2},
+	{Name: "IN_ATTRIB", Value: 0x4, Mask: 0x4},
+	{Name: "IN_CLOSE_WRITE", Value: 0x8, Mask: 0x8},
+	{Name: "IN_CLOSE_NOWRITE", Value: 0x10, Mask: 0x10},
+	{Name: "IN_OPEN", Value: 0x20, Mask: 0x20},
+	{Name: "IN_MOVED_FROM", Value: 0x40, Mask: 0x40},
+	{Name: "IN_MOVED_TO", Value: 0x80, Mask: 0x80},
+	{Name: "IN_CREATE", Value: 0x100, Mask: 0x100},
+	{Name: "IN_DELETE", Value: 0x200, Mask: 0x200},
+	{Name: "IN_DELETE_SELF", Value: 0x400, Mask: 0x400},
+	{Name: "IN_MOVE_SELF", Value: 0x800, Mask: 0x800},
+	{Name: "IN_UNMOUNT", Value: 0x2000, Mask: 0x2000},
+	{Name: "IN_Q_OVERFLOW", Value: 0x4000, Mask: 0x4000},
+	{Name: "IN_IGNORED", Value: 0x8000, Mask: 0x8000},
+	{Name: "IN_ONLYDIR", Value: 0x1000000, Mask: 0x1000000},
+	{Name: "IN_DONT_FOLLOW", Value: 0x2000000, Mask: 0x2000000},
+	{Name: "IN_EXCL_UNLINK", Value: 0x4000000, Mask: 0x4000000},
+	{Name: "IN_MASK_CREATE", Value: 0x10000000, Mask: 0x10000000},
+	{Name: "IN_MASK_ADD", Value: 0x20000000, Mask: 0x20000000},
+	{Name: "IN_ISDIR", Value: 0x40000000, Mask: 0x40000000},
+	{Name: "IN_ONESHOT", Value: 0x80000000, Mask: 0x80000000},
+}}
 
 var zcall_inotify_add_watch = call{Name: "inotify_add_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt641, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "wd", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "wd", Type: &zt7, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "maxnode", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt629, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt629, Reg: 3, Reg32: 3},
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "maxnode", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "old_nodes", Type: &zt642, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt642, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt557, Reg: 2, Reg32: 2},
-	{Name: "dev", Type: &zt558, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt563, Reg: 2, Reg32: 2},
+	{Name: "dev", Type: &zt564, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
@@ -12489,88 +12620,93 @@ var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
 }}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "user", Type: &zt220, Reg: 2, Reg32: 2},
-	{Name: "group", Type: &zt220, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt631, Reg: 4, Reg32: 4},
+	{Name: "user", Type: &zt226, Reg: 2, Reg32: 2},
+	{Name: "group", Type: &zt226, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt644, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt612, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt624, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt18, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt631, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt644, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt631, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt644, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt630, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt643, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt630, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt643, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt631, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt644, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt630, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt643, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt4, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt632, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt645, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x3, Defer: 2}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt208, Reg: 2, Reg32: 2},
+	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
+
+var zstruct_pselect6_sig = structure{Name: "pselect6_sig", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "sigmask", Type: &zt647, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigsetsize", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+}}
 
 var zcall_pselect6 = call{Name: "pselect6", Args: []field{
 	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt19, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt19, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
+	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
+	{Name: "tsp", Type: &zt646, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt648, Reg: 5, Reg32: 5},
+}, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll = call{Name: "ppoll", Args: []field{
-	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
+	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
+	{Name: "tsp", Type: &zt646, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt649, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+}, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
 var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: []val{
 	{Name: "CLONE_NEWTIME", Value: 0x80, Mask: 0x80},
@@ -12590,18 +12726,18 @@ var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: 
 }}
 
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt633, Reg: 0, Reg32: 0},
+	{Name: "unshare_flags", Type: &zt650, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
-	{Name: "head", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "head", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt575, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt634, Reg: 2, Reg32: 2},
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "head_ptr", Type: &zt581, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt651, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals: []val{
@@ -12613,18 +12749,18 @@ var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals:
 
 var zcall_splice = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt635, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt652, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt635, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt652, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt636, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt653, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_tee = call{Name: "tee", Args: []field{
 	{Name: "fdin", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fdout", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt636, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt653, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_sync_file_range_flags = set{Name: "sync_file_range_flags", Unknown: "SYNC_FILE_RANGE_???", Vals: []val{
@@ -12637,14 +12773,14 @@ var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "nbytes", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "flags", Type: &zt637, Reg: 3, Reg32: 5},
+	{Name: "flags", Type: &zt654, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "iov", Type: &zt207, Reg: 1, Reg32: 1},
-	{Name: "nr_segs", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt636, Reg: 3, Reg32: 3},
+	{Name: "iov", Type: &zt211, Reg: 1, Reg32: 1},
+	{Name: "nr_segs", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt653, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
@@ -12653,49 +12789,56 @@ var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", V
 }}
 
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "nr_pages", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt638, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt639, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt641, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt642, Reg: 5, Reg32: 5},
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "nr_pages", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "pages", Type: &zt655, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt656, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt658, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt659, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
-	{Name: "tv_sec", Type: &zt21, Off: [3]uint16{0, 0, 0}},
-	{Name: "tv_nsec", Type: &zt23, Off: [3]uint16{8, 4, 8}},
+	{Name: "tv_sec", Type: &zt23, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_nsec", Type: &zt26, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt644, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt631, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt661, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt644, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "events", Type: &zt606, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "sigmask", Type: &zt662, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
+}, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_signalfd = call{Name: "signalfd", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "user_mask", Type: &zt663, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x12, Defer: 3, Derived: true}
+}, Ret: &zt0, Class: 0x12, Defer: 3}
+
+var zset_timerfd_flags = set{Name: "timerfd_flags", Unknown: "TFD_???", Vals: []val{
+	{Name: "TFD_TIMER_ABSTIME", Value: 0x1, Mask: 0x1},
+	{Name: "TFD_TIMER_CANCEL_ON_SET", Value: 0x2, Mask: 0x2},
+	{Name: "TFD_CLOEXEC", Value: 0x80000, Mask: 0x80000},
+	{Name: "TFD_NONBLOCK", Value: 0x800, Mask: 0x800},
+}}
 
 var zcall_timerfd_create = call{Name: "timerfd_create", Args: []field{
-	{Name: "clockid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "clockid", Type: &zt664, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt665, Reg: 1, Reg32: 1},
+}, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_eventfd = call{Name: "eventfd", Args: []field{
-	{Name: "count", Type: &zt20, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+	{Name: "count", Type: &zt11, Reg: 0, Reg32: 0},
+}, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals: []val{
 	{Name: "FALLOC_FL_KEEP_SIZE", Value: 0x1, Mask: 0x1},
@@ -12710,22 +12853,22 @@ var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals
 
 var zcall_fallocate = call{Name: "fallocate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt645, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt666, Reg: 1, Reg32: 1},
 	{Name: "offset", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "len", Type: &zt13, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_timerfd_settime = call{Name: "timerfd_settime", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt665, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt621, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt622, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_timerfd_gettime = call{Name: "timerfd_gettime", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "otmr", Type: &zt622, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
 	{Name: "SOCK_CLOEXEC", Value: 0x80000, Mask: 0x80000},
@@ -12734,26 +12877,41 @@ var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
 
 var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "upeer_sockaddr", Type: &zt295, Reg: 1, Reg32: 1},
-	{Name: "upeer_addrlen", Type: &zt296, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt646, Reg: 3, Reg32: 3},
+	{Name: "upeer_sockaddr", Type: &zt301, Reg: 1, Reg32: 1},
+	{Name: "upeer_addrlen", Type: &zt302, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt667, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
+var zset_signalfd_flags = set{Name: "signalfd_flags", Unknown: "SFD_???", Vals: []val{
+	{Name: "SFD_CLOEXEC", Value: 0x80000, Mask: 0x80000},
+	{Name: "SFD_NONBLOCK", Value: 0x800, Mask: 0x800},
+}}
+
 var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "user_mask", Type: &zt663, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x12, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt668, Reg: 3, Reg32: 3},
+}, Ret: &zt0, Class: 0x12, Defer: 4}
+
+var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []val{
+	{Name: "EFD_SEMAPHORE", Value: 0x1, Mask: 0x1},
+	{Name: "EFD_CLOEXEC", Value: 0x80000, Mask: 0x80000},
+	{Name: "EFD_NONBLOCK", Value: 0x800, Mask: 0x800},
+}}
 
 var zcall_eventfd2 = call{Name: "eventfd2", Args: []field{
-	{Name: "count", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "count", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt669, Reg: 1, Reg32: 1},
+}, Ret: &zt0, Class: 0x2, Defer: 2}
+
+var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []val{
+	{Name: "EPOLL_CLOEXEC", Value: 0x80000, Mask: 0x80000},
+}}
 
 var zcall_epoll_create1 = call{Name: "epoll_create1", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+	{Name: "flags", Type: &zt670, Reg: 0, Reg32: 0},
+}, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: []val{
 	{Name: "O_CREAT", Value: 0x40, Mask: 0x40},
@@ -12796,120 +12954,183 @@ var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
 	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt647, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt671, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_pipe2 = call{Name: "pipe2", Args: []field{
-	{Name: "fildes", Type: &zt209, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt647, Reg: 1, Reg32: 1},
+	{Name: "fildes", Type: &zt213, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt671, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 0}
 
+var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???", Vals: []val{
+	{Name: "IN_NONBLOCK", Value: 0x800, Mask: 0x800},
+	{Name: "IN_CLOEXEC", Value: 0x80000, Mask: 0x80000},
+}}
+
 var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+	{Name: "flags", Type: &zt672, Reg: 0, Reg32: 0},
+}, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_preadv = call{Name: "preadv", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt204, Attr: 8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "vec", Type: &zt208, Attr: 8, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 5},
+	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev = call{Name: "pwritev", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt207, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "vec", Type: &zt211, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 5},
+	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 5}
 
 var zcall_rt_tgsigqueueinfo = call{Name: "rt_tgsigqueueinfo", Args: []field{
-	{Name: "tgid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt229, Reg: 1, Reg32: 1},
-	{Name: "sig", Type: &zt27, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt550, Reg: 3, Reg32: 3},
+	{Name: "tgid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "sig", Type: &zt30, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt556, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x18, Defer: 4}
 
 var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt229, Reg: 1, Reg32: 1},
+	{Name: "attr_uptr", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt648, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt673, Attr: 8192, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt650, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt675, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt299, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt239, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt245, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
+var zset_fanotify_init_flags = set{Name: "fanotify_init_flags", Unknown: "+FAN_CLASS_???", Vals: []val{
+	{Name: "FAN_CLASS_NOTIF", Value: 0x0, Mask: 0xc},
+	{Name: "FAN_CLASS_CONTENT", Value: 0x4, Mask: 0xc},
+	{Name: "FAN_CLASS_PRE_CONTENT", Value: 0x8, Mask: 0xc},
+	{Name: "FAN_CLOEXEC", Value: 0x1, Mask: 0x1},
+	{Name: "FAN_NONBLOCK", Value: 0x2, Mask: 0x2},
+	{Name: "FAN_UNLIMITED_QUEUE", Value: 0x10, Mask: 0x10},
+	{Name: "FAN_UNLIMITED_MARKS", Value: 0x20, Mask: 0x20},
+	{Name: "FAN_ENABLE_AUDIT", Value: 0x40, Mask: 0x40},
+	{Name: "FAN_REPORT_PIDFD", Value: 0x80, Mask: 0x80},
+	{Name: "FAN_REPORT_TID", Value: 0x100, Mask: 0x100},
+	{Name: "FAN_REPORT_FID", Value: 0x200, Mask: 0x200},
+	{Name: "FAN_REPORT_DIR_FID", Value: 0x400, Mask: 0x400},
+	{Name: "FAN_REPORT_NAME", Value: 0x800, Mask: 0x800},
+	{Name: "FAN_REPORT_TARGET_FID", Value: 0x1000, Mask: 0x1000},
+	{Name: "FAN_REPORT_FD_ERROR", Value: 0x2000, Mask: 0x2000},
+	{Name: "FAN_REPORT_MNT", Value: 0x4000, Mask: 0x4000},
+}}
+
 var zcall_fanotify_init = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "event_f_flags", Type: &zt20, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "flags", Type: &zt676, Reg: 0, Reg32: 0},
+	{Name: "event_f_flags", Type: &zt5, Reg: 1, Reg32: 1},
+}, Ret: &zt0, Class: 0x2, Defer: 2}
+
+var zset_fanotify_mark_flags = set{Name: "fanotify_mark_flags", Unknown: "FAN_MARK_???", Vals: []val{
+	{Name: "FAN_MARK_ADD", Value: 0x1, Mask: 0x1},
+	{Name: "FAN_MARK_REMOVE", Value: 0x2, Mask: 0x2},
+	{Name: "FAN_MARK_DONT_FOLLOW", Value: 0x4, Mask: 0x4},
+	{Name: "FAN_MARK_ONLYDIR", Value: 0x8, Mask: 0x8},
+	{Name: "FAN_MARK_IGNORED_MASK", Value: 0x20, Mask: 0x20},
+	{Name: "FAN_MARK_IGNORED_SURV_MODIFY", Value: 0x40, Mask: 0x40},
+	{Name: "FAN_MARK_FLUSH", Value: 0x80, Mask: 0x80},
+	{Name: "FAN_MARK_MOUNT", Value: 0x10, Mask: 0x10},
+	{Name: "FAN_MARK_FILESYSTEM", Value: 0x100, Mask: 0x100},
+	{Name: "FAN_MARK_EVICTABLE", Value: 0x200, Mask: 0x200},
+	{Name: "FAN_MARK_IGNORE", Value: 0x400, Mask: 0x400},
+}}
+
+var zset_fanotify_events = set{Name: "fanotify_events", Unknown: "FAN_???", Vals: []val{
+	{Name: "FAN_ACCESS", Value: 0x1, Mask: 0x1},
+	{Name: "FAN_MODIFY", Value: 0x2, Mask: 0x2},
+	{Name: "FAN_ATTRIB", Value: 0x4, Mask: 0x4},
+	{Name: "FAN_CLOSE_WRITE", Value: 0x8, Mask: 0x8},
+	{Name: "FAN_CLOSE_NOWRITE", Value: 0x10, Mask: 0x10},
+	{Name: "FAN_OPEN", Value: 0x20, Mask: 0x20},
+	{Name: "FAN_MOVED_FROM", Value: 0x40, Mask: 0x40},
+	{Name: "FAN_MOVED_TO", Value: 0x80, Mask: 0x80},
+	{Name: "FAN_CREATE", Value: 0x100, Mask: 0x100},
+	{Name: "FAN_DELETE", Value: 0x200, Mask: 0x200},
+	{Name: "FAN_DELETE_SELF", Value: 0x400, Mask: 0x400},
+	{Name: "FAN_MOVE_SELF", Value: 0x800, Mask: 0x800},
+	{Name: "FAN_OPEN_EXEC", Value: 0x1000, Mask: 0x1000},
+	{Name: "FAN_Q_OVERFLOW", Value: 0x4000, Mask: 0x4000},
+	{Name: "FAN_FS_ERROR", Value: 0x8000, Mask: 0x8000},
+	{Name: "FAN_OPEN_PERM", Value: 0x10000, Mask: 0x10000},
+	{Name: "FAN_ACCESS_PERM", Value: 0x20000, Mask: 0x20000},
+	{Name: "FAN_OPEN_EXEC_PERM", Value: 0x40000, Mask: 0x40000},
+	{Name: "FAN_PRE_ACCESS", Value: 0x100000, Mask: 0x100000},
+	{Name: "FAN_EVENT_ON_CHILD", Value: 0x8000000, Mask: 0x8000000},
+	{Name: "FAN_RENAME", Value: 0x10000000, Mask: 0x10000000},
+	{Name: "FAN_ONDIR", Value: 0x40000000, Mask: 0x40000000},
+}}
 
 var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt630, Reg: 3, Reg32: 3},
-	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt677, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt678, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt643, Reg: 3, Reg32: 4},
+	{Name: "pathname", Type: &zt4, Reg: 4, Reg32: 5},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt651, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt651, Off: [3]uint16{8, 8, 8}},
+	{Name: "rlim_cur", Type: &zt679, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt679, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt507, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt652, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt653, Reg: 3, Reg32: 3},
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "resource", Type: &zt513, Reg: 1, Reg32: 1},
+	{Name: "new_rlim", Type: &zt680, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt681, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
 	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt582, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt583, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt588, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt589, Class: 0x100, Defer: 1}
 
 var zcall_syncfs = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt654, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt682, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt656, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt684, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt299, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: []val{
@@ -12925,41 +13146,41 @@ var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: [
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt657, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt685, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
-	{Name: "cpup", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "nodep", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "unused", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "cpup", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "nodep", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "unused", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt658, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt686, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt19, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt25, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt660, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt662, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "lvec", Type: &zt688, Reg: 1, Reg32: 1},
+	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "rvec", Type: &zt690, Reg: 3, Reg32: 3},
+	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 1}
 
 var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt207, Reg: 1, Reg32: 1},
-	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt662, Reg: 3, Reg32: 3},
-	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "lvec", Type: &zt211, Reg: 1, Reg32: 1},
+	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "rvec", Type: &zt690, Reg: 3, Reg32: 3},
+	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 6}
 
 var zset_kcmp_types = set{Name: "kcmp_types", Unknown: "KCMP_???", Vals: []val{
@@ -12975,7 +13196,7 @@ var zset_kcmp_types = set{Name: "kcmp_types", Unknown: "KCMP_???", Vals: []val{
 
 var zunion_kcmp_idx = union{Name: "kcmp_idx", Alts: []alt{
 	{Vals: []uint64{0x0, 0x7}, Type: &zt0},
-}, Else: &zt26}
+}, Else: &zt29}
 
 var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16{12, 12, 12}, Fields: []field{
 	{Name: "efd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
@@ -12985,35 +13206,35 @@ var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16
 
 var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt0},
-	{Vals: []uint64{0x7}, Type: &zt665},
-}, Else: &zt26}
+	{Vals: []uint64{0x7}, Type: &zt693},
+}, Else: &zt29}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
-	{Name: "pid1", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "pid2", Type: &zt229, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt663, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt664, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
-	{Name: "idx2", Type: &zt666, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "pid1", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "pid2", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt691, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt692, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt694, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "usize", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []val{
 	{Name: "RENAME_NOREPLACE", Value: 0x1, Mask: 0x1},
@@ -13022,18 +13243,18 @@ var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []
 }}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt630, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt643, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt667, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt695, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_seccomp = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "op", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 	{Name: "GRND_NONBLOCK", Value: 0x1, Mask: 0x1},
@@ -13042,9 +13263,9 @@ var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 }}
 
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt668, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt696, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt669, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt697, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
@@ -13057,23 +13278,23 @@ var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
 }}
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
-	{Name: "uname_ptr", Type: &zt670, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt671, Reg: 1, Reg32: 1},
+	{Name: "uname_ptr", Type: &zt698, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt699, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
 	{Name: "kernel_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "cmdline_len", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "cmdline_ptr", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "cmdline_len", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "cmdline_ptr", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_bpf = call{Name: "bpf", Args: []field{
 	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: []val{
 	{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100, Mask: 0x100},
@@ -13082,11 +13303,11 @@ var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: [
 }}
 
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt414, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt415, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt672, Reg: 4, Reg32: 4},
+	{Name: "argv", Type: &zt420, Reg: 2, Reg32: 2},
+	{Name: "envp", Type: &zt421, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt700, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0xb, Defer: 5}
 
 var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
@@ -13096,7 +13317,7 @@ var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
 }}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt673, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt701, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
@@ -13117,14 +13338,14 @@ var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_C
 }}
 
 var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
-	{Name: "cmd", Type: &zt676, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt675, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt704, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt703, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
-}, Ret: &zt26, Aux: &zt674, Class: 0x0, Defer: 3}
+}, Ret: &zt29, Aux: &zt702, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt674, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt675, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt702, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt703, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_membarrier__QUERY,
@@ -13135,18 +13356,18 @@ var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []
 }}
 
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
-	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt677, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt705, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt635, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt652, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt635, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt652, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt20, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt176, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zset_rwf_flags = set{Name: "rwf_flags", Unknown: "RWF_???", Vals: []val{
@@ -13162,26 +13383,26 @@ var zset_rwf_flags = set{Name: "rwf_flags", Unknown: "RWF_???", Vals: []val{
 
 var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt204, Attr: 8, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "vec", Type: &zt208, Attr: 8, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt678, Reg: 5, Reg32: 5},
+	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt706, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt207, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "vec", Type: &zt211, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
-	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt678, Reg: 5, Reg32: 5},
+	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt706, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
-	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt24, Reg: 2, Reg32: 2},
+	{Name: "prot", Type: &zt27, Reg: 2, Reg32: 2},
 	{Name: "pkey", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
@@ -13192,18 +13413,19 @@ var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val
 }}
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
-	{Name: "flags", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt679, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "init_val", Type: &zt707, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
 	{Name: "pkey", Type: &zt7, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
-var zset_statx_flags = set{Name: "statx_flags", Unknown: "AT_???", Vals: []val{
+var zset_statx_flags = set{Name: "statx_flags", Unknown: "+AT_???", Vals: []val{
 	{Name: "AT_STATX_SYNC_AS_STAT", Value: 0x0, Mask: 0x6000},
-	{Name: "AT_STATX_FORCE_SYNC", Value: 0x2000, Mask: 0x2000},
-	{Name: "AT_STATX_DONT_SYNC", Value: 0x4000, Mask: 0x4000},
+	{Name: "AT_STATX_FORCE_SYNC", Value: 0x2000, Mask: 0x6000},
+	{Name: "AT_STATX_DONT_SYNC", Value: 0x4000, Mask: 0x6000},
+	{Name: "AT_STATX_FORCE_SYNC|AT_STATX_DONT_SYNC", Value: 0x6000, Mask: 0x6000},
 	{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100, Mask: 0x100},
 	{Name: "AT_REMOVEDIR", Value: 0x200, Mask: 0x200},
 	{Name: "AT_SYMLINK_FOLLOW", Value: 0x400, Mask: 0x400},
@@ -13255,126 +13477,126 @@ var zstruct_statx_timestamp = structure{Name: "statx_timestamp", Size: [3]uint16
 }}
 
 var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "stx_mask", Type: &zt681, Off: [3]uint16{0, 0, 0}},
+	{Name: "stx_mask", Type: &zt709, Off: [3]uint16{0, 0, 0}},
 	{Name: "stx_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "stx_attributes", Type: &zt682, Off: [3]uint16{8, 8, 8}},
+	{Name: "stx_attributes", Type: &zt710, Off: [3]uint16{8, 8, 8}},
 	{Name: "stx_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{16, 16, 16}},
 	{Name: "stx_uid", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
 	{Name: "stx_gid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
-	{Name: "stx_mode", Type: &zt557, Off: [3]uint16{28, 28, 28}},
-	{Name: "spare0", Type: &zt227, Off: [3]uint16{30, 30, 30}},
+	{Name: "stx_mode", Type: &zt563, Off: [3]uint16{28, 28, 28}},
+	{Name: "spare0", Type: &zt233, Off: [3]uint16{30, 30, 30}},
 	{Name: "stx_ino", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "stx_size", Type: &zt9, Off: [3]uint16{40, 40, 40}},
 	{Name: "stx_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "stx_attributes_mask", Type: &zt682, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "stx_atime", Type: &zt683, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "stx_btime", Type: &zt683, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
-	{Name: "stx_ctime", Type: &zt683, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
-	{Name: "stx_mtime", Type: &zt683, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "stx_attributes_mask", Type: &zt710, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "stx_atime", Type: &zt711, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "stx_btime", Type: &zt711, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
+	{Name: "stx_ctime", Type: &zt711, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
+	{Name: "stx_mtime", Type: &zt711, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
 	{Name: "stx_rdev_major", Type: &zt11, Attr: 1, Off: [3]uint16{128, 128, 128}},
 	{Name: "stx_rdev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{132, 132, 132}},
 	{Name: "stx_dev_major", Type: &zt11, Attr: 1, Off: [3]uint16{136, 136, 136}},
 	{Name: "stx_dev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{140, 140, 140}},
-	{Name: "stx_mnt_id", Type: &zt77, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "stx_mnt_id", Type: &zt80, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
 	{Name: "stx_dio_mem_align", Type: &zt11, Attr: 1, Off: [3]uint16{152, 152, 152}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
 	{Name: "stx_dio_offset_align", Type: &zt11, Attr: 1, Off: [3]uint16{156, 156, 156}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
-	{Name: "spare3", Type: &zt684, Off: [3]uint16{160, 160, 160}},
+	{Name: "spare3", Type: &zt712, Off: [3]uint16{160, 160, 160}},
 }}
 
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt680, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt681, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt685, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt708, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt709, Reg: 3, Reg32: 3},
+	{Name: "buffer", Type: &zt713, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1803, Defer: 4}
 
 var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
-	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt19, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt25, Reg: 5, Reg32: 5},
+}, Ret: &zt23, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_rseq = call{Name: "rseq", Args: []field{
-	{Name: "rseq", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "rseq_len", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "sig", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "rseq", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "rseq_len", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "sig", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
-var zcall_uretprobe = call{Name: "uretprobe", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_uretprobe = call{Name: "uretprobe", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_uprobe = call{Name: "uprobe", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_uprobe = call{Name: "uprobe", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_pidfd_send_signal = call{Name: "pidfd_send_signal", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt550, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+	{Name: "sig", Type: &zt30, Reg: 1, Reg32: 1},
+	{Name: "info", Type: &zt556, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1a, Defer: 4}
 
 var zcall_io_uring_setup = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "entries", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "params", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_io_uring_enter = call{Name: "io_uring_enter", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "to_submit", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "min_complete", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+	{Name: "argp", Type: &zt25, Reg: 4, Reg32: 4},
 	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x12, Defer: 6, Derived: true}
+}, Ret: &zt23, Class: 0x12, Defer: 6, Derived: true}
 
 var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
+	{Name: "opcode", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt630, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "from_dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "to_dfd", Type: &zt643, Reg: 2, Reg32: 2},
+	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_fsopen = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "_fs_name", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fsconfig = call{Name: "fsconfig", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_fsmount = call{Name: "fsmount", Args: []field{
 	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "attr_flags", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", Vals: []val{
 	{Name: "PIDFD_NONBLOCK", Value: 0x800, Mask: 0x800},
@@ -13382,8 +13604,8 @@ var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", 
 }}
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt686, Reg: 1, Reg32: 1},
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt714, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
@@ -13417,35 +13639,35 @@ var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []
 
 var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
 	{Vals: []uint64{0x1}, Type: &zt9},
-}, Else: &zt689}
+}, Else: &zt717}
 
 var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
-	{Name: "flags", Type: &zt687, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt688, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt688, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
-	{Name: "parent_tid", Type: &zt688, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
-	{Name: "exit_signal", Type: &zt690, Off: [3]uint16{32, 32, 32}},
-	{Name: "stack", Type: &zt688, Off: [3]uint16{40, 40, 40}},
-	{Name: "stack_size", Type: &zt77, Off: [3]uint16{48, 48, 48}},
-	{Name: "tls", Type: &zt688, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "set_tid", Type: &zt688, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
-	{Name: "set_tid", Type: &zt691, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
+	{Name: "flags", Type: &zt715, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt716, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt716, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt716, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt718, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt716, Off: [3]uint16{40, 40, 40}},
+	{Name: "stack_size", Type: &zt80, Off: [3]uint16{48, 48, 48}},
+	{Name: "tls", Type: &zt716, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt716, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
+	{Name: "set_tid", Type: &zt719, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
 	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}},
 	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xb}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
 }}
 
 var zstruct_clone_result = structure{Name: "clone_result", Size: [3]uint16{32, 24, 32}, Show: []uint8{1, 3}, Fields: []field{
-	{Name: "flags", Type: &zt77, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt42, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt77, Off: [3]uint16{16, 12, 16}},
-	{Name: "parent_tid", Type: &zt42, Off: [3]uint16{24, 20, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "flags", Type: &zt80, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt45, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt80, Off: [3]uint16{16, 12, 16}},
+	{Name: "parent_tid", Type: &zt45, Off: [3]uint16{24, 20, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
 }}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt692, Reg: 0, Reg32: 0},
-	{Name: "changed", Type: &zt693, Attr: 2048, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
+	{Name: "uargs", Type: &zt720, Reg: 0, Reg32: 0},
+	{Name: "changed", Type: &zt721, Attr: 2048, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt229, Class: 0x8, Defer: 1}
+}, Ret: &zt235, Class: 0x8, Defer: 1}
 
 var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANGE_???", Vals: []val{
 	{Name: "CLOSE_RANGE_UNSHARE", Value: 0x2, Mask: 0x2},
@@ -13455,7 +13677,7 @@ var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANG
 var zcall_close_range = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "max_fd", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt694, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt722, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals: []val{
@@ -13468,22 +13690,22 @@ var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals
 }}
 
 var zstruct_open_how = structure{Name: "open_how", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "flags", Type: &zt695, Off: [3]uint16{0, 0, 0}},
-	{Name: "mode", Type: &zt696, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "resolve", Type: &zt697, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt723, Off: [3]uint16{0, 0, 0}},
+	{Name: "mode", Type: &zt724, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "resolve", Type: &zt725, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt698, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
+	{Name: "how", Type: &zt726, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_pidfd_getfd = call{Name: "pidfd_getfd", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fd", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals: []val{
@@ -13493,73 +13715,78 @@ var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals:
 }}
 
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt208, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt699, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt727, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt700, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt728, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "behavior", Type: &zt214, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
+	{Name: "behavior", Type: &zt220, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x2, Defer: 5}
 
+var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "tv_sec", Type: &zt13, Off: [3]uint16{0, 0, 0}},
+	{Name: "tv_nsec", Type: &zt9, Off: [3]uint16{8, 8, 8}},
+}}
+
 var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "events", Type: &zt606, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt729, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt662, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
+}, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_quotactl_fd = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_landlock_create_ruleset = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_landlock_add_rule = call{Name: "landlock_add_rule", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "rule_type", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "rule_attr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_landlock_restrict_self = call{Name: "landlock_restrict_self", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "flags", Type: &zt29, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
 var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
 	{Name: "O_CLOEXEC", Value: 0x80000, Mask: 0x80000},
 }}
 
 var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt701, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt730, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???", Vals: []val{
@@ -13568,44 +13795,39 @@ var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???"
 }}
 
 var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "val", Type: &zt77, Off: [3]uint16{0, 0, 0}},
-	{Name: "uaddr", Type: &zt77, Off: [3]uint16{8, 8, 8}},
-	{Name: "flags", Type: &zt702, Off: [3]uint16{16, 16, 16}},
-	{Name: "__reserved", Type: &zt20, Attr: 2, Off: [3]uint16{20, 20, 20}},
-}}
-
-var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "tv_sec", Type: &zt13, Off: [3]uint16{0, 0, 0}},
-	{Name: "tv_nsec", Type: &zt9, Off: [3]uint16{8, 8, 8}},
+	{Name: "val", Type: &zt80, Off: [3]uint16{0, 0, 0}},
+	{Name: "uaddr", Type: &zt80, Off: [3]uint16{8, 8, 8}},
+	{Name: "flags", Type: &zt731, Off: [3]uint16{16, 16, 16}},
+	{Name: "__reserved", Type: &zt176, Attr: 2, Off: [3]uint16{20, 20, 20}},
 }}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt704, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt733, Reg: 0, Reg32: 0},
 	{Name: "nr_futexes", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt705, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt598, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt729, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt610, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
-	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "home_node", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "home_node", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_cachestat = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "cstat_range", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "cstat", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt631, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt644, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
@@ -13614,664 +13836,650 @@ var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_S
 }}
 
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
-	{Name: "addr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt706, Reg: 2, Reg32: 2},
-}, Ret: &zt19, Class: 0x4, Defer: 3}
+	{Name: "addr", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt734, Reg: 2, Reg32: 2},
+}, Ret: &zt25, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
-	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "mask", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "mask", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt702, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt731, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
-	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "val", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt702, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt705, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt598, Reg: 5, Reg32: 5},
+	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "val", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt731, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt729, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt610, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt707, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "waiters", Type: &zt735, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_statmount = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_listmount = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "mnt_ids", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_get_self_attr = call{Name: "lsm_get_self_attr", Args: []field{
-	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_set_self_attr = call{Name: "lsm_set_self_attr", Args: []field{
-	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_list_modules = call{Name: "lsm_list_modules", Args: []field{
-	{Name: "ids", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ids", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_mseal = call{Name: "mseal", Args: []field{
-	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt77, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt80, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_listns = call{Name: "listns", Args: []field{
-	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "ns_ids", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "ns_ids", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_rseq_slice_yield = call{Name: "rseq_slice_yield", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_waitpid = call{Name: "waitpid", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt417, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
-	{Name: "options", Type: &zt418, Reg: 2, Reg32: 2},
-}, Ret: &zt229, Class: 0x8, Defer: 1}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "stat_addr", Type: &zt423, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt424, Reg: 2, Reg32: 2},
+}, Ret: &zt235, Class: 0x8, Defer: 1}
 
 var zcall_lchown_2 = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt708, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt708, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt736, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt736, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
-var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt21, Class: 0x4, Defer: 0, Derived: true}
+var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt23, Class: 0x4, Defer: 0, Derived: true}
 
 var zcall_oldstat = call{Name: "oldstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt25, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 2}
 
 var zcall_mount_2 = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+	{Name: "dev_name", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "dir_name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt25, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_umount = call{Name: "umount", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt708, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt736, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt709, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt737, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_ptrace_2 = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "request", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt29, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_oldfstat = call{Name: "oldfstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt25, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 2}
 
-var zcall_stty = call{Name: "stty", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_stty = call{Name: "stty", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_gtty = call{Name: "gtty", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_gtty = call{Name: "gtty", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_nice = call{Name: "nice", Args: []field{
 	{Name: "increment", Type: &zt7, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
-var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt708, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt736, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
-	{Name: "sig", Type: &zt27, Reg: 0, Reg32: 0},
-	{Name: "handler", Type: &zt28, Reg: 1, Reg32: 1},
-}, Ret: &zt26, Aux: &zt28, Class: 0x10, Defer: 2}
+	{Name: "sig", Type: &zt30, Reg: 0, Reg32: 0},
+	{Name: "handler", Type: &zt31, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt31, Class: 0x10, Defer: 2}
 
 var zcall_umount2_2 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
-var zcall_lock = call{Name: "lock", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_lock = call{Name: "lock", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_mpx = call{Name: "mpx", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_mpx = call{Name: "mpx", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_ulimit = call{Name: "ulimit", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_ulimit = call{Name: "ulimit", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
-	{Name: "sa_handler", Type: &zt28, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt710, Off: [3]uint16{8, 4, 4}},
-	{Name: "sa_flags", Type: &zt29, Off: [3]uint16{16, 8, 8}},
-	{Name: "sa_restorer", Type: &zt19, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
+	{Name: "sa_handler", Type: &zt31, Off: [3]uint16{0, 0, 0}},
+	{Name: "sa_mask", Type: &zt738, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_flags", Type: &zt32, Off: [3]uint16{16, 8, 8}},
+	{Name: "sa_restorer", Type: &zt25, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
-	{Name: "sig", Type: &zt27, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt711, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt712, Reg: 2, Reg32: 2},
+	{Name: "sig", Type: &zt30, Reg: 0, Reg32: 0},
+	{Name: "act", Type: &zt739, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt740, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
-var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt26, Class: 0x10, Defer: 0}
+var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt29, Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt710, Reg: 0, Reg32: 0},
-}, Ret: &zt26, Class: 0x10, Defer: 1}
+	{Name: "newmask", Type: &zt738, Reg: 0, Reg32: 0},
+}, Ret: &zt29, Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt708, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt708, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt736, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt736, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt708, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt708, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt736, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt736, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt710, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt738, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt713, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt741, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt714, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt742, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt715, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt743, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
-
-var zcall_select_2 = call{Name: "select", Args: []field{
-	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "tvp", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_oldlstat = call{Name: "oldlstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt25, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 2}
 
 var zcall_swapon_2 = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_reboot_2 = call{Name: "reboot", Args: []field{
 	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_readdir = call{Name: "readdir", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "count", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "dirent", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "count", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, Fields: []field{
-	{Name: "addr", Type: &zt19, Attr: 64, Off: [3]uint16{0, 0, 0}},
-	{Name: "len", Type: &zt23, Attr: 64, Off: [3]uint16{8, 4, 8}},
-	{Name: "prot", Type: &zt24, Attr: 64, Off: [3]uint16{16, 8, 16}},
-	{Name: "flags", Type: &zt25, Attr: 64, Off: [3]uint16{24, 12, 24}},
+	{Name: "addr", Type: &zt25, Attr: 64, Off: [3]uint16{0, 0, 0}},
+	{Name: "len", Type: &zt26, Attr: 64, Off: [3]uint16{8, 4, 8}},
+	{Name: "prot", Type: &zt27, Attr: 64, Off: [3]uint16{16, 8, 16}},
+	{Name: "flags", Type: &zt28, Attr: 64, Off: [3]uint16{24, 12, 24}},
 	{Name: "fd", Type: &zt0, Attr: 64, Off: [3]uint16{32, 16, 32}},
-	{Name: "off", Type: &zt26, Attr: 64, Off: [3]uint16{40, 20, 40}},
+	{Name: "off", Type: &zt29, Attr: 64, Off: [3]uint16{40, 20, 40}},
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt716, Attr: 256, Reg: 0, Reg32: 0},
-}, Ret: &zt19, Class: 0x6, Defer: 1}
+	{Name: "arg", Type: &zt744, Attr: 256, Reg: 0, Reg32: 0},
+}, Ret: &zt25, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt708, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt708, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt736, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt736, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
-var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt717, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt745, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "f_bavail", Type: &zt11, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_files", Type: &zt11, Off: [3]uint16{20, 20, 20}},
 	{Name: "f_ffree", Type: &zt11, Off: [3]uint16{24, 24, 24}},
-	{Name: "f_fsid", Type: &zt563, Off: [3]uint16{28, 28, 28}},
+	{Name: "f_fsid", Type: &zt569, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt718, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt719, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt746, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt747, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt720, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt748, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt720, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt748, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
 	{Name: "call", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "args", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "args", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_syslog_2 = call{Name: "syslog", Args: []field{
 	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}, Show: []uint8{0, 1, 2, 3, 4, 5, 8, 9, 7, 6, 10, 11, 12, 13, 14, 15}, Fields: []field{
-	{Name: "st_dev", Type: &zt558, Attr: 1, Off: [3]uint16{0, 0, 0}},
+	{Name: "st_dev", Type: &zt564, Attr: 1, Off: [3]uint16{0, 0, 0}},
 	{Name: "st_ino", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "st_mode", Type: &zt557, Off: [3]uint16{8, 8, 8}},
-	{Name: "st_nlink", Type: &zt136, Attr: 1, Off: [3]uint16{10, 10, 10}},
-	{Name: "st_uid", Type: &zt136, Attr: 1, Off: [3]uint16{12, 12, 12}},
-	{Name: "st_gid", Type: &zt136, Attr: 1, Off: [3]uint16{14, 14, 14}},
-	{Name: "st_rdev", Type: &zt558, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_mode", Type: &zt563, Off: [3]uint16{8, 8, 8}},
+	{Name: "st_nlink", Type: &zt139, Attr: 1, Off: [3]uint16{10, 10, 10}},
+	{Name: "st_uid", Type: &zt139, Attr: 1, Off: [3]uint16{12, 12, 12}},
+	{Name: "st_gid", Type: &zt139, Attr: 1, Off: [3]uint16{14, 14, 14}},
+	{Name: "st_rdev", Type: &zt564, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt721, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt749, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt722, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt750, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt723, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt751, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
-	{Name: "unused", Type: &zt173, Off: [3]uint16{56, 56, 56}},
+	{Name: "unused", Type: &zt177, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt724, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt752, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt724, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt752, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt724, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt752, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_vhangup_2 = call{Name: "vhangup", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_vhangup_2 = call{Name: "vhangup", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_idle = call{Name: "idle", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_idle = call{Name: "idle", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_vm86old = call{Name: "vm86old", Args: []field{
-	{Name: "user_vm86", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "user_vm86", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_swapoff_2 = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_sysinfo_2 = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "info", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_ipc = call{Name: "ipc", Args: []field{
-	{Name: "call", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "call", Type: &zt176, Reg: 0, Reg32: 0},
 	{Name: "first", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "second", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "third", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "ptr", Type: &zt19, Reg: 4, Reg32: 4},
-	{Name: "fifth", Type: &zt26, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x20, Defer: 6, Derived: true}
+	{Name: "second", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "third", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "ptr", Type: &zt25, Reg: 4, Reg32: 4},
+	{Name: "fifth", Type: &zt29, Reg: 5, Reg32: 5},
+}, Ret: &zt23, Class: 0x20, Defer: 6, Derived: true}
 
-var zcall_sigreturn = call{Name: "sigreturn", Args: []field{}, Ret: &zt21, Class: 0x10, Defer: 0, Derived: true}
+var zcall_sigreturn = call{Name: "sigreturn", Args: []field{}, Ret: &zt23, Class: 0x10, Defer: 0, Derived: true}
 
 var zcall_clone_2 = call{Name: "clone", Args: []field{
-	{Name: "child_stack", Type: &zt19, Attr: 32, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt413, Attr: 32, Reg: 0, Reg32: 0},
-	{Name: "parent_tid", Type: &zt42, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "tls", Type: &zt570, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "child_tidptr", Type: &zt19, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
-}, Ret: &zt229, Class: 0x8, Defer: 2}
+	{Name: "child_stack", Type: &zt25, Attr: 32, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt419, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "parent_tid", Type: &zt45, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "tls", Type: &zt576, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "child_tidptr", Type: &zt25, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
+}, Ret: &zt235, Class: 0x8, Defer: 2}
 
 var zcall_setdomainname_2 = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_uname_2 = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
-	{Name: "how", Type: &zt33, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt725, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt713, Reg: 2, Reg32: 2},
+	{Name: "how", Type: &zt36, Reg: 0, Reg32: 0},
+	{Name: "nset", Type: &zt753, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt741, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_init_module_2 = call{Name: "init_module", Args: []field{
-	{Name: "umod", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "umod", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_delete_module_2 = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "name_user", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_get_kernel_syms_2 = call{Name: "get_kernel_syms", Args: []field{
-	{Name: "table", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "table", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_quotactl_2 = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "special", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_bdflush = call{Name: "bdflush", Args: []field{
 	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "data", Type: &zt29, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sysfs_2 = call{Name: "sysfs", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg1", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "arg2", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "arg1", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "arg2", Type: &zt29, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_personality_2 = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt20, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "personality", Type: &zt176, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt708, Reg: 0, Reg32: 0},
-}, Ret: &zt220, Class: 0x80, Defer: 1}
+	{Name: "uid", Type: &zt736, Reg: 0, Reg32: 0},
+}, Ret: &zt226, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt708, Reg: 0, Reg32: 0},
-}, Ret: &zt220, Class: 0x80, Defer: 1}
+	{Name: "gid", Type: &zt736, Reg: 0, Reg32: 0},
+}, Ret: &zt226, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "offset_high", Type: &zt23, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "offset_low", Type: &zt23, Attr: 4, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt726, Reg: 3, Reg32: 3},
-	{Name: "whence", Type: &zt22, Reg: 4, Reg32: 4},
+	{Name: "offset_high", Type: &zt26, Attr: 4, Reg: 1, Reg32: 1},
+	{Name: "offset_low", Type: &zt26, Attr: 4, Reg: 2, Reg32: 2},
+	{Name: "result", Type: &zt754, Reg: 3, Reg32: 3},
+	{Name: "whence", Type: &zt24, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall__newselect = call{Name: "_newselect", Args: []field{
 	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "tvp", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
+	{Name: "tvp", Type: &zt215, Attr: 16, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
 var zcall__sysctl_2 = call{Name: "_sysctl", Args: []field{
-	{Name: "args", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "args", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_setparam_2 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_getparam_2 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler_2 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "param", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler_2 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_sched_yield_2 = call{Name: "sched_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_sched_yield_2 = call{Name: "sched_yield", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_sched_get_priority_max_2 = call{Name: "sched_get_priority_max", Args: []field{
 	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_min_2 = call{Name: "sched_get_priority_min", Args: []field{
 	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval_2 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "interval", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt708, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt708, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt708, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt736, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt736, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt736, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt727, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt727, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt727, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt755, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt755, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt755, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
-	{Name: "cmd", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "arg", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "cmd", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt29, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_query_module_2 = call{Name: "query_module", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "which", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "bufsize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ret", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_poll_2 = call{Name: "poll", Args: []field{
-	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "timeout_msecs", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "ret", Type: &zt25, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_nfsservctl_2 = call{Name: "nfsservctl", Args: []field{
 	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "argp", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "resp", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "argp", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "resp", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt708, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt708, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt708, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt736, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt736, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt736, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt727, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt727, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt727, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt755, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt755, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt755, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_prctl_2 = call{Name: "prctl", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
+	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x80, Defer: 5, Derived: true}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt728, Off: [3]uint16{0, 0, 0}},
-	{Name: "mask", Type: &zt30, Off: [3]uint16{248, 248, 248}},
+	{Name: "uc", Type: &zt756, Off: [3]uint16{0, 0, 0}},
+	{Name: "mask", Type: &zt33, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt729, Reg: 6, Reg32: 6},
-}, Ret: &zt21, Class: 0x10, Defer: 1}
+	{Name: "frame", Type: &zt757, Reg: 6, Reg32: 6},
+}, Ret: &zt23, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt708, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt708, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt736, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt736, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_capget_2 = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "header", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "dataptr", Type: &zt29, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_capset_2 = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "header", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "data", Type: &zt29, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x80, Defer: 2, Derived: true}
 
-var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
+var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
 
-var zcall_putpmsg_2 = call{Name: "putpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
+var zcall_putpmsg_2 = call{Name: "putpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
 
 var zcall_ugetrlimit = call{Name: "ugetrlimit", Args: []field{
-	{Name: "resource", Type: &zt507, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt509, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt513, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt515, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_mmap2 = call{Name: "mmap2", Args: []field{
-	{Name: "addr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "prot", Type: &zt24, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "prot", Type: &zt27, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt28, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt730, Reg: 5, Reg32: 5},
-}, Ret: &zt19, Class: 0x6, Defer: 6}
+	{Name: "pgoff", Type: &zt758, Reg: 5, Reg32: 5},
+}, Ret: &zt25, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
 	{Name: "path", Type: &zt4, Reg: 0, Reg32: 0},
@@ -14296,311 +14504,311 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt722, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt750, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt723, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt751, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt731, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt759, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt732, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt760, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt732, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt760, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt732, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt760, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt220, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt220, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt226, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt226, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
-var zcall_getuid32 = call{Name: "getuid32", Args: []field{}, Ret: &zt220, Class: 0x10080, Defer: 0}
+var zcall_getuid32 = call{Name: "getuid32", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
 
-var zcall_getgid32 = call{Name: "getgid32", Args: []field{}, Ret: &zt220, Class: 0x10080, Defer: 0}
+var zcall_getgid32 = call{Name: "getgid32", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
 
-var zcall_geteuid32 = call{Name: "geteuid32", Args: []field{}, Ret: &zt220, Class: 0x10080, Defer: 0}
+var zcall_geteuid32 = call{Name: "geteuid32", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
 
-var zcall_getegid32 = call{Name: "getegid32", Args: []field{}, Ret: &zt220, Class: 0x10080, Defer: 0}
+var zcall_getegid32 = call{Name: "getegid32", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
 
 var zcall_setreuid32 = call{Name: "setreuid32", Args: []field{
-	{Name: "ruid", Type: &zt220, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt220, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt226, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt226, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid32 = call{Name: "setregid32", Args: []field{
-	{Name: "rgid", Type: &zt220, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt220, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt226, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt226, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_getgroups32 = call{Name: "getgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt513, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt519, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups32 = call{Name: "setgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt514, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt520, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_fchown32 = call{Name: "fchown32", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt220, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt220, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt226, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt226, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_setresuid32 = call{Name: "setresuid32", Args: []field{
-	{Name: "ruid", Type: &zt220, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt220, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt220, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt226, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt226, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt226, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid32 = call{Name: "getresuid32", Args: []field{
-	{Name: "ruid", Type: &zt515, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt515, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt515, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt521, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt521, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt521, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
-	{Name: "rgid", Type: &zt220, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt220, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt220, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt226, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt226, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt226, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid32 = call{Name: "getresgid32", Args: []field{
-	{Name: "rgid", Type: &zt515, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt515, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt515, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt521, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt521, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt521, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_chown32 = call{Name: "chown32", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt220, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt220, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt226, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt226, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_setuid32 = call{Name: "setuid32", Args: []field{
-	{Name: "uid", Type: &zt220, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt226, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgid32 = call{Name: "setgid32", Args: []field{
-	{Name: "gid", Type: &zt220, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt226, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setfsuid32 = call{Name: "setfsuid32", Args: []field{
-	{Name: "uid", Type: &zt220, Reg: 0, Reg32: 0},
-}, Ret: &zt220, Class: 0x80, Defer: 1}
+	{Name: "uid", Type: &zt226, Reg: 0, Reg32: 0},
+}, Ret: &zt226, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid32 = call{Name: "setfsgid32", Args: []field{
-	{Name: "gid", Type: &zt220, Reg: 0, Reg32: 0},
-}, Ret: &zt220, Class: 0x80, Defer: 1}
+	{Name: "gid", Type: &zt226, Reg: 0, Reg32: 0},
+}, Ret: &zt226, Class: 0x80, Defer: 1}
 
 var zcall_pivot_root_2 = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "new_root", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "put_old", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_fcntl64__DUPFD = call{Name: "fcntl64", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt451, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt457, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETFD = call{Name: "fcntl64", Variant: "GETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt452, Reg: 1, Reg32: 1},
-}, Ret: &zt26, Aux: &zt453, AuxText: "flags ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt458, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt459, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETFD = call{Name: "fcntl64", Variant: "SETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt454, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt453, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt460, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt459, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETFL = call{Name: "fcntl64", Variant: "GETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt455, Reg: 1, Reg32: 1},
-}, Ret: &zt26, Aux: &zt5, AuxText: "flags ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt461, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt5, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETFL = call{Name: "fcntl64", Variant: "SETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt456, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt462, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt5, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETLK = call{Name: "fcntl64", Variant: "GETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt457, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt460, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt463, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt466, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETLK = call{Name: "fcntl64", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt461, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt462, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt467, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt468, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLK_2 = call{Name: "fcntl64", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt463, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt462, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt469, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt468, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETOWN = call{Name: "fcntl64", Variant: "SETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt464, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt470, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETOWN = call{Name: "fcntl64", Variant: "GETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt465, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt471, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETSIG = call{Name: "fcntl64", Variant: "SETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt466, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt27, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt472, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt30, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETSIG = call{Name: "fcntl64", Variant: "GETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt467, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Aux: &zt27, Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt473, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Aux: &zt30, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__GETLK64 = call{Name: "fcntl64", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt468, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt469, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt474, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt475, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETLK64 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt470, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt471, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt476, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLK64_2 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt472, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt471, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt478, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETOWN_EX = call{Name: "fcntl64", Variant: "SETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt473, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt475, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt479, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt481, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETOWN_EX = call{Name: "fcntl64", Variant: "GETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt476, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt482, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt483, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__GETLK64_2 = call{Name: "fcntl64", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt478, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt469, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt484, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt475, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETLK64_3 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt479, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt471, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt485, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLK64_4 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt480, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt471, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt486, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLEASE = call{Name: "fcntl64", Variant: "SETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt481, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt482, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt487, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt488, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETLEASE = call{Name: "fcntl64", Variant: "GETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt483, Reg: 1, Reg32: 1},
-}, Ret: &zt26, Aux: &zt482, Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt489, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt488, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__NOTIFY = call{Name: "fcntl64", Variant: "NOTIFY", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt484, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt485, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt490, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt491, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__DUPFD_2 = call{Name: "fcntl64", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt486, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt492, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETPIPE_SZ = call{Name: "fcntl64", Variant: "SETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt487, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt493, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETPIPE_SZ = call{Name: "fcntl64", Variant: "GETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt488, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt494, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__ADD_SEALS = call{Name: "fcntl64", Variant: "ADD_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt489, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt490, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt495, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt496, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GET_SEALS = call{Name: "fcntl64", Variant: "GET_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt491, Reg: 1, Reg32: 1},
-}, Ret: &zt26, Aux: &zt490, AuxText: "seals ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt497, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt496, AuxText: "seals ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__GET_RW_HINT = call{Name: "fcntl64", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt492, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt493, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt498, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt499, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SET_RW_HINT = call{Name: "fcntl64", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt494, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt495, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt500, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt501, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GET_RW_HINT_2 = call{Name: "fcntl64", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt496, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt493, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt502, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt499, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SET_RW_HINT_2 = call{Name: "fcntl64", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt497, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt495, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt503, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt501, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt450, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
+	{Name: "cmd", Type: &zt456, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt29, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_fcntl64__DUPFD,
 	&zcall_fcntl64__GETFD,
 	&zcall_fcntl64__SETFD,
@@ -14636,429 +14844,312 @@ var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 }}
 
 var zcall_setxattr_2 = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_lsetxattr_2 = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_fsetxattr_2 = call{Name: "fsetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_getxattr_2 = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_lgetxattr_2 = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_fgetxattr_2 = call{Name: "fgetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_listxattr_2 = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
 
 var zcall_llistxattr_2 = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
 
 var zcall_flistxattr_2 = call{Name: "flistxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_removexattr_2 = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_lremovexattr_2 = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_fremovexattr_2 = call{Name: "fremovexattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt733, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt761, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
 var zcall_sched_setaffinity_2 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity_2 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_io_setup_2 = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
+	{Name: "nr_events", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "ctxp", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x4, Defer: 2, Derived: true}
 
 var zcall_io_destroy_2 = call{Name: "io_destroy", Args: []field{
-	{Name: "ctx", Type: &zt26, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x4, Defer: 1, Derived: true}
+	{Name: "ctx", Type: &zt29, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x4, Defer: 1, Derived: true}
 
 var zcall_io_getevents_2 = call{Name: "io_getevents", Args: []field{
-	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_io_submit_2 = call{Name: "io_submit", Args: []field{
-	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "nr", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "iocbpp", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_io_cancel_2 = call{Name: "io_cancel", Args: []field{
-	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "iocb", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "result", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_lookup_dcookie_2 = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "cookie64", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_epoll_create_2 = call{Name: "epoll_create", Args: []field{
-	{Name: "size", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_epoll_ctl_2 = call{Name: "epoll_ctl", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_epoll_wait_2 = call{Name: "epoll_wait", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt717, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt745, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_bavail", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "f_files", Type: &zt9, Off: [3]uint16{32, 32, 32}},
 	{Name: "f_ffree", Type: &zt9, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_fsid", Type: &zt563, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_fsid", Type: &zt569, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt718, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt719, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt746, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt747, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt734, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt762, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt734, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt762, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt597, Reg: 3, Reg32: 5},
+	{Name: "advice", Type: &zt609, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
-var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_kexec_load_2 = call{Name: "kexec_load", Args: []field{
-	{Name: "entry", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "nr_segments", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "entry", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "nr_segments", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "segments", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_add_key_2 = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "_type", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "_payload", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "ringid", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_request_key_2 = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "_type", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "_callout_info", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "destringid", Type: &zt29, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_keyctl_2 = call{Name: "keyctl", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_ioprio_set_2 = call{Name: "ioprio_set", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_ioprio_get_2 = call{Name: "ioprio_get", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_inotify_init_2 = call{Name: "inotify_init", Args: []field{}, Ret: &zt21, Class: 0x2, Defer: 0, Derived: true}
-
-var zcall_inotify_add_watch_2 = call{Name: "inotify_add_watch", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_inotify_rm_watch_2 = call{Name: "inotify_rm_watch", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "wd", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt732, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt631, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt760, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt644, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
-var zcall_pselect6_2 = call{Name: "pselect6", Args: []field{
-	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt19, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt19, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_ppoll_2 = call{Name: "ppoll", Args: []field{
-	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
-
 var zcall_getcpu_2 = call{Name: "getcpu", Args: []field{
-	{Name: "cpup", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "nodep", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "unused", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
-	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_signalfd_2 = call{Name: "signalfd", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x12, Defer: 3, Derived: true}
-
-var zcall_timerfd_create_2 = call{Name: "timerfd_create", Args: []field{
-	{Name: "clockid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_eventfd_2 = call{Name: "eventfd", Args: []field{
-	{Name: "count", Type: &zt20, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_timerfd_settime_2 = call{Name: "timerfd_settime", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_timerfd_gettime_2 = call{Name: "timerfd_gettime", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_signalfd4_2 = call{Name: "signalfd4", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x12, Defer: 4, Derived: true}
-
-var zcall_eventfd2_2 = call{Name: "eventfd2", Args: []field{
-	{Name: "count", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_epoll_create1_2 = call{Name: "epoll_create1", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_inotify_init1_2 = call{Name: "inotify_init1", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+	{Name: "cpup", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "nodep", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "unused", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_perf_event_open_2 = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt229, Reg: 1, Reg32: 1},
+	{Name: "attr_uptr", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_fanotify_init_2 = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "event_f_flags", Type: &zt20, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fanotify_mark_2 = call{Name: "fanotify_mark", Args: []field{
-	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt630, Reg: 3, Reg32: 3},
-	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_2 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_open_by_handle_at_2 = call{Name: "open_by_handle_at", Args: []field{
 	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_finit_module_2 = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr_2 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr_2 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "usize", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_seccomp_2 = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "op", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_bpf_2 = call{Name: "bpf", Args: []field{
 	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_io_pgetevents_2 = call{Name: "io_pgetevents", Args: []field{
-	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt19, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt25, Reg: 5, Reg32: 5},
+}, Ret: &zt23, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_msgsnd_2 = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt735, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt763, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgflg", Type: &zt437, Reg: 3, Reg32: 3},
+	{Name: "msgflg", Type: &zt443, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt736, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt764, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgtyp", Type: &zt21, Reg: 3, Reg32: 3},
-	{Name: "msgflg", Type: &zt437, Reg: 4, Reg32: 4},
+	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "msgflg", Type: &zt443, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x20, Defer: 1}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt737, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt765, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt705, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt729, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -15067,18 +15158,18 @@ var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}
 }}
 
 var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208}, Fields: []field{
-	{Name: "modes", Type: &zt579, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt585, Off: [3]uint16{0, 0, 0}},
 	{Name: "pad1", Type: &zt12, Off: [3]uint16{4, 4, 4}},
 	{Name: "offset", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "freq", Type: &zt13, Off: [3]uint16{16, 16, 16}},
 	{Name: "maxerror", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "esterror", Type: &zt9, Off: [3]uint16{32, 32, 32}},
-	{Name: "status", Type: &zt580, Off: [3]uint16{40, 40, 40}},
+	{Name: "status", Type: &zt586, Off: [3]uint16{40, 40, 40}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{44, 44, 44}},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt738, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt766, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -15090,54 +15181,54 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "errcnt", Type: &zt13, Off: [3]uint16{144, 144, 144}},
 	{Name: "stbcnt", Type: &zt13, Off: [3]uint16{152, 152, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 160, 160}},
-	{Name: "reserved", Type: &zt581, Off: [3]uint16{164, 164, 164}},
+	{Name: "reserved", Type: &zt587, Off: [3]uint16{164, 164, 164}},
 }}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt739, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt583, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt767, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt589, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt737, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt765, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt598, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt608, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt705, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt737, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt620, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt729, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt765, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt740, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt740, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt768, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt768, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt741, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt769, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt608, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt742, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt741, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt620, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt770, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt769, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "otmr", Type: &zt769, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_timerfd_settime64 = call{Name: "timerfd_settime64", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt665, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt770, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt769, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16{16, 16, 16}, Dated: true, Fields: []field{
 	{Name: "tv_sec", Type: &zt13, Off: [3]uint16{0, 0, 0}},
@@ -15145,1267 +15236,1075 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 }}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt744, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt631, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt772, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt644, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
 	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt19, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt19, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
+	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
+	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
+	{Name: "tsp", Type: &zt773, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt648, Reg: 5, Reg32: 5},
+}, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll_time64 = call{Name: "ppoll_time64", Args: []field{
-	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
+	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
+	{Name: "tsp", Type: &zt773, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt649, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+}, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
 var zcall_io_pgetevents_time64 = call{Name: "io_pgetevents_time64", Args: []field{
-	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt19, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt25, Reg: 5, Reg32: 5},
+}, Ret: &zt23, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_recvmmsg_time64 = call{Name: "recvmmsg_time64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "vlen", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x40, Defer: 5, Derived: true}
+	{Name: "mmsg", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "vlen", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x40, Defer: 5, Derived: true}
 
 var zcall_mq_timedsend_time64 = call{Name: "mq_timedsend_time64", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "u_msg_ptr", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msg_prio", Type: &zt20, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "msg_prio", Type: &zt176, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt25, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_mq_timedreceive_time64 = call{Name: "mq_timedreceive_time64", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "u_msg_ptr", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "u_msg_ptr", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "msg_len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "u_msg_prio", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "u_abs_timeout", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "u_msg_prio", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "u_abs_timeout", Type: &zt25, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "nsops", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x20, Defer: 4, Derived: true}
+	{Name: "tsops", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "nsops", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "timeout", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x20, Defer: 4, Derived: true}
 
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
-	{Name: "uthese", Type: &zt34, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt549, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt705, Reg: 2, Reg32: 2},
+	{Name: "uthese", Type: &zt37, Reg: 0, Reg32: 0},
+	{Name: "uinfo", Type: &zt555, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt729, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt7, Aux: &zt27, Class: 0x10, Defer: 1}
+}, Ret: &zt7, Aux: &zt30, Class: 0x10, Defer: 1}
 
 var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt705},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt729},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
-}, Else: &zt19}
+}, Else: &zt25}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
-	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt589, Reg: 1, Reg32: 1},
+	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt595, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt745, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
-	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt593, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "utime", Type: &zt774, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
+	{Name: "val3", Type: &zt599, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "interval", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_io_uring_setup_2 = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "entries", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "params", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_io_uring_enter_2 = call{Name: "io_uring_enter", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "to_submit", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "min_complete", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+	{Name: "argp", Type: &zt25, Reg: 4, Reg32: 4},
 	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x12, Defer: 6, Derived: true}
+}, Ret: &zt23, Class: 0x12, Defer: 6, Derived: true}
 
 var zcall_io_uring_register_2 = call{Name: "io_uring_register", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
+	{Name: "opcode", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_2 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_2 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt630, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "from_dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "to_dfd", Type: &zt643, Reg: 2, Reg32: 2},
+	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_fsopen_2 = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "_fs_name", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fsconfig_2 = call{Name: "fsconfig", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_fsmount_2 = call{Name: "fsmount", Args: []field{
 	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "attr_flags", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_2 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
-	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_mount_setattr_2 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_quotactl_fd_2 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_landlock_create_ruleset_2 = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_landlock_add_rule_2 = call{Name: "landlock_add_rule", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "rule_type", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "rule_attr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_landlock_restrict_self_2 = call{Name: "landlock_restrict_self", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "flags", Type: &zt29, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_cachestat_2 = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "cstat_range", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "cstat", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_statmount_2 = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_listmount_2 = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "mnt_ids", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_get_self_attr_2 = call{Name: "lsm_get_self_attr", Args: []field{
-	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_set_self_attr_2 = call{Name: "lsm_set_self_attr", Args: []field{
-	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_list_modules_2 = call{Name: "lsm_list_modules", Args: []field{
-	{Name: "ids", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ids", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_2 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_2 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_listns_2 = call{Name: "listns", Args: []field{
-	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "ns_ids", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "ns_ids", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
-var zcall_poll_3 = call{Name: "poll", Args: []field{
-	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "timeout_msecs", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_select_3 = call{Name: "select", Args: []field{
-	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "tvp", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_sched_yield_3 = call{Name: "sched_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_sched_yield_3 = call{Name: "sched_yield", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt733, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt761, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
 var zcall_uname_3 = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sysinfo_3 = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "info", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_syslog_3 = call{Name: "syslog", Args: []field{
 	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_capget_3 = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "header", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "dataptr", Type: &zt29, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_capset_3 = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "header", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "data", Type: &zt29, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_personality_3 = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt20, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "personality", Type: &zt176, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sysfs_3 = call{Name: "sysfs", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg1", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "arg2", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "arg1", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "arg2", Type: &zt29, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_setparam_3 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_getparam_3 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler_3 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "param", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler_3 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_max_3 = call{Name: "sched_get_priority_max", Args: []field{
 	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_min_3 = call{Name: "sched_get_priority_min", Args: []field{
 	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval_3 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "interval", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
-var zcall_vhangup_3 = call{Name: "vhangup", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_vhangup_3 = call{Name: "vhangup", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_pivot_root_3 = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "new_root", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "put_old", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_prctl_3 = call{Name: "prctl", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
+	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x80, Defer: 5, Derived: true}
 
 var zcall_mount_3 = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+	{Name: "dev_name", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "dir_name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt25, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_umount2_3 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_swapon_3 = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_swapoff_3 = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_reboot_3 = call{Name: "reboot", Args: []field{
 	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_sethostname_3 = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_setdomainname_3 = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_init_module_3 = call{Name: "init_module", Args: []field{
-	{Name: "umod", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "umod", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_delete_module_3 = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "name_user", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_quotactl_3 = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "special", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
 
-var zcall_getpmsg_3 = call{Name: "getpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
+var zcall_getpmsg_3 = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
 
-var zcall_putpmsg_3 = call{Name: "putpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
+var zcall_putpmsg_3 = call{Name: "putpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
 
-var zcall_afs_syscall_3 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_afs_syscall_3 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_tuxcall_2 = call{Name: "tuxcall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_tuxcall_2 = call{Name: "tuxcall", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_security_2 = call{Name: "security", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_security_2 = call{Name: "security", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setxattr_3 = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_lsetxattr_3 = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_fsetxattr_3 = call{Name: "fsetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_getxattr_3 = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_lgetxattr_3 = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_fgetxattr_3 = call{Name: "fgetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_listxattr_3 = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
 
 var zcall_llistxattr_3 = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
 
 var zcall_flistxattr_3 = call{Name: "flistxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_removexattr_3 = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_lremovexattr_3 = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_fremovexattr_3 = call{Name: "fremovexattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_sched_setaffinity_3 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity_3 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_io_destroy_3 = call{Name: "io_destroy", Args: []field{
-	{Name: "ctx", Type: &zt26, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x4, Defer: 1, Derived: true}
+	{Name: "ctx", Type: &zt29, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x4, Defer: 1, Derived: true}
 
 var zcall_io_getevents_3 = call{Name: "io_getevents", Args: []field{
-	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_io_cancel_3 = call{Name: "io_cancel", Args: []field{
-	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "iocb", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "result", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_lookup_dcookie_3 = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "cookie64", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_epoll_create_3 = call{Name: "epoll_create", Args: []field{
-	{Name: "size", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_epoll_wait_3 = call{Name: "epoll_wait", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_epoll_ctl_3 = call{Name: "epoll_ctl", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_add_key_3 = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "_type", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "_payload", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "ringid", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_request_key_3 = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "_type", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "_callout_info", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "destringid", Type: &zt29, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_keyctl_3 = call{Name: "keyctl", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_ioprio_set_3 = call{Name: "ioprio_set", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_ioprio_get_3 = call{Name: "ioprio_get", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_inotify_init_3 = call{Name: "inotify_init", Args: []field{}, Ret: &zt21, Class: 0x2, Defer: 0, Derived: true}
-
-var zcall_inotify_add_watch_3 = call{Name: "inotify_add_watch", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_inotify_rm_watch_3 = call{Name: "inotify_rm_watch", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "wd", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_pselect6_3 = call{Name: "pselect6", Args: []field{
-	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt19, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt19, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_ppoll_3 = call{Name: "ppoll", Args: []field{
-	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_epoll_pwait_3 = call{Name: "epoll_pwait", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
-	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_signalfd_3 = call{Name: "signalfd", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x12, Defer: 3, Derived: true}
-
-var zcall_timerfd_create_3 = call{Name: "timerfd_create", Args: []field{
-	{Name: "clockid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_eventfd_3 = call{Name: "eventfd", Args: []field{
-	{Name: "count", Type: &zt20, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_timerfd_settime_3 = call{Name: "timerfd_settime", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_timerfd_gettime_3 = call{Name: "timerfd_gettime", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_signalfd4_3 = call{Name: "signalfd4", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x12, Defer: 4, Derived: true}
-
-var zcall_eventfd2_3 = call{Name: "eventfd2", Args: []field{
-	{Name: "count", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_epoll_create1_3 = call{Name: "epoll_create1", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_inotify_init1_3 = call{Name: "inotify_init1", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_perf_event_open_3 = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt229, Reg: 1, Reg32: 1},
+	{Name: "attr_uptr", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_fanotify_init_3 = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "event_f_flags", Type: &zt20, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fanotify_mark_3 = call{Name: "fanotify_mark", Args: []field{
-	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt630, Reg: 3, Reg32: 3},
-	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_3 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_open_by_handle_at_3 = call{Name: "open_by_handle_at", Args: []field{
 	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_getcpu_3 = call{Name: "getcpu", Args: []field{
-	{Name: "cpup", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "nodep", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "unused", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "cpup", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "nodep", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "unused", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_finit_module_3 = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr_3 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr_3 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "usize", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_seccomp_3 = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "op", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_kexec_file_load_2 = call{Name: "kexec_file_load", Args: []field{
 	{Name: "kernel_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "cmdline_len", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "cmdline_ptr", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "cmdline_len", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "cmdline_ptr", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_bpf_3 = call{Name: "bpf", Args: []field{
 	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_io_pgetevents_3 = call{Name: "io_pgetevents", Args: []field{
-	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt19, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt25, Reg: 5, Reg32: 5},
+}, Ret: &zt23, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_io_uring_setup_3 = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "entries", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "params", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_io_uring_enter_3 = call{Name: "io_uring_enter", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "to_submit", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "min_complete", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+	{Name: "argp", Type: &zt25, Reg: 4, Reg32: 4},
 	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x12, Defer: 6, Derived: true}
+}, Ret: &zt23, Class: 0x12, Defer: 6, Derived: true}
 
 var zcall_io_uring_register_3 = call{Name: "io_uring_register", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
+	{Name: "opcode", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_3 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_3 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt630, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "from_dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "to_dfd", Type: &zt643, Reg: 2, Reg32: 2},
+	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_fsopen_3 = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "_fs_name", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fsconfig_3 = call{Name: "fsconfig", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_fsmount_3 = call{Name: "fsmount", Args: []field{
 	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "attr_flags", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_3 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_epoll_pwait2_3 = call{Name: "epoll_pwait2", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
-	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_mount_setattr_3 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_quotactl_fd_3 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_landlock_create_ruleset_3 = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_landlock_add_rule_3 = call{Name: "landlock_add_rule", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "rule_type", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "rule_attr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_landlock_restrict_self_3 = call{Name: "landlock_restrict_self", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "flags", Type: &zt29, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_cachestat_3 = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "cstat_range", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "cstat", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_statmount_3 = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_listmount_3 = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "mnt_ids", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_get_self_attr_3 = call{Name: "lsm_get_self_attr", Args: []field{
-	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_set_self_attr_3 = call{Name: "lsm_set_self_attr", Args: []field{
-	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_list_modules_3 = call{Name: "lsm_list_modules", Args: []field{
-	{Name: "ids", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ids", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_3 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_3 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_listns_3 = call{Name: "listns", Args: []field{
-	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "ns_ids", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "ns_ids", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_ptrace_3 = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "request", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt29, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_kexec_load_3 = call{Name: "kexec_load", Args: []field{
-	{Name: "entry", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "nr_segments", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "entry", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "nr_segments", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "segments", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_io_setup_3 = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
+	{Name: "nr_events", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "ctxp", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x4, Defer: 2, Derived: true}
 
 var zcall_io_submit_3 = call{Name: "io_submit", Args: []field{
-	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "nr", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "iocbpp", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_io_setup_4 = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x4, Defer: 2, Derived: true}
+	{Name: "nr_events", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "ctxp", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x4, Defer: 2, Derived: true}
 
 var zcall_io_destroy_4 = call{Name: "io_destroy", Args: []field{
-	{Name: "ctx", Type: &zt26, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x4, Defer: 1, Derived: true}
+	{Name: "ctx", Type: &zt29, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x4, Defer: 1, Derived: true}
 
 var zcall_io_submit_4 = call{Name: "io_submit", Args: []field{
-	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "nr", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "iocbpp", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_io_cancel_4 = call{Name: "io_cancel", Args: []field{
-	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "iocb", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "result", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_io_getevents_4 = call{Name: "io_getevents", Args: []field{
-	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_setxattr_4 = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_lsetxattr_4 = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_fsetxattr_4 = call{Name: "fsetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_getxattr_4 = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_lgetxattr_4 = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_fgetxattr_4 = call{Name: "fgetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_listxattr_4 = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
 
 var zcall_llistxattr_4 = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
 
 var zcall_flistxattr_4 = call{Name: "flistxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_removexattr_4 = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_lremovexattr_4 = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_fremovexattr_4 = call{Name: "fremovexattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_lookup_dcookie_4 = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "cookie64", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_eventfd2_4 = call{Name: "eventfd2", Args: []field{
-	{Name: "count", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+var zstruct_epoll_event_arm64 = structure{Name: "epoll_event_arm64", Size: [3]uint16{16, 8, 16}, Fields: []field{
+	{Name: "events", Type: &zt602, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt603, Off: [3]uint16{8, 4, 8}},
+}}
 
-var zcall_epoll_create1_4 = call{Name: "epoll_create1", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_epoll_ctl_4 = call{Name: "epoll_ctl", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt7, Reg: 1, Reg32: 1},
+var zcall_epoll_ctl_2 = call{Name: "epoll_ctl", Args: []field{
+	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt601, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "event", Type: &zt775, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+}, Ret: &zt7, Class: 0x2, Defer: 4}
 
-var zcall_epoll_pwait_4 = call{Name: "epoll_pwait", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
+var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
+	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "events", Type: &zt777, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "sigmask", Type: &zt662, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_inotify_init1_4 = call{Name: "inotify_init1", Args: []field{
-	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
-
-var zcall_inotify_add_watch_4 = call{Name: "inotify_add_watch", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_inotify_rm_watch_4 = call{Name: "inotify_rm_watch", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "wd", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+}, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_ioprio_set_4 = call{Name: "ioprio_set", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_ioprio_get_4 = call{Name: "ioprio_get", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_umount2_4 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_mount_4 = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x1, Defer: 5, Derived: true}
+	{Name: "dev_name", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "dir_name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt25, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
 
 var zcall_pivot_root_4 = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "new_root", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "put_old", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_nfsservctl_3 = call{Name: "nfsservctl", Args: []field{
 	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "argp", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "resp", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "argp", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "resp", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_vhangup_4 = call{Name: "vhangup", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_vhangup_4 = call{Name: "vhangup", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_quotactl_4 = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_pselect6_4 = call{Name: "pselect6", Args: []field{
-	{Name: "n", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "inp", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "outp", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "exp", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt19, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt19, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
-
-var zcall_ppoll_4 = call{Name: "ppoll", Args: []field{
-	{Name: "ufds", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "nfds", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_signalfd4_4 = call{Name: "signalfd4", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt7, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x12, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "special", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
 
 var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128, 128}, Show: []uint8{0, 1, 2, 3, 4, 5, 9, 11, 8, 6, 12, 13, 14, 15, 16, 17}, Fields: []field{
 	{Name: "st_dev", Type: &zt8, Attr: 1, Off: [3]uint16{0, 0, 0}},
@@ -16415,501 +16314,471 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_uid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_gid", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
 	{Name: "st_rdev", Type: &zt8, Off: [3]uint16{32, 32, 32}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
-	{Name: "pad1", Type: &zt173, Off: [3]uint16{40, 40, 40}},
+	{Name: "pad1", Type: &zt177, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{48, 48, 48}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt746, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt778, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt747, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt779, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt748, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt780, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
-	{Name: "unused", Type: &zt173, Off: [3]uint16{120, 120, 120}},
+	{Name: "unused", Type: &zt177, Off: [3]uint16{120, 120, 120}},
 }}
 
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt749, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt631, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt781, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt644, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt749, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt781, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
-var zcall_timerfd_create_4 = call{Name: "timerfd_create", Args: []field{
-	{Name: "clockid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_timerfd_settime_4 = call{Name: "timerfd_settime", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_timerfd_gettime_4 = call{Name: "timerfd_gettime", Args: []field{
-	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
-
 var zcall_capget_4 = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "header", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "dataptr", Type: &zt29, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_capset_4 = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
+	{Name: "header", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "data", Type: &zt29, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_personality_4 = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt20, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "personality", Type: &zt176, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_kexec_load_4 = call{Name: "kexec_load", Args: []field{
-	{Name: "entry", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "nr_segments", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "entry", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "nr_segments", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "segments", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_init_module_4 = call{Name: "init_module", Args: []field{
-	{Name: "umod", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "umod", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_delete_module_4 = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "name_user", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_syslog_4 = call{Name: "syslog", Args: []field{
 	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_ptrace_4 = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "request", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt29, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_sched_setparam_4 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setscheduler_4 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "param", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getscheduler_4 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_getparam_4 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "param", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_sched_setaffinity_4 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getaffinity_4 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "len", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_sched_yield_4 = call{Name: "sched_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_sched_yield_4 = call{Name: "sched_yield", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_sched_get_priority_max_4 = call{Name: "sched_get_priority_max", Args: []field{
 	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_get_priority_min_4 = call{Name: "sched_get_priority_min", Args: []field{
 	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sched_rr_get_interval_4 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "interval", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_reboot_4 = call{Name: "reboot", Args: []field{
 	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_uname_4 = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_sethostname_4 = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_setdomainname_4 = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_prctl_4 = call{Name: "prctl", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
+	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x80, Defer: 5, Derived: true}
 
 var zcall_getcpu_4 = call{Name: "getcpu", Args: []field{
-	{Name: "cpup", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "nodep", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "unused", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "cpup", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "nodep", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "unused", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sysinfo_4 = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "info", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_add_key_4 = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "_type", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "_payload", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "ringid", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_request_key_4 = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "_type", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "_callout_info", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "destringid", Type: &zt29, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_keyctl_4 = call{Name: "keyctl", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_swapon_4 = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
+}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_swapoff_4 = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_perf_event_open_4 = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt229, Reg: 1, Reg32: 1},
+	{Name: "attr_uptr", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_fanotify_init_4 = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "event_f_flags", Type: &zt20, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fanotify_mark_4 = call{Name: "fanotify_mark", Args: []field{
-	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt630, Reg: 3, Reg32: 3},
-	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_4 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_open_by_handle_at_4 = call{Name: "open_by_handle_at", Args: []field{
 	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_finit_module_4 = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_sched_setattr_4 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_sched_getattr_4 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt229, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "usize", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_seccomp_4 = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "op", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_bpf_4 = call{Name: "bpf", Args: []field{
 	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_io_pgetevents_4 = call{Name: "io_pgetevents", Args: []field{
-	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt19, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
+	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt25, Reg: 5, Reg32: 5},
+}, Ret: &zt23, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_kexec_file_load_3 = call{Name: "kexec_file_load", Args: []field{
 	{Name: "kernel_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "cmdline_len", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "cmdline_ptr", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "cmdline_len", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "cmdline_ptr", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_io_uring_setup_4 = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "entries", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "params", Type: &zt25, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_io_uring_enter_4 = call{Name: "io_uring_enter", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "to_submit", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "min_complete", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+	{Name: "argp", Type: &zt25, Reg: 4, Reg32: 4},
 	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x12, Defer: 6, Derived: true}
+}, Ret: &zt23, Class: 0x12, Defer: 6, Derived: true}
 
 var zcall_io_uring_register_4 = call{Name: "io_uring_register", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
+	{Name: "opcode", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_4 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_4 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt630, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "from_dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "to_dfd", Type: &zt643, Reg: 2, Reg32: 2},
+	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_fsopen_4 = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "_fs_name", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fsconfig_4 = call{Name: "fsconfig", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_fsmount_4 = call{Name: "fsmount", Args: []field{
 	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "attr_flags", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_4 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
-var zcall_epoll_pwait2_4 = call{Name: "epoll_pwait2", Args: []field{
-	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt19, Reg: 1, Reg32: 1},
+var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
+	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "events", Type: &zt777, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt729, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt662, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
+}, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_mount_setattr_4 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_quotactl_fd_4 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_landlock_create_ruleset_4 = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_landlock_add_rule_4 = call{Name: "landlock_add_rule", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "rule_type", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "rule_attr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_landlock_restrict_self_4 = call{Name: "landlock_restrict_self", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "flags", Type: &zt29, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_cachestat_4 = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "cstat_range", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "cstat", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_statmount_4 = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_listmount_4 = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "mnt_ids", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_get_self_attr_4 = call{Name: "lsm_get_self_attr", Args: []field{
-	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_set_self_attr_4 = call{Name: "lsm_set_self_attr", Args: []field{
-	{Name: "attr", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_list_modules_4 = call{Name: "lsm_list_modules", Args: []field{
-	{Name: "ids", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ids", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "size", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
+}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt19, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_4 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_4 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt20, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
+}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_listns_4 = call{Name: "listns", Args: []field{
-	{Name: "req", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "ns_ids", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "ns_ids", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zset_cap_bits = set{Name: "cap_bits", Unknown: "CAP_???", Vals: []val{
 	{Name: "1<<CAP_CHOWN", Value: 0x1, Mask: 0x1},
@@ -17069,6 +16938,6 @@ var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
 var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "version", Type: &zt750, Off: [3]uint16{0, 0, 0}},
-	{Name: "pid", Type: &zt229, Off: [3]uint16{4, 4, 4}},
+	{Name: "version", Type: &zt782, Off: [3]uint16{0, 0, 0}},
+	{Name: "pid", Type: &zt235, Off: [3]uint16{4, 4, 4}},
 }}
