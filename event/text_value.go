@@ -339,20 +339,9 @@ func (s *Style) AppendFlags(b []byte, set *syscalls.Set, n uint64, abi syscalls.
 		if plain.ARM64 != nil {
 			plain.ARM64 = plain.ARM64[:len(plain.ARM64)-1]
 		}
-		return syscalls.AppendPerm(append(s.AppendFlags(b, &plain, n&^perm, abi), '|'), n&perm)
+		return syscalls.AppendPerm(append(s.appendApart(b, &plain, n&^perm, abi), '|'), n&perm)
 	} else if perm != 0 && n&^perm == 0 {
 		return syscalls.AppendPerm(b, n)
-	}
-	if f := set.Shifted(abi); f != nil && s.Consts != Abbrev && n&f.Mask != 0 { // the number beside the flags
-		if n&^f.Mask != 0 {
-			b = append(s.AppendFlags(b, set, n&^f.Mask, abi), '|')
-		}
-		b = append(strconv.AppendUint(b, n&f.Mask>>f.Value, 10), "<<"...)
-		b = strconv.AppendUint(b, f.Value, 10)
-		if s.Consts == Verbose {
-			b = append(append(append(b, " /* "...), f.Name...), " */"...)
-		}
-		return b
 	}
 	if s.Consts == Raw {
 		return appendHex(b, n)
@@ -380,6 +369,23 @@ func (s *Style) AppendFlags(b []byte, set *syscalls.Set, n uint64, abi syscalls.
 		b = append(b, " /* "...)
 		b = append(b, strings.TrimPrefix(set.Unknown, "|")...)
 		b = append(b, " */"...)
+	}
+	return b
+}
+
+// appendApart writes flags, and the number in some of their bits beside them.
+func (s *Style) appendApart(b []byte, set *syscalls.Set, n uint64, abi syscalls.ABI) []byte {
+	f := set.Shifted(abi)
+	if f == nil || n&f.Mask == 0 {
+		return s.AppendFlags(b, set, n, abi)
+	}
+	if n&^f.Mask != 0 {
+		b = append(s.AppendFlags(b, set, n&^f.Mask, abi), '|')
+	}
+	b = append(strconv.AppendUint(b, n&f.Mask>>f.Value, 10), "<<"...)
+	b = strconv.AppendUint(b, f.Value, 10)
+	if s.Consts == Verbose {
+		b = append(append(append(b, " /* "...), f.Name...), " */"...)
 	}
 	return b
 }
