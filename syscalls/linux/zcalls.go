@@ -417,7 +417,7 @@ var zcallsI386 = [...]*call{
 	23:  &zcall_setuid_2,
 	24:  &zcall_getuid,
 	25:  &zcall_stime,
-	26:  &zcall_ptrace_2,
+	26:  &zcall_ptrace,
 	27:  &zcall_alarm,
 	28:  &zcall_oldfstat,
 	29:  &zcall_pause,
@@ -465,7 +465,7 @@ var zcallsI386 = [...]*call{
 	71:  &zcall_setregid_2,
 	72:  &zcall_sigsuspend,
 	73:  &zcall_sigpending,
-	74:  &zcall_sethostname_2,
+	74:  &zcall_sethostname,
 	75:  &zcall_setrlimit,
 	76:  &zcall_getrlimit,
 	77:  &zcall_getrusage,
@@ -479,7 +479,7 @@ var zcallsI386 = [...]*call{
 	85:  &zcall_readlink,
 	86:  &zcall_uselib,
 	87:  &zcall_swapon_2,
-	88:  &zcall_reboot_2,
+	88:  &zcall_reboot,
 	89:  &zcall_readdir,
 	90:  &zcall_mmap_2,
 	91:  &zcall_munmap,
@@ -494,7 +494,7 @@ var zcallsI386 = [...]*call{
 	100: &zcall_fstatfs_2,
 	101: &zcall_ioperm,
 	102: &zcall_socketcall,
-	103: &zcall_syslog_2,
+	103: &zcall_syslog,
 	104: &zcall_setitimer,
 	105: &zcall_getitimer,
 	106: &zcall_stat_2,
@@ -502,32 +502,32 @@ var zcallsI386 = [...]*call{
 	108: &zcall_fstat_2,
 	109: &zcall_olduname,
 	110: &zcall_iopl,
-	111: &zcall_vhangup_2,
+	111: &zcall_vhangup,
 	112: &zcall_idle,
 	113: &zcall_vm86old,
 	114: &zcall_wait4,
 	115: &zcall_swapoff_2,
-	116: &zcall_sysinfo_2,
+	116: &zcall_sysinfo,
 	117: &zcall_ipc,
 	118: &zcall_fsync,
 	119: &zcall_sigreturn,
 	120: &zcall_clone_2,
-	121: &zcall_setdomainname_2,
-	122: &zcall_uname_2,
+	121: &zcall_setdomainname,
+	122: &zcall_uname,
 	123: &zcall_modify_ldt,
 	124: &zcall_adjtimex,
 	125: &zcall_mprotect,
 	126: &zcall_sigprocmask,
 	127: &zcall_create_module_2,
-	128: &zcall_init_module_2,
-	129: &zcall_delete_module_2,
+	128: &zcall_init_module,
+	129: &zcall_delete_module,
 	130: &zcall_get_kernel_syms_2,
 	131: &zcall_quotactl_2,
 	132: &zcall_getpgid,
 	133: &zcall_fchdir,
 	134: &zcall_bdflush,
 	135: &zcall_sysfs_2,
-	136: &zcall_personality_2,
+	136: &zcall_personality,
 	137: &zcall_afs_syscall_2,
 	138: &zcall_setfsuid_2,
 	139: &zcall_setfsgid_2,
@@ -545,14 +545,14 @@ var zcallsI386 = [...]*call{
 	151: &zcall_munlock,
 	152: &zcall_mlockall,
 	153: &zcall_munlockall,
-	154: &zcall_sched_setparam_2,
-	155: &zcall_sched_getparam_2,
-	156: &zcall_sched_setscheduler_2,
-	157: &zcall_sched_getscheduler_2,
-	158: &zcall_sched_yield_2,
-	159: &zcall_sched_get_priority_max_2,
-	160: &zcall_sched_get_priority_min_2,
-	161: &zcall_sched_rr_get_interval_2,
+	154: &zcall_sched_setparam,
+	155: &zcall_sched_getparam,
+	156: &zcall_sched_setscheduler,
+	157: &zcall_sched_getscheduler,
+	158: &zcall_sched_yield,
+	159: &zcall_sched_get_priority_max,
+	160: &zcall_sched_get_priority_min,
+	161: &zcall_sched_rr_get_interval,
 	162: &zcall_nanosleep,
 	163: &zcall_mremap,
 	164: &zcall_setresuid_2,
@@ -563,7 +563,7 @@ var zcallsI386 = [...]*call{
 	169: &zcall_nfsservctl_2,
 	170: &zcall_setresgid_2,
 	171: &zcall_getresgid_2,
-	172: &zcall_prctl_2,
+	172: &zcall_prctl,
 	173: &zcall_rt_sigreturn_2,
 	174: &zcall_rt_sigaction,
 	175: &zcall_rt_sigprocmask,
@@ -575,8 +575,8 @@ var zcallsI386 = [...]*call{
 	181: &zcall_pwrite64,
 	182: &zcall_chown_2,
 	183: &zcall_getcwd,
-	184: &zcall_capget_2,
-	185: &zcall_capset_2,
+	184: &zcall_capget,
+	185: &zcall_capset,
 	186: &zcall_sigaltstack,
 	187: &zcall_sendfile,
 	188: &zcall_getpmsg_2,
@@ -630,8 +630,8 @@ var zcallsI386 = [...]*call{
 	238: &zcall_tkill,
 	239: &zcall_sendfile64,
 	240: &zcall_futex,
-	241: &zcall_sched_setaffinity_2,
-	242: &zcall_sched_getaffinity_2,
+	241: &zcall_sched_setaffinity,
+	242: &zcall_sched_getaffinity,
 	243: &zcall_set_thread_area,
 	244: &zcall_get_thread_area,
 	245: &zcall_io_setup_2,
@@ -671,13 +671,13 @@ var zcallsI386 = [...]*call{
 	280: &zcall_mq_timedreceive_2,
 	281: &zcall_mq_notify_2,
 	282: &zcall_mq_getsetattr_2,
-	283: &zcall_kexec_load_2,
+	283: &zcall_kexec_load,
 	284: &zcall_waitid,
-	286: &zcall_add_key_2,
-	287: &zcall_request_key_2,
-	288: &zcall_keyctl_2,
-	289: &zcall_ioprio_set_2,
-	290: &zcall_ioprio_get_2,
+	286: &zcall_add_key,
+	287: &zcall_request_key,
+	288: &zcall_keyctl,
+	289: &zcall_ioprio_set,
+	290: &zcall_ioprio_get,
 	291: &zcall_inotify_init_2,
 	292: &zcall_inotify_add_watch_2,
 	293: &zcall_inotify_rm_watch_2,
@@ -705,7 +705,7 @@ var zcallsI386 = [...]*call{
 	315: &zcall_tee,
 	316: &zcall_vmsplice,
 	317: &zcall_move_pages,
-	318: &zcall_getcpu_2,
+	318: &zcall_getcpu,
 	319: &zcall_epoll_pwait_2,
 	320: &zcall_utimensat,
 	321: &zcall_signalfd_2,
@@ -723,7 +723,7 @@ var zcallsI386 = [...]*call{
 	333: &zcall_preadv,
 	334: &zcall_pwritev,
 	335: &zcall_rt_tgsigqueueinfo,
-	336: &zcall_perf_event_open_2,
+	336: &zcall_perf_event_open,
 	337: &zcall_recvmmsg,
 	338: &zcall_fanotify_init_2,
 	339: &zcall_fanotify_mark_2,
@@ -737,14 +737,14 @@ var zcallsI386 = [...]*call{
 	347: &zcall_process_vm_readv,
 	348: &zcall_process_vm_writev,
 	349: &zcall_kcmp,
-	350: &zcall_finit_module_2,
-	351: &zcall_sched_setattr_2,
-	352: &zcall_sched_getattr_2,
+	350: &zcall_finit_module,
+	351: &zcall_sched_setattr,
+	352: &zcall_sched_getattr,
 	353: &zcall_renameat2,
-	354: &zcall_seccomp_2,
+	354: &zcall_seccomp,
 	355: &zcall_getrandom,
 	356: &zcall_memfd_create,
-	357: &zcall_bpf_2,
+	357: &zcall_bpf,
 	358: &zcall_execveat,
 	359: &zcall_socket,
 	360: &zcall_socketpair,
@@ -824,9 +824,9 @@ var zcallsI386 = [...]*call{
 	441: &zcall_epoll_pwait2_2,
 	442: &zcall_mount_setattr_2,
 	443: &zcall_quotactl_fd_2,
-	444: &zcall_landlock_create_ruleset_2,
-	445: &zcall_landlock_add_rule_2,
-	446: &zcall_landlock_restrict_self_2,
+	444: &zcall_landlock_create_ruleset,
+	445: &zcall_landlock_add_rule,
+	446: &zcall_landlock_restrict_self,
 	447: &zcall_memfd_secret,
 	448: &zcall_process_mrelease,
 	449: &zcall_futex_waitv,
@@ -874,7 +874,7 @@ var zcallsX32 = [...]*call{
 	21:  &zcall_access,
 	22:  &zcall_pipe,
 	23:  &zcall_select_3,
-	24:  &zcall_sched_yield_3,
+	24:  &zcall_sched_yield,
 	25:  &zcall_mremap,
 	26:  &zcall_msync,
 	27:  &zcall_mincore,
@@ -907,7 +907,7 @@ var zcallsX32 = [...]*call{
 	60:  &zcall_exit,
 	61:  &zcall_wait4,
 	62:  &zcall_kill,
-	63:  &zcall_uname_3,
+	63:  &zcall_uname,
 	64:  &zcall_semget_3,
 	65:  &zcall_semop_2,
 	66:  &zcall_semctl_3,
@@ -943,10 +943,10 @@ var zcallsX32 = [...]*call{
 	96:  &zcall_gettimeofday,
 	97:  &zcall_getrlimit,
 	98:  &zcall_getrusage,
-	99:  &zcall_sysinfo_3,
+	99:  &zcall_sysinfo,
 	100: &zcall_times,
 	102: &zcall_getuid,
-	103: &zcall_syslog_3,
+	103: &zcall_syslog,
 	104: &zcall_getgid,
 	105: &zcall_setuid,
 	106: &zcall_setgid,
@@ -968,33 +968,33 @@ var zcallsX32 = [...]*call{
 	122: &zcall_setfsuid,
 	123: &zcall_setfsgid,
 	124: &zcall_getsid,
-	125: &zcall_capget_3,
-	126: &zcall_capset_3,
+	125: &zcall_capget,
+	126: &zcall_capset,
 	130: &zcall_rt_sigsuspend,
 	132: &zcall_utime,
 	133: &zcall_mknod,
-	135: &zcall_personality_3,
+	135: &zcall_personality,
 	136: &zcall_ustat,
 	137: &zcall_statfs,
 	138: &zcall_fstatfs,
 	139: &zcall_sysfs_3,
 	140: &zcall_getpriority,
 	141: &zcall_setpriority,
-	142: &zcall_sched_setparam_3,
-	143: &zcall_sched_getparam_3,
-	144: &zcall_sched_setscheduler_3,
-	145: &zcall_sched_getscheduler_3,
-	146: &zcall_sched_get_priority_max_3,
-	147: &zcall_sched_get_priority_min_3,
-	148: &zcall_sched_rr_get_interval_3,
+	142: &zcall_sched_setparam,
+	143: &zcall_sched_getparam,
+	144: &zcall_sched_setscheduler,
+	145: &zcall_sched_getscheduler,
+	146: &zcall_sched_get_priority_max,
+	147: &zcall_sched_get_priority_min,
+	148: &zcall_sched_rr_get_interval,
 	149: &zcall_mlock,
 	150: &zcall_munlock,
 	151: &zcall_mlockall,
 	152: &zcall_munlockall,
-	153: &zcall_vhangup_3,
+	153: &zcall_vhangup,
 	154: &zcall_modify_ldt,
 	155: &zcall_pivot_root_3,
-	157: &zcall_prctl_3,
+	157: &zcall_prctl,
 	158: &zcall_arch_prctl,
 	159: &zcall_adjtimex,
 	160: &zcall_setrlimit,
@@ -1006,13 +1006,13 @@ var zcallsX32 = [...]*call{
 	166: &zcall_umount2_3,
 	167: &zcall_swapon_3,
 	168: &zcall_swapoff_3,
-	169: &zcall_reboot_3,
-	170: &zcall_sethostname_3,
-	171: &zcall_setdomainname_3,
+	169: &zcall_reboot,
+	170: &zcall_sethostname,
+	171: &zcall_setdomainname,
 	172: &zcall_iopl,
 	173: &zcall_ioperm,
-	175: &zcall_init_module_3,
-	176: &zcall_delete_module_3,
+	175: &zcall_init_module,
+	176: &zcall_delete_module,
 	179: &zcall_quotactl_3,
 	181: &zcall_getpmsg_3,
 	182: &zcall_putpmsg_3,
@@ -1036,8 +1036,8 @@ var zcallsX32 = [...]*call{
 	200: &zcall_tkill,
 	201: &zcall_time,
 	202: &zcall_futex,
-	203: &zcall_sched_setaffinity_3,
-	204: &zcall_sched_getaffinity_3,
+	203: &zcall_sched_setaffinity,
+	204: &zcall_sched_getaffinity,
 	207: &zcall_io_destroy_3,
 	208: &zcall_io_getevents_3,
 	210: &zcall_io_cancel_3,
@@ -1070,11 +1070,11 @@ var zcallsX32 = [...]*call{
 	242: &zcall_mq_timedsend_3,
 	243: &zcall_mq_timedreceive_3,
 	245: &zcall_mq_getsetattr_3,
-	248: &zcall_add_key_3,
-	249: &zcall_request_key_3,
-	250: &zcall_keyctl_3,
-	251: &zcall_ioprio_set_3,
-	252: &zcall_ioprio_get_3,
+	248: &zcall_add_key,
+	249: &zcall_request_key,
+	250: &zcall_keyctl,
+	251: &zcall_ioprio_set,
+	252: &zcall_ioprio_get,
 	253: &zcall_inotify_init_3,
 	254: &zcall_inotify_add_watch_3,
 	255: &zcall_inotify_rm_watch_3,
@@ -1113,7 +1113,7 @@ var zcallsX32 = [...]*call{
 	292: &zcall_dup3,
 	293: &zcall_pipe2,
 	294: &zcall_inotify_init1_3,
-	298: &zcall_perf_event_open_3,
+	298: &zcall_perf_event_open,
 	300: &zcall_fanotify_init_3,
 	301: &zcall_fanotify_mark_3,
 	302: &zcall_prlimit64,
@@ -1122,17 +1122,17 @@ var zcallsX32 = [...]*call{
 	305: &zcall_clock_adjtime,
 	306: &zcall_syncfs,
 	308: &zcall_setns,
-	309: &zcall_getcpu_3,
+	309: &zcall_getcpu,
 	312: &zcall_kcmp,
-	313: &zcall_finit_module_3,
-	314: &zcall_sched_setattr_3,
-	315: &zcall_sched_getattr_3,
+	313: &zcall_finit_module,
+	314: &zcall_sched_setattr,
+	315: &zcall_sched_getattr,
 	316: &zcall_renameat2,
-	317: &zcall_seccomp_3,
+	317: &zcall_seccomp,
 	318: &zcall_getrandom,
 	319: &zcall_memfd_create,
-	320: &zcall_kexec_file_load_2,
-	321: &zcall_bpf_3,
+	320: &zcall_kexec_file_load,
+	321: &zcall_bpf,
 	323: &zcall_userfaultfd,
 	324: &zcall_membarrier,
 	325: &zcall_mlock2,
@@ -1163,9 +1163,9 @@ var zcallsX32 = [...]*call{
 	441: &zcall_epoll_pwait2_3,
 	442: &zcall_mount_setattr_3,
 	443: &zcall_quotactl_fd_3,
-	444: &zcall_landlock_create_ruleset_3,
-	445: &zcall_landlock_add_rule_3,
-	446: &zcall_landlock_restrict_self_3,
+	444: &zcall_landlock_create_ruleset,
+	445: &zcall_landlock_add_rule,
+	446: &zcall_landlock_restrict_self,
 	447: &zcall_memfd_secret,
 	448: &zcall_process_mrelease,
 	449: &zcall_futex_waitv,
@@ -1199,14 +1199,14 @@ var zcallsX32 = [...]*call{
 	518: &zcall_sendmsg,
 	519: &zcall_recvmsg,
 	520: &zcall_execve,
-	521: &zcall_ptrace_3,
+	521: &zcall_ptrace,
 	522: &zcall_rt_sigpending,
 	523: &zcall_rt_sigtimedwait,
 	524: &zcall_rt_sigqueueinfo,
 	525: &zcall_sigaltstack,
 	526: &zcall_timer_create,
 	527: &zcall_mq_notify_3,
-	528: &zcall_kexec_load_3,
+	528: &zcall_kexec_load,
 	529: &zcall_waitid,
 	530: &zcall_set_robust_list,
 	531: &zcall_get_robust_list,
@@ -1259,8 +1259,8 @@ var zcallsARM64 = [...]*call{
 	27:  &zcall_inotify_add_watch_4,
 	28:  &zcall_inotify_rm_watch_4,
 	29:  &zcall_ioctl,
-	30:  &zcall_ioprio_set_4,
-	31:  &zcall_ioprio_get_4,
+	30:  &zcall_ioprio_set,
+	31:  &zcall_ioprio_get,
 	32:  &zcall_flock,
 	33:  &zcall_mknodat,
 	34:  &zcall_mkdirat,
@@ -1287,7 +1287,7 @@ var zcallsARM64 = [...]*call{
 	55:  &zcall_fchown,
 	56:  &zcall_openat,
 	57:  &zcall_close,
-	58:  &zcall_vhangup_4,
+	58:  &zcall_vhangup,
 	59:  &zcall_pipe2,
 	60:  &zcall_quotactl_4,
 	61:  &zcall_getdents64,
@@ -1319,9 +1319,9 @@ var zcallsARM64 = [...]*call{
 	87:  &zcall_timerfd_gettime_4,
 	88:  &zcall_utimensat,
 	89:  &zcall_acct,
-	90:  &zcall_capget_4,
-	91:  &zcall_capset_4,
-	92:  &zcall_personality_4,
+	90:  &zcall_capget,
+	91:  &zcall_capset,
+	92:  &zcall_personality,
 	93:  &zcall_exit,
 	94:  &zcall_exit_group,
 	95:  &zcall_waitid,
@@ -1333,9 +1333,9 @@ var zcallsARM64 = [...]*call{
 	101: &zcall_nanosleep,
 	102: &zcall_getitimer,
 	103: &zcall_setitimer,
-	104: &zcall_kexec_load_4,
-	105: &zcall_init_module_4,
-	106: &zcall_delete_module_4,
+	104: &zcall_kexec_load,
+	105: &zcall_init_module,
+	106: &zcall_delete_module,
 	107: &zcall_timer_create,
 	108: &zcall_timer_gettime,
 	109: &zcall_timer_getoverrun,
@@ -1345,18 +1345,18 @@ var zcallsARM64 = [...]*call{
 	113: &zcall_clock_gettime,
 	114: &zcall_clock_getres,
 	115: &zcall_clock_nanosleep,
-	116: &zcall_syslog_4,
-	117: &zcall_ptrace_4,
-	118: &zcall_sched_setparam_4,
-	119: &zcall_sched_setscheduler_4,
-	120: &zcall_sched_getscheduler_4,
-	121: &zcall_sched_getparam_4,
-	122: &zcall_sched_setaffinity_4,
-	123: &zcall_sched_getaffinity_4,
-	124: &zcall_sched_yield_4,
-	125: &zcall_sched_get_priority_max_4,
-	126: &zcall_sched_get_priority_min_4,
-	127: &zcall_sched_rr_get_interval_4,
+	116: &zcall_syslog,
+	117: &zcall_ptrace,
+	118: &zcall_sched_setparam,
+	119: &zcall_sched_setscheduler,
+	120: &zcall_sched_getscheduler,
+	121: &zcall_sched_getparam,
+	122: &zcall_sched_setaffinity,
+	123: &zcall_sched_getaffinity,
+	124: &zcall_sched_yield,
+	125: &zcall_sched_get_priority_max,
+	126: &zcall_sched_get_priority_min,
+	127: &zcall_sched_rr_get_interval,
 	128: &zcall_restart_syscall,
 	129: &zcall_kill,
 	130: &zcall_tkill,
@@ -1371,7 +1371,7 @@ var zcallsARM64 = [...]*call{
 	139: &zcall_rt_sigreturn,
 	140: &zcall_setpriority,
 	141: &zcall_getpriority,
-	142: &zcall_reboot_4,
+	142: &zcall_reboot,
 	143: &zcall_setregid,
 	144: &zcall_setgid,
 	145: &zcall_setreuid,
@@ -1389,15 +1389,15 @@ var zcallsARM64 = [...]*call{
 	157: &zcall_setsid,
 	158: &zcall_getgroups,
 	159: &zcall_setgroups,
-	160: &zcall_uname_4,
-	161: &zcall_sethostname_4,
-	162: &zcall_setdomainname_4,
+	160: &zcall_uname,
+	161: &zcall_sethostname,
+	162: &zcall_setdomainname,
 	163: &zcall_getrlimit,
 	164: &zcall_setrlimit,
 	165: &zcall_getrusage,
 	166: &zcall_umask,
-	167: &zcall_prctl_4,
-	168: &zcall_getcpu_4,
+	167: &zcall_prctl,
+	168: &zcall_getcpu,
 	169: &zcall_gettimeofday,
 	170: &zcall_settimeofday,
 	171: &zcall_adjtimex,
@@ -1408,7 +1408,7 @@ var zcallsARM64 = [...]*call{
 	176: &zcall_getgid,
 	177: &zcall_getegid,
 	178: &zcall_gettid,
-	179: &zcall_sysinfo_4,
+	179: &zcall_sysinfo,
 	180: &zcall_mq_open_4,
 	181: &zcall_mq_unlink_4,
 	182: &zcall_mq_timedsend_4,
@@ -1446,9 +1446,9 @@ var zcallsARM64 = [...]*call{
 	214: &zcall_brk,
 	215: &zcall_munmap,
 	216: &zcall_mremap,
-	217: &zcall_add_key_4,
-	218: &zcall_request_key_4,
-	219: &zcall_keyctl_4,
+	217: &zcall_add_key,
+	218: &zcall_request_key,
+	219: &zcall_keyctl,
 	220: &zcall_clone,
 	221: &zcall_execve,
 	222: &zcall_mmap,
@@ -1470,7 +1470,7 @@ var zcallsARM64 = [...]*call{
 	238: &zcall_migrate_pages,
 	239: &zcall_move_pages,
 	240: &zcall_rt_tgsigqueueinfo,
-	241: &zcall_perf_event_open_4,
+	241: &zcall_perf_event_open,
 	242: &zcall_accept4,
 	243: &zcall_recvmmsg,
 	260: &zcall_wait4,
@@ -1486,14 +1486,14 @@ var zcallsARM64 = [...]*call{
 	270: &zcall_process_vm_readv,
 	271: &zcall_process_vm_writev,
 	272: &zcall_kcmp,
-	273: &zcall_finit_module_4,
-	274: &zcall_sched_setattr_4,
-	275: &zcall_sched_getattr_4,
+	273: &zcall_finit_module,
+	274: &zcall_sched_setattr,
+	275: &zcall_sched_getattr,
 	276: &zcall_renameat2,
-	277: &zcall_seccomp_4,
+	277: &zcall_seccomp,
 	278: &zcall_getrandom,
 	279: &zcall_memfd_create,
-	280: &zcall_bpf_4,
+	280: &zcall_bpf,
 	281: &zcall_execveat,
 	282: &zcall_userfaultfd,
 	283: &zcall_membarrier,
@@ -1507,7 +1507,7 @@ var zcallsARM64 = [...]*call{
 	291: &zcall_statx,
 	292: &zcall_io_pgetevents_4,
 	293: &zcall_rseq,
-	294: &zcall_kexec_file_load_3,
+	294: &zcall_kexec_file_load,
 	424: &zcall_pidfd_send_signal,
 	425: &zcall_io_uring_setup_4,
 	426: &zcall_io_uring_enter_4,
@@ -1528,9 +1528,9 @@ var zcallsARM64 = [...]*call{
 	441: &zcall_epoll_pwait2_4,
 	442: &zcall_mount_setattr_4,
 	443: &zcall_quotactl_fd_4,
-	444: &zcall_landlock_create_ruleset_4,
-	445: &zcall_landlock_add_rule_4,
-	446: &zcall_landlock_restrict_self_4,
+	444: &zcall_landlock_create_ruleset,
+	445: &zcall_landlock_add_rule,
+	446: &zcall_landlock_restrict_self,
 	447: &zcall_memfd_secret,
 	448: &zcall_process_mrelease,
 	449: &zcall_futex_waitv,
@@ -1567,9 +1567,17 @@ var (
 		{name: "at_flags", it: &zset_at_flags},
 		{name: "audit_arch", it: &zset_audit_arch},
 		{name: "blkpg_ops", it: &zset_blkpg_ops},
+		{name: "bpf_attach_types", it: &zset_bpf_attach_types},
+		{name: "bpf_commands", it: &zset_bpf_commands},
+		{name: "bpf_file_flags", it: &zset_bpf_file_flags},
+		{name: "bpf_map_flags", it: &zset_bpf_map_flags},
+		{name: "bpf_map_types", it: &zset_bpf_map_types},
+		{name: "bpf_prog_flags", it: &zset_bpf_prog_flags},
+		{name: "bpf_prog_types", it: &zset_bpf_prog_types},
+		{name: "bpf_update_flags", it: &zset_bpf_update_flags},
 		{name: "cap_bits", it: &zset_cap_bits},
-		{name: "cap_bits_high", it: &zset_cap_bits_high},
 		{name: "cap_version", it: &zset_cap_version},
+		{name: "caps", it: &zset_caps},
 		{name: "clocks", it: &zset_clocks},
 		{name: "clone3_flags", it: &zset_clone3_flags},
 		{name: "clone_flags", it: &zset_clone_flags},
@@ -1577,6 +1585,7 @@ var (
 		{name: "cmsg_ip_types", it: &zset_cmsg_ip_types},
 		{name: "cmsg_levels", it: &zset_cmsg_levels},
 		{name: "cmsg_socket_types", it: &zset_cmsg_socket_types},
+		{name: "delete_module_flags", it: &zset_delete_module_flags},
 		{name: "dirent_types", it: &zset_dirent_types},
 		{name: "ethernet_protocols", it: &zset_ethernet_protocols},
 		{name: "execveat_flags", it: &zset_execveat_flags},
@@ -1596,8 +1605,21 @@ var (
 		{name: "icmp_types", it: &zset_icmp_types},
 		{name: "inode_flags", it: &zset_inode_flags},
 		{name: "ioctls", it: &zset_ioctls},
+		{name: "ioprio_who", it: &zset_ioprio_who},
 		{name: "itimer_which", it: &zset_itimer_which},
 		{name: "kcmp_types", it: &zset_kcmp_types},
+		{name: "kexec_file_flags", it: &zset_kexec_file_flags},
+		{name: "kexec_flags", it: &zset_kexec_flags},
+		{name: "key_perms", it: &zset_key_perms},
+		{name: "key_reqkey", it: &zset_key_reqkey},
+		{name: "key_spec", it: &zset_key_spec},
+		{name: "keyctl_commands", it: &zset_keyctl_commands},
+		{name: "keyctl_move", it: &zset_keyctl_move},
+		{name: "landlock_create", it: &zset_landlock_create},
+		{name: "landlock_fs", it: &zset_landlock_fs},
+		{name: "landlock_net", it: &zset_landlock_net},
+		{name: "landlock_rule", it: &zset_landlock_rule},
+		{name: "landlock_scope", it: &zset_landlock_scope},
 		{name: "line_disciplines", it: &zset_line_disciplines},
 		{name: "lock_types", it: &zset_lock_types},
 		{name: "loop_crypt", it: &zset_loop_crypt},
@@ -1612,6 +1634,7 @@ var (
 		{name: "mmap_flags", it: &zset_mmap_flags},
 		{name: "mmap_prot", it: &zset_mmap_prot},
 		{name: "modem_flags", it: &zset_modem_flags},
+		{name: "module_flags", it: &zset_module_flags},
 		{name: "move_pages_flags", it: &zset_move_pages_flags},
 		{name: "mpol_mode", it: &zset_mpol_mode},
 		{name: "mpol_modes", it: &zset_mpol_modes},
@@ -1620,15 +1643,38 @@ var (
 		{name: "msync_flags", it: &zset_msync_flags},
 		{name: "nfc_protocols", it: &zset_nfc_protocols},
 		{name: "notify_flags", it: &zset_notify_flags},
+		{name: "nt_types", it: &zset_nt_types},
 		{name: "open_flags", it: &zset_open_flags},
 		{name: "open_mode_flags", it: &zset_open_mode_flags},
 		{name: "owner_types", it: &zset_owner_types},
 		{name: "packet_flags", it: &zset_packet_flags},
 		{name: "packet_mr_types", it: &zset_packet_mr_types},
 		{name: "packet_types", it: &zset_packet_types},
+		{name: "perf_hw", it: &zset_perf_hw},
+		{name: "perf_open_flags", it: &zset_perf_open_flags},
+		{name: "perf_read", it: &zset_perf_read},
+		{name: "perf_samples", it: &zset_perf_samples},
+		{name: "perf_sizes", it: &zset_perf_sizes},
+		{name: "perf_sw", it: &zset_perf_sw},
 		{name: "perf_type_ids", it: &zset_perf_type_ids},
+		{name: "personality_flags", it: &zset_personality_flags},
 		{name: "pidfd_open_flags", it: &zset_pidfd_open_flags},
 		{name: "pkey_access", it: &zset_pkey_access},
+		{name: "pr_cap_ambient", it: &zset_pr_cap_ambient},
+		{name: "pr_dumpable", it: &zset_pr_dumpable},
+		{name: "pr_fp_mode", it: &zset_pr_fp_mode},
+		{name: "pr_mce_kill", it: &zset_pr_mce_kill},
+		{name: "pr_mce_kill_policy", it: &zset_pr_mce_kill_policy},
+		{name: "pr_ptracer", it: &zset_pr_ptracer},
+		{name: "pr_set_mm", it: &zset_pr_set_mm},
+		{name: "pr_set_vma", it: &zset_pr_set_vma},
+		{name: "pr_spec", it: &zset_pr_spec},
+		{name: "pr_spec_get", it: &zset_pr_spec_get},
+		{name: "pr_spec_set", it: &zset_pr_spec_set},
+		{name: "pr_sud", it: &zset_pr_sud},
+		{name: "pr_tsc", it: &zset_pr_tsc},
+		{name: "pr_unalign", it: &zset_pr_unalign},
+		{name: "prctl_options", it: &zset_prctl_options},
 		{name: "prio_which", it: &zset_prio_which},
 		{name: "proto_bluetooth", it: &zset_proto_bluetooth},
 		{name: "proto_caif", it: &zset_proto_caif},
@@ -1643,6 +1689,12 @@ var (
 		{name: "proto_phonet", it: &zset_proto_phonet},
 		{name: "proto_rxrpc", it: &zset_proto_rxrpc},
 		{name: "proto_smc", it: &zset_proto_smc},
+		{name: "ptrace_options", it: &zset_ptrace_options},
+		{name: "ptrace_peeksiginfo", it: &zset_ptrace_peeksiginfo},
+		{name: "ptrace_requests", it: &zset_ptrace_requests},
+		{name: "reboot_cmds", it: &zset_reboot_cmds},
+		{name: "reboot_magic1", it: &zset_reboot_magic1},
+		{name: "reboot_magic2", it: &zset_reboot_magic2},
 		{name: "rename_flags", it: &zset_rename_flags},
 		{name: "resolve_flags", it: &zset_resolve_flags},
 		{name: "rlimits", it: &zset_rlimits},
@@ -1651,7 +1703,14 @@ var (
 		{name: "rwf_flags", it: &zset_rwf_flags},
 		{name: "sa_flags", it: &zset_sa_flags},
 		{name: "sa_handlers", it: &zset_sa_handlers},
+		{name: "sched_flags", it: &zset_sched_flags},
+		{name: "sched_policies", it: &zset_sched_policies},
 		{name: "seal_flags", it: &zset_seal_flags},
+		{name: "secbits", it: &zset_secbits},
+		{name: "seccomp_actions", it: &zset_seccomp_actions},
+		{name: "seccomp_flags", it: &zset_seccomp_flags},
+		{name: "seccomp_mode", it: &zset_seccomp_mode},
+		{name: "seccomp_ops", it: &zset_seccomp_ops},
 		{name: "secretmem_flags", it: &zset_secretmem_flags},
 		{name: "setns_types", it: &zset_setns_types},
 		{name: "shadow_stack_flags", it: &zset_shadow_stack_flags},
@@ -1711,6 +1770,7 @@ var (
 		{name: "statx_flags", it: &zset_statx_flags},
 		{name: "statx_mask", it: &zset_statx_mask},
 		{name: "sync_file_range_flags", it: &zset_sync_file_range_flags},
+		{name: "syslog_actions", it: &zset_syslog_actions},
 		{name: "tcflsh", it: &zset_tcflsh},
 		{name: "tcxonc", it: &zset_tcxonc},
 		{name: "termios_cflag", it: &zset_termios_cflag},
@@ -1735,6 +1795,18 @@ var (
 	zstructs = [...]named[structure]{
 		{name: "blkpg", it: &zstruct_blkpg},
 		{name: "blkpg_partition", it: &zstruct_blkpg_partition},
+		{name: "bpf_attach", it: &zstruct_bpf_attach},
+		{name: "bpf_id", it: &zstruct_bpf_id},
+		{name: "bpf_info", it: &zstruct_bpf_info},
+		{name: "bpf_map_create", it: &zstruct_bpf_map_create},
+		{name: "bpf_map_elem", it: &zstruct_bpf_map_elem},
+		{name: "bpf_map_key", it: &zstruct_bpf_map_key},
+		{name: "bpf_map_next", it: &zstruct_bpf_map_next},
+		{name: "bpf_obj", it: &zstruct_bpf_obj},
+		{name: "bpf_other", it: &zstruct_bpf_other},
+		{name: "bpf_prog_load", it: &zstruct_bpf_prog_load},
+		{name: "cap_data1", it: &zstruct_cap_data1},
+		{name: "cap_data2", it: &zstruct_cap_data2},
 		{name: "cap_header", it: &zstruct_cap_header},
 		{name: "clone_args", it: &zstruct_clone_args},
 		{name: "clone_result", it: &zstruct_clone_result},
@@ -1762,6 +1834,10 @@ var (
 		{name: "itimerspec64", it: &zstruct_itimerspec64},
 		{name: "itimerval", it: &zstruct_itimerval},
 		{name: "kcmp_epoll_slot", it: &zstruct_kcmp_epoll_slot},
+		{name: "kexec_segment", it: &zstruct_kexec_segment},
+		{name: "landlock_path", it: &zstruct_landlock_path},
+		{name: "landlock_port", it: &zstruct_landlock_port},
+		{name: "landlock_ruleset_attr", it: &zstruct_landlock_ruleset_attr},
 		{name: "linger", it: &zstruct_linger},
 		{name: "linux_dirent", it: &zstruct_linux_dirent},
 		{name: "linux_dirent64", it: &zstruct_linux_dirent64},
@@ -1777,9 +1853,16 @@ var (
 		{name: "old_sigaction", it: &zstruct_old_sigaction},
 		{name: "open_how", it: &zstruct_open_how},
 		{name: "packet_mreq", it: &zstruct_packet_mreq},
+		{name: "perf_event_attr", it: &zstruct_perf_event_attr},
+		{name: "ptrace_peeksiginfo", it: &zstruct_ptrace_peeksiginfo},
 		{name: "rlimit", it: &zstruct_rlimit},
 		{name: "rlimit64", it: &zstruct_rlimit64},
 		{name: "rusage", it: &zstruct_rusage},
+		{name: "sched_attr", it: &zstruct_sched_attr},
+		{name: "sched_attr_set", it: &zstruct_sched_attr_set},
+		{name: "seccomp_insn", it: &zstruct_seccomp_insn},
+		{name: "seccomp_notif_sizes", it: &zstruct_seccomp_notif_sizes},
+		{name: "seccomp_prog", it: &zstruct_seccomp_prog},
 		{name: "si_bounds", it: &zstruct_si_bounds},
 		{name: "si_child", it: &zstruct_si_child},
 		{name: "si_exited", it: &zstruct_si_exited},
@@ -1828,6 +1911,7 @@ var (
 		{name: "statfs_i386", it: &zstruct_statfs_i386},
 		{name: "statx", it: &zstruct_statx},
 		{name: "statx_timestamp", it: &zstruct_statx_timestamp},
+		{name: "sysinfo", it: &zstruct_sysinfo},
 		{name: "termio", it: &zstruct_termio},
 		{name: "termios", it: &zstruct_termios},
 		{name: "termios2", it: &zstruct_termios2},
@@ -1848,9 +1932,12 @@ var (
 		{name: "user_desc", it: &zstruct_user_desc},
 		{name: "ustat", it: &zstruct_ustat},
 		{name: "utimbuf", it: &zstruct_utimbuf},
+		{name: "utsname", it: &zstruct_utsname},
 		{name: "winsize", it: &zstruct_winsize},
 	}
 	zunions = [...]named[union]{
+		{name: "bpf_attr", it: &zunion_bpf_attr},
+		{name: "cap_data", it: &zunion_cap_data},
 		{name: "clone_signal", it: &zunion_clone_signal},
 		{name: "cmsg_data", it: &zunion_cmsg_data},
 		{name: "cmsg_type", it: &zunion_cmsg_type},
@@ -1860,7 +1947,9 @@ var (
 		{name: "in6_scope", it: &zunion_in6_scope},
 		{name: "kcmp_idx", it: &zunion_kcmp_idx},
 		{name: "kcmp_idx2", it: &zunion_kcmp_idx2},
+		{name: "landlock_attr", it: &zunion_landlock_attr},
 		{name: "msg_data", it: &zunion_msg_data},
+		{name: "perf_config", it: &zunion_perf_config},
 		{name: "si_code", it: &zunion_si_code},
 		{name: "sigevent_rest", it: &zunion_sigevent_rest},
 		{name: "sigevent_signo", it: &zunion_sigevent_signo},
@@ -1871,7 +1960,9 @@ var (
 		{name: "sockopt_out", it: &zunion_sockopt_out},
 		{name: "waitid_id", it: &zunion_waitid_id},
 	}
-	ztypes = [...]named[typ]{}
+	ztypes = [...]named[typ]{
+		{name: "key", it: &zt730},
+	}
 )
 
 var (
@@ -2273,300 +2364,551 @@ var (
 	zt395 = typ{Kind: 36, Dir: 2, Width: 4}
 	zt396 = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
 	zt397 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
-	zt398 = typ{Kind: 20, Width: 4, Set: &zset_fcntl_cmds}
-	zt399 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD", Vals: []val{{Name: "F_DUPFD", Value: 0x0, Mask: 0x0}}}}
-	zt400 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFD", Vals: []val{{Name: "F_GETFD", Value: 0x1, Mask: 0x1}}}}
-	zt401 = typ{Kind: 19, Width: 4, Set: &zset_fd_flags}
-	zt402 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFD", Vals: []val{{Name: "F_SETFD", Value: 0x2, Mask: 0x2}}}}
-	zt403 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFL", Vals: []val{{Name: "F_GETFL", Value: 0x3, Mask: 0x3}}}}
-	zt404 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFL", Vals: []val{{Name: "F_SETFL", Value: 0x4, Mask: 0x4}}}}
-	zt405 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK", Vals: []val{{Name: "F_GETLK", Value: 0x5, Mask: 0x5}}}}
-	zt406 = typ{Kind: 20, Width: 2, Set: &zset_lock_types}
-	zt407 = typ{Kind: 20, Width: 2, Set: &zset_whence}
-	zt408 = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock_out}
-	zt409 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK", Vals: []val{{Name: "F_SETLK", Value: 0x6, Mask: 0x6}}}}
-	zt410 = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock}
-	zt411 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW", Vals: []val{{Name: "F_SETLKW", Value: 0x7, Mask: 0x7}}}}
-	zt412 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN", Vals: []val{{Name: "F_SETOWN", Value: 0x8, Mask: 0x8}}}}
-	zt413 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN", Vals: []val{{Name: "F_GETOWN", Value: 0x9, Mask: 0x9}}}}
-	zt414 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETSIG", Vals: []val{{Name: "F_SETSIG", Value: 0xa, Mask: 0xa}}}}
-	zt415 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETSIG", Vals: []val{{Name: "F_GETSIG", Value: 0xb, Mask: 0xb}}}}
-	zt416 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK64", Vals: []val{{Name: "F_GETLK64", Value: 0xc, Mask: 0xc}}}}
-	zt417 = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock64_out}
-	zt418 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK64", Vals: []val{{Name: "F_SETLK64", Value: 0xd, Mask: 0xd}}}}
-	zt419 = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock64}
-	zt420 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW64", Vals: []val{{Name: "F_SETLKW64", Value: 0xe, Mask: 0xe}}}}
-	zt421 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN_EX", Vals: []val{{Name: "F_SETOWN_EX", Value: 0xf, Mask: 0xf}}}}
-	zt422 = typ{Kind: 20, Width: 4, Set: &zset_owner_types}
-	zt423 = typ{Kind: 27, Dir: 1, Struct: &zstruct_f_owner_ex}
-	zt424 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN_EX", Vals: []val{{Name: "F_GETOWN_EX", Value: 0x10, Mask: 0x10}}}}
-	zt425 = typ{Kind: 27, Dir: 2, Struct: &zstruct_f_owner_ex}
-	zt426 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_GETLK", Vals: []val{{Name: "F_OFD_GETLK", Value: 0x24, Mask: 0x24}}}}
-	zt427 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLK", Vals: []val{{Name: "F_OFD_SETLK", Value: 0x25, Mask: 0x25}}}}
-	zt428 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLKW", Vals: []val{{Name: "F_OFD_SETLKW", Value: 0x26, Mask: 0x26}}}}
-	zt429 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLEASE", Vals: []val{{Name: "F_SETLEASE", Value: 0x400, Mask: 0x400}}}}
-	zt430 = typ{Kind: 20, Width: 4, Set: &zset_lock_types}
-	zt431 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLEASE", Vals: []val{{Name: "F_GETLEASE", Value: 0x401, Mask: 0x401}}}}
-	zt432 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_NOTIFY", Vals: []val{{Name: "F_NOTIFY", Value: 0x402, Mask: 0x402}}}}
-	zt433 = typ{Kind: 19, Width: 4, Set: &zset_notify_flags}
-	zt434 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD_CLOEXEC", Vals: []val{{Name: "F_DUPFD_CLOEXEC", Value: 0x406, Mask: 0x406}}}}
-	zt435 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETPIPE_SZ", Vals: []val{{Name: "F_SETPIPE_SZ", Value: 0x407, Mask: 0x407}}}}
-	zt436 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETPIPE_SZ", Vals: []val{{Name: "F_GETPIPE_SZ", Value: 0x408, Mask: 0x408}}}}
-	zt437 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_ADD_SEALS", Vals: []val{{Name: "F_ADD_SEALS", Value: 0x409, Mask: 0x409}}}}
-	zt438 = typ{Kind: 19, Width: 4, Set: &zset_seal_flags}
-	zt439 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_SEALS", Vals: []val{{Name: "F_GET_SEALS", Value: 0x40a, Mask: 0x40a}}}}
-	zt440 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_RW_HINT", Vals: []val{{Name: "F_GET_RW_HINT", Value: 0x40b, Mask: 0x40b}}}}
-	zt441 = typ{Kind: 20, Dir: 2, Width: 8, Set: &zset_rw_hints}
-	zt442 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_RW_HINT", Vals: []val{{Name: "F_SET_RW_HINT", Value: 0x40c, Mask: 0x40c}}}}
-	zt443 = typ{Kind: 20, Dir: 1, Width: 8, Set: &zset_rw_hints}
-	zt444 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_FILE_RW_HINT", Vals: []val{{Name: "F_GET_FILE_RW_HINT", Value: 0x40d, Mask: 0x40d}}}}
-	zt445 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_FILE_RW_HINT", Vals: []val{{Name: "F_SET_FILE_RW_HINT", Value: 0x40e, Mask: 0x40e}}}}
-	zt446 = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
-	zt447 = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
-	zt448 = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
-	zt449 = typ{Kind: 27, Struct: &zstruct_linux_dirent}
-	zt450 = typ{Kind: 34, Dir: 2, Elem: &zt449, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt451 = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
-	zt452 = typ{Kind: 3, Width: 4}
-	zt453 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
-	zt454 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
-	zt455 = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
-	zt456 = typ{Kind: 18, Width: 254}
-	zt457 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
-	zt458 = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
-	zt459 = typ{Kind: 38, Width: 254}
-	zt460 = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
-	zt461 = typ{Kind: 26, Dir: 2, Elem: &zt289, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt462 = typ{Kind: 26, Dir: 1, Elem: &zt289, Len: &expr{Op: 1}}
-	zt463 = typ{Kind: 8, Dir: 2, Width: 4}
-	zt464 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}}
-	zt465 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
-	zt466 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
-	zt467 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
-	zt468 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
-	zt469 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
-	zt470 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
-	zt471 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
-	zt472 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
-	zt473 = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
-	zt474 = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
-	zt475 = typ{Kind: 27, Struct: &zstruct_si_queue}
-	zt476 = typ{Kind: 27, Struct: &zstruct_si_kill}
-	zt477 = typ{Kind: 27, Struct: &zstruct_si_value}
-	zt478 = typ{Kind: 27, Struct: &zstruct_si_timer}
-	zt479 = typ{Kind: 27, Struct: &zstruct_si_poll}
-	zt480 = typ{Kind: 27, Struct: &zstruct_si_exited}
-	zt481 = typ{Kind: 27, Struct: &zstruct_si_child}
-	zt482 = typ{Kind: 27, Struct: &zstruct_si_fault}
-	zt483 = typ{Kind: 27, Struct: &zstruct_si_mce}
-	zt484 = typ{Kind: 2, Width: 255}
-	zt485 = typ{Kind: 27, Struct: &zstruct_si_bounds}
-	zt486 = typ{Kind: 27, Struct: &zstruct_si_pkey}
-	zt487 = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
-	zt488 = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
-	zt489 = typ{Kind: 27, Struct: &zstruct_si_perf}
-	zt490 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
-	zt491 = typ{Kind: 27, Struct: &zstruct_si_size}
-	zt492 = typ{Kind: 0, Width: 4, Format: 6}
-	zt493 = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
-	zt494 = typ{Kind: 27, Struct: &zstruct_si_sys}
-	zt495 = typ{Kind: 27, Struct: &zstruct_si_other}
-	zt496 = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1d}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}}}}}}
-	zt497 = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
-	zt498 = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
-	zt499 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt500 = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
-	zt501 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
-	zt502 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
-	zt503 = typ{Kind: 33, Width: 254}
-	zt504 = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
-	zt505 = typ{Kind: 11, Width: 2}
-	zt506 = typ{Kind: 12, Width: 4}
-	zt507 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
-	zt508 = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
-	zt509 = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
-	zt510 = typ{Kind: 26, Elem: &zt20, Len: &expr{Op: 0, Num: 0x2}}
-	zt511 = typ{Kind: 27, Struct: &zstruct_fsid}
-	zt512 = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
-	zt513 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
-	zt514 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
-	zt515 = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
-	zt516 = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
-	zt517 = typ{Kind: 35, Width: 4}
-	zt518 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
-	zt519 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
-	zt520 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
-	zt521 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
-	zt522 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
-	zt523 = typ{Kind: 4, Dir: 2, Width: 255}
-	zt524 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
-	zt525 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
-	zt526 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
-	zt527 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
-	zt528 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
-	zt529 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
-	zt530 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
-	zt531 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
-	zt532 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
-	zt533 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
-	zt534 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
-	zt535 = typ{Kind: 13, Dir: 2, Width: 254}
-	zt536 = typ{Kind: 13, Width: 254}
-	zt537 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
-	zt538 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt539 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
-	zt540 = typ{Kind: 2, Width: 4, Format: 4}
-	zt541 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt542 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
-	zt543 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
-	zt544 = typ{Kind: 34, Dir: 2, Elem: &zt543, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt545 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
-	zt546 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
-	zt547 = typ{Kind: 27, Struct: &zstruct_sigval}
-	zt548 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
-	zt549 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
-	zt550 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
-	zt551 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
-	zt552 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
-	zt553 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
-	zt554 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
-	zt555 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
-	zt556 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
-	zt557 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
-	zt558 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
-	zt559 = typ{Kind: 27, Struct: &zstruct_timeval_date}
-	zt560 = typ{Kind: 26, Dir: 1, Elem: &zt559, Len: &expr{Op: 0, Num: 0x2}}
-	zt561 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
-	zt562 = typ{Kind: 35, Width: 254}
-	zt563 = typ{Kind: 26, Dir: 1, Elem: &zt562, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt564 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
-	zt565 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
-	zt566 = typ{Kind: 26, Dir: 1, Elem: &zt562, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt567 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
-	zt568 = typ{Kind: 26, Dir: 2, Elem: &zt562, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt569 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
-	zt570 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
-	zt571 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
-	zt572 = typ{Kind: 26, Dir: 1, Elem: &zt562, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt573 = typ{Kind: 6, Width: 4}
-	zt574 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
-	zt575 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
-	zt576 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
-	zt577 = typ{Kind: 1, Dir: 2, Width: 255}
-	zt578 = typ{Kind: 0, Dir: 1, Width: 8}
-	zt579 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
-	zt580 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
-	zt581 = typ{Kind: 26, Dir: 1, Elem: &zt19, Len: &expr{Op: 1, Num: 0x1}}
-	zt582 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
-	zt583 = typ{Kind: 37, Width: 4}
-	zt584 = typ{Kind: 26, Dir: 2, Elem: &zt583, Len: &expr{Op: 1, Num: 0x1}}
-	zt585 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
-	zt586 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
-	zt587 = typ{Kind: 26, Dir: 1, Elem: &zt586, Len: &expr{Op: 0, Num: 0x2}}
-	zt588 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
-	zt589 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt590 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
-	zt591 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt592 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt593 = typ{Kind: 26, Dir: 3, Elem: &zt592, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt594 = typ{Kind: 18, Width: 8}
-	zt595 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
-	zt596 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
-	zt597 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt598 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt599 = typ{Kind: 26, Dir: 3, Elem: &zt598, Len: &expr{Op: 1, Num: 0x2}}
-	zt600 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
-	zt601 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
-	zt602 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
-	zt603 = typ{Kind: 26, Dir: 2, Elem: &zt602, Len: &expr{Op: 1, Num: 0x2}}
-	zt604 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
-	zt605 = typ{Kind: 26, Dir: 1, Elem: &zt604, Len: &expr{Op: 1, Num: 0x4}}
-	zt606 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
-	zt607 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
-	zt608 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
-	zt609 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
-	zt610 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
-	zt611 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt612 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
-	zt613 = typ{Kind: 22, Dir: 1}
-	zt614 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
-	zt615 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
-	zt616 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
-	zt617 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
-	zt618 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
-	zt619 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
-	zt620 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
-	zt621 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
-	zt622 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
-	zt623 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
-	zt624 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
-	zt625 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
-	zt626 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
-	zt627 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
-	zt628 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
-	zt629 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
-	zt630 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
-	zt631 = typ{Kind: 4, Width: 8}
-	zt632 = typ{Kind: 9, Width: 8}
-	zt633 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
-	zt634 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
-	zt635 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
-	zt636 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
-	zt637 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
-	zt638 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
-	zt639 = typ{Kind: 10, Width: 8}
-	zt640 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
-	zt641 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
-	zt642 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
-	zt643 = typ{Kind: 26, Dir: 1, Elem: &zt604, Len: &expr{Op: 1, Num: 0x2}}
-	zt644 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
-	zt645 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
-	zt646 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
-	zt647 = typ{Kind: 26, Dir: 1, Elem: &zt646, Len: &expr{Op: 1, Num: 0x1}}
-	zt648 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
-	zt649 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
-	zt650 = typ{Kind: 26, Dir: 1, Elem: &zt646, Len: &expr{Op: 0, Num: 0x2}}
-	zt651 = typ{Kind: 8, Width: 2}
-	zt652 = typ{Kind: 13, Dir: 1, Width: 254}
-	zt653 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt654 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt655 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt656 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt657 = typ{Kind: 26, Dir: 2, Elem: &zt651, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt658 = typ{Kind: 26, Dir: 1, Elem: &zt651, Len: &expr{Op: 1}}
-	zt659 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt660 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt661 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt662 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt663 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt664 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt665 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt666 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt667 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt668 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt669 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt670 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt671 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt672 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt673 = typ{Kind: 2, Width: 254, Format: 3}
-	zt674 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt675 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt676 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt677 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt678 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt679 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt680 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt681 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt682 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt683 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt684 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt685 = typ{Kind: 26, Dir: 1, Elem: &zt684, Len: &expr{Op: 0, Num: 0x2}}
-	zt686 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt687 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt688 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt689 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt690 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
-	zt691 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
+	zt398 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x41}}
+	zt399 = typ{Kind: 27, Dir: 2, Struct: &zstruct_utsname}
+	zt400 = typ{Kind: 20, Width: 4, Set: &zset_fcntl_cmds}
+	zt401 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD", Vals: []val{{Name: "F_DUPFD", Value: 0x0, Mask: 0x0}}}}
+	zt402 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFD", Vals: []val{{Name: "F_GETFD", Value: 0x1, Mask: 0x1}}}}
+	zt403 = typ{Kind: 19, Width: 4, Set: &zset_fd_flags}
+	zt404 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFD", Vals: []val{{Name: "F_SETFD", Value: 0x2, Mask: 0x2}}}}
+	zt405 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFL", Vals: []val{{Name: "F_GETFL", Value: 0x3, Mask: 0x3}}}}
+	zt406 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFL", Vals: []val{{Name: "F_SETFL", Value: 0x4, Mask: 0x4}}}}
+	zt407 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK", Vals: []val{{Name: "F_GETLK", Value: 0x5, Mask: 0x5}}}}
+	zt408 = typ{Kind: 20, Width: 2, Set: &zset_lock_types}
+	zt409 = typ{Kind: 20, Width: 2, Set: &zset_whence}
+	zt410 = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock_out}
+	zt411 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK", Vals: []val{{Name: "F_SETLK", Value: 0x6, Mask: 0x6}}}}
+	zt412 = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock}
+	zt413 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW", Vals: []val{{Name: "F_SETLKW", Value: 0x7, Mask: 0x7}}}}
+	zt414 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN", Vals: []val{{Name: "F_SETOWN", Value: 0x8, Mask: 0x8}}}}
+	zt415 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN", Vals: []val{{Name: "F_GETOWN", Value: 0x9, Mask: 0x9}}}}
+	zt416 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETSIG", Vals: []val{{Name: "F_SETSIG", Value: 0xa, Mask: 0xa}}}}
+	zt417 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETSIG", Vals: []val{{Name: "F_GETSIG", Value: 0xb, Mask: 0xb}}}}
+	zt418 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK64", Vals: []val{{Name: "F_GETLK64", Value: 0xc, Mask: 0xc}}}}
+	zt419 = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock64_out}
+	zt420 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK64", Vals: []val{{Name: "F_SETLK64", Value: 0xd, Mask: 0xd}}}}
+	zt421 = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock64}
+	zt422 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW64", Vals: []val{{Name: "F_SETLKW64", Value: 0xe, Mask: 0xe}}}}
+	zt423 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN_EX", Vals: []val{{Name: "F_SETOWN_EX", Value: 0xf, Mask: 0xf}}}}
+	zt424 = typ{Kind: 20, Width: 4, Set: &zset_owner_types}
+	zt425 = typ{Kind: 27, Dir: 1, Struct: &zstruct_f_owner_ex}
+	zt426 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN_EX", Vals: []val{{Name: "F_GETOWN_EX", Value: 0x10, Mask: 0x10}}}}
+	zt427 = typ{Kind: 27, Dir: 2, Struct: &zstruct_f_owner_ex}
+	zt428 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_GETLK", Vals: []val{{Name: "F_OFD_GETLK", Value: 0x24, Mask: 0x24}}}}
+	zt429 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLK", Vals: []val{{Name: "F_OFD_SETLK", Value: 0x25, Mask: 0x25}}}}
+	zt430 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLKW", Vals: []val{{Name: "F_OFD_SETLKW", Value: 0x26, Mask: 0x26}}}}
+	zt431 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLEASE", Vals: []val{{Name: "F_SETLEASE", Value: 0x400, Mask: 0x400}}}}
+	zt432 = typ{Kind: 20, Width: 4, Set: &zset_lock_types}
+	zt433 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLEASE", Vals: []val{{Name: "F_GETLEASE", Value: 0x401, Mask: 0x401}}}}
+	zt434 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_NOTIFY", Vals: []val{{Name: "F_NOTIFY", Value: 0x402, Mask: 0x402}}}}
+	zt435 = typ{Kind: 19, Width: 4, Set: &zset_notify_flags}
+	zt436 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD_CLOEXEC", Vals: []val{{Name: "F_DUPFD_CLOEXEC", Value: 0x406, Mask: 0x406}}}}
+	zt437 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETPIPE_SZ", Vals: []val{{Name: "F_SETPIPE_SZ", Value: 0x407, Mask: 0x407}}}}
+	zt438 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETPIPE_SZ", Vals: []val{{Name: "F_GETPIPE_SZ", Value: 0x408, Mask: 0x408}}}}
+	zt439 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_ADD_SEALS", Vals: []val{{Name: "F_ADD_SEALS", Value: 0x409, Mask: 0x409}}}}
+	zt440 = typ{Kind: 19, Width: 4, Set: &zset_seal_flags}
+	zt441 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_SEALS", Vals: []val{{Name: "F_GET_SEALS", Value: 0x40a, Mask: 0x40a}}}}
+	zt442 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_RW_HINT", Vals: []val{{Name: "F_GET_RW_HINT", Value: 0x40b, Mask: 0x40b}}}}
+	zt443 = typ{Kind: 20, Dir: 2, Width: 8, Set: &zset_rw_hints}
+	zt444 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_RW_HINT", Vals: []val{{Name: "F_SET_RW_HINT", Value: 0x40c, Mask: 0x40c}}}}
+	zt445 = typ{Kind: 20, Dir: 1, Width: 8, Set: &zset_rw_hints}
+	zt446 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_FILE_RW_HINT", Vals: []val{{Name: "F_GET_FILE_RW_HINT", Value: 0x40d, Mask: 0x40d}}}}
+	zt447 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_FILE_RW_HINT", Vals: []val{{Name: "F_SET_FILE_RW_HINT", Value: 0x40e, Mask: 0x40e}}}}
+	zt448 = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
+	zt449 = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
+	zt450 = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
+	zt451 = typ{Kind: 27, Struct: &zstruct_linux_dirent}
+	zt452 = typ{Kind: 34, Dir: 2, Elem: &zt451, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt453 = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
+	zt454 = typ{Kind: 3, Width: 4}
+	zt455 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
+	zt456 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
+	zt457 = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
+	zt458 = typ{Kind: 18, Width: 254}
+	zt459 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
+	zt460 = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
+	zt461 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x3}}
+	zt462 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sysinfo}
+	zt463 = typ{Kind: 38, Width: 254}
+	zt464 = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
+	zt465 = typ{Kind: 20, Width: 254, Set: &zset_ptrace_requests}
+	zt466 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_TRACEME", Vals: []val{{Name: "PTRACE_TRACEME", Value: 0x0, Mask: 0x0}}}}
+	zt467 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKTEXT", Vals: []val{{Name: "PTRACE_PEEKTEXT", Value: 0x1, Mask: 0x1}}}}
+	zt468 = typ{Kind: 4, Dir: 2, Width: 255}
+	zt469 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKDATA", Vals: []val{{Name: "PTRACE_PEEKDATA", Value: 0x2, Mask: 0x2}}}}
+	zt470 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_CONT", Vals: []val{{Name: "PTRACE_CONT", Value: 0x7, Mask: 0x7}}}}
+	zt471 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_KILL", Vals: []val{{Name: "PTRACE_KILL", Value: 0x8, Mask: 0x8}}}}
+	zt472 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SINGLESTEP", Vals: []val{{Name: "PTRACE_SINGLESTEP", Value: 0x9, Mask: 0x9}}}}
+	zt473 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_ATTACH", Vals: []val{{Name: "PTRACE_ATTACH", Value: 0x10, Mask: 0x10}}}}
+	zt474 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_DETACH", Vals: []val{{Name: "PTRACE_DETACH", Value: 0x11, Mask: 0x11}}}}
+	zt475 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_OLDSETOPTIONS", Vals: []val{{Name: "PTRACE_OLDSETOPTIONS", Value: 0x15, Mask: 0x15}}}}
+	zt476 = typ{Kind: 19, Width: 254, Set: &zset_ptrace_options}
+	zt477 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSCALL", Vals: []val{{Name: "PTRACE_SYSCALL", Value: 0x18, Mask: 0x18}}}}
+	zt478 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSEMU", Vals: []val{{Name: "PTRACE_SYSEMU", Value: 0x1f, Mask: 0x1f}}}}
+	zt479 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSEMU_SINGLESTEP", Vals: []val{{Name: "PTRACE_SYSEMU_SINGLESTEP", Value: 0x20, Mask: 0x20}}}}
+	zt480 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SINGLEBLOCK", Vals: []val{{Name: "PTRACE_SINGLEBLOCK", Value: 0x21, Mask: 0x21}}}}
+	zt481 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETOPTIONS", Vals: []val{{Name: "PTRACE_SETOPTIONS", Value: 0x4200, Mask: 0x4200}}}}
+	zt482 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETEVENTMSG", Vals: []val{{Name: "PTRACE_GETEVENTMSG", Value: 0x4201, Mask: 0x4201}}}}
+	zt483 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETSIGINFO", Vals: []val{{Name: "PTRACE_GETSIGINFO", Value: 0x4202, Mask: 0x4202}}}}
+	zt484 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
+	zt485 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
+	zt486 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
+	zt487 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
+	zt488 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
+	zt489 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
+	zt490 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
+	zt491 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
+	zt492 = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
+	zt493 = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
+	zt494 = typ{Kind: 27, Struct: &zstruct_si_queue}
+	zt495 = typ{Kind: 27, Struct: &zstruct_si_kill}
+	zt496 = typ{Kind: 27, Struct: &zstruct_si_value}
+	zt497 = typ{Kind: 27, Struct: &zstruct_si_timer}
+	zt498 = typ{Kind: 27, Struct: &zstruct_si_poll}
+	zt499 = typ{Kind: 27, Struct: &zstruct_si_exited}
+	zt500 = typ{Kind: 27, Struct: &zstruct_si_child}
+	zt501 = typ{Kind: 27, Struct: &zstruct_si_fault}
+	zt502 = typ{Kind: 27, Struct: &zstruct_si_mce}
+	zt503 = typ{Kind: 2, Width: 255}
+	zt504 = typ{Kind: 27, Struct: &zstruct_si_bounds}
+	zt505 = typ{Kind: 27, Struct: &zstruct_si_pkey}
+	zt506 = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
+	zt507 = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
+	zt508 = typ{Kind: 27, Struct: &zstruct_si_perf}
+	zt509 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
+	zt510 = typ{Kind: 27, Struct: &zstruct_si_size}
+	zt511 = typ{Kind: 0, Width: 4, Format: 6}
+	zt512 = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
+	zt513 = typ{Kind: 27, Struct: &zstruct_si_sys}
+	zt514 = typ{Kind: 27, Struct: &zstruct_si_other}
+	zt515 = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}}}}}}
+	zt516 = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
+	zt517 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETSIGINFO", Vals: []val{{Name: "PTRACE_SETSIGINFO", Value: 0x4203, Mask: 0x4203}}}}
+	zt518 = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
+	zt519 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETREGSET", Vals: []val{{Name: "PTRACE_GETREGSET", Value: 0x4204, Mask: 0x4204}}}}
+	zt520 = typ{Kind: 20, Width: 254, Set: &zset_nt_types}
+	zt521 = typ{Kind: 27, Dir: 3, Struct: &zstruct_iovec_addr}
+	zt522 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETREGSET", Vals: []val{{Name: "PTRACE_SETREGSET", Value: 0x4205, Mask: 0x4205}}}}
+	zt523 = typ{Kind: 27, Dir: 1, Struct: &zstruct_iovec_addr}
+	zt524 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SEIZE", Vals: []val{{Name: "PTRACE_SEIZE", Value: 0x4206, Mask: 0x4206}}}}
+	zt525 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_INTERRUPT", Vals: []val{{Name: "PTRACE_INTERRUPT", Value: 0x4207, Mask: 0x4207}}}}
+	zt526 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_LISTEN", Vals: []val{{Name: "PTRACE_LISTEN", Value: 0x4208, Mask: 0x4208}}}}
+	zt527 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKSIGINFO", Vals: []val{{Name: "PTRACE_PEEKSIGINFO", Value: 0x4209, Mask: 0x4209}}}}
+	zt528 = typ{Kind: 19, Width: 4, Set: &zset_ptrace_peeksiginfo}
+	zt529 = typ{Kind: 27, Dir: 1, Struct: &zstruct_ptrace_peeksiginfo}
+	zt530 = typ{Kind: 27, Struct: &zstruct_siginfo}
+	zt531 = typ{Kind: 26, Dir: 2, Elem: &zt530, Len: &expr{Op: 0, Num: 0x20}, RetLen: &expr{Op: 4}}
+	zt532 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETSIGMASK", Vals: []val{{Name: "PTRACE_GETSIGMASK", Value: 0x420a, Mask: 0x420a}}}}
+	zt533 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
+	zt534 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETSIGMASK", Vals: []val{{Name: "PTRACE_SETSIGMASK", Value: 0x420b, Mask: 0x420b}}}}
+	zt535 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
+	zt536 = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SECCOMP_GET_FILTER", Vals: []val{{Name: "PTRACE_SECCOMP_GET_FILTER", Value: 0x420c, Mask: 0x420c}}}}
+	zt537 = typ{Kind: 27, Struct: &zstruct_seccomp_insn}
+	zt538 = typ{Kind: 26, Dir: 2, Elem: &zt537, Len: &expr{Op: 0, Num: 0x1000}, RetLen: &expr{Op: 4}}
+	zt539 = typ{Kind: 20, Width: 4, Set: &zset_syslog_actions}
+	zt540 = typ{Kind: 21, Width: 254, Set: &set{Name: "SYSLOG_ACTION_CLOSE", Vals: []val{{Name: "SYSLOG_ACTION_CLOSE", Value: 0x0, Mask: 0x0}}}}
+	zt541 = typ{Kind: 21, Width: 254, Set: &set{Name: "SYSLOG_ACTION_OPEN", Vals: []val{{Name: "SYSLOG_ACTION_OPEN", Value: 0x1, Mask: 0x1}}}}
+	zt542 = typ{Kind: 21, Width: 254, Set: &set{Name: "SYSLOG_ACTION_READ", Vals: []val{{Name: "SYSLOG_ACTION_READ", Value: 0x2, Mask: 0x2}}}}
+	zt543 = typ{Kind: 21, Width: 254, Set: &set{Name: "SYSLOG_ACTION_READ_ALL", Vals: []val{{Name: "SYSLOG_ACTION_READ_ALL", Value: 0x3, Mask: 0x3}}}}
+	zt544 = typ{Kind: 21, Width: 254, Set: &set{Name: "SYSLOG_ACTION_READ_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_READ_CLEAR", Value: 0x4, Mask: 0x4}}}}
+	zt545 = typ{Kind: 21, Width: 254, Set: &set{Name: "SYSLOG_ACTION_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_CLEAR", Value: 0x5, Mask: 0x5}}}}
+	zt546 = typ{Kind: 21, Width: 254, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_OFF", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_OFF", Value: 0x6, Mask: 0x6}}}}
+	zt547 = typ{Kind: 21, Width: 254, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_ON", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_ON", Value: 0x7, Mask: 0x7}}}}
+	zt548 = typ{Kind: 21, Width: 254, Set: &set{Name: "SYSLOG_ACTION_SIZE_UNREAD", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_UNREAD", Value: 0x9, Mask: 0x9}}}}
+	zt549 = typ{Kind: 21, Width: 254, Set: &set{Name: "SYSLOG_ACTION_SIZE_BUFFER", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_BUFFER", Value: 0xa, Mask: 0xa}}}}
+	zt550 = typ{Kind: 26, Dir: 2, Elem: &zt289, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt551 = typ{Kind: 26, Dir: 1, Elem: &zt289, Len: &expr{Op: 1}}
+	zt552 = typ{Kind: 8, Dir: 2, Width: 4}
+	zt553 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
+	zt554 = typ{Kind: 27, Dir: 1, Struct: &zstruct_cap_header}
+	zt555 = typ{Kind: 19, Width: 4, Format: 11, Set: &zset_cap_bits}
+	zt556 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xc}}
+	zt557 = typ{Kind: 27, Struct: &zstruct_cap_data2}
+	zt558 = typ{Kind: 19, Width: 4, Set: &zset_cap_bits}
+	zt559 = typ{Kind: 27, Struct: &zstruct_cap_data1}
+	zt560 = typ{Kind: 28, Dir: 2, Union: &zunion_cap_data, Sel: &expr{Op: 5}}
+	zt561 = typ{Kind: 28, Dir: 1, Union: &zunion_cap_data, Sel: &expr{Op: 5}}
+	zt562 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 1, Num: 0x1}}
+	zt563 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt564 = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
+	zt565 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
+	zt566 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
+	zt567 = typ{Kind: 33, Width: 254}
+	zt568 = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
+	zt569 = typ{Kind: 11, Width: 2}
+	zt570 = typ{Kind: 12, Width: 4}
+	zt571 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
+	zt572 = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
+	zt573 = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
+	zt574 = typ{Kind: 26, Elem: &zt20, Len: &expr{Op: 0, Num: 0x2}}
+	zt575 = typ{Kind: 27, Struct: &zstruct_fsid}
+	zt576 = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
+	zt577 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
+	zt578 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
+	zt579 = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
+	zt580 = typ{Kind: 20, Width: 4, Set: &zset_sched_policies}
+	zt581 = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
+	zt582 = typ{Kind: 35, Width: 4}
+	zt583 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
+	zt584 = typ{Kind: 20, Width: 4, Set: &zset_prctl_options}
+	zt585 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_PDEATHSIG", Vals: []val{{Name: "PR_SET_PDEATHSIG", Value: 0x1, Mask: 0x1}}}}
+	zt586 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_PDEATHSIG", Vals: []val{{Name: "PR_GET_PDEATHSIG", Value: 0x2, Mask: 0x2}}}}
+	zt587 = typ{Kind: 9, Dir: 2, Width: 4}
+	zt588 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_DUMPABLE", Vals: []val{{Name: "PR_GET_DUMPABLE", Value: 0x3, Mask: 0x3}}}}
+	zt589 = typ{Kind: 20, Width: 4, Set: &zset_pr_dumpable}
+	zt590 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_DUMPABLE", Vals: []val{{Name: "PR_SET_DUMPABLE", Value: 0x4, Mask: 0x4}}}}
+	zt591 = typ{Kind: 20, Width: 254, Set: &zset_pr_dumpable}
+	zt592 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_UNALIGN", Vals: []val{{Name: "PR_GET_UNALIGN", Value: 0x5, Mask: 0x5}}}}
+	zt593 = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_pr_unalign}
+	zt594 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_UNALIGN", Vals: []val{{Name: "PR_SET_UNALIGN", Value: 0x6, Mask: 0x6}}}}
+	zt595 = typ{Kind: 19, Width: 4, Set: &zset_pr_unalign}
+	zt596 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_KEEPCAPS", Vals: []val{{Name: "PR_GET_KEEPCAPS", Value: 0x7, Mask: 0x7}}}}
+	zt597 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_KEEPCAPS", Vals: []val{{Name: "PR_SET_KEEPCAPS", Value: 0x8, Mask: 0x8}}}}
+	zt598 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FPEMU", Vals: []val{{Name: "PR_GET_FPEMU", Value: 0x9, Mask: 0x9}}}}
+	zt599 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FPEMU", Vals: []val{{Name: "PR_SET_FPEMU", Value: 0xa, Mask: 0xa}}}}
+	zt600 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FPEXC", Vals: []val{{Name: "PR_GET_FPEXC", Value: 0xb, Mask: 0xb}}}}
+	zt601 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FPEXC", Vals: []val{{Name: "PR_SET_FPEXC", Value: 0xc, Mask: 0xc}}}}
+	zt602 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TIMING", Vals: []val{{Name: "PR_GET_TIMING", Value: 0xd, Mask: 0xd}}}}
+	zt603 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TIMING", Vals: []val{{Name: "PR_SET_TIMING", Value: 0xe, Mask: 0xe}}}}
+	zt604 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_NAME", Vals: []val{{Name: "PR_SET_NAME", Value: 0xf, Mask: 0xf}}}}
+	zt605 = typ{Kind: 22, Dir: 1, Len: &expr{Op: 0, Num: 0xf}}
+	zt606 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_NAME", Vals: []val{{Name: "PR_GET_NAME", Value: 0x10, Mask: 0x10}}}}
+	zt607 = typ{Kind: 25, Dir: 2, Len: &expr{Op: 0, Num: 0x10}}
+	zt608 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_ENDIAN", Vals: []val{{Name: "PR_GET_ENDIAN", Value: 0x13, Mask: 0x13}}}}
+	zt609 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_ENDIAN", Vals: []val{{Name: "PR_SET_ENDIAN", Value: 0x14, Mask: 0x14}}}}
+	zt610 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SECCOMP", Vals: []val{{Name: "PR_GET_SECCOMP", Value: 0x15, Mask: 0x15}}}}
+	zt611 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SECCOMP", Vals: []val{{Name: "PR_SET_SECCOMP", Value: 0x16, Mask: 0x16}}}}
+	zt612 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_STRICT", Vals: []val{{Name: "SECCOMP_MODE_STRICT", Value: 0x1, Mask: 0x1}}}}
+	zt613 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_FILTER", Vals: []val{{Name: "SECCOMP_MODE_FILTER", Value: 0x2, Mask: 0x2}}}}
+	zt614 = typ{Kind: 26, Dir: 1, Elem: &zt537, Len: &expr{Op: 2}}
+	zt615 = typ{Kind: 27, Dir: 1, Struct: &zstruct_seccomp_prog}
+	zt616 = typ{Kind: 20, Width: 254, Set: &zset_seccomp_mode}
+	zt617 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAPBSET_READ", Vals: []val{{Name: "PR_CAPBSET_READ", Value: 0x17, Mask: 0x17}}}}
+	zt618 = typ{Kind: 20, Width: 254, Set: &zset_caps}
+	zt619 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAPBSET_DROP", Vals: []val{{Name: "PR_CAPBSET_DROP", Value: 0x18, Mask: 0x18}}}}
+	zt620 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TSC", Vals: []val{{Name: "PR_GET_TSC", Value: 0x19, Mask: 0x19}}}}
+	zt621 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_pr_tsc}
+	zt622 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TSC", Vals: []val{{Name: "PR_SET_TSC", Value: 0x1a, Mask: 0x1a}}}}
+	zt623 = typ{Kind: 20, Width: 4, Set: &zset_pr_tsc}
+	zt624 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SECUREBITS", Vals: []val{{Name: "PR_GET_SECUREBITS", Value: 0x1b, Mask: 0x1b}}}}
+	zt625 = typ{Kind: 19, Width: 4, Set: &zset_secbits}
+	zt626 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SECUREBITS", Vals: []val{{Name: "PR_SET_SECUREBITS", Value: 0x1c, Mask: 0x1c}}}}
+	zt627 = typ{Kind: 19, Width: 254, Set: &zset_secbits}
+	zt628 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TIMERSLACK", Vals: []val{{Name: "PR_SET_TIMERSLACK", Value: 0x1d, Mask: 0x1d}}}}
+	zt629 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TIMERSLACK", Vals: []val{{Name: "PR_GET_TIMERSLACK", Value: 0x1e, Mask: 0x1e}}}}
+	zt630 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_TASK_PERF_EVENTS_DISABLE", Vals: []val{{Name: "PR_TASK_PERF_EVENTS_DISABLE", Value: 0x1f, Mask: 0x1f}}}}
+	zt631 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_TASK_PERF_EVENTS_ENABLE", Vals: []val{{Name: "PR_TASK_PERF_EVENTS_ENABLE", Value: 0x20, Mask: 0x20}}}}
+	zt632 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL", Vals: []val{{Name: "PR_MCE_KILL", Value: 0x21, Mask: 0x21}}}}
+	zt633 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL_SET", Vals: []val{{Name: "PR_MCE_KILL_SET", Value: 0x1, Mask: 0x1}}}}
+	zt634 = typ{Kind: 20, Width: 254, Set: &zset_pr_mce_kill_policy}
+	zt635 = typ{Kind: 20, Width: 254, Set: &zset_pr_mce_kill}
+	zt636 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL_GET", Vals: []val{{Name: "PR_MCE_KILL_GET", Value: 0x22, Mask: 0x22}}}}
+	zt637 = typ{Kind: 20, Width: 4, Set: &zset_pr_mce_kill_policy}
+	zt638 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_MM", Vals: []val{{Name: "PR_SET_MM", Value: 0x23, Mask: 0x23}}}}
+	zt639 = typ{Kind: 20, Width: 4, Set: &zset_pr_set_mm}
+	zt640 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_CHILD_SUBREAPER", Vals: []val{{Name: "PR_SET_CHILD_SUBREAPER", Value: 0x24, Mask: 0x24}}}}
+	zt641 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_CHILD_SUBREAPER", Vals: []val{{Name: "PR_GET_CHILD_SUBREAPER", Value: 0x25, Mask: 0x25}}}}
+	zt642 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_NO_NEW_PRIVS", Vals: []val{{Name: "PR_SET_NO_NEW_PRIVS", Value: 0x26, Mask: 0x26}}}}
+	zt643 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TID_ADDRESS", Vals: []val{{Name: "PR_GET_TID_ADDRESS", Value: 0x28, Mask: 0x28}}}}
+	zt644 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_THP_DISABLE", Vals: []val{{Name: "PR_SET_THP_DISABLE", Value: 0x29, Mask: 0x29}}}}
+	zt645 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FP_MODE", Vals: []val{{Name: "PR_SET_FP_MODE", Value: 0x2d, Mask: 0x2d}}}}
+	zt646 = typ{Kind: 19, Width: 4, Set: &zset_pr_fp_mode}
+	zt647 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FP_MODE", Vals: []val{{Name: "PR_GET_FP_MODE", Value: 0x2e, Mask: 0x2e}}}}
+	zt648 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT", Vals: []val{{Name: "PR_CAP_AMBIENT", Value: 0x2f, Mask: 0x2f}}}}
+	zt649 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_RAISE", Vals: []val{{Name: "PR_CAP_AMBIENT_RAISE", Value: 0x2, Mask: 0x2}}}}
+	zt650 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_LOWER", Vals: []val{{Name: "PR_CAP_AMBIENT_LOWER", Value: 0x3, Mask: 0x3}}}}
+	zt651 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_IS_SET", Vals: []val{{Name: "PR_CAP_AMBIENT_IS_SET", Value: 0x1, Mask: 0x1}}}}
+	zt652 = typ{Kind: 20, Width: 254, Set: &zset_pr_cap_ambient}
+	zt653 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SPECULATION_CTRL", Vals: []val{{Name: "PR_GET_SPECULATION_CTRL", Value: 0x34, Mask: 0x34}}}}
+	zt654 = typ{Kind: 20, Width: 254, Set: &zset_pr_spec}
+	zt655 = typ{Kind: 19, Width: 4, Set: &zset_pr_spec_get}
+	zt656 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SPECULATION_CTRL", Vals: []val{{Name: "PR_SET_SPECULATION_CTRL", Value: 0x35, Mask: 0x35}}}}
+	zt657 = typ{Kind: 20, Width: 254, Set: &zset_pr_spec_set}
+	zt658 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_IO_FLUSHER", Vals: []val{{Name: "PR_SET_IO_FLUSHER", Value: 0x39, Mask: 0x39}}}}
+	zt659 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SYSCALL_USER_DISPATCH", Vals: []val{{Name: "PR_SET_SYSCALL_USER_DISPATCH", Value: 0x3b, Mask: 0x3b}}}}
+	zt660 = typ{Kind: 20, Width: 254, Set: &zset_pr_sud}
+	zt661 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_VMA", Vals: []val{{Name: "PR_SET_VMA", Value: 0x53564d41, Mask: 0x53564d41}}}}
+	zt662 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_VMA_ANON_NAME", Vals: []val{{Name: "PR_SET_VMA_ANON_NAME", Value: 0x0, Mask: 0x0}}}}
+	zt663 = typ{Kind: 22, Dir: 1}
+	zt664 = typ{Kind: 20, Width: 254, Set: &zset_pr_set_vma}
+	zt665 = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_PTRACER", Vals: []val{{Name: "PR_SET_PTRACER", Value: 0x59616d61, Mask: 0x59616d61}}}}
+	zt666 = typ{Kind: 20, Width: 4, Set: &zset_pr_ptracer}
+	zt667 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
+	zt668 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
+	zt669 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
+	zt670 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
+	zt671 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
+	zt672 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
+	zt673 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
+	zt674 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
+	zt675 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
+	zt676 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
+	zt677 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
+	zt678 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
+	zt679 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
+	zt680 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
+	zt681 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
+	zt682 = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic1}
+	zt683 = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic2}
+	zt684 = typ{Kind: 20, Width: 4, Set: &zset_reboot_cmds}
+	zt685 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt686 = typ{Kind: 19, Width: 4, Set: &zset_delete_module_flags}
+	zt687 = typ{Kind: 13, Dir: 2, Width: 254}
+	zt688 = typ{Kind: 13, Width: 254}
+	zt689 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt690 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt691 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt692 = typ{Kind: 2, Width: 4, Format: 4}
+	zt693 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt694 = typ{Kind: 39, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt695 = typ{Kind: 39, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt696 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt697 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
+	zt698 = typ{Kind: 34, Dir: 2, Elem: &zt697, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt699 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
+	zt700 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt701 = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt702 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt703 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt704 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt705 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt706 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt707 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt708 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt709 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt710 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt711 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt712 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt713 = typ{Kind: 27, Struct: &zstruct_timeval_date}
+	zt714 = typ{Kind: 26, Dir: 1, Elem: &zt713, Len: &expr{Op: 0, Num: 0x2}}
+	zt715 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt716 = typ{Kind: 35, Width: 254}
+	zt717 = typ{Kind: 26, Dir: 1, Elem: &zt716, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt718 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt719 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt720 = typ{Kind: 26, Dir: 1, Elem: &zt716, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt721 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt722 = typ{Kind: 26, Dir: 2, Elem: &zt716, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt723 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt724 = typ{Kind: 27, Struct: &zstruct_kexec_segment}
+	zt725 = typ{Kind: 26, Dir: 1, Elem: &zt724, Len: &expr{Op: 1, Num: 0x1}}
+	zt726 = typ{Kind: 19, Width: 254, Set: &zset_kexec_flags}
+	zt727 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt728 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt729 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
+	zt730 = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_spec}
+	zt731 = typ{Kind: 20, Width: 4, Set: &zset_keyctl_commands}
+	zt732 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_KEYRING_ID", Vals: []val{{Name: "KEYCTL_GET_KEYRING_ID", Value: 0x0, Mask: 0x0}}}}
+	zt733 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_JOIN_SESSION_KEYRING", Vals: []val{{Name: "KEYCTL_JOIN_SESSION_KEYRING", Value: 0x1, Mask: 0x1}}}}
+	zt734 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UPDATE", Vals: []val{{Name: "KEYCTL_UPDATE", Value: 0x2, Mask: 0x2}}}}
+	zt735 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REVOKE", Vals: []val{{Name: "KEYCTL_REVOKE", Value: 0x3, Mask: 0x3}}}}
+	zt736 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CHOWN", Vals: []val{{Name: "KEYCTL_CHOWN", Value: 0x4, Mask: 0x4}}}}
+	zt737 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SETPERM", Vals: []val{{Name: "KEYCTL_SETPERM", Value: 0x5, Mask: 0x5}}}}
+	zt738 = typ{Kind: 19, Width: 4, Set: &zset_key_perms}
+	zt739 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_DESCRIBE", Vals: []val{{Name: "KEYCTL_DESCRIBE", Value: 0x6, Mask: 0x6}}}}
+	zt740 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
+	zt741 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CLEAR", Vals: []val{{Name: "KEYCTL_CLEAR", Value: 0x7, Mask: 0x7}}}}
+	zt742 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_LINK", Vals: []val{{Name: "KEYCTL_LINK", Value: 0x8, Mask: 0x8}}}}
+	zt743 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UNLINK", Vals: []val{{Name: "KEYCTL_UNLINK", Value: 0x9, Mask: 0x9}}}}
+	zt744 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SEARCH", Vals: []val{{Name: "KEYCTL_SEARCH", Value: 0xa, Mask: 0xa}}}}
+	zt745 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_READ", Vals: []val{{Name: "KEYCTL_READ", Value: 0xb, Mask: 0xb}}}}
+	zt746 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
+	zt747 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE", Vals: []val{{Name: "KEYCTL_INSTANTIATE", Value: 0xc, Mask: 0xc}}}}
+	zt748 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_NEGATE", Vals: []val{{Name: "KEYCTL_NEGATE", Value: 0xd, Mask: 0xd}}}}
+	zt749 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_REQKEY_KEYRING", Vals: []val{{Name: "KEYCTL_SET_REQKEY_KEYRING", Value: 0xe, Mask: 0xe}}}}
+	zt750 = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_reqkey}
+	zt751 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_TIMEOUT", Vals: []val{{Name: "KEYCTL_SET_TIMEOUT", Value: 0xf, Mask: 0xf}}}}
+	zt752 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_ASSUME_AUTHORITY", Vals: []val{{Name: "KEYCTL_ASSUME_AUTHORITY", Value: 0x10, Mask: 0x10}}}}
+	zt753 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_SECURITY", Vals: []val{{Name: "KEYCTL_GET_SECURITY", Value: 0x11, Mask: 0x11}}}}
+	zt754 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SESSION_TO_PARENT", Vals: []val{{Name: "KEYCTL_SESSION_TO_PARENT", Value: 0x12, Mask: 0x12}}}}
+	zt755 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REJECT", Vals: []val{{Name: "KEYCTL_REJECT", Value: 0x13, Mask: 0x13}}}}
+	zt756 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE_IOV", Vals: []val{{Name: "KEYCTL_INSTANTIATE_IOV", Value: 0x14, Mask: 0x14}}}}
+	zt757 = typ{Kind: 26, Dir: 1, Elem: &zt206, Len: &expr{Op: 1, Num: 0x3}}
+	zt758 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INVALIDATE", Vals: []val{{Name: "KEYCTL_INVALIDATE", Value: 0x15, Mask: 0x15}}}}
+	zt759 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_PERSISTENT", Vals: []val{{Name: "KEYCTL_GET_PERSISTENT", Value: 0x16, Mask: 0x16}}}}
+	zt760 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_RESTRICT_KEYRING", Vals: []val{{Name: "KEYCTL_RESTRICT_KEYRING", Value: 0x1d, Mask: 0x1d}}}}
+	zt761 = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_MOVE", Vals: []val{{Name: "KEYCTL_MOVE", Value: 0x1e, Mask: 0x1e}}}}
+	zt762 = typ{Kind: 19, Width: 4, Set: &zset_keyctl_move}
+	zt763 = typ{Kind: 20, Width: 4, Set: &zset_ioprio_who}
+	zt764 = typ{Kind: 0, Width: 4, Format: 5}
+	zt765 = typ{Kind: 26, Dir: 1, Elem: &zt716, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt766 = typ{Kind: 6, Width: 4}
+	zt767 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
+	zt768 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt769 = typ{Kind: 1, Dir: 2, Width: 255}
+	zt770 = typ{Kind: 0, Dir: 1, Width: 8}
+	zt771 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
+	zt772 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
+	zt773 = typ{Kind: 26, Dir: 1, Elem: &zt19, Len: &expr{Op: 1, Num: 0x1}}
+	zt774 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt775 = typ{Kind: 37, Width: 4}
+	zt776 = typ{Kind: 26, Dir: 2, Elem: &zt775, Len: &expr{Op: 1, Num: 0x1}}
+	zt777 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt778 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
+	zt779 = typ{Kind: 26, Dir: 1, Elem: &zt778, Len: &expr{Op: 0, Num: 0x2}}
+	zt780 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
+	zt781 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt782 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
+	zt783 = typ{Kind: 20, Width: 4, Set: &zset_perf_sizes}
+	zt784 = typ{Kind: 20, Width: 8, Set: &zset_perf_hw}
+	zt785 = typ{Kind: 20, Width: 8, Set: &zset_perf_sw}
+	zt786 = typ{Kind: 28, Union: &zunion_perf_config, Sel: &expr{Op: 2}}
+	zt787 = typ{Kind: 19, Width: 8, Set: &zset_perf_samples}
+	zt788 = typ{Kind: 19, Width: 8, Set: &zset_perf_read}
+	zt789 = typ{Kind: 27, Dir: 1, Struct: &zstruct_perf_event_attr, Len: &expr{Op: 6, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 13, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0}}}}}
+	zt790 = typ{Kind: 19, Width: 254, Set: &zset_perf_open_flags}
+	zt791 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt792 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt793 = typ{Kind: 26, Dir: 3, Elem: &zt792, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt794 = typ{Kind: 18, Width: 8}
+	zt795 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt796 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt797 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt798 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt799 = typ{Kind: 26, Dir: 3, Elem: &zt798, Len: &expr{Op: 1, Num: 0x2}}
+	zt800 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt801 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt802 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt803 = typ{Kind: 26, Dir: 2, Elem: &zt802, Len: &expr{Op: 1, Num: 0x2}}
+	zt804 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt805 = typ{Kind: 26, Dir: 1, Elem: &zt804, Len: &expr{Op: 1, Num: 0x4}}
+	zt806 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt807 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt808 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt809 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt810 = typ{Kind: 19, Width: 4, Set: &zset_module_flags}
+	zt811 = typ{Kind: 19, Width: 8, Set: &zset_sched_flags}
+	zt812 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sched_attr_set, Len: &expr{Op: 6, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x30}, R: &expr{Op: 13, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0}}}}}
+	zt813 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sched_attr, Len: &expr{Op: 1, Num: 0x2}}
+	zt814 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
+	zt815 = typ{Kind: 20, Width: 4, Set: &zset_seccomp_ops}
+	zt816 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_SET_MODE_FILTER", Vals: []val{{Name: "SECCOMP_SET_MODE_FILTER", Value: 0x1, Mask: 0x1}}}}
+	zt817 = typ{Kind: 19, Width: 4, Set: &zset_seccomp_flags}
+	zt818 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_ACTION_AVAIL", Vals: []val{{Name: "SECCOMP_GET_ACTION_AVAIL", Value: 0x2, Mask: 0x2}}}}
+	zt819 = typ{Kind: 20, Dir: 1, Width: 4, Set: &zset_seccomp_actions}
+	zt820 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_NOTIF_SIZES", Vals: []val{{Name: "SECCOMP_GET_NOTIF_SIZES", Value: 0x3, Mask: 0x3}}}}
+	zt821 = typ{Kind: 27, Dir: 2, Struct: &zstruct_seccomp_notif_sizes}
+	zt822 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt823 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt824 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
+	zt825 = typ{Kind: 19, Width: 254, Set: &zset_kexec_file_flags}
+	zt826 = typ{Kind: 20, Width: 4, Set: &zset_bpf_commands}
+	zt827 = typ{Kind: 20, Width: 4, Set: &zset_bpf_map_types}
+	zt828 = typ{Kind: 19, Width: 4, Set: &zset_bpf_map_flags}
+	zt829 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x10}}
+	zt830 = typ{Kind: 27, Struct: &zstruct_bpf_map_create}
+	zt831 = typ{Kind: 4, Width: 8}
+	zt832 = typ{Kind: 20, Width: 8, Set: &zset_bpf_update_flags}
+	zt833 = typ{Kind: 27, Struct: &zstruct_bpf_map_elem}
+	zt834 = typ{Kind: 27, Struct: &zstruct_bpf_map_key}
+	zt835 = typ{Kind: 27, Struct: &zstruct_bpf_map_next}
+	zt836 = typ{Kind: 20, Width: 4, Set: &zset_bpf_prog_types}
+	zt837 = typ{Kind: 32, Len: &expr{Op: 0}}
+	zt838 = typ{Kind: 19, Width: 4, Set: &zset_bpf_prog_flags}
+	zt839 = typ{Kind: 20, Width: 4, Set: &zset_bpf_attach_types}
+	zt840 = typ{Kind: 27, Struct: &zstruct_bpf_prog_load}
+	zt841 = typ{Kind: 19, Width: 4, Set: &zset_bpf_file_flags}
+	zt842 = typ{Kind: 27, Struct: &zstruct_bpf_obj}
+	zt843 = typ{Kind: 27, Struct: &zstruct_bpf_attach}
+	zt844 = typ{Kind: 27, Struct: &zstruct_bpf_id}
+	zt845 = typ{Kind: 27, Struct: &zstruct_bpf_info}
+	zt846 = typ{Kind: 28, Dir: 1, Union: &zunion_bpf_attr, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 1}}
+	zt847 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_CREATE", Vals: []val{{Name: "BPF_MAP_CREATE", Value: 0x0, Mask: 0x0}}}}
+	zt848 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_LOAD", Vals: []val{{Name: "BPF_PROG_LOAD", Value: 0x5, Mask: 0x5}}}}
+	zt849 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_OBJ_GET", Vals: []val{{Name: "BPF_OBJ_GET", Value: 0x7, Mask: 0x7}}}}
+	zt850 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_GET_FD_BY_ID", Vals: []val{{Name: "BPF_PROG_GET_FD_BY_ID", Value: 0xd, Mask: 0xd}}}}
+	zt851 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_GET_FD_BY_ID", Vals: []val{{Name: "BPF_MAP_GET_FD_BY_ID", Value: 0xe, Mask: 0xe}}}}
+	zt852 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_RAW_TRACEPOINT_OPEN", Vals: []val{{Name: "BPF_RAW_TRACEPOINT_OPEN", Value: 0x11, Mask: 0x11}}}}
+	zt853 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_LOAD", Vals: []val{{Name: "BPF_BTF_LOAD", Value: 0x12, Mask: 0x12}}}}
+	zt854 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_GET_FD_BY_ID", Vals: []val{{Name: "BPF_BTF_GET_FD_BY_ID", Value: 0x13, Mask: 0x13}}}}
+	zt855 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_CREATE", Vals: []val{{Name: "BPF_LINK_CREATE", Value: 0x1c, Mask: 0x1c}}}}
+	zt856 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_GET_FD_BY_ID", Vals: []val{{Name: "BPF_LINK_GET_FD_BY_ID", Value: 0x1e, Mask: 0x1e}}}}
+	zt857 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_ITER_CREATE", Vals: []val{{Name: "BPF_ITER_CREATE", Value: 0x21, Mask: 0x21}}}}
+	zt858 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt859 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt860 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt861 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt862 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
+	zt863 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt864 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
+	zt865 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt866 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
+	zt867 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
+	zt868 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
+	zt869 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
+	zt870 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
+	zt871 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
+	zt872 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt873 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
+	zt874 = typ{Kind: 9, Width: 8}
+	zt875 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt876 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
+	zt877 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
+	zt878 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
+	zt879 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
+	zt880 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
+	zt881 = typ{Kind: 10, Width: 8}
+	zt882 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
+	zt883 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
+	zt884 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
+	zt885 = typ{Kind: 26, Dir: 1, Elem: &zt804, Len: &expr{Op: 1, Num: 0x2}}
+	zt886 = typ{Kind: 19, Width: 8, Set: &zset_landlock_fs}
+	zt887 = typ{Kind: 19, Width: 8, Set: &zset_landlock_net}
+	zt888 = typ{Kind: 19, Width: 8, Set: &zset_landlock_scope}
+	zt889 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_ruleset_attr, Len: &expr{Op: 1, Num: 0x1}}
+	zt890 = typ{Kind: 19, Width: 4, Set: &zset_landlock_create}
+	zt891 = typ{Kind: 20, Width: 4, Set: &zset_landlock_rule}
+	zt892 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_path}
+	zt893 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_port}
+	zt894 = typ{Kind: 28, Union: &zunion_landlock_attr, Sel: &expr{Op: 1, Num: 0x1}}
+	zt895 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
+	zt896 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt897 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt898 = typ{Kind: 26, Dir: 1, Elem: &zt897, Len: &expr{Op: 1, Num: 0x1}}
+	zt899 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt900 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt901 = typ{Kind: 26, Dir: 1, Elem: &zt897, Len: &expr{Op: 0, Num: 0x2}}
+	zt902 = typ{Kind: 8, Width: 2}
+	zt903 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt904 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt905 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt906 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt907 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt908 = typ{Kind: 26, Dir: 2, Elem: &zt902, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt909 = typ{Kind: 26, Dir: 1, Elem: &zt902, Len: &expr{Op: 1}}
+	zt910 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt911 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt912 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt913 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt914 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt915 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt916 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt917 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt918 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt919 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt920 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt921 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt922 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt923 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt924 = typ{Kind: 2, Width: 254, Format: 3}
+	zt925 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt926 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt927 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt928 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt929 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt930 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt931 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt932 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt933 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt934 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt935 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt936 = typ{Kind: 26, Dir: 1, Elem: &zt935, Len: &expr{Op: 0, Num: 0x2}}
+	zt937 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt938 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt939 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt940 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt941 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
+	zt942 = typ{Kind: 24, Width: 2}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -2827,8 +3169,6 @@ var zset_sa_flags = set{Name: "sa_flags", Unknown: "SA_???", Vals: []val{
 	{Name: "SA_SIGINFO", Value: 0x4, Mask: 0x4},
 	{Name: "SA_NOCLDSTOP", Value: 0x1, Mask: 0x1},
 	{Name: "SA_NOCLDWAIT", Value: 0x2, Mask: 0x2},
-	{Name: "SA_EXPOSE_TAGBITS", Value: 0x800, Mask: 0x800},
-	{Name: "SA_UNSUPPORTED", Value: 0x400, Mask: 0x400},
 }}
 
 var zstruct_sigaction = structure{Name: "sigaction", Size: [3]uint16{32, 20, 32}, Show: []uint8{0, 3, 1, 2}, Fields: []field{
@@ -7114,7 +7454,7 @@ var zcall_select = call{Name: "select", Args: []field{
 	{Name: "tvp", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
-var zcall_sched_yield = call{Name: "sched_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_sched_yield = call{Name: "sched_yield", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zset_mremap_flags = set{Name: "mremap_flags", Unknown: "MREMAP_???", Vals: []val{
 	{Name: "MREMAP_MAYMOVE", Value: 0x1, Mask: 0x1},
@@ -9637,9 +9977,18 @@ var zcall_kill = call{Name: "kill", Args: []field{
 	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
+var zstruct_utsname = structure{Name: "utsname", Size: [3]uint16{390, 390, 390}, Fields: []field{
+	{Name: "sysname", Type: &zt398, Off: [3]uint16{0, 0, 0}},
+	{Name: "nodename", Type: &zt398, Off: [3]uint16{65, 65, 65}},
+	{Name: "release", Type: &zt398, Attr: 1, Off: [3]uint16{130, 130, 130}},
+	{Name: "version", Type: &zt398, Attr: 1, Off: [3]uint16{195, 195, 195}},
+	{Name: "machine", Type: &zt398, Attr: 1, Off: [3]uint16{260, 260, 260}},
+	{Name: "domainname", Type: &zt398, Attr: 1, Off: [3]uint16{325, 325, 325}},
+}}
+
 var zcall_uname = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt399, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_semget = call{Name: "semget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
@@ -9731,7 +10080,7 @@ var zset_fcntl_cmds = set{Name: "fcntl_cmds", Unknown: "F_???", Vals: []val{
 
 var zcall_fcntl__DUPFD = call{Name: "fcntl", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt399, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt401, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
@@ -9741,23 +10090,23 @@ var zset_fd_flags = set{Name: "fd_flags", Unknown: "FD_???", Vals: []val{
 
 var zcall_fcntl__GETFD = call{Name: "fcntl", Variant: "GETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt400, Reg: 1, Reg32: 1},
-}, Ret: &zt26, Aux: &zt401, AuxText: "flags ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt402, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt403, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETFD = call{Name: "fcntl", Variant: "SETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt402, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt401, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt404, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt403, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETFL = call{Name: "fcntl", Variant: "GETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt403, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt405, Reg: 1, Reg32: 1},
 }, Ret: &zt26, Aux: &zt5, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETFL = call{Name: "fcntl", Variant: "SETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt404, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt406, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt5, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -9770,8 +10119,8 @@ var zset_lock_types = set{Name: "lock_types", Unknown: "F_???", Vals: []val{
 }}
 
 var zstruct_flock_out = structure{Name: "flock_out", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt406, Attr: 8192, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt407, Attr: 8192, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt408, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt409, Attr: 8192, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt21, Attr: 8192, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt21, Attr: 8192, Off: [3]uint16{16, 8, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 8192, Off: [3]uint16{24, 12, 24}},
@@ -9779,13 +10128,13 @@ var zstruct_flock_out = structure{Name: "flock_out", Size: [3]uint16{32, 16, 32}
 
 var zcall_fcntl__GETLK = call{Name: "fcntl", Variant: "GETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt405, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt408, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt407, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt410, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_flock = structure{Name: "flock", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt406, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt407, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt408, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt409, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt21, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt21, Off: [3]uint16{16, 8, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 4, Off: [3]uint16{24, 12, 24}},
@@ -9793,41 +10142,41 @@ var zstruct_flock = structure{Name: "flock", Size: [3]uint16{32, 16, 32}, Fields
 
 var zcall_fcntl__SETLK = call{Name: "fcntl", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt409, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt410, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt411, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt412, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLK_2 = call{Name: "fcntl", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt411, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt410, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt413, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt412, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETOWN = call{Name: "fcntl", Variant: "SETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt412, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt414, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETOWN = call{Name: "fcntl", Variant: "GETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt413, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt415, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETSIG = call{Name: "fcntl", Variant: "SETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt414, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt416, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt27, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETSIG = call{Name: "fcntl", Variant: "GETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt415, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt417, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Aux: &zt27, Class: 0x2, Defer: 2}
 
 var zstruct_flock64_out = structure{Name: "flock64_out", Size: [3]uint16{32, 24, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt406, Attr: 8192, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt407, Attr: 8192, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt408, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt409, Attr: 8192, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt13, Attr: 8192, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt13, Attr: 8192, Off: [3]uint16{16, 12, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 8192, Off: [3]uint16{24, 20, 24}},
@@ -9835,13 +10184,13 @@ var zstruct_flock64_out = structure{Name: "flock64_out", Size: [3]uint16{32, 24,
 
 var zcall_fcntl__GETLK64 = call{Name: "fcntl", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt416, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt417, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt418, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt419, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_flock64 = structure{Name: "flock64", Size: [3]uint16{32, 24, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt406, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt407, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt408, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt409, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt13, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt13, Off: [3]uint16{16, 12, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 4, Off: [3]uint16{24, 20, 24}},
@@ -9849,14 +10198,14 @@ var zstruct_flock64 = structure{Name: "flock64", Size: [3]uint16{32, 24, 32}, Fi
 
 var zcall_fcntl__SETLK64 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt418, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt419, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt420, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt421, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLK64_2 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt420, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt419, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt422, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt421, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zset_owner_types = set{Name: "owner_types", Unknown: "F_OWNER_???", Vals: []val{
@@ -9866,50 +10215,50 @@ var zset_owner_types = set{Name: "owner_types", Unknown: "F_OWNER_???", Vals: []
 }}
 
 var zstruct_f_owner_ex = structure{Name: "f_owner_ex", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "type", Type: &zt422, Off: [3]uint16{0, 0, 0}},
+	{Name: "type", Type: &zt424, Off: [3]uint16{0, 0, 0}},
 	{Name: "pid", Type: &zt221, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_fcntl__SETOWN_EX = call{Name: "fcntl", Variant: "SETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt421, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt423, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt423, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt425, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETOWN_EX = call{Name: "fcntl", Variant: "GETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt424, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt425, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt426, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt427, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__GETLK64_2 = call{Name: "fcntl", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt426, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt417, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt428, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt419, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETLK64_3 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt427, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt419, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt429, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt421, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLK64_4 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt428, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt419, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt430, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt421, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLEASE = call{Name: "fcntl", Variant: "SETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt429, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt430, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt431, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt432, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETLEASE = call{Name: "fcntl", Variant: "GETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt431, Reg: 1, Reg32: 1},
-}, Ret: &zt26, Aux: &zt430, Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt433, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt432, Class: 0x2, Defer: 2}
 
 var zset_notify_flags = set{Name: "notify_flags", Unknown: "DN_???", Vals: []val{
 	{Name: "DN_ACCESS", Value: 0x1, Mask: 0x1},
@@ -9923,25 +10272,25 @@ var zset_notify_flags = set{Name: "notify_flags", Unknown: "DN_???", Vals: []val
 
 var zcall_fcntl__NOTIFY = call{Name: "fcntl", Variant: "NOTIFY", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt432, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt433, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt434, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt435, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__DUPFD_2 = call{Name: "fcntl", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt434, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt436, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETPIPE_SZ = call{Name: "fcntl", Variant: "SETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt435, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt437, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETPIPE_SZ = call{Name: "fcntl", Variant: "GETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt436, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt438, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zset_seal_flags = set{Name: "seal_flags", Unknown: "F_SEAL_???", Vals: []val{
@@ -9955,14 +10304,14 @@ var zset_seal_flags = set{Name: "seal_flags", Unknown: "F_SEAL_???", Vals: []val
 
 var zcall_fcntl__ADD_SEALS = call{Name: "fcntl", Variant: "ADD_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt437, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt438, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt439, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt440, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GET_SEALS = call{Name: "fcntl", Variant: "GET_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt439, Reg: 1, Reg32: 1},
-}, Ret: &zt26, Aux: &zt438, AuxText: "seals ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt441, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt440, AuxText: "seals ", Class: 0x2, Defer: 2}
 
 var zset_rw_hints = set{Name: "rw_hints", Unknown: "RWH_???", Vals: []val{
 	{Name: "RWH_WRITE_LIFE_NOT_SET", Value: 0x0, Mask: 0x0},
@@ -9975,31 +10324,31 @@ var zset_rw_hints = set{Name: "rw_hints", Unknown: "RWH_???", Vals: []val{
 
 var zcall_fcntl__GET_RW_HINT = call{Name: "fcntl", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt440, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt441, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt442, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt443, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SET_RW_HINT = call{Name: "fcntl", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt442, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt443, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt444, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt445, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GET_RW_HINT_2 = call{Name: "fcntl", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt444, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt441, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt446, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt443, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SET_RW_HINT_2 = call{Name: "fcntl", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt445, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt443, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt447, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt445, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl = call{Name: "fcntl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt398, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt400, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_fcntl__DUPFD,
@@ -10048,7 +10397,7 @@ var zset_flock_ops = set{Name: "flock_ops", Unknown: "LOCK_???", Vals: []val{
 
 var zcall_flock = call{Name: "flock", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt446, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt448, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fsync = call{Name: "fsync", Args: []field{
@@ -10085,18 +10434,18 @@ var zstruct_linux_dirent = structure{Name: "linux_dirent", Size: [3]uint16{24, 1
 	{Name: "d_ino", Type: &zt23, Off: [3]uint16{0, 0, 0}},
 	{Name: "d_off", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "d_reclen", Type: &zt136, Off: [3]uint16{16, 8, 16}},
-	{Name: "d_name", Type: &zt447, Off: [3]uint16{18, 10, 18}},
-	{Name: "d_type", Type: &zt448, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_name", Type: &zt449, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_type", Type: &zt450, Off: [3]uint16{18, 10, 18}},
 }}
 
 var zcall_getdents = call{Name: "getdents", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt450, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt452, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_getcwd = call{Name: "getcwd", Args: []field{
-	{Name: "buf", Type: &zt451, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt453, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt2, Class: 0x1, Defer: 0}
 
@@ -10177,7 +10526,7 @@ var zcall_lchown = call{Name: "lchown", Args: []field{
 
 var zcall_umask = call{Name: "umask", Args: []field{
 	{Name: "mask", Type: &zt6, Reg: 0, Reg32: 0},
-}, Ret: &zt452, Class: 0x0, Defer: 1}
+}, Ret: &zt454, Class: 0x0, Defer: 1}
 
 var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "tz_minuteswest", Type: &zt7, Off: [3]uint16{0, 0, 0}},
@@ -10185,8 +10534,8 @@ var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fie
 }}
 
 var zcall_gettimeofday = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt453, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt454, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt455, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt456, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 0}
 
 var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
@@ -10209,13 +10558,13 @@ var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
 }}
 
 var zstruct_rlimit = structure{Name: "rlimit", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt456, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt456, Off: [3]uint16{8, 4, 8}},
+	{Name: "rlim_cur", Type: &zt458, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt458, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_getrlimit = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt455, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt457, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt457, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt459, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val{
@@ -10226,139 +10575,199 @@ var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val
 }}
 
 var zcall_getrusage = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt458, Reg: 0, Reg32: 0},
+	{Name: "who", Type: &zt460, Reg: 0, Reg32: 0},
 	{Name: "ru", Type: &zt397, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
+var zstruct_sysinfo = structure{Name: "sysinfo", Size: [3]uint16{112, 56, 112}, Fields: []field{
+	{Name: "uptime", Type: &zt23, Off: [3]uint16{0, 0, 0}},
+	{Name: "loads", Type: &zt461, Off: [3]uint16{8, 4, 8}},
+	{Name: "totalram", Type: &zt23, Off: [3]uint16{32, 16, 32}},
+	{Name: "freeram", Type: &zt23, Off: [3]uint16{40, 20, 40}},
+	{Name: "sharedram", Type: &zt23, Off: [3]uint16{48, 24, 48}},
+	{Name: "bufferram", Type: &zt23, Off: [3]uint16{56, 28, 56}},
+	{Name: "totalswap", Type: &zt23, Off: [3]uint16{64, 32, 64}},
+	{Name: "freeswap", Type: &zt23, Off: [3]uint16{72, 36, 72}},
+	{Name: "procs", Type: &zt136, Off: [3]uint16{80, 40, 80}},
+	{Name: "pad1", Type: &zt262, Off: [3]uint16{82, 42, 82}},
+	{Name: "totalhigh", Type: &zt23, Off: [3]uint16{88, 44, 88}},
+	{Name: "freehigh", Type: &zt23, Off: [3]uint16{96, 48, 96}},
+	{Name: "mem_unit", Type: &zt11, Off: [3]uint16{104, 52, 104}},
+}}
+
 var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "info", Type: &zt462, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zstruct_tms = structure{Name: "tms", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "tms_utime", Type: &zt459, Off: [3]uint16{0, 0, 0}},
-	{Name: "tms_stime", Type: &zt459, Off: [3]uint16{8, 4, 8}},
-	{Name: "tms_cutime", Type: &zt459, Off: [3]uint16{16, 8, 16}},
-	{Name: "tms_cstime", Type: &zt459, Off: [3]uint16{24, 12, 24}},
+	{Name: "tms_utime", Type: &zt463, Off: [3]uint16{0, 0, 0}},
+	{Name: "tms_stime", Type: &zt463, Off: [3]uint16{8, 4, 8}},
+	{Name: "tms_cutime", Type: &zt463, Off: [3]uint16{16, 8, 16}},
+	{Name: "tms_cstime", Type: &zt463, Off: [3]uint16{24, 12, 24}},
 }}
 
 var zcall_times = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt460, Reg: 0, Reg32: 0},
+	{Name: "tbuf", Type: &zt464, Reg: 0, Reg32: 0},
 }, Ret: &zt23, Class: 0x0, Defer: 0}
 
-var zcall_ptrace = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+var zset_ptrace_requests = set{Name: "ptrace_requests", Unknown: "PTRACE_???", Vals: []val{
+	{Name: "PTRACE_TRACEME", Value: 0x0, Mask: 0x0},
+	{Name: "PTRACE_PEEKTEXT", Value: 0x1, Mask: 0x1},
+	{Name: "PTRACE_PEEKDATA", Value: 0x2, Mask: 0x2},
+	{Name: "PTRACE_PEEKUSER", Value: 0x3, Mask: 0x3},
+	{Name: "PTRACE_POKETEXT", Value: 0x4, Mask: 0x4},
+	{Name: "PTRACE_POKEDATA", Value: 0x5, Mask: 0x5},
+	{Name: "PTRACE_POKEUSER", Value: 0x6, Mask: 0x6},
+	{Name: "PTRACE_CONT", Value: 0x7, Mask: 0x7},
+	{Name: "PTRACE_KILL", Value: 0x8, Mask: 0x8},
+	{Name: "PTRACE_SINGLESTEP", Value: 0x9, Mask: 0x9},
+	{Name: "PTRACE_ATTACH", Value: 0x10, Mask: 0x10},
+	{Name: "PTRACE_DETACH", Value: 0x11, Mask: 0x11},
+	{Name: "PTRACE_SYSCALL", Value: 0x18, Mask: 0x18},
+	{Name: "PTRACE_SETOPTIONS", Value: 0x4200, Mask: 0x4200},
+	{Name: "PTRACE_GETEVENTMSG", Value: 0x4201, Mask: 0x4201},
+	{Name: "PTRACE_GETSIGINFO", Value: 0x4202, Mask: 0x4202},
+	{Name: "PTRACE_SETSIGINFO", Value: 0x4203, Mask: 0x4203},
+	{Name: "PTRACE_GETREGSET", Value: 0x4204, Mask: 0x4204},
+	{Name: "PTRACE_SETREGSET", Value: 0x4205, Mask: 0x4205},
+	{Name: "PTRACE_SEIZE", Value: 0x4206, Mask: 0x4206},
+	{Name: "PTRACE_INTERRUPT", Value: 0x4207, Mask: 0x4207},
+	{Name: "PTRACE_LISTEN", Value: 0x4208, Mask: 0x4208},
+	{Name: "PTRACE_PEEKSIGINFO", Value: 0x4209, Mask: 0x4209},
+	{Name: "PTRACE_GETSIGMASK", Value: 0x420a, Mask: 0x420a},
+	{Name: "PTRACE_SETSIGMASK", Value: 0x420b, Mask: 0x420b},
+	{Name: "PTRACE_SECCOMP_GET_FILTER", Value: 0x420c, Mask: 0x420c},
+	{Name: "PTRACE_SECCOMP_GET_METADATA", Value: 0x420d, Mask: 0x420d},
+	{Name: "PTRACE_GET_SYSCALL_INFO", Value: 0x420e, Mask: 0x420e},
+	{Name: "PTRACE_GET_RSEQ_CONFIGURATION", Value: 0x420f, Mask: 0x420f},
+	{Name: "PTRACE_GETREGS", Value: 0xc, Mask: 0xc},
+	{Name: "PTRACE_SETREGS", Value: 0xd, Mask: 0xd},
+	{Name: "PTRACE_GETFPREGS", Value: 0xe, Mask: 0xe},
+	{Name: "PTRACE_SETFPREGS", Value: 0xf, Mask: 0xf},
+	{Name: "PTRACE_GETFPXREGS", Value: 0x12, Mask: 0x12},
+	{Name: "PTRACE_SETFPXREGS", Value: 0x13, Mask: 0x13},
+	{Name: "PTRACE_OLDSETOPTIONS", Value: 0x15, Mask: 0x15},
+	{Name: "PTRACE_GET_THREAD_AREA", Value: 0x19, Mask: 0x19},
+	{Name: "PTRACE_SET_THREAD_AREA", Value: 0x1a, Mask: 0x1a},
+	{Name: "PTRACE_SYSEMU", Value: 0x1f, Mask: 0x1f},
+	{Name: "PTRACE_SYSEMU_SINGLESTEP", Value: 0x20, Mask: 0x20},
+	{Name: "PTRACE_SINGLEBLOCK", Value: 0x21, Mask: 0x21},
+	{Name: "PTRACE_ARCH_PRCTL", Value: 0x1e, Mask: 0x1e},
+	{Name: "PTRACE_SET_SYSCALL_INFO", Value: 0x4212, Mask: 0x4212},
+	{Name: "PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG", Value: 0x4210, Mask: 0x4210},
+	{Name: "PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG", Value: 0x4211, Mask: 0x4211},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 29, 30, 31, 32, 10, 11, 33, 34, 35, 12, 36, 37, 41, 38, 39, 40, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 43, 44, 42}}
 
-var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt289, Class: 0x10080, Defer: 0}
+var zcall_ptrace__TRACEME = call{Name: "ptrace", Variant: "TRACEME", Args: []field{
+	{Name: "request", Type: &zt466, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Class: 0x0, Defer: 1}
 
-var zcall_syslog = call{Name: "syslog", Args: []field{
-	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+var zcall_ptrace__PEEK = call{Name: "ptrace", Variant: "PEEK", Args: []field{
+	{Name: "request", Type: &zt467, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt468, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 3}
 
-var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt289, Class: 0x10080, Defer: 0}
+var zcall_ptrace__PEEK_2 = call{Name: "ptrace", Variant: "PEEK", Args: []field{
+	{Name: "request", Type: &zt469, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt468, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 3}
 
-var zcall_setuid = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt289, Reg: 0, Reg32: 0},
-}, Ret: &zt7, Class: 0x80, Defer: 1}
+var zcall_ptrace__RESUME = call{Name: "ptrace", Variant: "RESUME", Args: []field{
+	{Name: "request", Type: &zt470, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt27, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4}
 
-var zcall_setgid = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt289, Reg: 0, Reg32: 0},
-}, Ret: &zt7, Class: 0x80, Defer: 1}
+var zcall_ptrace__PID = call{Name: "ptrace", Variant: "PID", Args: []field{
+	{Name: "request", Type: &zt471, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2}
 
-var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt289, Class: 0x10080, Defer: 0}
+var zcall_ptrace__RESUME_2 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
+	{Name: "request", Type: &zt472, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt27, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4}
 
-var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt289, Class: 0x10080, Defer: 0}
+var zcall_ptrace__PID_2 = call{Name: "ptrace", Variant: "PID", Args: []field{
+	{Name: "request", Type: &zt473, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2}
 
-var zcall_setpgid = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt221, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Class: 0x0, Defer: 2}
+var zcall_ptrace__RESUME_3 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
+	{Name: "request", Type: &zt474, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt27, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4}
 
-var zcall_getppid = call{Name: "getppid", Args: []field{}, Ret: &zt221, Class: 0x10000, Defer: 0}
+var zset_ptrace_options = set{Name: "ptrace_options", Unknown: "PTRACE_O_???", Vals: []val{
+	{Name: "PTRACE_O_TRACESYSGOOD", Value: 0x1, Mask: 0x1},
+	{Name: "PTRACE_O_TRACEFORK", Value: 0x2, Mask: 0x2},
+	{Name: "PTRACE_O_TRACEVFORK", Value: 0x4, Mask: 0x4},
+	{Name: "PTRACE_O_TRACECLONE", Value: 0x8, Mask: 0x8},
+	{Name: "PTRACE_O_TRACEEXEC", Value: 0x10, Mask: 0x10},
+	{Name: "PTRACE_O_TRACEVFORKDONE", Value: 0x20, Mask: 0x20},
+	{Name: "PTRACE_O_TRACEEXIT", Value: 0x40, Mask: 0x40},
+	{Name: "PTRACE_O_TRACESECCOMP", Value: 0x80, Mask: 0x80},
+	{Name: "PTRACE_O_EXITKILL", Value: 0x100000, Mask: 0x100000},
+	{Name: "PTRACE_O_SUSPEND_SECCOMP", Value: 0x200000, Mask: 0x200000},
+}}
 
-var zcall_getpgrp = call{Name: "getpgrp", Args: []field{}, Ret: &zt221, Class: 0x10000, Defer: 0}
+var zcall_ptrace__OPTIONS = call{Name: "ptrace", Variant: "OPTIONS", Args: []field{
+	{Name: "request", Type: &zt475, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt476, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4}
 
-var zcall_setsid = call{Name: "setsid", Args: []field{}, Ret: &zt221, Class: 0x0, Defer: 0}
+var zcall_ptrace__RESUME_4 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
+	{Name: "request", Type: &zt477, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt27, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4}
 
-var zcall_setreuid = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt289, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt289, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Class: 0x80, Defer: 2}
+var zcall_ptrace__RESUME_5 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
+	{Name: "request", Type: &zt478, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt27, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4}
 
-var zcall_setregid = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt289, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt289, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Class: 0x80, Defer: 2}
+var zcall_ptrace__RESUME_6 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
+	{Name: "request", Type: &zt479, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt27, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4}
 
-var zcall_getgroups = call{Name: "getgroups", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt461, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Class: 0x80, Defer: 1}
+var zcall_ptrace__RESUME_7 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
+	{Name: "request", Type: &zt480, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt27, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4}
 
-var zcall_setgroups = call{Name: "setgroups", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt462, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
-}, Ret: &zt7, Class: 0x80, Defer: 2}
+var zcall_ptrace__OPTIONS_2 = call{Name: "ptrace", Variant: "OPTIONS", Args: []field{
+	{Name: "request", Type: &zt481, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt476, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4}
 
-var zcall_setresuid = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt289, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt289, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt289, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x80, Defer: 3}
-
-var zcall_getresuid = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt463, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt463, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt463, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x80, Defer: 0}
-
-var zcall_setresgid = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt289, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt289, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt289, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x80, Defer: 3}
-
-var zcall_getresgid = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt463, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt463, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt463, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x80, Defer: 0}
-
-var zcall_getpgid = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-}, Ret: &zt221, Class: 0x0, Defer: 1}
-
-var zcall_setfsuid = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt289, Reg: 0, Reg32: 0},
-}, Ret: &zt289, Class: 0x80, Defer: 1}
-
-var zcall_setfsgid = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt289, Reg: 0, Reg32: 0},
-}, Ret: &zt289, Class: 0x80, Defer: 1}
-
-var zcall_getsid = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-}, Ret: &zt221, Class: 0x0, Defer: 1}
-
-var zcall_capget = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_capset = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_rt_sigpending = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt464, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Class: 0x10, Defer: 0}
+var zcall_ptrace__GETEVENTMSG = call{Name: "ptrace", Variant: "GETEVENTMSG", Args: []field{
+	{Name: "request", Type: &zt482, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt45, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 3}
 
 var zset_si_codes_ill = set{Name: "si_codes_ill", Vals: []val{
 	{Name: "SI_USER", Value: 0x0, Mask: 0x0},
@@ -10532,15 +10941,15 @@ var zset_si_codes = set{Name: "si_codes", Vals: []val{
 }}
 
 var zunion_si_code = union{Name: "si_code", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt465},
-	{Vals: []uint64{0x8}, Type: &zt466},
-	{Vals: []uint64{0xb}, Type: &zt467},
-	{Vals: []uint64{0x7}, Type: &zt468},
-	{Vals: []uint64{0x5}, Type: &zt469},
-	{Vals: []uint64{0x11}, Type: &zt470},
-	{Vals: []uint64{0x1d}, Type: &zt471},
-	{Vals: []uint64{0x1f}, Type: &zt472},
-}, Else: &zt473}
+	{Vals: []uint64{0x4}, Type: &zt484},
+	{Vals: []uint64{0x8}, Type: &zt485},
+	{Vals: []uint64{0xb}, Type: &zt486},
+	{Vals: []uint64{0x7}, Type: &zt487},
+	{Vals: []uint64{0x5}, Type: &zt488},
+	{Vals: []uint64{0x11}, Type: &zt489},
+	{Vals: []uint64{0x1d}, Type: &zt490},
+	{Vals: []uint64{0x1f}, Type: &zt491},
+}, Else: &zt492}
 
 var zstruct_si_queue = structure{Name: "si_queue", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
 	{Name: "si_pid", Type: &zt221, Off: [3]uint16{0, 0, 0}},
@@ -10562,7 +10971,7 @@ var zstruct_si_value = structure{Name: "si_value", Size: [3]uint16{8, 4, 4}, Sho
 var zstruct_si_timer = structure{Name: "si_timer", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_timerid", Type: &zt20, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_overrun", Type: &zt7, Off: [3]uint16{4, 4, 4}},
-	{Name: "si_value", Type: &zt477, Attr: 256, Off: [3]uint16{8, 8, 8}},
+	{Name: "si_value", Type: &zt496, Attr: 256, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_si_poll = structure{Name: "si_poll", Size: [3]uint16{16, 8, 16}, Fields: []field{
@@ -10574,16 +10983,16 @@ var zstruct_si_exited = structure{Name: "si_exited", Size: [3]uint16{32, 20, 32}
 	{Name: "si_pid", Type: &zt221, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_uid", Type: &zt289, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt7, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt459, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt459, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt463, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt463, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_child = structure{Name: "si_child", Size: [3]uint16{32, 20, 32}, Fields: []field{
 	{Name: "si_pid", Type: &zt221, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_uid", Type: &zt289, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt27, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt459, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt459, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt463, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt463, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_fault = structure{Name: "si_fault", Size: [3]uint16{8, 4, 4}, Fields: []field{
@@ -10597,14 +11006,14 @@ var zstruct_si_mce = structure{Name: "si_mce", Size: [3]uint16{16, 8, 8}, Fields
 
 var zstruct_si_bounds = structure{Name: "si_bounds", Size: [3]uint16{32, 16, 16}, Show: []uint8{0, 2, 3}, Fields: []field{
 	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt484, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt503, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_lower", Type: &zt19, Off: [3]uint16{16, 8, 8}},
 	{Name: "si_upper", Type: &zt19, Off: [3]uint16{24, 12, 12}},
 }}
 
 var zstruct_si_pkey = structure{Name: "si_pkey", Size: [3]uint16{24, 12, 12}, Show: []uint8{0, 2}, Fields: []field{
 	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt484, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt503, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_pkey", Type: &zt11, Off: [3]uint16{16, 8, 8}},
 }}
 
@@ -10623,13 +11032,13 @@ var zset_trap_perf_flags = set{Name: "trap_perf_flags", Unknown: "TRAP_PERF_FLAG
 
 var zstruct_si_perf = structure{Name: "si_perf", Size: [3]uint16{24, 16, 16}, Fields: []field{
 	{Name: "si_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_perf_data", Type: &zt484, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_perf_type", Type: &zt487, Off: [3]uint16{16, 8, 8}},
-	{Name: "si_perf_flags", Type: &zt488, Off: [3]uint16{20, 12, 12}},
+	{Name: "si_perf_data", Type: &zt503, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_perf_type", Type: &zt506, Off: [3]uint16{16, 8, 8}},
+	{Name: "si_perf_flags", Type: &zt507, Off: [3]uint16{20, 12, 12}},
 }}
 
 var zstruct_si_size = structure{Name: "si_size", Size: [3]uint16{112, 112, 112}, Fields: []field{
-	{Name: "all", Type: &zt490, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt509, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: []val{
@@ -10691,8 +11100,8 @@ var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: [
 
 var zstruct_si_sys = structure{Name: "si_sys", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_call_addr", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_syscall", Type: &zt492, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_arch", Type: &zt493, Off: [3]uint16{12, 8, 8}},
+	{Name: "si_syscall", Type: &zt511, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_arch", Type: &zt512, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
@@ -10703,32 +11112,494 @@ var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, 
 }}
 
 var zunion_siginfo_rest = union{Name: "siginfo_rest", Alts: []alt{
-	{Vals: []uint64{0x100}, Type: &zt475},
-	{Vals: []uint64{0x101}, Type: &zt476},
-	{Vals: []uint64{0x102}, Type: &zt478},
-	{Vals: []uint64{0x103}, Type: &zt479},
-	{Vals: []uint64{0x11}, Type: &zt480},
-	{Vals: []uint64{0x51}, Type: &zt481},
-	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt482},
-	{Vals: []uint64{0x47}, Type: &zt483},
-	{Vals: []uint64{0x4b}, Type: &zt485},
-	{Vals: []uint64{0x8b}, Type: &zt486},
-	{Vals: []uint64{0x45}, Type: &zt489},
-	{Vals: []uint64{0x1d}, Type: &zt479},
-	{Vals: []uint64{0x5d}, Type: &zt491},
-	{Vals: []uint64{0x1f}, Type: &zt494},
-}, Else: &zt495}
+	{Vals: []uint64{0x100}, Type: &zt494},
+	{Vals: []uint64{0x101}, Type: &zt495},
+	{Vals: []uint64{0x102}, Type: &zt497},
+	{Vals: []uint64{0x103}, Type: &zt498},
+	{Vals: []uint64{0x11}, Type: &zt499},
+	{Vals: []uint64{0x51}, Type: &zt500},
+	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt501},
+	{Vals: []uint64{0x47}, Type: &zt502},
+	{Vals: []uint64{0x4b}, Type: &zt504},
+	{Vals: []uint64{0x8b}, Type: &zt505},
+	{Vals: []uint64{0x45}, Type: &zt508},
+	{Vals: []uint64{0x1d}, Type: &zt498},
+	{Vals: []uint64{0x100000}, Type: &zt510},
+	{Vals: []uint64{0x1f}, Type: &zt513},
+}, Else: &zt514}
 
 var zstruct_siginfo = structure{Name: "siginfo", Size: [3]uint16{128, 124, 128}, Show: []uint8{0, 2, 1, 3}, Fields: []field{
 	{Name: "si_signo", Type: &zt27, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 2}},
-	{Name: "si_errno", Type: &zt11, Attr: 2, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 2}},
-	{Name: "si_code", Type: &zt474, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
-	{Name: "rest", Type: &zt496, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
+	{Name: "si_errno", Type: &zt383, Attr: 2, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 2}},
+	{Name: "si_code", Type: &zt493, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
+	{Name: "rest", Type: &zt515, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
 }}
+
+var zcall_ptrace__GETSIGINFO = call{Name: "ptrace", Variant: "GETSIGINFO", Args: []field{
+	{Name: "request", Type: &zt483, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt516, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 3}
+
+var zcall_ptrace__SETSIGINFO = call{Name: "ptrace", Variant: "SETSIGINFO", Args: []field{
+	{Name: "request", Type: &zt517, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt518, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4}
+
+var zset_nt_types = set{Name: "nt_types", Unknown: "NT_???", Vals: []val{
+	{Name: "NT_PRSTATUS", Value: 0x1, Mask: 0x1},
+	{Name: "NT_FPREGSET", Value: 0x2, Mask: 0x2},
+	{Name: "NT_PRPSINFO", Value: 0x3, Mask: 0x3},
+	{Name: "NT_PRXREG", Value: 0x4, Mask: 0x4},
+	{Name: "NT_PLATFORM", Value: 0x5, Mask: 0x5},
+	{Name: "NT_AUXV", Value: 0x6, Mask: 0x6},
+	{Name: "NT_GWINDOWS", Value: 0x7, Mask: 0x7},
+	{Name: "NT_ASRS", Value: 0x8, Mask: 0x8},
+	{Name: "NT_PSTATUS", Value: 0xa, Mask: 0xa},
+	{Name: "NT_PSINFO", Value: 0xd, Mask: 0xd},
+	{Name: "NT_PRCRED", Value: 0xe, Mask: 0xe},
+	{Name: "NT_UTSNAME", Value: 0xf, Mask: 0xf},
+	{Name: "NT_LWPSTATUS", Value: 0x10, Mask: 0x10},
+	{Name: "NT_LWPSINFO", Value: 0x11, Mask: 0x11},
+	{Name: "NT_PRFPXREG", Value: 0x14, Mask: 0x14},
+	{Name: "NT_PPC_VMX", Value: 0x100, Mask: 0x100},
+	{Name: "NT_PPC_SPE", Value: 0x101, Mask: 0x101},
+	{Name: "NT_PPC_VSX", Value: 0x102, Mask: 0x102},
+	{Name: "NT_PPC_TAR", Value: 0x103, Mask: 0x103},
+	{Name: "NT_PPC_PPR", Value: 0x104, Mask: 0x104},
+	{Name: "NT_PPC_DSCR", Value: 0x105, Mask: 0x105},
+	{Name: "NT_PPC_EBB", Value: 0x106, Mask: 0x106},
+	{Name: "NT_PPC_PMU", Value: 0x107, Mask: 0x107},
+	{Name: "NT_PPC_TM_CGPR", Value: 0x108, Mask: 0x108},
+	{Name: "NT_PPC_TM_CFPR", Value: 0x109, Mask: 0x109},
+	{Name: "NT_PPC_TM_CVMX", Value: 0x10a, Mask: 0x10a},
+	{Name: "NT_PPC_TM_CVSX", Value: 0x10b, Mask: 0x10b},
+	{Name: "NT_PPC_TM_SPR", Value: 0x10c, Mask: 0x10c},
+	{Name: "NT_PPC_TM_CTAR", Value: 0x10d, Mask: 0x10d},
+	{Name: "NT_PPC_TM_CPPR", Value: 0x10e, Mask: 0x10e},
+	{Name: "NT_PPC_TM_CDSCR", Value: 0x10f, Mask: 0x10f},
+	{Name: "NT_PPC_PKEY", Value: 0x110, Mask: 0x110},
+	{Name: "NT_386_TLS", Value: 0x200, Mask: 0x200},
+	{Name: "NT_386_IOPERM", Value: 0x201, Mask: 0x201},
+	{Name: "NT_X86_XSTATE", Value: 0x202, Mask: 0x202},
+	{Name: "NT_S390_HIGH_GPRS", Value: 0x300, Mask: 0x300},
+	{Name: "NT_S390_TIMER", Value: 0x301, Mask: 0x301},
+	{Name: "NT_S390_TODCMP", Value: 0x302, Mask: 0x302},
+	{Name: "NT_S390_TODPREG", Value: 0x303, Mask: 0x303},
+	{Name: "NT_S390_CTRS", Value: 0x304, Mask: 0x304},
+	{Name: "NT_S390_PREFIX", Value: 0x305, Mask: 0x305},
+	{Name: "NT_S390_LAST_BREAK", Value: 0x306, Mask: 0x306},
+	{Name: "NT_S390_SYSTEM_CALL", Value: 0x307, Mask: 0x307},
+	{Name: "NT_S390_TDB", Value: 0x308, Mask: 0x308},
+	{Name: "NT_S390_VXRS_LOW", Value: 0x309, Mask: 0x309},
+	{Name: "NT_S390_VXRS_HIGH", Value: 0x30a, Mask: 0x30a},
+	{Name: "NT_S390_GS_CB", Value: 0x30b, Mask: 0x30b},
+	{Name: "NT_S390_GS_BC", Value: 0x30c, Mask: 0x30c},
+	{Name: "NT_S390_RI_CB", Value: 0x30d, Mask: 0x30d},
+	{Name: "NT_S390_PV_CPU_DATA", Value: 0x30e, Mask: 0x30e},
+	{Name: "NT_ARM_VFP", Value: 0x400, Mask: 0x400},
+	{Name: "NT_ARM_TLS", Value: 0x401, Mask: 0x401},
+	{Name: "NT_ARM_HW_BREAK", Value: 0x402, Mask: 0x402},
+	{Name: "NT_ARM_HW_WATCH", Value: 0x403, Mask: 0x403},
+	{Name: "NT_ARM_SYSTEM_CALL", Value: 0x404, Mask: 0x404},
+	{Name: "NT_ARM_SVE", Value: 0x405, Mask: 0x405},
+	{Name: "NT_ARM_PAC_MASK", Value: 0x406, Mask: 0x406},
+	{Name: "NT_ARM_PACA_KEYS", Value: 0x407, Mask: 0x407},
+	{Name: "NT_ARM_PACG_KEYS", Value: 0x408, Mask: 0x408},
+	{Name: "NT_ARM_TAGGED_ADDR_CTRL", Value: 0x409, Mask: 0x409},
+	{Name: "NT_ARM_PAC_ENABLED_KEYS", Value: 0x40a, Mask: 0x40a},
+	{Name: "NT_ARM_SSVE", Value: 0x40b, Mask: 0x40b},
+	{Name: "NT_ARM_ZA", Value: 0x40c, Mask: 0x40c},
+	{Name: "NT_METAG_CBUF", Value: 0x500, Mask: 0x500},
+	{Name: "NT_METAG_RPIPE", Value: 0x501, Mask: 0x501},
+	{Name: "NT_METAG_TLS", Value: 0x502, Mask: 0x502},
+	{Name: "NT_ARC_V2", Value: 0x600, Mask: 0x600},
+	{Name: "NT_VMCOREDD", Value: 0x700, Mask: 0x700},
+	{Name: "NT_MIPS_DSP", Value: 0x800, Mask: 0x800},
+	{Name: "NT_MIPS_FP_MODE", Value: 0x801, Mask: 0x801},
+	{Name: "NT_MIPS_MSA", Value: 0x802, Mask: 0x802},
+	{Name: "NT_LOONGARCH_CPUCFG", Value: 0xa00, Mask: 0xa00},
+	{Name: "NT_LOONGARCH_CSR", Value: 0xa01, Mask: 0xa01},
+	{Name: "NT_LOONGARCH_LSX", Value: 0xa02, Mask: 0xa02},
+	{Name: "NT_LOONGARCH_LASX", Value: 0xa03, Mask: 0xa03},
+	{Name: "NT_LOONGARCH_LBT", Value: 0xa04, Mask: 0xa04},
+	{Name: "NT_FILE", Value: 0x46494c45, Mask: 0x46494c45},
+	{Name: "NT_PRXFPREG", Value: 0x46e62b7f, Mask: 0x46e62b7f},
+	{Name: "NT_SIGINFO", Value: 0x53494749, Mask: 0x53494749},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78}}
+
+var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "iov_base", Type: &zt19, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+}}
+
+var zcall_ptrace__GETREGSET = call{Name: "ptrace", Variant: "GETREGSET", Args: []field{
+	{Name: "request", Type: &zt519, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt520, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt521, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 3}
+
+var zcall_ptrace__SETREGSET = call{Name: "ptrace", Variant: "SETREGSET", Args: []field{
+	{Name: "request", Type: &zt522, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt520, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt523, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4}
+
+var zcall_ptrace__OPTIONS_3 = call{Name: "ptrace", Variant: "OPTIONS", Args: []field{
+	{Name: "request", Type: &zt524, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt476, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4}
+
+var zcall_ptrace__PID_3 = call{Name: "ptrace", Variant: "PID", Args: []field{
+	{Name: "request", Type: &zt525, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2}
+
+var zcall_ptrace__PID_4 = call{Name: "ptrace", Variant: "PID", Args: []field{
+	{Name: "request", Type: &zt526, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+}, Ret: &zt21, Class: 0x0, Defer: 2}
+
+var zset_ptrace_peeksiginfo = set{Name: "ptrace_peeksiginfo", Unknown: "PTRACE_PEEKSIGINFO_???", Vals: []val{
+	{Name: "PTRACE_PEEKSIGINFO_SHARED", Value: 0x1, Mask: 0x1},
+}}
+
+var zstruct_ptrace_peeksiginfo = structure{Name: "ptrace_peeksiginfo", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "off", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "flags", Type: &zt528, Off: [3]uint16{8, 8, 8}},
+	{Name: "nr", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zcall_ptrace__PEEKSIGINFO = call{Name: "ptrace", Variant: "PEEKSIGINFO", Args: []field{
+	{Name: "request", Type: &zt527, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt529, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt531, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 3}
+
+var zcall_ptrace__GETSIGMASK = call{Name: "ptrace", Variant: "GETSIGMASK", Args: []field{
+	{Name: "request", Type: &zt532, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt533, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 3}
+
+var zcall_ptrace__SETSIGMASK = call{Name: "ptrace", Variant: "SETSIGMASK", Args: []field{
+	{Name: "request", Type: &zt534, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt535, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4}
+
+var zstruct_seccomp_insn = structure{Name: "seccomp_insn", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "code", Type: &zt249, Off: [3]uint16{0, 0, 0}},
+	{Name: "jt", Type: &zt102, Off: [3]uint16{2, 2, 2}},
+	{Name: "jf", Type: &zt102, Off: [3]uint16{3, 3, 3}},
+	{Name: "k", Type: &zt20, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zcall_ptrace__SECCOMP_GET_FILTER = call{Name: "ptrace", Variant: "SECCOMP_GET_FILTER", Args: []field{
+	{Name: "request", Type: &zt536, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt538, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 3}
+
+var zcall_ptrace = call{Name: "ptrace", Args: []field{
+	{Name: "request", Type: &zt465, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt19, Reg: 3, Reg32: 3},
+}, Ret: &zt21, Class: 0x0, Defer: 4, Key: 0, Variants: []*call{
+	&zcall_ptrace__TRACEME,
+	&zcall_ptrace__PEEK,
+	&zcall_ptrace__PEEK_2,
+	&zcall_ptrace__RESUME,
+	&zcall_ptrace__PID,
+	&zcall_ptrace__RESUME_2,
+	&zcall_ptrace__PID_2,
+	&zcall_ptrace__RESUME_3,
+	&zcall_ptrace__OPTIONS,
+	&zcall_ptrace__RESUME_4,
+	&zcall_ptrace__RESUME_5,
+	&zcall_ptrace__RESUME_6,
+	&zcall_ptrace__RESUME_7,
+	&zcall_ptrace__OPTIONS_2,
+	&zcall_ptrace__GETEVENTMSG,
+	&zcall_ptrace__GETSIGINFO,
+	&zcall_ptrace__SETSIGINFO,
+	&zcall_ptrace__GETREGSET,
+	&zcall_ptrace__SETREGSET,
+	&zcall_ptrace__OPTIONS_3,
+	&zcall_ptrace__PID_3,
+	&zcall_ptrace__PID_4,
+	&zcall_ptrace__PEEKSIGINFO,
+	&zcall_ptrace__GETSIGMASK,
+	&zcall_ptrace__SETSIGMASK,
+	&zcall_ptrace__SECCOMP_GET_FILTER,
+}}
+
+var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt289, Class: 0x10080, Defer: 0}
+
+var zset_syslog_actions = set{Name: "syslog_actions", Unknown: "SYSLOG_ACTION_???", Vals: []val{
+	{Name: "SYSLOG_ACTION_CLOSE", Value: 0x0, Mask: 0x0},
+	{Name: "SYSLOG_ACTION_OPEN", Value: 0x1, Mask: 0x1},
+	{Name: "SYSLOG_ACTION_READ", Value: 0x2, Mask: 0x2},
+	{Name: "SYSLOG_ACTION_READ_ALL", Value: 0x3, Mask: 0x3},
+	{Name: "SYSLOG_ACTION_READ_CLEAR", Value: 0x4, Mask: 0x4},
+	{Name: "SYSLOG_ACTION_CLEAR", Value: 0x5, Mask: 0x5},
+	{Name: "SYSLOG_ACTION_CONSOLE_OFF", Value: 0x6, Mask: 0x6},
+	{Name: "SYSLOG_ACTION_CONSOLE_ON", Value: 0x7, Mask: 0x7},
+	{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Value: 0x8, Mask: 0x8},
+	{Name: "SYSLOG_ACTION_SIZE_UNREAD", Value: 0x9, Mask: 0x9},
+	{Name: "SYSLOG_ACTION_SIZE_BUFFER", Value: 0xa, Mask: 0xa},
+}}
+
+var zcall_syslog__PLAIN = call{Name: "syslog", Variant: "PLAIN", Args: []field{
+	{Name: "type", Type: &zt540, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_syslog__PLAIN_2 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
+	{Name: "type", Type: &zt541, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_syslog__READ = call{Name: "syslog", Variant: "READ", Args: []field{
+	{Name: "type", Type: &zt542, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_syslog__READ_2 = call{Name: "syslog", Variant: "READ", Args: []field{
+	{Name: "type", Type: &zt543, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_syslog__READ_3 = call{Name: "syslog", Variant: "READ", Args: []field{
+	{Name: "type", Type: &zt544, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_syslog__PLAIN_3 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
+	{Name: "type", Type: &zt545, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_syslog__PLAIN_4 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
+	{Name: "type", Type: &zt546, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_syslog__PLAIN_5 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
+	{Name: "type", Type: &zt547, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_syslog__PLAIN_6 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
+	{Name: "type", Type: &zt548, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_syslog__PLAIN_7 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
+	{Name: "type", Type: &zt549, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_syslog = call{Name: "syslog", Args: []field{
+	{Name: "type", Type: &zt539, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
+	&zcall_syslog__PLAIN,
+	&zcall_syslog__PLAIN_2,
+	&zcall_syslog__READ,
+	&zcall_syslog__READ_2,
+	&zcall_syslog__READ_3,
+	&zcall_syslog__PLAIN_3,
+	&zcall_syslog__PLAIN_4,
+	&zcall_syslog__PLAIN_5,
+	&zcall_syslog__PLAIN_6,
+	&zcall_syslog__PLAIN_7,
+}}
+
+var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt289, Class: 0x10080, Defer: 0}
+
+var zcall_setuid = call{Name: "setuid", Args: []field{
+	{Name: "uid", Type: &zt289, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_setgid = call{Name: "setgid", Args: []field{
+	{Name: "gid", Type: &zt289, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt289, Class: 0x10080, Defer: 0}
+
+var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt289, Class: 0x10080, Defer: 0}
+
+var zcall_setpgid = call{Name: "setpgid", Args: []field{
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
+	{Name: "pgid", Type: &zt221, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_getppid = call{Name: "getppid", Args: []field{}, Ret: &zt221, Class: 0x10000, Defer: 0}
+
+var zcall_getpgrp = call{Name: "getpgrp", Args: []field{}, Ret: &zt221, Class: 0x10000, Defer: 0}
+
+var zcall_setsid = call{Name: "setsid", Args: []field{}, Ret: &zt221, Class: 0x0, Defer: 0}
+
+var zcall_setreuid = call{Name: "setreuid", Args: []field{
+	{Name: "ruid", Type: &zt289, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt289, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_setregid = call{Name: "setregid", Args: []field{
+	{Name: "rgid", Type: &zt289, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt289, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_getgroups = call{Name: "getgroups", Args: []field{
+	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "grouplist", Type: &zt550, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_setgroups = call{Name: "setgroups", Args: []field{
+	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "grouplist", Type: &zt551, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_setresuid = call{Name: "setresuid", Args: []field{
+	{Name: "ruid", Type: &zt289, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt289, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt289, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
+
+var zcall_getresuid = call{Name: "getresuid", Args: []field{
+	{Name: "ruidp", Type: &zt552, Reg: 0, Reg32: 0},
+	{Name: "euidp", Type: &zt552, Reg: 1, Reg32: 1},
+	{Name: "suidp", Type: &zt552, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 0}
+
+var zcall_setresgid = call{Name: "setresgid", Args: []field{
+	{Name: "rgid", Type: &zt289, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt289, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt289, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
+
+var zcall_getresgid = call{Name: "getresgid", Args: []field{
+	{Name: "rgidp", Type: &zt552, Reg: 0, Reg32: 0},
+	{Name: "egidp", Type: &zt552, Reg: 1, Reg32: 1},
+	{Name: "sgidp", Type: &zt552, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 0}
+
+var zcall_getpgid = call{Name: "getpgid", Args: []field{
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
+}, Ret: &zt221, Class: 0x0, Defer: 1}
+
+var zcall_setfsuid = call{Name: "setfsuid", Args: []field{
+	{Name: "uid", Type: &zt289, Reg: 0, Reg32: 0},
+}, Ret: &zt289, Class: 0x80, Defer: 1}
+
+var zcall_setfsgid = call{Name: "setfsgid", Args: []field{
+	{Name: "gid", Type: &zt289, Reg: 0, Reg32: 0},
+}, Ret: &zt289, Class: 0x80, Defer: 1}
+
+var zcall_getsid = call{Name: "getsid", Args: []field{
+	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
+}, Ret: &zt221, Class: 0x0, Defer: 1}
+
+var zset_cap_version = set{Name: "cap_version", Unknown: "_LINUX_CAPABILITY_VERSION_???", Vals: []val{
+	{Name: "_LINUX_CAPABILITY_VERSION_1", Value: 0x19980330, Mask: 0x19980330},
+	{Name: "_LINUX_CAPABILITY_VERSION_2", Value: 0x20071026, Mask: 0x20071026},
+	{Name: "_LINUX_CAPABILITY_VERSION_3", Value: 0x20080522, Mask: 0x20080522},
+}}
+
+var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "version", Type: &zt553, Off: [3]uint16{0, 0, 0}},
+	{Name: "pid", Type: &zt221, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zset_cap_bits = set{Name: "cap_bits", Unknown: "CAP_???", Vals: []val{
+	{Name: "1<<CAP_CHOWN", Value: 0x1, Mask: 0x1},
+	{Name: "1<<CAP_DAC_OVERRIDE", Value: 0x2, Mask: 0x2},
+	{Name: "1<<CAP_DAC_READ_SEARCH", Value: 0x4, Mask: 0x4},
+	{Name: "1<<CAP_FOWNER", Value: 0x8, Mask: 0x8},
+	{Name: "1<<CAP_FSETID", Value: 0x10, Mask: 0x10},
+	{Name: "1<<CAP_KILL", Value: 0x20, Mask: 0x20},
+	{Name: "1<<CAP_SETGID", Value: 0x40, Mask: 0x40},
+	{Name: "1<<CAP_SETUID", Value: 0x80, Mask: 0x80},
+	{Name: "1<<CAP_SETPCAP", Value: 0x100, Mask: 0x100},
+	{Name: "1<<CAP_LINUX_IMMUTABLE", Value: 0x200, Mask: 0x200},
+	{Name: "1<<CAP_NET_BIND_SERVICE", Value: 0x400, Mask: 0x400},
+	{Name: "1<<CAP_NET_BROADCAST", Value: 0x800, Mask: 0x800},
+	{Name: "1<<CAP_NET_ADMIN", Value: 0x1000, Mask: 0x1000},
+	{Name: "1<<CAP_NET_RAW", Value: 0x2000, Mask: 0x2000},
+	{Name: "1<<CAP_IPC_LOCK", Value: 0x4000, Mask: 0x4000},
+	{Name: "1<<CAP_IPC_OWNER", Value: 0x8000, Mask: 0x8000},
+	{Name: "1<<CAP_SYS_MODULE", Value: 0x10000, Mask: 0x10000},
+	{Name: "1<<CAP_SYS_RAWIO", Value: 0x20000, Mask: 0x20000},
+	{Name: "1<<CAP_SYS_CHROOT", Value: 0x40000, Mask: 0x40000},
+	{Name: "1<<CAP_SYS_PTRACE", Value: 0x80000, Mask: 0x80000},
+	{Name: "1<<CAP_SYS_PACCT", Value: 0x100000, Mask: 0x100000},
+	{Name: "1<<CAP_SYS_ADMIN", Value: 0x200000, Mask: 0x200000},
+	{Name: "1<<CAP_SYS_BOOT", Value: 0x400000, Mask: 0x400000},
+	{Name: "1<<CAP_SYS_NICE", Value: 0x800000, Mask: 0x800000},
+	{Name: "1<<CAP_SYS_RESOURCE", Value: 0x1000000, Mask: 0x1000000},
+	{Name: "1<<CAP_SYS_TIME", Value: 0x2000000, Mask: 0x2000000},
+	{Name: "1<<CAP_SYS_TTY_CONFIG", Value: 0x4000000, Mask: 0x4000000},
+	{Name: "1<<CAP_MKNOD", Value: 0x8000000, Mask: 0x8000000},
+	{Name: "1<<CAP_LEASE", Value: 0x10000000, Mask: 0x10000000},
+	{Name: "1<<CAP_AUDIT_WRITE", Value: 0x20000000, Mask: 0x20000000},
+	{Name: "1<<CAP_AUDIT_CONTROL", Value: 0x40000000, Mask: 0x40000000},
+	{Name: "1<<CAP_SETFCAP", Value: 0x80000000, Mask: 0x80000000},
+	{Name: "1<<CAP_MAC_OVERRIDE", Value: 0x100000000, Mask: 0x100000000},
+	{Name: "1<<CAP_MAC_ADMIN", Value: 0x200000000, Mask: 0x200000000},
+	{Name: "1<<CAP_SYSLOG", Value: 0x400000000, Mask: 0x400000000},
+	{Name: "1<<CAP_WAKE_ALARM", Value: 0x800000000, Mask: 0x800000000},
+	{Name: "1<<CAP_BLOCK_SUSPEND", Value: 0x1000000000, Mask: 0x1000000000},
+	{Name: "1<<CAP_AUDIT_READ", Value: 0x2000000000, Mask: 0x2000000000},
+	{Name: "1<<CAP_PERFMON", Value: 0x4000000000, Mask: 0x4000000000},
+	{Name: "1<<CAP_BPF", Value: 0x8000000000, Mask: 0x8000000000},
+	{Name: "1<<CAP_CHECKPOINT_RESTORE", Value: 0x10000000000, Mask: 0x10000000000},
+}}
+
+var zstruct_cap_data2 = structure{Name: "cap_data2", Size: [3]uint16{24, 24, 24}, Fields: []field{
+	{Name: "effective", Type: &zt555, Off: [3]uint16{0, 0, 0}},
+	{Name: "permitted", Type: &zt555, Off: [3]uint16{4, 4, 4}},
+	{Name: "inheritable", Type: &zt555, Off: [3]uint16{8, 8, 8}},
+	{Name: "high", Type: &zt556, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zstruct_cap_data1 = structure{Name: "cap_data1", Size: [3]uint16{12, 12, 12}, Fields: []field{
+	{Name: "effective", Type: &zt558, Off: [3]uint16{0, 0, 0}},
+	{Name: "permitted", Type: &zt558, Off: [3]uint16{4, 4, 4}},
+	{Name: "inheritable", Type: &zt558, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zunion_cap_data = union{Name: "cap_data", Alts: []alt{
+	{Vals: []uint64{0x20071026, 0x20080522}, Type: &zt557},
+}, Else: &zt559}
+
+var zcall_capget = call{Name: "capget", Args: []field{
+	{Name: "header", Type: &zt554, Reg: 0, Reg32: 0},
+	{Name: "dataptr", Type: &zt560, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_capset = call{Name: "capset", Args: []field{
+	{Name: "header", Type: &zt554, Reg: 0, Reg32: 0},
+	{Name: "data", Type: &zt561, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_rt_sigpending = call{Name: "rt_sigpending", Args: []field{
+	{Name: "uset", Type: &zt562, Reg: 0, Reg32: 0},
+	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 	{Name: "uthese", Type: &zt34, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt497, Reg: 1, Reg32: 1},
+	{Name: "uinfo", Type: &zt516, Reg: 1, Reg32: 1},
 	{Name: "uts", Type: &zt215, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt27, Class: 0x10, Defer: 1}
@@ -10736,11 +11607,11 @@ var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 var zcall_rt_sigqueueinfo = call{Name: "rt_sigqueueinfo", Args: []field{
 	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt498, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt518, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x18, Defer: 3}
 
 var zcall_rt_sigsuspend = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt499, Reg: 0, Reg32: 0},
+	{Name: "unewset", Type: &zt563, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
@@ -10752,29 +11623,29 @@ var zset_ss_flags = set{Name: "ss_flags", Unknown: "SS_???", Vals: []val{
 
 var zstruct_sigaltstack = structure{Name: "sigaltstack", Size: [3]uint16{24, 12, 12}, Fields: []field{
 	{Name: "ss_sp", Type: &zt19, Off: [3]uint16{0, 0, 0}},
-	{Name: "ss_flags", Type: &zt500, Off: [3]uint16{8, 4, 4}},
+	{Name: "ss_flags", Type: &zt564, Off: [3]uint16{8, 4, 4}},
 	{Name: "ss_size", Type: &zt2, Off: [3]uint16{16, 8, 8}},
 }}
 
 var zcall_sigaltstack = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt501, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt502, Reg: 1, Reg32: 1},
+	{Name: "uss", Type: &zt565, Reg: 0, Reg32: 0},
+	{Name: "uoss", Type: &zt566, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 1}
 
 var zstruct_utimbuf = structure{Name: "utimbuf", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "actime", Type: &zt503, Off: [3]uint16{0, 0, 0}},
-	{Name: "modtime", Type: &zt503, Off: [3]uint16{8, 4, 8}},
+	{Name: "actime", Type: &zt567, Off: [3]uint16{0, 0, 0}},
+	{Name: "modtime", Type: &zt567, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_utime = call{Name: "utime", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "times", Type: &zt504, Reg: 1, Reg32: 1},
+	{Name: "times", Type: &zt568, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_mknod = call{Name: "mknod", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt505, Reg: 1, Reg32: 1},
-	{Name: "dev", Type: &zt506, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt569, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt570, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_uselib = call{Name: "uselib", Args: []field{
@@ -10782,19 +11653,19 @@ var zcall_uselib = call{Name: "uselib", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_personality = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt20, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "personality", Type: &zt11, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zstruct_ustat = structure{Name: "ustat", Size: [3]uint16{32, 20, 32}, Fields: []field{
 	{Name: "f_tfree", Type: &zt7, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_tinode", Type: &zt23, Off: [3]uint16{8, 4, 8}},
-	{Name: "f_fname", Type: &zt507, Attr: 4, Off: [3]uint16{16, 8, 16}},
-	{Name: "f_fpack", Type: &zt507, Attr: 4, Off: [3]uint16{22, 14, 22}},
+	{Name: "f_fname", Type: &zt571, Attr: 4, Off: [3]uint16{16, 8, 16}},
+	{Name: "f_fpack", Type: &zt571, Attr: 4, Off: [3]uint16{22, 14, 22}},
 }}
 
 var zcall_ustat = call{Name: "ustat", Args: []field{
-	{Name: "dev", Type: &zt506, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt508, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt570, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt572, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x8000, Defer: 1}
 
 var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
@@ -10885,7 +11756,7 @@ var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
 }, Sorted: []uint16{59, 5, 44, 45, 23, 41, 42, 50, 46, 43, 70, 48, 49, 39, 38, 57, 53, 78, 0, 1, 29, 25, 14, 27, 35, 13, 75, 79, 34, 62, 4, 33, 47, 6, 77, 30, 18, 40, 9, 68, 24, 19, 22, 55, 63, 65, 3, 71, 73, 82, 83, 64, 58, 7, 74, 15, 21, 20, 32, 60, 2, 8, 51, 66, 72, 12, 17, 52, 76, 54, 61, 11, 37, 80, 81, 56, 10, 26, 28, 31, 67, 36, 69, 16}}
 
 var zstruct_fsid = structure{Name: "fsid", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "val", Type: &zt510, Off: [3]uint16{0, 0, 0}},
+	{Name: "val", Type: &zt574, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val{
@@ -10906,28 +11777,28 @@ var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val
 }}
 
 var zstruct_statfs = structure{Name: "statfs", Size: [3]uint16{120, 80, 120}, Fields: []field{
-	{Name: "f_type", Type: &zt509, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt573, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "f_blocks", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "f_bfree", Type: &zt23, Off: [3]uint16{24, 12, 24}},
 	{Name: "f_bavail", Type: &zt23, Off: [3]uint16{32, 16, 32}},
 	{Name: "f_files", Type: &zt23, Off: [3]uint16{40, 20, 40}},
 	{Name: "f_ffree", Type: &zt23, Off: [3]uint16{48, 24, 48}},
-	{Name: "f_fsid", Type: &zt511, Off: [3]uint16{56, 28, 56}},
+	{Name: "f_fsid", Type: &zt575, Off: [3]uint16{56, 28, 56}},
 	{Name: "f_namelen", Type: &zt23, Off: [3]uint16{64, 36, 64}},
 	{Name: "f_frsize", Type: &zt23, Off: [3]uint16{72, 40, 72}},
-	{Name: "f_flags", Type: &zt512, Off: [3]uint16{80, 44, 80}},
-	{Name: "spare", Type: &zt513, Off: [3]uint16{88, 48, 88}},
+	{Name: "f_flags", Type: &zt576, Off: [3]uint16{80, 44, 80}},
+	{Name: "spare", Type: &zt577, Off: [3]uint16{88, 48, 88}},
 }}
 
 var zcall_statfs = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt514, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt578, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt514, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt578, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_sysfs = call{Name: "sysfs", Args: []field{
@@ -10943,48 +11814,59 @@ var zset_prio_which = set{Name: "prio_which", Unknown: "PRIO_???", Vals: []val{
 }}
 
 var zcall_getpriority = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt515, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt579, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setpriority = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt515, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt579, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_setparam = call{Name: "sched_setparam", Args: []field{
 	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "param", Type: &zt40, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_sched_getparam = call{Name: "sched_getparam", Args: []field{
 	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "param", Type: &zt42, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zset_sched_policies = set{Name: "sched_policies", Unknown: "SCHED_???", Vals: []val{
+	{Name: "SCHED_OTHER", Value: 0x0, Mask: 0x0},
+	{Name: "SCHED_FIFO", Value: 0x1, Mask: 0x1},
+	{Name: "SCHED_RR", Value: 0x2, Mask: 0x2},
+	{Name: "SCHED_BATCH", Value: 0x3, Mask: 0x3},
+	{Name: "SCHED_ISO", Value: 0x4, Mask: 0x4},
+	{Name: "SCHED_IDLE", Value: 0x5, Mask: 0x5},
+	{Name: "SCHED_DEADLINE", Value: 0x6, Mask: 0x6},
+	{Name: "SCHED_EXT", Value: 0x7, Mask: 0x7},
+}}
 
 var zcall_sched_setscheduler = call{Name: "sched_setscheduler", Args: []field{
 	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "policy", Type: &zt580, Reg: 1, Reg32: 1},
+	{Name: "param", Type: &zt40, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_getscheduler = call{Name: "sched_getscheduler", Args: []field{
 	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt7, Aux: &zt580, Class: 0x0, Defer: 1}
 
 var zcall_sched_get_priority_max = call{Name: "sched_get_priority_max", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "policy", Type: &zt580, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sched_get_priority_min = call{Name: "sched_get_priority_min", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "policy", Type: &zt580, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sched_rr_get_interval = call{Name: "sched_rr_get_interval", Args: []field{
 	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "interval", Type: &zt216, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_mlock = call{Name: "mlock", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
@@ -11003,17 +11885,17 @@ var zset_mlockall_flags = set{Name: "mlockall_flags", Unknown: "MCL_???", Vals: 
 }}
 
 var zcall_mlockall = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt516, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt581, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt7, Class: 0x4, Defer: 0}
 
-var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
+var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}, Fields: []field{
 	{Name: "entry_number", Type: &zt289, Off: [3]uint16{0, 0, 0}},
-	{Name: "base_addr", Type: &zt517, Off: [3]uint16{4, 4, 4}},
-	{Name: "limit", Type: &zt517, Off: [3]uint16{8, 8, 8}},
+	{Name: "base_addr", Type: &zt582, Off: [3]uint16{4, 4, 4}},
+	{Name: "limit", Type: &zt582, Off: [3]uint16{8, 8, 8}},
 	{Name: "seg_32bit", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{0, 1}},
 	{Name: "contents", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{1, 2}},
 	{Name: "read_exec_only", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{3, 1}},
@@ -11025,7 +11907,7 @@ var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}
 
 var zcall_modify_ldt = call{Name: "modify_ldt", Args: []field{
 	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt518, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
+	{Name: "ptr", Type: &zt583, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
 	{Name: "bytecount", Type: &zt23, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
@@ -11038,13 +11920,606 @@ var zcall__sysctl = call{Name: "_sysctl", Args: []field{
 	{Name: "args", Type: &zt19, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_prctl = call{Name: "prctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
+var zset_prctl_options = set{Name: "prctl_options", Unknown: "PR_???", Vals: []val{
+	{Name: "PR_SET_PDEATHSIG", Value: 0x1, Mask: 0x1},
+	{Name: "PR_GET_PDEATHSIG", Value: 0x2, Mask: 0x2},
+	{Name: "PR_GET_DUMPABLE", Value: 0x3, Mask: 0x3},
+	{Name: "PR_SET_DUMPABLE", Value: 0x4, Mask: 0x4},
+	{Name: "PR_GET_UNALIGN", Value: 0x5, Mask: 0x5},
+	{Name: "PR_SET_UNALIGN", Value: 0x6, Mask: 0x6},
+	{Name: "PR_GET_KEEPCAPS", Value: 0x7, Mask: 0x7},
+	{Name: "PR_SET_KEEPCAPS", Value: 0x8, Mask: 0x8},
+	{Name: "PR_GET_FPEMU", Value: 0x9, Mask: 0x9},
+	{Name: "PR_SET_FPEMU", Value: 0xa, Mask: 0xa},
+	{Name: "PR_GET_FPEXC", Value: 0xb, Mask: 0xb},
+	{Name: "PR_SET_FPEXC", Value: 0xc, Mask: 0xc},
+	{Name: "PR_GET_TIMING", Value: 0xd, Mask: 0xd},
+	{Name: "PR_SET_TIMING", Value: 0xe, Mask: 0xe},
+	{Name: "PR_SET_NAME", Value: 0xf, Mask: 0xf},
+	{Name: "PR_GET_NAME", Value: 0x10, Mask: 0x10},
+	{Name: "PR_GET_ENDIAN", Value: 0x13, Mask: 0x13},
+	{Name: "PR_SET_ENDIAN", Value: 0x14, Mask: 0x14},
+	{Name: "PR_GET_SECCOMP", Value: 0x15, Mask: 0x15},
+	{Name: "PR_SET_SECCOMP", Value: 0x16, Mask: 0x16},
+	{Name: "PR_CAPBSET_READ", Value: 0x17, Mask: 0x17},
+	{Name: "PR_CAPBSET_DROP", Value: 0x18, Mask: 0x18},
+	{Name: "PR_GET_TSC", Value: 0x19, Mask: 0x19},
+	{Name: "PR_SET_TSC", Value: 0x1a, Mask: 0x1a},
+	{Name: "PR_GET_SECUREBITS", Value: 0x1b, Mask: 0x1b},
+	{Name: "PR_SET_SECUREBITS", Value: 0x1c, Mask: 0x1c},
+	{Name: "PR_SET_TIMERSLACK", Value: 0x1d, Mask: 0x1d},
+	{Name: "PR_GET_TIMERSLACK", Value: 0x1e, Mask: 0x1e},
+	{Name: "PR_TASK_PERF_EVENTS_DISABLE", Value: 0x1f, Mask: 0x1f},
+	{Name: "PR_TASK_PERF_EVENTS_ENABLE", Value: 0x20, Mask: 0x20},
+	{Name: "PR_MCE_KILL", Value: 0x21, Mask: 0x21},
+	{Name: "PR_MCE_KILL_GET", Value: 0x22, Mask: 0x22},
+	{Name: "PR_SET_MM", Value: 0x23, Mask: 0x23},
+	{Name: "PR_SET_CHILD_SUBREAPER", Value: 0x24, Mask: 0x24},
+	{Name: "PR_GET_CHILD_SUBREAPER", Value: 0x25, Mask: 0x25},
+	{Name: "PR_SET_NO_NEW_PRIVS", Value: 0x26, Mask: 0x26},
+	{Name: "PR_GET_NO_NEW_PRIVS", Value: 0x27, Mask: 0x27},
+	{Name: "PR_GET_TID_ADDRESS", Value: 0x28, Mask: 0x28},
+	{Name: "PR_SET_THP_DISABLE", Value: 0x29, Mask: 0x29},
+	{Name: "PR_GET_THP_DISABLE", Value: 0x2a, Mask: 0x2a},
+	{Name: "PR_MPX_ENABLE_MANAGEMENT", Value: 0x2b, Mask: 0x2b},
+	{Name: "PR_MPX_DISABLE_MANAGEMENT", Value: 0x2c, Mask: 0x2c},
+	{Name: "PR_SET_FP_MODE", Value: 0x2d, Mask: 0x2d},
+	{Name: "PR_GET_FP_MODE", Value: 0x2e, Mask: 0x2e},
+	{Name: "PR_CAP_AMBIENT", Value: 0x2f, Mask: 0x2f},
+	{Name: "PR_SVE_SET_VL", Value: 0x32, Mask: 0x32},
+	{Name: "PR_SVE_GET_VL", Value: 0x33, Mask: 0x33},
+	{Name: "PR_GET_SPECULATION_CTRL", Value: 0x34, Mask: 0x34},
+	{Name: "PR_SET_SPECULATION_CTRL", Value: 0x35, Mask: 0x35},
+	{Name: "PR_PAC_RESET_KEYS", Value: 0x36, Mask: 0x36},
+	{Name: "PR_SET_TAGGED_ADDR_CTRL", Value: 0x37, Mask: 0x37},
+	{Name: "PR_GET_TAGGED_ADDR_CTRL", Value: 0x38, Mask: 0x38},
+	{Name: "PR_SET_IO_FLUSHER", Value: 0x39, Mask: 0x39},
+	{Name: "PR_GET_IO_FLUSHER", Value: 0x3a, Mask: 0x3a},
+	{Name: "PR_SET_SYSCALL_USER_DISPATCH", Value: 0x3b, Mask: 0x3b},
+	{Name: "PR_PAC_SET_ENABLED_KEYS", Value: 0x3c, Mask: 0x3c},
+	{Name: "PR_PAC_GET_ENABLED_KEYS", Value: 0x3d, Mask: 0x3d},
+	{Name: "PR_SCHED_CORE", Value: 0x3e, Mask: 0x3e},
+	{Name: "PR_SME_SET_VL", Value: 0x3f, Mask: 0x3f},
+	{Name: "PR_SME_GET_VL", Value: 0x40, Mask: 0x40},
+	{Name: "PR_SET_VMA", Value: 0x53564d41, Mask: 0x53564d41},
+	{Name: "PR_SET_PTRACER", Value: 0x59616d61, Mask: 0x59616d61},
+	{Name: "PR_SET_MDWE", Value: 0x41, Mask: 0x41},
+	{Name: "PR_GET_MDWE", Value: 0x42, Mask: 0x42},
+	{Name: "PR_SET_MEMORY_MERGE", Value: 0x43, Mask: 0x43},
+	{Name: "PR_GET_MEMORY_MERGE", Value: 0x44, Mask: 0x44},
+	{Name: "PR_RISCV_V_SET_CONTROL", Value: 0x45, Mask: 0x45},
+	{Name: "PR_RISCV_V_GET_CONTROL", Value: 0x46, Mask: 0x46},
+	{Name: "PR_GET_AUXV", Value: 0x41555856, Mask: 0x41555856},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 62, 63, 64, 65, 66, 67, 68, 60, 61}}
+
+var zcall_prctl__SET_PDEATHSIG = call{Name: "prctl", Variant: "SET_PDEATHSIG", Args: []field{
+	{Name: "option", Type: &zt585, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt27, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__GET_PDEATHSIG = call{Name: "prctl", Variant: "GET_PDEATHSIG", Args: []field{
+	{Name: "option", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt587, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zset_pr_dumpable = set{Name: "pr_dumpable", Unknown: "SUID_DUMP_???", Vals: []val{
+	{Name: "SUID_DUMP_DISABLE", Value: 0x0, Mask: 0x0},
+	{Name: "SUID_DUMP_USER", Value: 0x1, Mask: 0x1},
+	{Name: "SUID_DUMP_ROOT", Value: 0x2, Mask: 0x2},
+}}
+
+var zcall_prctl__GET_DUMPABLE = call{Name: "prctl", Variant: "GET_DUMPABLE", Args: []field{
+	{Name: "option", Type: &zt588, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Aux: &zt589, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_DUMPABLE = call{Name: "prctl", Variant: "SET_DUMPABLE", Args: []field{
+	{Name: "option", Type: &zt590, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt591, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zset_pr_unalign = set{Name: "pr_unalign", Unknown: "PR_UNALIGN_???", Vals: []val{
+	{Name: "PR_UNALIGN_NOPRINT", Value: 0x1, Mask: 0x1},
+	{Name: "PR_UNALIGN_SIGBUS", Value: 0x2, Mask: 0x2},
+}}
+
+var zcall_prctl__GET_UNALIGN = call{Name: "prctl", Variant: "GET_UNALIGN", Args: []field{
+	{Name: "option", Type: &zt592, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt593, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_UNALIGN = call{Name: "prctl", Variant: "SET_UNALIGN", Args: []field{
+	{Name: "option", Type: &zt594, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt595, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__NONE = call{Name: "prctl", Variant: "NONE", Args: []field{
+	{Name: "option", Type: &zt596, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_UINT = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
+	{Name: "option", Type: &zt597, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__GET_INT = call{Name: "prctl", Variant: "GET_INT", Args: []field{
+	{Name: "option", Type: &zt598, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt66, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_UINT_2 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
+	{Name: "option", Type: &zt599, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__GET_INT_2 = call{Name: "prctl", Variant: "GET_INT", Args: []field{
+	{Name: "option", Type: &zt600, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt66, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_UINT_3 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
+	{Name: "option", Type: &zt601, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__NONE_2 = call{Name: "prctl", Variant: "NONE", Args: []field{
+	{Name: "option", Type: &zt602, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_UINT_4 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
+	{Name: "option", Type: &zt603, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__SET_NAME = call{Name: "prctl", Variant: "SET_NAME", Args: []field{
+	{Name: "option", Type: &zt604, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt605, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__GET_NAME = call{Name: "prctl", Variant: "GET_NAME", Args: []field{
+	{Name: "option", Type: &zt606, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt607, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__GET_INT_3 = call{Name: "prctl", Variant: "GET_INT", Args: []field{
+	{Name: "option", Type: &zt608, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt66, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_UINT_5 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
+	{Name: "option", Type: &zt609, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__NONE_3 = call{Name: "prctl", Variant: "NONE", Args: []field{
+	{Name: "option", Type: &zt610, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_SECCOMP_STRICT = call{Name: "prctl", Variant: "SET_SECCOMP_STRICT", Args: []field{
+	{Name: "option", Type: &zt611, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt612, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zstruct_seccomp_prog = structure{Name: "seccomp_prog", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "len", Type: &zt136, Off: [3]uint16{0, 0, 0}},
+	{Name: "filter", Type: &zt614, Attr: 1, Off: [3]uint16{8, 4, 4}},
+}}
+
+var zcall_prctl__SET_SECCOMP_FILTER = call{Name: "prctl", Variant: "SET_SECCOMP_FILTER", Args: []field{
+	{Name: "option", Type: &zt611, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt613, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt615, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
+
+var zset_seccomp_mode = set{Name: "seccomp_mode", Unknown: "SECCOMP_MODE_???", Vals: []val{
+	{Name: "SECCOMP_MODE_DISABLED", Value: 0x0, Mask: 0x0},
+	{Name: "SECCOMP_MODE_STRICT", Value: 0x1, Mask: 0x1},
+	{Name: "SECCOMP_MODE_FILTER", Value: 0x2, Mask: 0x2},
+}}
+
+var zcall_prctl__SET_SECCOMP = call{Name: "prctl", Variant: "SET_SECCOMP", Args: []field{
+	{Name: "option", Type: &zt611, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt616, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zset_caps = set{Name: "caps", Unknown: "CAP_???", Vals: []val{
+	{Name: "CAP_CHOWN", Value: 0x0, Mask: 0x0},
+	{Name: "CAP_DAC_OVERRIDE", Value: 0x1, Mask: 0x1},
+	{Name: "CAP_DAC_READ_SEARCH", Value: 0x2, Mask: 0x2},
+	{Name: "CAP_FOWNER", Value: 0x3, Mask: 0x3},
+	{Name: "CAP_FSETID", Value: 0x4, Mask: 0x4},
+	{Name: "CAP_KILL", Value: 0x5, Mask: 0x5},
+	{Name: "CAP_SETGID", Value: 0x6, Mask: 0x6},
+	{Name: "CAP_SETUID", Value: 0x7, Mask: 0x7},
+	{Name: "CAP_SETPCAP", Value: 0x8, Mask: 0x8},
+	{Name: "CAP_LINUX_IMMUTABLE", Value: 0x9, Mask: 0x9},
+	{Name: "CAP_NET_BIND_SERVICE", Value: 0xa, Mask: 0xa},
+	{Name: "CAP_NET_BROADCAST", Value: 0xb, Mask: 0xb},
+	{Name: "CAP_NET_ADMIN", Value: 0xc, Mask: 0xc},
+	{Name: "CAP_NET_RAW", Value: 0xd, Mask: 0xd},
+	{Name: "CAP_IPC_LOCK", Value: 0xe, Mask: 0xe},
+	{Name: "CAP_IPC_OWNER", Value: 0xf, Mask: 0xf},
+	{Name: "CAP_SYS_MODULE", Value: 0x10, Mask: 0x10},
+	{Name: "CAP_SYS_RAWIO", Value: 0x11, Mask: 0x11},
+	{Name: "CAP_SYS_CHROOT", Value: 0x12, Mask: 0x12},
+	{Name: "CAP_SYS_PTRACE", Value: 0x13, Mask: 0x13},
+	{Name: "CAP_SYS_PACCT", Value: 0x14, Mask: 0x14},
+	{Name: "CAP_SYS_ADMIN", Value: 0x15, Mask: 0x15},
+	{Name: "CAP_SYS_BOOT", Value: 0x16, Mask: 0x16},
+	{Name: "CAP_SYS_NICE", Value: 0x17, Mask: 0x17},
+	{Name: "CAP_SYS_RESOURCE", Value: 0x18, Mask: 0x18},
+	{Name: "CAP_SYS_TIME", Value: 0x19, Mask: 0x19},
+	{Name: "CAP_SYS_TTY_CONFIG", Value: 0x1a, Mask: 0x1a},
+	{Name: "CAP_MKNOD", Value: 0x1b, Mask: 0x1b},
+	{Name: "CAP_LEASE", Value: 0x1c, Mask: 0x1c},
+	{Name: "CAP_AUDIT_WRITE", Value: 0x1d, Mask: 0x1d},
+	{Name: "CAP_AUDIT_CONTROL", Value: 0x1e, Mask: 0x1e},
+	{Name: "CAP_SETFCAP", Value: 0x1f, Mask: 0x1f},
+	{Name: "CAP_MAC_OVERRIDE", Value: 0x20, Mask: 0x20},
+	{Name: "CAP_MAC_ADMIN", Value: 0x21, Mask: 0x21},
+	{Name: "CAP_SYSLOG", Value: 0x22, Mask: 0x22},
+	{Name: "CAP_WAKE_ALARM", Value: 0x23, Mask: 0x23},
+	{Name: "CAP_BLOCK_SUSPEND", Value: 0x24, Mask: 0x24},
+	{Name: "CAP_AUDIT_READ", Value: 0x25, Mask: 0x25},
+	{Name: "CAP_PERFMON", Value: 0x26, Mask: 0x26},
+	{Name: "CAP_BPF", Value: 0x27, Mask: 0x27},
+	{Name: "CAP_CHECKPOINT_RESTORE", Value: 0x28, Mask: 0x28},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40}}
+
+var zcall_prctl__CAPBSET = call{Name: "prctl", Variant: "CAPBSET", Args: []field{
+	{Name: "option", Type: &zt617, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt618, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__CAPBSET_2 = call{Name: "prctl", Variant: "CAPBSET", Args: []field{
+	{Name: "option", Type: &zt619, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt618, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zset_pr_tsc = set{Name: "pr_tsc", Unknown: "PR_TSC_???", Vals: []val{
+	{Name: "PR_TSC_ENABLE", Value: 0x1, Mask: 0x1},
+	{Name: "PR_TSC_SIGSEGV", Value: 0x2, Mask: 0x2},
+}}
+
+var zcall_prctl__GET_TSC = call{Name: "prctl", Variant: "GET_TSC", Args: []field{
+	{Name: "option", Type: &zt620, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt621, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_TSC = call{Name: "prctl", Variant: "SET_TSC", Args: []field{
+	{Name: "option", Type: &zt622, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt623, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zset_secbits = set{Name: "secbits", Unknown: "SECBIT_???", Vals: []val{
+	{Name: "SECBIT_NOROOT", Value: 0x1, Mask: 0x1},
+	{Name: "SECBIT_NOROOT_LOCKED", Value: 0x2, Mask: 0x2},
+	{Name: "SECBIT_NO_SETUID_FIXUP", Value: 0x4, Mask: 0x4},
+	{Name: "SECBIT_NO_SETUID_FIXUP_LOCKED", Value: 0x8, Mask: 0x8},
+	{Name: "SECBIT_KEEP_CAPS", Value: 0x10, Mask: 0x10},
+	{Name: "SECBIT_KEEP_CAPS_LOCKED", Value: 0x20, Mask: 0x20},
+	{Name: "SECBIT_NO_CAP_AMBIENT_RAISE", Value: 0x40, Mask: 0x40},
+	{Name: "SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED", Value: 0x80, Mask: 0x80},
+}}
+
+var zcall_prctl__GET_SECUREBITS = call{Name: "prctl", Variant: "GET_SECUREBITS", Args: []field{
+	{Name: "option", Type: &zt624, Reg: 0, Reg32: 0},
+}, Ret: &zt26, Aux: &zt625, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_SECUREBITS = call{Name: "prctl", Variant: "SET_SECUREBITS", Args: []field{
+	{Name: "option", Type: &zt626, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt627, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__SET_TIMERSLACK = call{Name: "prctl", Variant: "SET_TIMERSLACK", Args: []field{
+	{Name: "option", Type: &zt628, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt21, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__NONE_4 = call{Name: "prctl", Variant: "NONE", Args: []field{
+	{Name: "option", Type: &zt629, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__NONE_5 = call{Name: "prctl", Variant: "NONE", Args: []field{
+	{Name: "option", Type: &zt630, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__NONE_6 = call{Name: "prctl", Variant: "NONE", Args: []field{
+	{Name: "option", Type: &zt631, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zset_pr_mce_kill_policy = set{Name: "pr_mce_kill_policy", Unknown: "PR_MCE_KILL_???", Vals: []val{
+	{Name: "PR_MCE_KILL_LATE", Value: 0x0, Mask: 0x0},
+	{Name: "PR_MCE_KILL_EARLY", Value: 0x1, Mask: 0x1},
+	{Name: "PR_MCE_KILL_DEFAULT", Value: 0x2, Mask: 0x2},
+}}
+
+var zcall_prctl__MCE_KILL_SET = call{Name: "prctl", Variant: "MCE_KILL_SET", Args: []field{
+	{Name: "option", Type: &zt632, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt633, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt634, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zset_pr_mce_kill = set{Name: "pr_mce_kill", Unknown: "PR_MCE_KILL_???", Vals: []val{
+	{Name: "PR_MCE_KILL_CLEAR", Value: 0x0, Mask: 0x0},
+	{Name: "PR_MCE_KILL_SET", Value: 0x1, Mask: 0x1},
+}}
+
+var zcall_prctl__MCE_KILL = call{Name: "prctl", Variant: "MCE_KILL", Args: []field{
+	{Name: "option", Type: &zt632, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt635, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zcall_prctl__MCE_KILL_GET = call{Name: "prctl", Variant: "MCE_KILL_GET", Args: []field{
+	{Name: "option", Type: &zt636, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
+}, Ret: &zt7, Aux: &zt637, Class: 0x80, Defer: 5}
+
+var zset_pr_set_mm = set{Name: "pr_set_mm", Unknown: "PR_SET_MM_???", Vals: []val{
+	{Name: "PR_SET_MM_START_CODE", Value: 0x1, Mask: 0x1},
+	{Name: "PR_SET_MM_END_CODE", Value: 0x2, Mask: 0x2},
+	{Name: "PR_SET_MM_START_DATA", Value: 0x3, Mask: 0x3},
+	{Name: "PR_SET_MM_END_DATA", Value: 0x4, Mask: 0x4},
+	{Name: "PR_SET_MM_START_STACK", Value: 0x5, Mask: 0x5},
+	{Name: "PR_SET_MM_START_BRK", Value: 0x6, Mask: 0x6},
+	{Name: "PR_SET_MM_BRK", Value: 0x7, Mask: 0x7},
+	{Name: "PR_SET_MM_ARG_START", Value: 0x8, Mask: 0x8},
+	{Name: "PR_SET_MM_ARG_END", Value: 0x9, Mask: 0x9},
+	{Name: "PR_SET_MM_ENV_START", Value: 0xa, Mask: 0xa},
+	{Name: "PR_SET_MM_ENV_END", Value: 0xb, Mask: 0xb},
+	{Name: "PR_SET_MM_AUXV", Value: 0xc, Mask: 0xc},
+	{Name: "PR_SET_MM_EXE_FILE", Value: 0xd, Mask: 0xd},
+	{Name: "PR_SET_MM_MAP", Value: 0xe, Mask: 0xe},
+	{Name: "PR_SET_MM_MAP_SIZE", Value: 0xf, Mask: 0xf},
+}}
+
+var zcall_prctl__SET_MM = call{Name: "prctl", Variant: "SET_MM", Args: []field{
+	{Name: "option", Type: &zt638, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt639, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zcall_prctl__SET_UINT_6 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
+	{Name: "option", Type: &zt640, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__GET_INT_4 = call{Name: "prctl", Variant: "GET_INT", Args: []field{
+	{Name: "option", Type: &zt641, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt66, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_BOOL = call{Name: "prctl", Variant: "SET_BOOL", Args: []field{
+	{Name: "option", Type: &zt642, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zcall_prctl__GET_TID_ADDRESS = call{Name: "prctl", Variant: "GET_TID_ADDRESS", Args: []field{
+	{Name: "option", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt468, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_BOOL_2 = call{Name: "prctl", Variant: "SET_BOOL", Args: []field{
+	{Name: "option", Type: &zt644, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zset_pr_fp_mode = set{Name: "pr_fp_mode", Unknown: "PR_FP_MODE_???", Vals: []val{
+	{Name: "PR_FP_MODE_FR", Value: 0x1, Mask: 0x1},
+	{Name: "PR_FP_MODE_FRE", Value: 0x2, Mask: 0x2},
+}}
+
+var zcall_prctl__SET_FP_MODE = call{Name: "prctl", Variant: "SET_FP_MODE", Args: []field{
+	{Name: "option", Type: &zt645, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt646, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__GET_FP_MODE = call{Name: "prctl", Variant: "GET_FP_MODE", Args: []field{
+	{Name: "option", Type: &zt647, Reg: 0, Reg32: 0},
+}, Ret: &zt26, Aux: &zt646, Class: 0x80, Defer: 1}
+
+var zcall_prctl__CAP_AMBIENT_ONE = call{Name: "prctl", Variant: "CAP_AMBIENT_ONE", Args: []field{
+	{Name: "option", Type: &zt648, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt649, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt618, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zcall_prctl__CAP_AMBIENT_ONE_2 = call{Name: "prctl", Variant: "CAP_AMBIENT_ONE", Args: []field{
+	{Name: "option", Type: &zt648, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt650, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt618, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zcall_prctl__CAP_AMBIENT_ONE_3 = call{Name: "prctl", Variant: "CAP_AMBIENT_ONE", Args: []field{
+	{Name: "option", Type: &zt648, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt651, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt618, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zset_pr_cap_ambient = set{Name: "pr_cap_ambient", Unknown: "PR_CAP_AMBIENT_???", Vals: []val{
+	{Name: "PR_CAP_AMBIENT_IS_SET", Value: 0x1, Mask: 0x1},
+	{Name: "PR_CAP_AMBIENT_RAISE", Value: 0x2, Mask: 0x2},
+	{Name: "PR_CAP_AMBIENT_LOWER", Value: 0x3, Mask: 0x3},
+	{Name: "PR_CAP_AMBIENT_CLEAR_ALL", Value: 0x4, Mask: 0x4},
+}}
+
+var zcall_prctl__CAP_AMBIENT = call{Name: "prctl", Variant: "CAP_AMBIENT", Args: []field{
+	{Name: "option", Type: &zt648, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt652, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zset_pr_spec = set{Name: "pr_spec", Unknown: "PR_SPEC_???", Vals: []val{
+	{Name: "PR_SPEC_STORE_BYPASS", Value: 0x0, Mask: 0x0},
+	{Name: "PR_SPEC_INDIRECT_BRANCH", Value: 0x1, Mask: 0x1},
+	{Name: "PR_SPEC_L1D_FLUSH", Value: 0x2, Mask: 0x2},
+}}
+
+var zset_pr_spec_get = set{Name: "pr_spec_get", Unknown: "PR_SPEC_???", Vals: []val{
+	{Name: "PR_SPEC_NOT_AFFECTED", Value: 0x0, Mask: 0x0},
+	{Name: "PR_SPEC_PRCTL", Value: 0x1, Mask: 0x1},
+	{Name: "PR_SPEC_ENABLE", Value: 0x2, Mask: 0x2},
+	{Name: "PR_SPEC_DISABLE", Value: 0x4, Mask: 0x4},
+	{Name: "PR_SPEC_FORCE_DISABLE", Value: 0x8, Mask: 0x8},
+	{Name: "PR_SPEC_DISABLE_NOEXEC", Value: 0x10, Mask: 0x10},
+}}
+
+var zcall_prctl__GET_SPECULATION = call{Name: "prctl", Variant: "GET_SPECULATION", Args: []field{
+	{Name: "option", Type: &zt653, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt654, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt655, Class: 0x80, Defer: 2}
+
+var zset_pr_spec_set = set{Name: "pr_spec_set", Unknown: "PR_SPEC_???", Vals: []val{
+	{Name: "PR_SPEC_ENABLE", Value: 0x2, Mask: 0x2},
+	{Name: "PR_SPEC_DISABLE", Value: 0x4, Mask: 0x4},
+	{Name: "PR_SPEC_FORCE_DISABLE", Value: 0x8, Mask: 0x8},
+	{Name: "PR_SPEC_DISABLE_NOEXEC", Value: 0x10, Mask: 0x10},
+}}
+
+var zcall_prctl__SET_SPECULATION = call{Name: "prctl", Variant: "SET_SPECULATION", Args: []field{
+	{Name: "option", Type: &zt656, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt654, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt657, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
+
+var zcall_prctl__SET_BOOL_3 = call{Name: "prctl", Variant: "SET_BOOL", Args: []field{
+	{Name: "option", Type: &zt658, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zset_pr_sud = set{Name: "pr_sud", Unknown: "PR_SYS_DISPATCH_???", Vals: []val{
+	{Name: "PR_SYS_DISPATCH_OFF", Value: 0x0, Mask: 0x0},
+	{Name: "PR_SYS_DISPATCH_ON", Value: 0x1, Mask: 0x1},
+}}
+
+var zcall_prctl__SET_SYSCALL_USER_DISPATCH = call{Name: "prctl", Variant: "SET_SYSCALL_USER_DISPATCH", Args: []field{
+	{Name: "option", Type: &zt659, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt660, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt19, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zcall_prctl__SET_VMA_NAME = call{Name: "prctl", Variant: "SET_VMA_NAME", Args: []field{
+	{Name: "option", Type: &zt661, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt662, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt23, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt663, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zset_pr_set_vma = set{Name: "pr_set_vma", Unknown: "PR_SET_VMA_???", Vals: []val{
+	{Name: "PR_SET_VMA_ANON_NAME", Value: 0x0, Mask: 0x0},
+}}
+
+var zcall_prctl__SET_VMA = call{Name: "prctl", Variant: "SET_VMA", Args: []field{
+	{Name: "option", Type: &zt661, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt664, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zset_pr_ptracer = set{Name: "pr_ptracer", Vals: []val{
+	{Name: "PR_SET_PTRACER_ANY", Value: 0xffffffff, Mask: 0xffffffff},
+}}
+
+var zcall_prctl__SET_PTRACER = call{Name: "prctl", Variant: "SET_PTRACER", Args: []field{
+	{Name: "option", Type: &zt665, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt666, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl = call{Name: "prctl", Args: []field{
+	{Name: "option", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5, Key: 0, Variants: []*call{
+	&zcall_prctl__SET_PDEATHSIG,
+	&zcall_prctl__GET_PDEATHSIG,
+	&zcall_prctl__GET_DUMPABLE,
+	&zcall_prctl__SET_DUMPABLE,
+	&zcall_prctl__GET_UNALIGN,
+	&zcall_prctl__SET_UNALIGN,
+	&zcall_prctl__NONE,
+	&zcall_prctl__SET_UINT,
+	&zcall_prctl__GET_INT,
+	&zcall_prctl__SET_UINT_2,
+	&zcall_prctl__GET_INT_2,
+	&zcall_prctl__SET_UINT_3,
+	&zcall_prctl__NONE_2,
+	&zcall_prctl__SET_UINT_4,
+	&zcall_prctl__SET_NAME,
+	&zcall_prctl__GET_NAME,
+	&zcall_prctl__GET_INT_3,
+	&zcall_prctl__SET_UINT_5,
+	&zcall_prctl__NONE_3,
+	&zcall_prctl__SET_SECCOMP_STRICT,
+	&zcall_prctl__SET_SECCOMP_FILTER,
+	&zcall_prctl__SET_SECCOMP,
+	&zcall_prctl__CAPBSET,
+	&zcall_prctl__CAPBSET_2,
+	&zcall_prctl__GET_TSC,
+	&zcall_prctl__SET_TSC,
+	&zcall_prctl__GET_SECUREBITS,
+	&zcall_prctl__SET_SECUREBITS,
+	&zcall_prctl__SET_TIMERSLACK,
+	&zcall_prctl__NONE_4,
+	&zcall_prctl__NONE_5,
+	&zcall_prctl__NONE_6,
+	&zcall_prctl__MCE_KILL_SET,
+	&zcall_prctl__MCE_KILL,
+	&zcall_prctl__MCE_KILL_GET,
+	&zcall_prctl__SET_MM,
+	&zcall_prctl__SET_UINT_6,
+	&zcall_prctl__GET_INT_4,
+	&zcall_prctl__SET_BOOL,
+	&zcall_prctl__GET_TID_ADDRESS,
+	&zcall_prctl__SET_BOOL_2,
+	&zcall_prctl__SET_FP_MODE,
+	&zcall_prctl__GET_FP_MODE,
+	&zcall_prctl__CAP_AMBIENT_ONE,
+	&zcall_prctl__CAP_AMBIENT_ONE_2,
+	&zcall_prctl__CAP_AMBIENT_ONE_3,
+	&zcall_prctl__CAP_AMBIENT,
+	&zcall_prctl__GET_SPECULATION,
+	&zcall_prctl__SET_SPECULATION,
+	&zcall_prctl__SET_BOOL_3,
+	&zcall_prctl__SET_SYSCALL_USER_DISPATCH,
+	&zcall_prctl__SET_VMA_NAME,
+	&zcall_prctl__SET_VMA,
+	&zcall_prctl__SET_PTRACER,
+}}
 
 var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", Vals: []val{
 	{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001},
@@ -11064,36 +12539,36 @@ var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", V
 }}
 
 var zcall_arch_prctl__SET = call{Name: "arch_prctl", Variant: "SET", Args: []field{
-	{Name: "option", Type: &zt520, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt668, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl__SET_2 = call{Name: "arch_prctl", Variant: "SET", Args: []field{
-	{Name: "option", Type: &zt521, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt669, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt522, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt523, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt670, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt468, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_2 = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt524, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt523, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt671, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt468, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_CPUID = call{Name: "arch_prctl", Variant: "GET_CPUID", Args: []field{
-	{Name: "option", Type: &zt525, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt672, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__SET_CPUID = call{Name: "arch_prctl", Variant: "SET_CPUID", Args: []field{
-	{Name: "option", Type: &zt526, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt673, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt519, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt667, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2, Key: 0, Variants: []*call{
 	&zcall_arch_prctl__SET,
@@ -11140,12 +12615,12 @@ var zset_timex_status = set{Name: "timex_status", Unknown: "STA_???", Vals: []va
 }}
 
 var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fields: []field{
-	{Name: "modes", Type: &zt527, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt674, Off: [3]uint16{0, 0, 0}},
 	{Name: "offset", Type: &zt21, Off: [3]uint16{8, 4, 8}},
 	{Name: "freq", Type: &zt21, Off: [3]uint16{16, 8, 16}},
 	{Name: "maxerror", Type: &zt23, Off: [3]uint16{24, 12, 24}},
 	{Name: "esterror", Type: &zt23, Off: [3]uint16{32, 16, 32}},
-	{Name: "status", Type: &zt528, Off: [3]uint16{40, 20, 40}},
+	{Name: "status", Type: &zt675, Off: [3]uint16{40, 20, 40}},
 	{Name: "constant", Type: &zt21, Off: [3]uint16{48, 24, 48}},
 	{Name: "precision", Type: &zt23, Off: [3]uint16{56, 28, 56}},
 	{Name: "tolerance", Type: &zt21, Off: [3]uint16{64, 32, 64}},
@@ -11160,7 +12635,7 @@ var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fie
 	{Name: "errcnt", Type: &zt21, Off: [3]uint16{144, 72, 144}},
 	{Name: "stbcnt", Type: &zt21, Off: [3]uint16{152, 76, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 80, 160}},
-	{Name: "reserved", Type: &zt529, Off: [3]uint16{164, 84, 164}},
+	{Name: "reserved", Type: &zt676, Off: [3]uint16{164, 84, 164}},
 }}
 
 var zset_timex_state = set{Name: "timex_state", Vals: []val{
@@ -11173,12 +12648,12 @@ var zset_timex_state = set{Name: "timex_state", Vals: []val{
 }}
 
 var zcall_adjtimex = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt530, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt531, Class: 0x100, Defer: 0}
+	{Name: "txc_p", Type: &zt677, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt678, Class: 0x100, Defer: 0}
 
 var zcall_setrlimit = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt455, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt532, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt457, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt679, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_chroot = call{Name: "chroot", Args: []field{
@@ -11192,8 +12667,8 @@ var zcall_acct = call{Name: "acct", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt533, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt534, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt680, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt681, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_mount = call{Name: "mount", Args: []field{
@@ -11218,22 +12693,44 @@ var zcall_swapoff = call{Name: "swapoff", Args: []field{
 	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
 
+var zset_reboot_magic1 = set{Name: "reboot_magic1", Unknown: "LINUX_REBOOT_MAGIC_???", Vals: []val{
+	{Name: "LINUX_REBOOT_MAGIC1", Value: 0xfee1dead, Mask: 0xfee1dead},
+}}
+
+var zset_reboot_magic2 = set{Name: "reboot_magic2", Unknown: "LINUX_REBOOT_MAGIC_???", Vals: []val{
+	{Name: "LINUX_REBOOT_MAGIC2", Value: 0x28121969, Mask: 0x28121969},
+	{Name: "LINUX_REBOOT_MAGIC2A", Value: 0x5121996, Mask: 0x5121996},
+	{Name: "LINUX_REBOOT_MAGIC2B", Value: 0x16041998, Mask: 0x16041998},
+	{Name: "LINUX_REBOOT_MAGIC2C", Value: 0x20112000, Mask: 0x20112000},
+}}
+
+var zset_reboot_cmds = set{Name: "reboot_cmds", Unknown: "LINUX_REBOOT_CMD_???", Vals: []val{
+	{Name: "LINUX_REBOOT_CMD_RESTART", Value: 0x1234567, Mask: 0x1234567},
+	{Name: "LINUX_REBOOT_CMD_HALT", Value: 0xcdef0123, Mask: 0xcdef0123},
+	{Name: "LINUX_REBOOT_CMD_CAD_ON", Value: 0x89abcdef, Mask: 0x89abcdef},
+	{Name: "LINUX_REBOOT_CMD_CAD_OFF", Value: 0x0, Mask: 0x0},
+	{Name: "LINUX_REBOOT_CMD_POWER_OFF", Value: 0x4321fedc, Mask: 0x4321fedc},
+	{Name: "LINUX_REBOOT_CMD_RESTART2", Value: 0xa1b2c3d4, Mask: 0xa1b2c3d4},
+	{Name: "LINUX_REBOOT_CMD_SW_SUSPEND", Value: 0xd000fce2, Mask: 0xd000fce2},
+	{Name: "LINUX_REBOOT_CMD_KEXEC", Value: 0x45584543, Mask: 0x45584543},
+}}
+
 var zcall_reboot = call{Name: "reboot", Args: []field{
-	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "magic1", Type: &zt682, Reg: 0, Reg32: 0},
+	{Name: "magic2", Type: &zt683, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt684, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt663, Reg: 3, Reg32: 3, Cond: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xa1b2c3d4}}},
+}, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_sethostname = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt685, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setdomainname = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt685, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_iopl = call{Name: "iopl", Args: []field{
 	{Name: "level", Type: &zt7, Reg: 0, Reg32: 0},
@@ -11252,14 +12749,19 @@ var zcall_create_module = call{Name: "create_module", Args: []field{
 
 var zcall_init_module = call{Name: "init_module", Args: []field{
 	{Name: "umod", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt663, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zset_delete_module_flags = set{Name: "delete_module_flags", Unknown: "O_???", Vals: []val{
+	{Name: "O_NONBLOCK", Value: 0x800, Mask: 0x800},
+	{Name: "O_TRUNC", Value: 0x200, Mask: 0x200},
+}}
 
 var zcall_delete_module = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "name_user", Type: &zt663, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt686, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_kernel_syms = call{Name: "get_kernel_syms", Args: []field{
 	{Name: "table", Type: &zt19, Reg: 0, Reg32: 0},
@@ -11388,8 +12890,8 @@ var zcall_tkill = call{Name: "tkill", Args: []field{
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt535, Reg: 0, Reg32: 0},
-}, Ret: &zt536, Class: 0x100, Defer: 0}
+	{Name: "tloc", Type: &zt687, Reg: 0, Reg32: 0},
+}, Ret: &zt21, Aux: &zt688, Class: 0x100, Defer: 0}
 
 var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 	{Name: "FUTEX_WAIT", Value: 0x0, Mask: 0x0},
@@ -11438,34 +12940,34 @@ var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
 }}
 
 var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
-	{Vals: []uint64{0x9, 0xa}, Type: &zt539},
+	{Vals: []uint64{0x9, 0xa}, Type: &zt691},
 	{Vals: []uint64{0x4, 0xc}, Type: &zt11},
-	{Vals: []uint64{0x5}, Type: &zt540},
+	{Vals: []uint64{0x5}, Type: &zt692},
 }, Else: &zt20}
 
 var zcall_futex = call{Name: "futex", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt537, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt689, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt538, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt690, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt541, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt693, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
 	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt694, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
 	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt695, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt518, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt583, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_io_setup = call{Name: "io_setup", Args: []field{
@@ -11498,7 +13000,7 @@ var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt542, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt696, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
@@ -11537,13 +13039,13 @@ var zstruct_linux_dirent64 = structure{Name: "linux_dirent64", Size: [3]uint16{2
 	{Name: "d_ino", Type: &zt9, Off: [3]uint16{0, 0, 0}},
 	{Name: "d_off", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "d_reclen", Type: &zt136, Off: [3]uint16{16, 16, 16}},
-	{Name: "d_type", Type: &zt448, Off: [3]uint16{18, 18, 18}},
-	{Name: "d_name", Type: &zt447, Off: [3]uint16{19, 19, 19}},
+	{Name: "d_type", Type: &zt450, Off: [3]uint16{18, 18, 18}},
+	{Name: "d_name", Type: &zt449, Off: [3]uint16{19, 19, 19}},
 }}
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt544, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt698, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
@@ -11573,7 +13075,7 @@ var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt545, Reg: 3, Reg32: 4},
+	{Name: "advice", Type: &zt699, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
@@ -11597,7 +13099,7 @@ var zstruct_sigval = structure{Name: "sigval", Size: [3]uint16{8, 4, 4}, Show: [
 }}
 
 var zunion_sigevent_signo = union{Name: "sigevent_signo", Alts: []alt{
-	{Vals: []uint64{0x0, 0x4}, Type: &zt27},
+	{Vals: []uint64{0x0, 0x2, 0x4}, Type: &zt27},
 }, Else: &zt11}
 
 var zset_sigev_notify = set{Name: "sigev_notify", Unknown: "SIGEV_???", Vals: []val{
@@ -11617,24 +13119,24 @@ var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16
 }}
 
 var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "all", Type: &zt552, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt706, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt550},
-	{Vals: []uint64{0x2}, Type: &zt551},
-}, Else: &zt553}
+	{Vals: []uint64{0x4}, Type: &zt704},
+	{Vals: []uint64{0x2}, Type: &zt705},
+}, Else: &zt707}
 
 var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
-	{Name: "sigev_value", Type: &zt547, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_signo", Type: &zt548, Off: [3]uint16{8, 4, 4}},
-	{Name: "sigev_notify", Type: &zt549, Off: [3]uint16{12, 8, 8}},
-	{Name: "rest", Type: &zt554, Attr: 256, Off: [3]uint16{16, 12, 12}},
+	{Name: "sigev_value", Type: &zt701, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt702, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt703, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt708, Attr: 256, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt555, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt700, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt709, Reg: 1, Reg32: 1},
 	{Name: "created_timer_id", Type: &zt42, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -11649,14 +13151,14 @@ var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 3
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt556, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt557, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt558, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt710, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt711, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt712, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt558, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt712, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
@@ -11668,23 +13170,23 @@ var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt700, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt215, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt700, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt216, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt700, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt216, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt556, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt700, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt710, Reg: 1, Reg32: 1},
 	{Name: "rqtp", Type: &zt215, Reg: 2, Reg32: 2},
 	{Name: "rmtp", Type: &zt216, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
@@ -11720,7 +13222,7 @@ var zstruct_timeval_date = structure{Name: "timeval_date", Size: [3]uint16{16, 8
 
 var zcall_utimes = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt560, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt714, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
@@ -11747,15 +13249,15 @@ var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val
 var zcall_mbind = call{Name: "mbind", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt561, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt563, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt715, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt717, Reg: 3, Reg32: 3},
 	{Name: "maxnode", Type: &zt23, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt564, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt718, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt565, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt566, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt719, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt720, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
@@ -11775,11 +13277,11 @@ var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_?
 }}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt567, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt568, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt721, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt722, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt569, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt723, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
@@ -11820,12 +13322,27 @@ var zcall_mq_getsetattr = call{Name: "mq_getsetattr", Args: []field{
 	{Name: "u_omqstat", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
+var zstruct_kexec_segment = structure{Name: "kexec_segment", Size: [3]uint16{32, 16, 16}, Fields: []field{
+	{Name: "buf", Type: &zt19, Off: [3]uint16{0, 0, 0}},
+	{Name: "bufsz", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+	{Name: "mem", Type: &zt19, Off: [3]uint16{16, 8, 8}},
+	{Name: "memsz", Type: &zt2, Off: [3]uint16{24, 12, 12}},
+}}
+
+var zset_kexec_flags = set{Name: "kexec_flags", Unknown: "KEXEC_???", Vals: []val{
+	{Name: "KEXEC_ON_CRASH", Value: 0x1, Mask: 0x1},
+	{Name: "KEXEC_PRESERVE_CONTEXT", Value: 0x2, Mask: 0x2},
+	{Name: "KEXEC_ARCH_386", Value: 0x30000, Mask: 0xffff0000},
+	{Name: "KEXEC_ARCH_X86_64", Value: 0x3e0000, Mask: 0xffff0000},
+	{Name: "KEXEC_ARCH_AARCH64", Value: 0xb70000, Mask: 0xffff0000},
+}}
+
 var zcall_kexec_load = call{Name: "kexec_load", Args: []field{
-	{Name: "entry", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "nr_segments", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "entry", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "nr_segments", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "segments", Type: &zt725, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt726, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_waitid_types = set{Name: "waitid_types", Unknown: "P_???", Vals: []val{
 	{Name: "P_ALL", Value: 0x0, Mask: 0x0},
@@ -11840,46 +13357,331 @@ var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
 }, Else: &zt7}
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt570, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt571, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt497, Reg: 2, Reg32: 2},
+	{Name: "which", Type: &zt727, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt728, Reg: 1, Reg32: 1},
+	{Name: "infop", Type: &zt516, Reg: 2, Reg32: 2},
 	{Name: "options", Type: &zt396, Reg: 3, Reg32: 3},
 	{Name: "ru", Type: &zt397, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x8, Defer: 2}
 
+var zset_key_spec = set{Name: "key_spec", Vals: []val{
+	{Name: "KEY_SPEC_THREAD_KEYRING", Value: 0xffffffffffffffff, Mask: 0xffffffffffffffff},
+	{Name: "KEY_SPEC_PROCESS_KEYRING", Value: 0xfffffffffffffffe, Mask: 0xfffffffffffffffe},
+	{Name: "KEY_SPEC_SESSION_KEYRING", Value: 0xfffffffffffffffd, Mask: 0xfffffffffffffffd},
+	{Name: "KEY_SPEC_USER_KEYRING", Value: 0xfffffffffffffffc, Mask: 0xfffffffffffffffc},
+	{Name: "KEY_SPEC_USER_SESSION_KEYRING", Value: 0xfffffffffffffffb, Mask: 0xfffffffffffffffb},
+	{Name: "KEY_SPEC_GROUP_KEYRING", Value: 0xfffffffffffffffa, Mask: 0xfffffffffffffffa},
+	{Name: "KEY_SPEC_REQKEY_AUTH_KEY", Value: 0xfffffffffffffff9, Mask: 0xfffffffffffffff9},
+	{Name: "KEY_SPEC_REQUESTOR_KEYRING", Value: 0xfffffffffffffff8, Mask: 0xfffffffffffffff8},
+}}
+
 var zcall_add_key = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt19, Reg: 2, Reg32: 2},
+	{Name: "_type", Type: &zt663, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt663, Reg: 1, Reg32: 1},
+	{Name: "_payload", Type: &zt729, Reg: 2, Reg32: 2},
 	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "ringid", Type: &zt730, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_request_key = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "_type", Type: &zt663, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt663, Reg: 1, Reg32: 1},
+	{Name: "_callout_info", Type: &zt663, Reg: 2, Reg32: 2},
+	{Name: "destringid", Type: &zt730, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 4}
+
+var zset_keyctl_commands = set{Name: "keyctl_commands", Unknown: "KEYCTL_???", Vals: []val{
+	{Name: "KEYCTL_GET_KEYRING_ID", Value: 0x0, Mask: 0x0},
+	{Name: "KEYCTL_JOIN_SESSION_KEYRING", Value: 0x1, Mask: 0x1},
+	{Name: "KEYCTL_UPDATE", Value: 0x2, Mask: 0x2},
+	{Name: "KEYCTL_REVOKE", Value: 0x3, Mask: 0x3},
+	{Name: "KEYCTL_CHOWN", Value: 0x4, Mask: 0x4},
+	{Name: "KEYCTL_SETPERM", Value: 0x5, Mask: 0x5},
+	{Name: "KEYCTL_DESCRIBE", Value: 0x6, Mask: 0x6},
+	{Name: "KEYCTL_CLEAR", Value: 0x7, Mask: 0x7},
+	{Name: "KEYCTL_LINK", Value: 0x8, Mask: 0x8},
+	{Name: "KEYCTL_UNLINK", Value: 0x9, Mask: 0x9},
+	{Name: "KEYCTL_SEARCH", Value: 0xa, Mask: 0xa},
+	{Name: "KEYCTL_READ", Value: 0xb, Mask: 0xb},
+	{Name: "KEYCTL_INSTANTIATE", Value: 0xc, Mask: 0xc},
+	{Name: "KEYCTL_NEGATE", Value: 0xd, Mask: 0xd},
+	{Name: "KEYCTL_SET_REQKEY_KEYRING", Value: 0xe, Mask: 0xe},
+	{Name: "KEYCTL_SET_TIMEOUT", Value: 0xf, Mask: 0xf},
+	{Name: "KEYCTL_ASSUME_AUTHORITY", Value: 0x10, Mask: 0x10},
+	{Name: "KEYCTL_GET_SECURITY", Value: 0x11, Mask: 0x11},
+	{Name: "KEYCTL_SESSION_TO_PARENT", Value: 0x12, Mask: 0x12},
+	{Name: "KEYCTL_REJECT", Value: 0x13, Mask: 0x13},
+	{Name: "KEYCTL_INSTANTIATE_IOV", Value: 0x14, Mask: 0x14},
+	{Name: "KEYCTL_INVALIDATE", Value: 0x15, Mask: 0x15},
+	{Name: "KEYCTL_GET_PERSISTENT", Value: 0x16, Mask: 0x16},
+	{Name: "KEYCTL_DH_COMPUTE", Value: 0x17, Mask: 0x17},
+	{Name: "KEYCTL_PKEY_QUERY", Value: 0x18, Mask: 0x18},
+	{Name: "KEYCTL_PKEY_ENCRYPT", Value: 0x19, Mask: 0x19},
+	{Name: "KEYCTL_PKEY_DECRYPT", Value: 0x1a, Mask: 0x1a},
+	{Name: "KEYCTL_PKEY_SIGN", Value: 0x1b, Mask: 0x1b},
+	{Name: "KEYCTL_PKEY_VERIFY", Value: 0x1c, Mask: 0x1c},
+	{Name: "KEYCTL_RESTRICT_KEYRING", Value: 0x1d, Mask: 0x1d},
+	{Name: "KEYCTL_MOVE", Value: 0x1e, Mask: 0x1e},
+	{Name: "KEYCTL_CAPABILITIES", Value: 0x1f, Mask: 0x1f},
+	{Name: "KEYCTL_WATCH_KEY", Value: 0x20, Mask: 0x20},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32}}
+
+var zcall_keyctl__GET_KEYRING_ID = call{Name: "keyctl", Variant: "GET_KEYRING_ID", Args: []field{
+	{Name: "cmd", Type: &zt732, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zcall_keyctl__JOIN = call{Name: "keyctl", Variant: "JOIN", Args: []field{
+	{Name: "cmd", Type: &zt733, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt663, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_keyctl__UPDATE = call{Name: "keyctl", Variant: "UPDATE", Args: []field{
+	{Name: "cmd", Type: &zt734, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt729, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 4}
+
+var zcall_keyctl__ONE = call{Name: "keyctl", Variant: "ONE", Args: []field{
+	{Name: "cmd", Type: &zt735, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_keyctl__CHOWN = call{Name: "keyctl", Variant: "CHOWN", Args: []field{
+	{Name: "cmd", Type: &zt736, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt289, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt289, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 4}
+
+var zset_key_perms = set{Name: "key_perms", Unknown: "KEY_???", Vals: []val{
+	{Name: "KEY_POS_VIEW", Value: 0x1000000, Mask: 0x1000000},
+	{Name: "KEY_POS_READ", Value: 0x2000000, Mask: 0x2000000},
+	{Name: "KEY_POS_WRITE", Value: 0x4000000, Mask: 0x4000000},
+	{Name: "KEY_POS_SEARCH", Value: 0x8000000, Mask: 0x8000000},
+	{Name: "KEY_POS_LINK", Value: 0x10000000, Mask: 0x10000000},
+	{Name: "KEY_POS_SETATTR", Value: 0x20000000, Mask: 0x20000000},
+	{Name: "KEY_POS_ALL", Value: 0x3f000000, Mask: 0x3f000000},
+	{Name: "KEY_USR_VIEW", Value: 0x10000, Mask: 0x10000},
+	{Name: "KEY_USR_READ", Value: 0x20000, Mask: 0x20000},
+	{Name: "KEY_USR_WRITE", Value: 0x40000, Mask: 0x40000},
+	{Name: "KEY_USR_SEARCH", Value: 0x80000, Mask: 0x80000},
+	{Name: "KEY_USR_LINK", Value: 0x100000, Mask: 0x100000},
+	{Name: "KEY_USR_SETATTR", Value: 0x200000, Mask: 0x200000},
+	{Name: "KEY_USR_ALL", Value: 0x3f0000, Mask: 0x3f0000},
+	{Name: "KEY_GRP_VIEW", Value: 0x100, Mask: 0x100},
+	{Name: "KEY_GRP_READ", Value: 0x200, Mask: 0x200},
+	{Name: "KEY_GRP_WRITE", Value: 0x400, Mask: 0x400},
+	{Name: "KEY_GRP_SEARCH", Value: 0x800, Mask: 0x800},
+	{Name: "KEY_GRP_LINK", Value: 0x1000, Mask: 0x1000},
+	{Name: "KEY_GRP_SETATTR", Value: 0x2000, Mask: 0x2000},
+	{Name: "KEY_GRP_ALL", Value: 0x3f00, Mask: 0x3f00},
+	{Name: "KEY_OTH_VIEW", Value: 0x1, Mask: 0x1},
+	{Name: "KEY_OTH_READ", Value: 0x2, Mask: 0x2},
+	{Name: "KEY_OTH_WRITE", Value: 0x4, Mask: 0x4},
+	{Name: "KEY_OTH_SEARCH", Value: 0x8, Mask: 0x8},
+	{Name: "KEY_OTH_LINK", Value: 0x10, Mask: 0x10},
+	{Name: "KEY_OTH_SETATTR", Value: 0x20, Mask: 0x20},
+	{Name: "KEY_OTH_ALL", Value: 0x3f, Mask: 0x3f},
+}}
+
+var zcall_keyctl__SETPERM = call{Name: "keyctl", Variant: "SETPERM", Args: []field{
+	{Name: "cmd", Type: &zt737, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt738, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zcall_keyctl__TEXT = call{Name: "keyctl", Variant: "TEXT", Args: []field{
+	{Name: "cmd", Type: &zt739, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt740, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_keyctl__ONE_2 = call{Name: "keyctl", Variant: "ONE", Args: []field{
+	{Name: "cmd", Type: &zt741, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_keyctl__TWO = call{Name: "keyctl", Variant: "TWO", Args: []field{
+	{Name: "cmd", Type: &zt742, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt730, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zcall_keyctl__TWO_2 = call{Name: "keyctl", Variant: "TWO", Args: []field{
+	{Name: "cmd", Type: &zt743, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt730, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zcall_keyctl__SEARCH = call{Name: "keyctl", Variant: "SEARCH", Args: []field{
+	{Name: "cmd", Type: &zt744, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt663, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt663, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt730, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x0, Defer: 5}
+
+var zcall_keyctl__READ = call{Name: "keyctl", Variant: "READ", Args: []field{
+	{Name: "cmd", Type: &zt745, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt746, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_keyctl__INSTANTIATE = call{Name: "keyctl", Variant: "INSTANTIATE", Args: []field{
+	{Name: "cmd", Type: &zt747, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt729, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt730, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x0, Defer: 5}
+
+var zcall_keyctl__NEGATE = call{Name: "keyctl", Variant: "NEGATE", Args: []field{
+	{Name: "cmd", Type: &zt748, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt730, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 4}
+
+var zset_key_reqkey = set{Name: "key_reqkey", Unknown: "KEY_REQKEY_DEFL_???", Vals: []val{
+	{Name: "KEY_REQKEY_DEFL_NO_CHANGE", Value: 0xffffffffffffffff, Mask: 0xffffffffffffffff},
+	{Name: "KEY_REQKEY_DEFL_DEFAULT", Value: 0x0, Mask: 0x0},
+	{Name: "KEY_REQKEY_DEFL_THREAD_KEYRING", Value: 0x1, Mask: 0x1},
+	{Name: "KEY_REQKEY_DEFL_PROCESS_KEYRING", Value: 0x2, Mask: 0x2},
+	{Name: "KEY_REQKEY_DEFL_SESSION_KEYRING", Value: 0x3, Mask: 0x3},
+	{Name: "KEY_REQKEY_DEFL_USER_KEYRING", Value: 0x4, Mask: 0x4},
+	{Name: "KEY_REQKEY_DEFL_USER_SESSION_KEYRING", Value: 0x5, Mask: 0x5},
+	{Name: "KEY_REQKEY_DEFL_GROUP_KEYRING", Value: 0x6, Mask: 0x6},
+	{Name: "KEY_REQKEY_DEFL_REQUESTOR_KEYRING", Value: 0x7, Mask: 0x7},
+}}
+
+var zcall_keyctl__REQKEY = call{Name: "keyctl", Variant: "REQKEY", Args: []field{
+	{Name: "cmd", Type: &zt749, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt750, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_keyctl__TIMEOUT = call{Name: "keyctl", Variant: "TIMEOUT", Args: []field{
+	{Name: "cmd", Type: &zt751, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zcall_keyctl__ONE_3 = call{Name: "keyctl", Variant: "ONE", Args: []field{
+	{Name: "cmd", Type: &zt752, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_keyctl__TEXT_2 = call{Name: "keyctl", Variant: "TEXT", Args: []field{
+	{Name: "cmd", Type: &zt753, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt740, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_keyctl__SESSION_TO_PARENT = call{Name: "keyctl", Variant: "SESSION_TO_PARENT", Args: []field{
+	{Name: "cmd", Type: &zt754, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_keyctl__REJECT = call{Name: "keyctl", Variant: "REJECT", Args: []field{
+	{Name: "cmd", Type: &zt755, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt383, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt730, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x0, Defer: 5}
+
+var zcall_keyctl__INSTANTIATE_IOV = call{Name: "keyctl", Variant: "INSTANTIATE_IOV", Args: []field{
+	{Name: "cmd", Type: &zt756, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt757, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt730, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x0, Defer: 5}
+
+var zcall_keyctl__ONE_4 = call{Name: "keyctl", Variant: "ONE", Args: []field{
+	{Name: "cmd", Type: &zt758, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_keyctl__PERSISTENT = call{Name: "keyctl", Variant: "PERSISTENT", Args: []field{
+	{Name: "cmd", Type: &zt759, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt289, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt730, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zcall_keyctl__RESTRICT = call{Name: "keyctl", Variant: "RESTRICT", Args: []field{
+	{Name: "cmd", Type: &zt760, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt663, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt663, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 4}
+
+var zset_keyctl_move = set{Name: "keyctl_move", Unknown: "KEYCTL_MOVE_???", Vals: []val{
+	{Name: "KEYCTL_MOVE_EXCL", Value: 0x1, Mask: 0x1},
+}}
+
+var zcall_keyctl__MOVE = call{Name: "keyctl", Variant: "MOVE", Args: []field{
+	{Name: "cmd", Type: &zt761, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt730, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt730, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt762, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl = call{Name: "keyctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt731, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 5, Key: 0, Variants: []*call{
+	&zcall_keyctl__GET_KEYRING_ID,
+	&zcall_keyctl__JOIN,
+	&zcall_keyctl__UPDATE,
+	&zcall_keyctl__ONE,
+	&zcall_keyctl__CHOWN,
+	&zcall_keyctl__SETPERM,
+	&zcall_keyctl__TEXT,
+	&zcall_keyctl__ONE_2,
+	&zcall_keyctl__TWO,
+	&zcall_keyctl__TWO_2,
+	&zcall_keyctl__SEARCH,
+	&zcall_keyctl__READ,
+	&zcall_keyctl__INSTANTIATE,
+	&zcall_keyctl__NEGATE,
+	&zcall_keyctl__REQKEY,
+	&zcall_keyctl__TIMEOUT,
+	&zcall_keyctl__ONE_3,
+	&zcall_keyctl__TEXT_2,
+	&zcall_keyctl__SESSION_TO_PARENT,
+	&zcall_keyctl__REJECT,
+	&zcall_keyctl__INSTANTIATE_IOV,
+	&zcall_keyctl__ONE_4,
+	&zcall_keyctl__PERSISTENT,
+	&zcall_keyctl__RESTRICT,
+	&zcall_keyctl__MOVE,
+}}
+
+var zset_ioprio_who = set{Name: "ioprio_who", Unknown: "IOPRIO_WHO_???", Vals: []val{
+	{Name: "IOPRIO_WHO_PROCESS", Value: 0x1, Mask: 0x1},
+	{Name: "IOPRIO_WHO_PGRP", Value: 0x2, Mask: 0x2},
+	{Name: "IOPRIO_WHO_USER", Value: 0x3, Mask: 0x3},
+}}
 
 var zcall_ioprio_set = call{Name: "ioprio_set", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt763, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ioprio", Type: &zt764, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_ioprio_get = call{Name: "ioprio_get", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt763, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt7, Aux: &zt764, Class: 0x0, Defer: 2}
 
 var zcall_inotify_init = call{Name: "inotify_init", Args: []field{}, Ret: &zt21, Class: 0x2, Defer: 0, Derived: true}
 
@@ -11897,28 +13699,28 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
 	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt572, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt572, Reg: 3, Reg32: 3},
+	{Name: "old_nodes", Type: &zt765, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt765, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt505, Reg: 2, Reg32: 2},
-	{Name: "dev", Type: &zt506, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt569, Reg: 2, Reg32: 2},
+	{Name: "dev", Type: &zt570, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
@@ -11931,68 +13733,68 @@ var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
 }}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt289, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt289, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt574, Reg: 4, Reg32: 4},
+	{Name: "flag", Type: &zt767, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt560, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt714, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt18, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt574, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt767, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt574, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt767, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt573, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt766, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt573, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt766, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt574, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt767, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt573, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt766, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt4, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt575, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt746, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x3, Defer: 2}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt208, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
@@ -12032,7 +13834,7 @@ var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: 
 }}
 
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt576, Reg: 0, Reg32: 0},
+	{Name: "unshare_flags", Type: &zt768, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
@@ -12042,8 +13844,8 @@ var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
 
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
 	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt523, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt577, Reg: 2, Reg32: 2},
+	{Name: "head_ptr", Type: &zt468, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt769, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals: []val{
@@ -12055,18 +13857,18 @@ var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals:
 
 var zcall_splice = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt578, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt770, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt578, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt770, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt579, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt771, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_tee = call{Name: "tee", Args: []field{
 	{Name: "fdin", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fdout", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt579, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt771, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_sync_file_range_flags = set{Name: "sync_file_range_flags", Unknown: "SYNC_FILE_RANGE_???", Vals: []val{
@@ -12079,14 +13881,14 @@ var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "nbytes", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "flags", Type: &zt580, Reg: 3, Reg32: 5},
+	{Name: "flags", Type: &zt772, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "iov", Type: &zt207, Reg: 1, Reg32: 1},
 	{Name: "nr_segs", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt579, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt771, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
@@ -12097,10 +13899,10 @@ var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", V
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
 	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt581, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt582, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt584, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt585, Reg: 5, Reg32: 5},
+	{Name: "pages", Type: &zt773, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt774, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt776, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt777, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
@@ -12109,10 +13911,10 @@ var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16,
 }}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt587, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt574, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt779, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt767, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
@@ -12152,7 +13954,7 @@ var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals
 
 var zcall_fallocate = call{Name: "fallocate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt588, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt780, Reg: 1, Reg32: 1},
 	{Name: "offset", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "len", Type: &zt13, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
@@ -12178,7 +13980,7 @@ var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "upeer_sockaddr", Type: &zt272, Reg: 1, Reg32: 1},
 	{Name: "upeer_addrlen", Type: &zt273, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt589, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt781, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
@@ -12238,12 +14040,12 @@ var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
 	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt590, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt782, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_pipe2 = call{Name: "pipe2", Args: []field{
 	{Name: "fildes", Type: &zt209, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt590, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt782, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 0}
 
 var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
@@ -12270,25 +14072,125 @@ var zcall_rt_tgsigqueueinfo = call{Name: "rt_tgsigqueueinfo", Args: []field{
 	{Name: "tgid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt27, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt498, Reg: 3, Reg32: 3},
+	{Name: "uinfo", Type: &zt518, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x18, Defer: 4}
 
+var zset_perf_sizes = set{Name: "perf_sizes", Unknown: "PERF_ATTR_SIZE_???", Vals: []val{
+	{Name: "PERF_ATTR_SIZE_VER0", Value: 0x40, Mask: 0x40},
+	{Name: "PERF_ATTR_SIZE_VER1", Value: 0x48, Mask: 0x48},
+	{Name: "PERF_ATTR_SIZE_VER2", Value: 0x50, Mask: 0x50},
+	{Name: "PERF_ATTR_SIZE_VER3", Value: 0x60, Mask: 0x60},
+	{Name: "PERF_ATTR_SIZE_VER4", Value: 0x68, Mask: 0x68},
+	{Name: "PERF_ATTR_SIZE_VER5", Value: 0x70, Mask: 0x70},
+	{Name: "PERF_ATTR_SIZE_VER6", Value: 0x78, Mask: 0x78},
+	{Name: "PERF_ATTR_SIZE_VER7", Value: 0x80, Mask: 0x80},
+}}
+
+var zset_perf_hw = set{Name: "perf_hw", Unknown: "PERF_COUNT_HW_???", Vals: []val{
+	{Name: "PERF_COUNT_HW_CPU_CYCLES", Value: 0x0, Mask: 0x0},
+	{Name: "PERF_COUNT_HW_INSTRUCTIONS", Value: 0x1, Mask: 0x1},
+	{Name: "PERF_COUNT_HW_CACHE_REFERENCES", Value: 0x2, Mask: 0x2},
+	{Name: "PERF_COUNT_HW_CACHE_MISSES", Value: 0x3, Mask: 0x3},
+	{Name: "PERF_COUNT_HW_BRANCH_INSTRUCTIONS", Value: 0x4, Mask: 0x4},
+	{Name: "PERF_COUNT_HW_BRANCH_MISSES", Value: 0x5, Mask: 0x5},
+	{Name: "PERF_COUNT_HW_BUS_CYCLES", Value: 0x6, Mask: 0x6},
+	{Name: "PERF_COUNT_HW_STALLED_CYCLES_FRONTEND", Value: 0x7, Mask: 0x7},
+	{Name: "PERF_COUNT_HW_STALLED_CYCLES_BACKEND", Value: 0x8, Mask: 0x8},
+	{Name: "PERF_COUNT_HW_REF_CPU_CYCLES", Value: 0x9, Mask: 0x9},
+}}
+
+var zset_perf_sw = set{Name: "perf_sw", Unknown: "PERF_COUNT_SW_???", Vals: []val{
+	{Name: "PERF_COUNT_SW_CPU_CLOCK", Value: 0x0, Mask: 0x0},
+	{Name: "PERF_COUNT_SW_TASK_CLOCK", Value: 0x1, Mask: 0x1},
+	{Name: "PERF_COUNT_SW_PAGE_FAULTS", Value: 0x2, Mask: 0x2},
+	{Name: "PERF_COUNT_SW_CONTEXT_SWITCHES", Value: 0x3, Mask: 0x3},
+	{Name: "PERF_COUNT_SW_CPU_MIGRATIONS", Value: 0x4, Mask: 0x4},
+	{Name: "PERF_COUNT_SW_PAGE_FAULTS_MIN", Value: 0x5, Mask: 0x5},
+	{Name: "PERF_COUNT_SW_PAGE_FAULTS_MAJ", Value: 0x6, Mask: 0x6},
+	{Name: "PERF_COUNT_SW_ALIGNMENT_FAULTS", Value: 0x7, Mask: 0x7},
+	{Name: "PERF_COUNT_SW_EMULATION_FAULTS", Value: 0x8, Mask: 0x8},
+	{Name: "PERF_COUNT_SW_DUMMY", Value: 0x9, Mask: 0x9},
+	{Name: "PERF_COUNT_SW_BPF_OUTPUT", Value: 0xa, Mask: 0xa},
+	{Name: "PERF_COUNT_SW_CGROUP_SWITCHES", Value: 0xb, Mask: 0xb},
+}}
+
+var zunion_perf_config = union{Name: "perf_config", Alts: []alt{
+	{Vals: []uint64{0x0}, Type: &zt784},
+	{Vals: []uint64{0x1}, Type: &zt785},
+}, Else: &zt77}
+
+var zset_perf_samples = set{Name: "perf_samples", Unknown: "PERF_SAMPLE_???", Vals: []val{
+	{Name: "PERF_SAMPLE_IP", Value: 0x1, Mask: 0x1},
+	{Name: "PERF_SAMPLE_TID", Value: 0x2, Mask: 0x2},
+	{Name: "PERF_SAMPLE_TIME", Value: 0x4, Mask: 0x4},
+	{Name: "PERF_SAMPLE_ADDR", Value: 0x8, Mask: 0x8},
+	{Name: "PERF_SAMPLE_READ", Value: 0x10, Mask: 0x10},
+	{Name: "PERF_SAMPLE_CALLCHAIN", Value: 0x20, Mask: 0x20},
+	{Name: "PERF_SAMPLE_ID", Value: 0x40, Mask: 0x40},
+	{Name: "PERF_SAMPLE_CPU", Value: 0x80, Mask: 0x80},
+	{Name: "PERF_SAMPLE_PERIOD", Value: 0x100, Mask: 0x100},
+	{Name: "PERF_SAMPLE_STREAM_ID", Value: 0x200, Mask: 0x200},
+	{Name: "PERF_SAMPLE_RAW", Value: 0x400, Mask: 0x400},
+	{Name: "PERF_SAMPLE_BRANCH_STACK", Value: 0x800, Mask: 0x800},
+	{Name: "PERF_SAMPLE_REGS_USER", Value: 0x1000, Mask: 0x1000},
+	{Name: "PERF_SAMPLE_STACK_USER", Value: 0x2000, Mask: 0x2000},
+	{Name: "PERF_SAMPLE_WEIGHT", Value: 0x4000, Mask: 0x4000},
+	{Name: "PERF_SAMPLE_DATA_SRC", Value: 0x8000, Mask: 0x8000},
+	{Name: "PERF_SAMPLE_IDENTIFIER", Value: 0x10000, Mask: 0x10000},
+	{Name: "PERF_SAMPLE_TRANSACTION", Value: 0x20000, Mask: 0x20000},
+	{Name: "PERF_SAMPLE_REGS_INTR", Value: 0x40000, Mask: 0x40000},
+	{Name: "PERF_SAMPLE_PHYS_ADDR", Value: 0x80000, Mask: 0x80000},
+	{Name: "PERF_SAMPLE_AUX", Value: 0x100000, Mask: 0x100000},
+	{Name: "PERF_SAMPLE_CGROUP", Value: 0x200000, Mask: 0x200000},
+	{Name: "PERF_SAMPLE_DATA_PAGE_SIZE", Value: 0x400000, Mask: 0x400000},
+	{Name: "PERF_SAMPLE_CODE_PAGE_SIZE", Value: 0x800000, Mask: 0x800000},
+	{Name: "PERF_SAMPLE_WEIGHT_STRUCT", Value: 0x1000000, Mask: 0x1000000},
+}}
+
+var zset_perf_read = set{Name: "perf_read", Unknown: "PERF_FORMAT_???", Vals: []val{
+	{Name: "PERF_FORMAT_TOTAL_TIME_ENABLED", Value: 0x1, Mask: 0x1},
+	{Name: "PERF_FORMAT_TOTAL_TIME_RUNNING", Value: 0x2, Mask: 0x2},
+	{Name: "PERF_FORMAT_ID", Value: 0x4, Mask: 0x4},
+	{Name: "PERF_FORMAT_GROUP", Value: 0x8, Mask: 0x8},
+	{Name: "PERF_FORMAT_LOST", Value: 0x10, Mask: 0x10},
+}}
+
+var zstruct_perf_event_attr = structure{Name: "perf_event_attr", Size: [3]uint16{48, 48, 48}, Fields: []field{
+	{Name: "type", Type: &zt506, Off: [3]uint16{0, 0, 0}},
+	{Name: "size", Type: &zt783, Off: [3]uint16{4, 4, 4}},
+	{Name: "config", Type: &zt786, Off: [3]uint16{8, 8, 8}},
+	{Name: "sample_period", Type: &zt9, Off: [3]uint16{16, 16, 16}},
+	{Name: "sample_type", Type: &zt787, Off: [3]uint16{24, 24, 24}},
+	{Name: "read_format", Type: &zt788, Off: [3]uint16{32, 32, 32}},
+	{Name: "disabled", Type: &zt9, Attr: 1, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{0, 1}},
+	{Name: "inherit", Type: &zt9, Attr: 1, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{1, 1}},
+	{Name: "pinned", Type: &zt9, Attr: 1, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{2, 1}},
+	{Name: "exclusive", Type: &zt9, Attr: 1, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{3, 1}},
+}}
+
+var zset_perf_open_flags = set{Name: "perf_open_flags", Unknown: "PERF_FLAG_???", Vals: []val{
+	{Name: "PERF_FLAG_FD_NO_GROUP", Value: 0x1, Mask: 0x1},
+	{Name: "PERF_FLAG_FD_OUTPUT", Value: 0x2, Mask: 0x2},
+	{Name: "PERF_FLAG_PID_CGROUP", Value: 0x4, Mask: 0x4},
+	{Name: "PERF_FLAG_FD_CLOEXEC", Value: 0x8, Mask: 0x8},
+}}
+
 var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "attr_uptr", Type: &zt789, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt790, Reg: 4, Reg32: 4},
+}, Ret: &zt0, Class: 0x2, Defer: 5}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt591, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt791, Attr: 8192, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt593, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt793, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt276, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt215, Reg: 4, Reg32: 4},
@@ -12303,24 +14205,24 @@ var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt573, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt766, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt594, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt594, Off: [3]uint16{8, 8, 8}},
+	{Name: "rlim_cur", Type: &zt794, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt794, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
 	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt455, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt595, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt596, Reg: 3, Reg32: 3},
+	{Name: "resource", Type: &zt457, Reg: 1, Reg32: 1},
+	{Name: "new_rlim", Type: &zt795, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt796, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -12334,22 +14236,22 @@ var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt530, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt531, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt700, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt677, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt678, Class: 0x100, Defer: 1}
 
 var zcall_syncfs = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt597, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt797, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt599, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt799, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt276, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
@@ -12367,30 +14269,25 @@ var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: [
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt600, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt800, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
-	{Name: "cpup", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "nodep", Type: &zt19, Reg: 1, Reg32: 1},
+	{Name: "cpup", Type: &zt66, Reg: 0, Reg32: 0},
+	{Name: "nodep", Type: &zt66, Reg: 1, Reg32: 1},
 	{Name: "unused", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt601, Off: [3]uint16{0, 0, 0}},
-	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
-}}
-
-var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt19, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt801, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
 	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt603, Reg: 1, Reg32: 1},
+	{Name: "lvec", Type: &zt803, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt605, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt805, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 1}
@@ -12399,7 +14296,7 @@ var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
 	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt207, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt605, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt805, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt23, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt23, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 6}
@@ -12427,35 +14324,77 @@ var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16
 
 var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt0},
-	{Vals: []uint64{0x7}, Type: &zt608},
+	{Vals: []uint64{0x7}, Type: &zt808},
 }, Else: &zt26}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
 	{Name: "pid1", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "pid2", Type: &zt221, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt606, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt607, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
-	{Name: "idx2", Type: &zt609, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "type", Type: &zt806, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt807, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt809, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
+
+var zset_module_flags = set{Name: "module_flags", Unknown: "MODULE_INIT_???", Vals: []val{
+	{Name: "MODULE_INIT_IGNORE_MODVERSIONS", Value: 0x1, Mask: 0x1},
+	{Name: "MODULE_INIT_IGNORE_VERMAGIC", Value: 0x2, Mask: 0x2},
+	{Name: "MODULE_INIT_COMPRESSED_FILE", Value: 0x4, Mask: 0x4},
+}}
 
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "uargs", Type: &zt663, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt810, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zset_sched_flags = set{Name: "sched_flags", Unknown: "SCHED_FLAG_???", Vals: []val{
+	{Name: "SCHED_FLAG_RESET_ON_FORK", Value: 0x1, Mask: 0x1},
+	{Name: "SCHED_FLAG_RECLAIM", Value: 0x2, Mask: 0x2},
+	{Name: "SCHED_FLAG_DL_OVERRUN", Value: 0x4, Mask: 0x4},
+	{Name: "SCHED_FLAG_KEEP_POLICY", Value: 0x8, Mask: 0x8},
+	{Name: "SCHED_FLAG_KEEP_PARAMS", Value: 0x10, Mask: 0x10},
+	{Name: "SCHED_FLAG_UTIL_CLAMP_MIN", Value: 0x20, Mask: 0x20},
+	{Name: "SCHED_FLAG_UTIL_CLAMP_MAX", Value: 0x40, Mask: 0x40},
+}}
+
+var zstruct_sched_attr_set = structure{Name: "sched_attr_set", Size: [3]uint16{56, 56, 56}, Fields: []field{
+	{Name: "size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "sched_policy", Type: &zt580, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
+	{Name: "sched_flags", Type: &zt811, Off: [3]uint16{8, 8, 8}},
+	{Name: "sched_nice", Type: &zt7, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
+	{Name: "sched_priority", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
+	{Name: "sched_runtime", Type: &zt9, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
+	{Name: "sched_deadline", Type: &zt9, Off: [3]uint16{32, 32, 32}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
+	{Name: "sched_period", Type: &zt9, Off: [3]uint16{40, 40, 40}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
+	{Name: "sched_util_min", Type: &zt11, Off: [3]uint16{48, 48, 48}},
+	{Name: "sched_util_max", Type: &zt11, Off: [3]uint16{52, 52, 52}},
+}}
 
 var zcall_sched_setattr = call{Name: "sched_setattr", Args: []field{
 	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "uattr", Type: &zt812, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt11, Attr: 8, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zstruct_sched_attr = structure{Name: "sched_attr", Size: [3]uint16{56, 56, 56}, Fields: []field{
+	{Name: "size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "sched_policy", Type: &zt580, Off: [3]uint16{4, 4, 4}},
+	{Name: "sched_flags", Type: &zt811, Off: [3]uint16{8, 8, 8}},
+	{Name: "sched_nice", Type: &zt7, Off: [3]uint16{16, 16, 16}},
+	{Name: "sched_priority", Type: &zt11, Off: [3]uint16{20, 20, 20}},
+	{Name: "sched_runtime", Type: &zt9, Off: [3]uint16{24, 24, 24}},
+	{Name: "sched_deadline", Type: &zt9, Off: [3]uint16{32, 32, 32}},
+	{Name: "sched_period", Type: &zt9, Off: [3]uint16{40, 40, 40}},
+	{Name: "sched_util_min", Type: &zt11, Off: [3]uint16{48, 48, 48}},
+	{Name: "sched_util_max", Type: &zt11, Off: [3]uint16{52, 52, 52}},
+}}
 
 var zcall_sched_getattr = call{Name: "sched_getattr", Args: []field{
 	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "uattr", Type: &zt813, Reg: 1, Reg32: 1},
+	{Name: "usize", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []val{
 	{Name: "RENAME_NOREPLACE", Value: 0x1, Mask: 0x1},
@@ -12464,18 +14403,73 @@ var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []
 }}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt573, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt766, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt610, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt814, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
+var zset_seccomp_ops = set{Name: "seccomp_ops", Unknown: "SECCOMP_SET_MODE_???", Vals: []val{
+	{Name: "SECCOMP_SET_MODE_STRICT", Value: 0x0, Mask: 0x0},
+	{Name: "SECCOMP_SET_MODE_FILTER", Value: 0x1, Mask: 0x1},
+	{Name: "SECCOMP_GET_ACTION_AVAIL", Value: 0x2, Mask: 0x2},
+	{Name: "SECCOMP_GET_NOTIF_SIZES", Value: 0x3, Mask: 0x3},
+}}
+
+var zset_seccomp_flags = set{Name: "seccomp_flags", Unknown: "SECCOMP_FILTER_FLAG_???", Vals: []val{
+	{Name: "SECCOMP_FILTER_FLAG_TSYNC", Value: 0x1, Mask: 0x1},
+	{Name: "SECCOMP_FILTER_FLAG_LOG", Value: 0x2, Mask: 0x2},
+	{Name: "SECCOMP_FILTER_FLAG_SPEC_ALLOW", Value: 0x4, Mask: 0x4},
+	{Name: "SECCOMP_FILTER_FLAG_NEW_LISTENER", Value: 0x8, Mask: 0x8},
+	{Name: "SECCOMP_FILTER_FLAG_TSYNC_ESRCH", Value: 0x10, Mask: 0x10},
+	{Name: "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", Value: 0x20, Mask: 0x20},
+}}
+
+var zcall_seccomp__SET_MODE_FILTER = call{Name: "seccomp", Variant: "SET_MODE_FILTER", Args: []field{
+	{Name: "op", Type: &zt816, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt817, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt615, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zset_seccomp_actions = set{Name: "seccomp_actions", Unknown: "SECCOMP_RET_???", Vals: []val{
+	{Name: "SECCOMP_RET_KILL_PROCESS", Value: 0x80000000, Mask: 0x80000000},
+	{Name: "SECCOMP_RET_KILL_THREAD", Value: 0x0, Mask: 0x0},
+	{Name: "SECCOMP_RET_TRAP", Value: 0x30000, Mask: 0x30000},
+	{Name: "SECCOMP_RET_ERRNO", Value: 0x50000, Mask: 0x50000},
+	{Name: "SECCOMP_RET_USER_NOTIF", Value: 0x7fc00000, Mask: 0x7fc00000},
+	{Name: "SECCOMP_RET_TRACE", Value: 0x7ff00000, Mask: 0x7ff00000},
+	{Name: "SECCOMP_RET_LOG", Value: 0x7ffc0000, Mask: 0x7ffc0000},
+	{Name: "SECCOMP_RET_ALLOW", Value: 0x7fff0000, Mask: 0x7fff0000},
+}}
+
+var zcall_seccomp__GET_ACTION_AVAIL = call{Name: "seccomp", Variant: "GET_ACTION_AVAIL", Args: []field{
+	{Name: "op", Type: &zt818, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt819, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zstruct_seccomp_notif_sizes = structure{Name: "seccomp_notif_sizes", Size: [3]uint16{6, 6, 6}, Fields: []field{
+	{Name: "seccomp_notif", Type: &zt136, Off: [3]uint16{0, 0, 0}},
+	{Name: "seccomp_notif_resp", Type: &zt136, Off: [3]uint16{2, 2, 2}},
+	{Name: "seccomp_data", Type: &zt136, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zcall_seccomp__GET_NOTIF_SIZES = call{Name: "seccomp", Variant: "GET_NOTIF_SIZES", Args: []field{
+	{Name: "op", Type: &zt820, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt821, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
 var zcall_seccomp = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt20, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt815, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
+	&zcall_seccomp__SET_MODE_FILTER,
+	&zcall_seccomp__GET_ACTION_AVAIL,
+	&zcall_seccomp__GET_NOTIF_SIZES,
+}}
 
 var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 	{Name: "GRND_NONBLOCK", Value: 0x1, Mask: 0x1},
@@ -12484,9 +14478,9 @@ var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 }}
 
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt611, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt822, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt612, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt823, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
@@ -12499,23 +14493,399 @@ var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
 }}
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
-	{Name: "uname_ptr", Type: &zt613, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt614, Reg: 1, Reg32: 1},
+	{Name: "uname_ptr", Type: &zt663, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt824, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
+
+var zset_kexec_file_flags = set{Name: "kexec_file_flags", Unknown: "KEXEC_FILE_???", Vals: []val{
+	{Name: "KEXEC_FILE_UNLOAD", Value: 0x1, Mask: 0x1},
+	{Name: "KEXEC_FILE_ON_CRASH", Value: 0x2, Mask: 0x2},
+	{Name: "KEXEC_FILE_NO_INITRAMFS", Value: 0x4, Mask: 0x4},
+}}
 
 var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
 	{Name: "kernel_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "cmdline_len", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "cmdline_ptr", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "cmdline_len", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "cmdline_ptr", Type: &zt3, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt825, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x2, Defer: 5}
+
+var zset_bpf_commands = set{Name: "bpf_commands", Unknown: "BPF_???", Vals: []val{
+	{Name: "BPF_MAP_CREATE", Value: 0x0, Mask: 0x0},
+	{Name: "BPF_MAP_LOOKUP_ELEM", Value: 0x1, Mask: 0x1},
+	{Name: "BPF_MAP_UPDATE_ELEM", Value: 0x2, Mask: 0x2},
+	{Name: "BPF_MAP_DELETE_ELEM", Value: 0x3, Mask: 0x3},
+	{Name: "BPF_MAP_GET_NEXT_KEY", Value: 0x4, Mask: 0x4},
+	{Name: "BPF_PROG_LOAD", Value: 0x5, Mask: 0x5},
+	{Name: "BPF_OBJ_PIN", Value: 0x6, Mask: 0x6},
+	{Name: "BPF_OBJ_GET", Value: 0x7, Mask: 0x7},
+	{Name: "BPF_PROG_ATTACH", Value: 0x8, Mask: 0x8},
+	{Name: "BPF_PROG_DETACH", Value: 0x9, Mask: 0x9},
+	{Name: "BPF_PROG_TEST_RUN", Value: 0xa, Mask: 0xa},
+	{Name: "BPF_PROG_GET_NEXT_ID", Value: 0xb, Mask: 0xb},
+	{Name: "BPF_MAP_GET_NEXT_ID", Value: 0xc, Mask: 0xc},
+	{Name: "BPF_PROG_GET_FD_BY_ID", Value: 0xd, Mask: 0xd},
+	{Name: "BPF_MAP_GET_FD_BY_ID", Value: 0xe, Mask: 0xe},
+	{Name: "BPF_OBJ_GET_INFO_BY_FD", Value: 0xf, Mask: 0xf},
+	{Name: "BPF_PROG_QUERY", Value: 0x10, Mask: 0x10},
+	{Name: "BPF_RAW_TRACEPOINT_OPEN", Value: 0x11, Mask: 0x11},
+	{Name: "BPF_BTF_LOAD", Value: 0x12, Mask: 0x12},
+	{Name: "BPF_BTF_GET_FD_BY_ID", Value: 0x13, Mask: 0x13},
+	{Name: "BPF_TASK_FD_QUERY", Value: 0x14, Mask: 0x14},
+	{Name: "BPF_MAP_LOOKUP_AND_DELETE_ELEM", Value: 0x15, Mask: 0x15},
+	{Name: "BPF_MAP_FREEZE", Value: 0x16, Mask: 0x16},
+	{Name: "BPF_BTF_GET_NEXT_ID", Value: 0x17, Mask: 0x17},
+	{Name: "BPF_MAP_LOOKUP_BATCH", Value: 0x18, Mask: 0x18},
+	{Name: "BPF_MAP_LOOKUP_AND_DELETE_BATCH", Value: 0x19, Mask: 0x19},
+	{Name: "BPF_MAP_UPDATE_BATCH", Value: 0x1a, Mask: 0x1a},
+	{Name: "BPF_MAP_DELETE_BATCH", Value: 0x1b, Mask: 0x1b},
+	{Name: "BPF_LINK_CREATE", Value: 0x1c, Mask: 0x1c},
+	{Name: "BPF_LINK_UPDATE", Value: 0x1d, Mask: 0x1d},
+	{Name: "BPF_LINK_GET_FD_BY_ID", Value: 0x1e, Mask: 0x1e},
+	{Name: "BPF_LINK_GET_NEXT_ID", Value: 0x1f, Mask: 0x1f},
+	{Name: "BPF_ENABLE_STATS", Value: 0x20, Mask: 0x20},
+	{Name: "BPF_ITER_CREATE", Value: 0x21, Mask: 0x21},
+	{Name: "BPF_LINK_DETACH", Value: 0x22, Mask: 0x22},
+	{Name: "BPF_PROG_BIND_MAP", Value: 0x23, Mask: 0x23},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35}}
+
+var zset_bpf_map_types = set{Name: "bpf_map_types", Unknown: "BPF_MAP_TYPE_???", Vals: []val{
+	{Name: "BPF_MAP_TYPE_UNSPEC", Value: 0x0, Mask: 0x0},
+	{Name: "BPF_MAP_TYPE_HASH", Value: 0x1, Mask: 0x1},
+	{Name: "BPF_MAP_TYPE_ARRAY", Value: 0x2, Mask: 0x2},
+	{Name: "BPF_MAP_TYPE_PROG_ARRAY", Value: 0x3, Mask: 0x3},
+	{Name: "BPF_MAP_TYPE_PERF_EVENT_ARRAY", Value: 0x4, Mask: 0x4},
+	{Name: "BPF_MAP_TYPE_PERCPU_HASH", Value: 0x5, Mask: 0x5},
+	{Name: "BPF_MAP_TYPE_PERCPU_ARRAY", Value: 0x6, Mask: 0x6},
+	{Name: "BPF_MAP_TYPE_STACK_TRACE", Value: 0x7, Mask: 0x7},
+	{Name: "BPF_MAP_TYPE_CGROUP_ARRAY", Value: 0x8, Mask: 0x8},
+	{Name: "BPF_MAP_TYPE_LRU_HASH", Value: 0x9, Mask: 0x9},
+	{Name: "BPF_MAP_TYPE_LRU_PERCPU_HASH", Value: 0xa, Mask: 0xa},
+	{Name: "BPF_MAP_TYPE_LPM_TRIE", Value: 0xb, Mask: 0xb},
+	{Name: "BPF_MAP_TYPE_ARRAY_OF_MAPS", Value: 0xc, Mask: 0xc},
+	{Name: "BPF_MAP_TYPE_HASH_OF_MAPS", Value: 0xd, Mask: 0xd},
+	{Name: "BPF_MAP_TYPE_DEVMAP", Value: 0xe, Mask: 0xe},
+	{Name: "BPF_MAP_TYPE_SOCKMAP", Value: 0xf, Mask: 0xf},
+	{Name: "BPF_MAP_TYPE_CPUMAP", Value: 0x10, Mask: 0x10},
+	{Name: "BPF_MAP_TYPE_XSKMAP", Value: 0x11, Mask: 0x11},
+	{Name: "BPF_MAP_TYPE_SOCKHASH", Value: 0x12, Mask: 0x12},
+	{Name: "BPF_MAP_TYPE_CGROUP_STORAGE", Value: 0x13, Mask: 0x13},
+	{Name: "BPF_MAP_TYPE_REUSEPORT_SOCKARRAY", Value: 0x14, Mask: 0x14},
+	{Name: "BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE", Value: 0x15, Mask: 0x15},
+	{Name: "BPF_MAP_TYPE_QUEUE", Value: 0x16, Mask: 0x16},
+	{Name: "BPF_MAP_TYPE_STACK", Value: 0x17, Mask: 0x17},
+	{Name: "BPF_MAP_TYPE_SK_STORAGE", Value: 0x18, Mask: 0x18},
+	{Name: "BPF_MAP_TYPE_DEVMAP_HASH", Value: 0x19, Mask: 0x19},
+	{Name: "BPF_MAP_TYPE_STRUCT_OPS", Value: 0x1a, Mask: 0x1a},
+	{Name: "BPF_MAP_TYPE_RINGBUF", Value: 0x1b, Mask: 0x1b},
+	{Name: "BPF_MAP_TYPE_INODE_STORAGE", Value: 0x1c, Mask: 0x1c},
+	{Name: "BPF_MAP_TYPE_TASK_STORAGE", Value: 0x1d, Mask: 0x1d},
+	{Name: "BPF_MAP_TYPE_BLOOM_FILTER", Value: 0x1e, Mask: 0x1e},
+	{Name: "BPF_MAP_TYPE_USER_RINGBUF", Value: 0x1f, Mask: 0x1f},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31}}
+
+var zset_bpf_map_flags = set{Name: "bpf_map_flags", Unknown: "BPF_F_???", Vals: []val{
+	{Name: "BPF_F_NO_PREALLOC", Value: 0x1, Mask: 0x1},
+	{Name: "BPF_F_NO_COMMON_LRU", Value: 0x2, Mask: 0x2},
+	{Name: "BPF_F_NUMA_NODE", Value: 0x4, Mask: 0x4},
+	{Name: "BPF_F_RDONLY", Value: 0x8, Mask: 0x8},
+	{Name: "BPF_F_WRONLY", Value: 0x10, Mask: 0x10},
+	{Name: "BPF_F_STACK_BUILD_ID", Value: 0x20, Mask: 0x20},
+	{Name: "BPF_F_ZERO_SEED", Value: 0x40, Mask: 0x40},
+	{Name: "BPF_F_RDONLY_PROG", Value: 0x80, Mask: 0x80},
+	{Name: "BPF_F_WRONLY_PROG", Value: 0x100, Mask: 0x100},
+	{Name: "BPF_F_CLONE", Value: 0x200, Mask: 0x200},
+	{Name: "BPF_F_MMAPABLE", Value: 0x400, Mask: 0x400},
+	{Name: "BPF_F_PRESERVE_ELEMS", Value: 0x800, Mask: 0x800},
+	{Name: "BPF_F_INNER_MAP", Value: 0x1000, Mask: 0x1000},
+}}
+
+var zstruct_bpf_map_create = structure{Name: "bpf_map_create", Size: [3]uint16{72, 72, 72}, Fields: []field{
+	{Name: "map_type", Type: &zt827, Off: [3]uint16{0, 0, 0}},
+	{Name: "key_size", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "value_size", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "max_entries", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "map_flags", Type: &zt828, Off: [3]uint16{16, 16, 16}},
+	{Name: "inner_map_fd", Type: &zt0, Off: [3]uint16{20, 20, 20}},
+	{Name: "numa_node", Type: &zt11, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x4}}},
+	{Name: "map_name", Type: &zt829, Off: [3]uint16{28, 28, 28}},
+	{Name: "map_ifindex", Type: &zt11, Off: [3]uint16{44, 44, 44}},
+	{Name: "btf_fd", Type: &zt0, Off: [3]uint16{48, 48, 48}},
+	{Name: "btf_key_type_id", Type: &zt11, Off: [3]uint16{52, 52, 52}},
+	{Name: "btf_value_type_id", Type: &zt11, Off: [3]uint16{56, 56, 56}},
+	{Name: "btf_vmlinux_value_type_id", Type: &zt11, Off: [3]uint16{60, 60, 60}},
+	{Name: "map_extra", Type: &zt9, Off: [3]uint16{64, 64, 64}},
+}}
+
+var zset_bpf_update_flags = set{Name: "bpf_update_flags", Unknown: "BPF_???", Vals: []val{
+	{Name: "BPF_ANY", Value: 0x0, Mask: 0x0},
+	{Name: "BPF_NOEXIST", Value: 0x1, Mask: 0x1},
+	{Name: "BPF_EXIST", Value: 0x2, Mask: 0x2},
+}}
+
+var zstruct_bpf_map_elem = structure{Name: "bpf_map_elem", Size: [3]uint16{32, 28, 32}, Fields: []field{
+	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
+	{Name: "key", Type: &zt831, Off: [3]uint16{8, 4, 8}},
+	{Name: "value", Type: &zt831, Off: [3]uint16{16, 12, 16}},
+	{Name: "flags", Type: &zt832, Off: [3]uint16{24, 20, 24}},
+}}
+
+var zstruct_bpf_map_key = structure{Name: "bpf_map_key", Size: [3]uint16{16, 12, 16}, Fields: []field{
+	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
+	{Name: "key", Type: &zt831, Off: [3]uint16{8, 4, 8}},
+}}
+
+var zstruct_bpf_map_next = structure{Name: "bpf_map_next", Size: [3]uint16{24, 20, 24}, Fields: []field{
+	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
+	{Name: "key", Type: &zt831, Off: [3]uint16{8, 4, 8}},
+	{Name: "next_key", Type: &zt831, Off: [3]uint16{16, 12, 16}},
+}}
+
+var zset_bpf_prog_types = set{Name: "bpf_prog_types", Unknown: "BPF_PROG_TYPE_???", Vals: []val{
+	{Name: "BPF_PROG_TYPE_UNSPEC", Value: 0x0, Mask: 0x0},
+	{Name: "BPF_PROG_TYPE_SOCKET_FILTER", Value: 0x1, Mask: 0x1},
+	{Name: "BPF_PROG_TYPE_KPROBE", Value: 0x2, Mask: 0x2},
+	{Name: "BPF_PROG_TYPE_SCHED_CLS", Value: 0x3, Mask: 0x3},
+	{Name: "BPF_PROG_TYPE_SCHED_ACT", Value: 0x4, Mask: 0x4},
+	{Name: "BPF_PROG_TYPE_TRACEPOINT", Value: 0x5, Mask: 0x5},
+	{Name: "BPF_PROG_TYPE_XDP", Value: 0x6, Mask: 0x6},
+	{Name: "BPF_PROG_TYPE_PERF_EVENT", Value: 0x7, Mask: 0x7},
+	{Name: "BPF_PROG_TYPE_CGROUP_SKB", Value: 0x8, Mask: 0x8},
+	{Name: "BPF_PROG_TYPE_CGROUP_SOCK", Value: 0x9, Mask: 0x9},
+	{Name: "BPF_PROG_TYPE_LWT_IN", Value: 0xa, Mask: 0xa},
+	{Name: "BPF_PROG_TYPE_LWT_OUT", Value: 0xb, Mask: 0xb},
+	{Name: "BPF_PROG_TYPE_LWT_XMIT", Value: 0xc, Mask: 0xc},
+	{Name: "BPF_PROG_TYPE_SOCK_OPS", Value: 0xd, Mask: 0xd},
+	{Name: "BPF_PROG_TYPE_SK_SKB", Value: 0xe, Mask: 0xe},
+	{Name: "BPF_PROG_TYPE_CGROUP_DEVICE", Value: 0xf, Mask: 0xf},
+	{Name: "BPF_PROG_TYPE_SK_MSG", Value: 0x10, Mask: 0x10},
+	{Name: "BPF_PROG_TYPE_RAW_TRACEPOINT", Value: 0x11, Mask: 0x11},
+	{Name: "BPF_PROG_TYPE_CGROUP_SOCK_ADDR", Value: 0x12, Mask: 0x12},
+	{Name: "BPF_PROG_TYPE_LWT_SEG6LOCAL", Value: 0x13, Mask: 0x13},
+	{Name: "BPF_PROG_TYPE_LIRC_MODE2", Value: 0x14, Mask: 0x14},
+	{Name: "BPF_PROG_TYPE_SK_REUSEPORT", Value: 0x15, Mask: 0x15},
+	{Name: "BPF_PROG_TYPE_FLOW_DISSECTOR", Value: 0x16, Mask: 0x16},
+	{Name: "BPF_PROG_TYPE_CGROUP_SYSCTL", Value: 0x17, Mask: 0x17},
+	{Name: "BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE", Value: 0x18, Mask: 0x18},
+	{Name: "BPF_PROG_TYPE_CGROUP_SOCKOPT", Value: 0x19, Mask: 0x19},
+	{Name: "BPF_PROG_TYPE_TRACING", Value: 0x1a, Mask: 0x1a},
+	{Name: "BPF_PROG_TYPE_STRUCT_OPS", Value: 0x1b, Mask: 0x1b},
+	{Name: "BPF_PROG_TYPE_EXT", Value: 0x1c, Mask: 0x1c},
+	{Name: "BPF_PROG_TYPE_LSM", Value: 0x1d, Mask: 0x1d},
+	{Name: "BPF_PROG_TYPE_SK_LOOKUP", Value: 0x1e, Mask: 0x1e},
+	{Name: "BPF_PROG_TYPE_SYSCALL", Value: 0x1f, Mask: 0x1f},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31}}
+
+var zset_bpf_prog_flags = set{Name: "bpf_prog_flags", Unknown: "BPF_F_???", Vals: []val{
+	{Name: "BPF_F_STRICT_ALIGNMENT", Value: 0x1, Mask: 0x1},
+	{Name: "BPF_F_ANY_ALIGNMENT", Value: 0x2, Mask: 0x2},
+	{Name: "BPF_F_TEST_RND_HI32", Value: 0x4, Mask: 0x4},
+	{Name: "BPF_F_TEST_STATE_FREQ", Value: 0x8, Mask: 0x8},
+	{Name: "BPF_F_SLEEPABLE", Value: 0x10, Mask: 0x10},
+}}
+
+var zset_bpf_attach_types = set{Name: "bpf_attach_types", Unknown: "BPF_???", Vals: []val{
+	{Name: "BPF_CGROUP_INET_INGRESS", Value: 0x0, Mask: 0x0},
+	{Name: "BPF_CGROUP_INET_EGRESS", Value: 0x1, Mask: 0x1},
+	{Name: "BPF_CGROUP_INET_SOCK_CREATE", Value: 0x2, Mask: 0x2},
+	{Name: "BPF_CGROUP_SOCK_OPS", Value: 0x3, Mask: 0x3},
+	{Name: "BPF_SK_SKB_STREAM_PARSER", Value: 0x4, Mask: 0x4},
+	{Name: "BPF_SK_SKB_STREAM_VERDICT", Value: 0x5, Mask: 0x5},
+	{Name: "BPF_CGROUP_DEVICE", Value: 0x6, Mask: 0x6},
+	{Name: "BPF_SK_MSG_VERDICT", Value: 0x7, Mask: 0x7},
+	{Name: "BPF_CGROUP_INET4_BIND", Value: 0x8, Mask: 0x8},
+	{Name: "BPF_CGROUP_INET6_BIND", Value: 0x9, Mask: 0x9},
+	{Name: "BPF_CGROUP_INET4_CONNECT", Value: 0xa, Mask: 0xa},
+	{Name: "BPF_CGROUP_INET6_CONNECT", Value: 0xb, Mask: 0xb},
+	{Name: "BPF_CGROUP_INET4_POST_BIND", Value: 0xc, Mask: 0xc},
+	{Name: "BPF_CGROUP_INET6_POST_BIND", Value: 0xd, Mask: 0xd},
+	{Name: "BPF_CGROUP_UDP4_SENDMSG", Value: 0xe, Mask: 0xe},
+	{Name: "BPF_CGROUP_UDP6_SENDMSG", Value: 0xf, Mask: 0xf},
+	{Name: "BPF_LIRC_MODE2", Value: 0x10, Mask: 0x10},
+	{Name: "BPF_FLOW_DISSECTOR", Value: 0x11, Mask: 0x11},
+	{Name: "BPF_CGROUP_SYSCTL", Value: 0x12, Mask: 0x12},
+	{Name: "BPF_CGROUP_UDP4_RECVMSG", Value: 0x13, Mask: 0x13},
+	{Name: "BPF_CGROUP_UDP6_RECVMSG", Value: 0x14, Mask: 0x14},
+	{Name: "BPF_CGROUP_GETSOCKOPT", Value: 0x15, Mask: 0x15},
+	{Name: "BPF_CGROUP_SETSOCKOPT", Value: 0x16, Mask: 0x16},
+	{Name: "BPF_TRACE_RAW_TP", Value: 0x17, Mask: 0x17},
+	{Name: "BPF_TRACE_FENTRY", Value: 0x18, Mask: 0x18},
+	{Name: "BPF_TRACE_FEXIT", Value: 0x19, Mask: 0x19},
+	{Name: "BPF_MODIFY_RETURN", Value: 0x1a, Mask: 0x1a},
+	{Name: "BPF_LSM_MAC", Value: 0x1b, Mask: 0x1b},
+	{Name: "BPF_TRACE_ITER", Value: 0x1c, Mask: 0x1c},
+	{Name: "BPF_CGROUP_INET4_GETPEERNAME", Value: 0x1d, Mask: 0x1d},
+	{Name: "BPF_CGROUP_INET6_GETPEERNAME", Value: 0x1e, Mask: 0x1e},
+	{Name: "BPF_CGROUP_INET4_GETSOCKNAME", Value: 0x1f, Mask: 0x1f},
+	{Name: "BPF_CGROUP_INET6_GETSOCKNAME", Value: 0x20, Mask: 0x20},
+	{Name: "BPF_XDP_DEVMAP", Value: 0x21, Mask: 0x21},
+	{Name: "BPF_CGROUP_INET_SOCK_RELEASE", Value: 0x22, Mask: 0x22},
+	{Name: "BPF_XDP_CPUMAP", Value: 0x23, Mask: 0x23},
+	{Name: "BPF_SK_LOOKUP", Value: 0x24, Mask: 0x24},
+	{Name: "BPF_XDP", Value: 0x25, Mask: 0x25},
+	{Name: "BPF_SK_SKB_VERDICT", Value: 0x26, Mask: 0x26},
+	{Name: "BPF_SK_REUSEPORT_SELECT", Value: 0x27, Mask: 0x27},
+	{Name: "BPF_SK_REUSEPORT_SELECT_OR_MIGRATE", Value: 0x28, Mask: 0x28},
+	{Name: "BPF_PERF_EVENT", Value: 0x29, Mask: 0x29},
+	{Name: "BPF_TRACE_KPROBE_MULTI", Value: 0x2a, Mask: 0x2a},
+	{Name: "BPF_LSM_CGROUP", Value: 0x2b, Mask: 0x2b},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43}}
+
+var zstruct_bpf_prog_load = structure{Name: "bpf_prog_load", Size: [3]uint16{128, 124, 128}, Fields: []field{
+	{Name: "prog_type", Type: &zt836, Off: [3]uint16{0, 0, 0}},
+	{Name: "insn_cnt", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "insns", Type: &zt831, Off: [3]uint16{8, 8, 8}},
+	{Name: "license", Type: &zt663, Off: [3]uint16{16, 16, 16}},
+	{Name: "hi", Type: &zt837, Off: [3]uint16{24, 20, 20}},
+	{Name: "log_level", Type: &zt11, Off: [3]uint16{24, 20, 20}},
+	{Name: "log_size", Type: &zt11, Off: [3]uint16{28, 24, 24}},
+	{Name: "log_buf", Type: &zt831, Off: [3]uint16{32, 28, 32}},
+	{Name: "kern_version", Type: &zt11, Off: [3]uint16{40, 36, 40}},
+	{Name: "prog_flags", Type: &zt838, Off: [3]uint16{44, 40, 44}},
+	{Name: "prog_name", Type: &zt829, Off: [3]uint16{48, 44, 48}},
+	{Name: "prog_ifindex", Type: &zt11, Off: [3]uint16{64, 60, 64}},
+	{Name: "expected_attach_type", Type: &zt839, Off: [3]uint16{68, 64, 68}},
+	{Name: "prog_btf_fd", Type: &zt0, Off: [3]uint16{72, 68, 72}},
+	{Name: "func_info_rec_size", Type: &zt11, Off: [3]uint16{76, 72, 76}},
+	{Name: "func_info", Type: &zt831, Off: [3]uint16{80, 76, 80}},
+	{Name: "func_info_cnt", Type: &zt11, Off: [3]uint16{88, 84, 88}},
+	{Name: "line_info_rec_size", Type: &zt11, Off: [3]uint16{92, 88, 92}},
+	{Name: "line_info", Type: &zt831, Off: [3]uint16{96, 92, 96}},
+	{Name: "line_info_cnt", Type: &zt11, Off: [3]uint16{104, 100, 104}},
+	{Name: "attach_btf_id", Type: &zt11, Off: [3]uint16{108, 104, 108}},
+	{Name: "attach_prog_fd", Type: &zt0, Off: [3]uint16{112, 108, 112}},
+	{Name: "core_relo_cnt", Type: &zt11, Off: [3]uint16{116, 112, 116}},
+	{Name: "fd_array", Type: &zt831, Off: [3]uint16{120, 116, 120}},
+}}
+
+var zset_bpf_file_flags = set{Name: "bpf_file_flags", Unknown: "BPF_F_???", Vals: []val{
+	{Name: "BPF_F_RDONLY", Value: 0x8, Mask: 0x8},
+	{Name: "BPF_F_WRONLY", Value: 0x10, Mask: 0x10},
+}}
+
+var zstruct_bpf_obj = structure{Name: "bpf_obj", Size: [3]uint16{24, 16, 16}, Fields: []field{
+	{Name: "pathname", Type: &zt663, Off: [3]uint16{0, 0, 0}},
+	{Name: "bpf_fd", Type: &zt0, Off: [3]uint16{8, 4, 4}},
+	{Name: "file_flags", Type: &zt841, Off: [3]uint16{12, 8, 8}},
+	{Name: "path_fd", Type: &zt766, Off: [3]uint16{16, 12, 12}},
+}}
+
+var zstruct_bpf_attach = structure{Name: "bpf_attach", Size: [3]uint16{20, 20, 20}, Fields: []field{
+	{Name: "target_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
+	{Name: "attach_bpf_fd", Type: &zt0, Off: [3]uint16{4, 4, 4}},
+	{Name: "attach_type", Type: &zt839, Off: [3]uint16{8, 8, 8}},
+	{Name: "attach_flags", Type: &zt20, Off: [3]uint16{12, 12, 12}},
+	{Name: "replace_bpf_fd", Type: &zt0, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zstruct_bpf_id = structure{Name: "bpf_id", Size: [3]uint16{12, 12, 12}, Fields: []field{
+	{Name: "start_id", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "next_id", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "open_flags", Type: &zt20, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zstruct_bpf_info = structure{Name: "bpf_info", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "bpf_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
+	{Name: "info_len", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "info", Type: &zt831, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zunion_bpf_attr = union{Name: "bpf_attr", Alts: []alt{
+	{Vals: []uint64{0x0}, Type: &zt830},
+	{Vals: []uint64{0x1, 0x2, 0x15}, Type: &zt833},
+	{Vals: []uint64{0x3}, Type: &zt834},
+	{Vals: []uint64{0x4}, Type: &zt835},
+	{Vals: []uint64{0x5}, Type: &zt840},
+	{Vals: []uint64{0x6, 0x7}, Type: &zt842},
+	{Vals: []uint64{0x8, 0x9}, Type: &zt843},
+	{Vals: []uint64{0xb, 0xc, 0x17, 0x1f}, Type: &zt844},
+	{Vals: []uint64{0xf}, Type: &zt845},
+}}
+
+var zcall_bpf__FD = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt847, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt846, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_bpf__FD_2 = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt846, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_bpf__FD_3 = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt849, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt846, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_bpf__FD_4 = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt850, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt846, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_bpf__FD_5 = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt851, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt846, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_bpf__FD_6 = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt852, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt846, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_bpf__FD_7 = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt853, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt846, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_bpf__FD_8 = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt854, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt846, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_bpf__FD_9 = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt846, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_bpf__FD_10 = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt856, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt846, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_bpf__FD_11 = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt857, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt846, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf = call{Name: "bpf", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "cmd", Type: &zt826, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt846, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3, Key: 0, Variants: []*call{
+	&zcall_bpf__FD,
+	&zcall_bpf__FD_2,
+	&zcall_bpf__FD_3,
+	&zcall_bpf__FD_4,
+	&zcall_bpf__FD_5,
+	&zcall_bpf__FD_6,
+	&zcall_bpf__FD_7,
+	&zcall_bpf__FD_8,
+	&zcall_bpf__FD_9,
+	&zcall_bpf__FD_10,
+	&zcall_bpf__FD_11,
+}}
 
 var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: []val{
 	{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100, Mask: 0x100},
@@ -12524,11 +14894,11 @@ var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: [
 }}
 
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "argv", Type: &zt392, Reg: 2, Reg32: 2},
 	{Name: "envp", Type: &zt393, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt615, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt858, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0xb, Defer: 5}
 
 var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
@@ -12538,7 +14908,7 @@ var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
 }}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt616, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt859, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
@@ -12559,14 +14929,14 @@ var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_C
 }}
 
 var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
-	{Name: "cmd", Type: &zt619, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt618, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt862, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt861, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
-}, Ret: &zt26, Aux: &zt617, Class: 0x0, Defer: 3}
+}, Ret: &zt26, Aux: &zt860, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt617, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt618, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt860, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt861, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_membarrier__QUERY,
@@ -12579,14 +14949,14 @@ var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
 	{Name: "start", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt620, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt863, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt578, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt770, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt578, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt770, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt20, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
@@ -12608,7 +14978,7 @@ var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt621, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt864, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
@@ -12617,7 +14987,7 @@ var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
 	{Name: "vlen", Type: &zt23, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt26, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt621, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt864, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
@@ -12635,7 +15005,7 @@ var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
 	{Name: "flags", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt622, Reg: 1, Reg32: 1},
+	{Name: "init_val", Type: &zt865, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
@@ -12697,22 +15067,22 @@ var zstruct_statx_timestamp = structure{Name: "statx_timestamp", Size: [3]uint16
 }}
 
 var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "stx_mask", Type: &zt624, Off: [3]uint16{0, 0, 0}},
+	{Name: "stx_mask", Type: &zt867, Off: [3]uint16{0, 0, 0}},
 	{Name: "stx_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "stx_attributes", Type: &zt625, Off: [3]uint16{8, 8, 8}},
+	{Name: "stx_attributes", Type: &zt868, Off: [3]uint16{8, 8, 8}},
 	{Name: "stx_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{16, 16, 16}},
 	{Name: "stx_uid", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
 	{Name: "stx_gid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
-	{Name: "stx_mode", Type: &zt505, Off: [3]uint16{28, 28, 28}},
+	{Name: "stx_mode", Type: &zt569, Off: [3]uint16{28, 28, 28}},
 	{Name: "spare0", Type: &zt262, Off: [3]uint16{30, 30, 30}},
 	{Name: "stx_ino", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "stx_size", Type: &zt9, Off: [3]uint16{40, 40, 40}},
 	{Name: "stx_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "stx_attributes_mask", Type: &zt625, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "stx_atime", Type: &zt626, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "stx_btime", Type: &zt626, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
-	{Name: "stx_ctime", Type: &zt626, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
-	{Name: "stx_mtime", Type: &zt626, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "stx_attributes_mask", Type: &zt868, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "stx_atime", Type: &zt869, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "stx_btime", Type: &zt869, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
+	{Name: "stx_ctime", Type: &zt869, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
+	{Name: "stx_mtime", Type: &zt869, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
 	{Name: "stx_rdev_major", Type: &zt11, Attr: 1, Off: [3]uint16{128, 128, 128}},
 	{Name: "stx_rdev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{132, 132, 132}},
 	{Name: "stx_dev_major", Type: &zt11, Attr: 1, Off: [3]uint16{136, 136, 136}},
@@ -12720,15 +15090,15 @@ var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fie
 	{Name: "stx_mnt_id", Type: &zt77, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
 	{Name: "stx_dio_mem_align", Type: &zt11, Attr: 1, Off: [3]uint16{152, 152, 152}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
 	{Name: "stx_dio_offset_align", Type: &zt11, Attr: 1, Off: [3]uint16{156, 156, 156}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
-	{Name: "spare3", Type: &zt627, Off: [3]uint16{160, 160, 160}},
+	{Name: "spare3", Type: &zt870, Off: [3]uint16{160, 160, 160}},
 }}
 
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt623, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt624, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt628, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt866, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt867, Reg: 3, Reg32: 3},
+	{Name: "buffer", Type: &zt871, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1803, Defer: 4}
 
 var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
@@ -12754,7 +15124,7 @@ var zcall_uprobe = call{Name: "uprobe", Args: []field{}, Ret: &zt21, Class: 0x0,
 var zcall_pidfd_send_signal = call{Name: "pidfd_send_signal", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt27, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt498, Reg: 2, Reg32: 2},
+	{Name: "info", Type: &zt518, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1a, Defer: 4}
 
@@ -12780,15 +15150,15 @@ var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt573, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt766, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -12813,7 +15183,7 @@ var zcall_fsmount = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -12825,7 +15195,7 @@ var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", 
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
 	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt629, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt872, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
@@ -12859,19 +15229,19 @@ var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []
 
 var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
 	{Vals: []uint64{0x1}, Type: &zt9},
-}, Else: &zt632}
+}, Else: &zt874}
 
 var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
-	{Name: "flags", Type: &zt630, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt631, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt631, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
-	{Name: "parent_tid", Type: &zt631, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
-	{Name: "exit_signal", Type: &zt633, Off: [3]uint16{32, 32, 32}},
-	{Name: "stack", Type: &zt631, Off: [3]uint16{40, 40, 40}},
+	{Name: "flags", Type: &zt873, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt831, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt831, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt831, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt875, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt831, Off: [3]uint16{40, 40, 40}},
 	{Name: "stack_size", Type: &zt77, Off: [3]uint16{48, 48, 48}},
-	{Name: "tls", Type: &zt631, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "set_tid", Type: &zt631, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
-	{Name: "set_tid", Type: &zt634, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
+	{Name: "tls", Type: &zt831, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt831, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
+	{Name: "set_tid", Type: &zt876, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
 	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}},
 	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xb}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
 }}
@@ -12884,8 +15254,8 @@ var zstruct_clone_result = structure{Name: "clone_result", Size: [3]uint16{32, 2
 }}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt635, Reg: 0, Reg32: 0},
-	{Name: "changed", Type: &zt636, Attr: 2048, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
+	{Name: "uargs", Type: &zt877, Reg: 0, Reg32: 0},
+	{Name: "changed", Type: &zt878, Attr: 2048, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt221, Class: 0x8, Defer: 1}
 
@@ -12897,7 +15267,7 @@ var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANG
 var zcall_close_range = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "max_fd", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt637, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt879, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals: []val{
@@ -12910,15 +15280,15 @@ var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals
 }}
 
 var zstruct_open_how = structure{Name: "open_how", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "flags", Type: &zt638, Off: [3]uint16{0, 0, 0}},
-	{Name: "mode", Type: &zt639, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "resolve", Type: &zt640, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt880, Off: [3]uint16{0, 0, 0}},
+	{Name: "mode", Type: &zt881, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "resolve", Type: &zt882, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt641, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
+	{Name: "how", Type: &zt883, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
@@ -12935,15 +15305,15 @@ var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals:
 }}
 
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt208, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt642, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt884, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt643, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt885, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "behavior", Type: &zt214, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
@@ -12959,7 +15329,7 @@ var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -12973,30 +15343,87 @@ var zcall_quotactl_fd = call{Name: "quotactl_fd", Args: []field{
 	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
+var zset_landlock_fs = set{Name: "landlock_fs", Unknown: "LANDLOCK_ACCESS_FS_???", Vals: []val{
+	{Name: "LANDLOCK_ACCESS_FS_EXECUTE", Value: 0x1, Mask: 0x1},
+	{Name: "LANDLOCK_ACCESS_FS_WRITE_FILE", Value: 0x2, Mask: 0x2},
+	{Name: "LANDLOCK_ACCESS_FS_READ_FILE", Value: 0x4, Mask: 0x4},
+	{Name: "LANDLOCK_ACCESS_FS_READ_DIR", Value: 0x8, Mask: 0x8},
+	{Name: "LANDLOCK_ACCESS_FS_REMOVE_DIR", Value: 0x10, Mask: 0x10},
+	{Name: "LANDLOCK_ACCESS_FS_REMOVE_FILE", Value: 0x20, Mask: 0x20},
+	{Name: "LANDLOCK_ACCESS_FS_MAKE_CHAR", Value: 0x40, Mask: 0x40},
+	{Name: "LANDLOCK_ACCESS_FS_MAKE_DIR", Value: 0x80, Mask: 0x80},
+	{Name: "LANDLOCK_ACCESS_FS_MAKE_REG", Value: 0x100, Mask: 0x100},
+	{Name: "LANDLOCK_ACCESS_FS_MAKE_SOCK", Value: 0x200, Mask: 0x200},
+	{Name: "LANDLOCK_ACCESS_FS_MAKE_FIFO", Value: 0x400, Mask: 0x400},
+	{Name: "LANDLOCK_ACCESS_FS_MAKE_BLOCK", Value: 0x800, Mask: 0x800},
+	{Name: "LANDLOCK_ACCESS_FS_MAKE_SYM", Value: 0x1000, Mask: 0x1000},
+	{Name: "LANDLOCK_ACCESS_FS_REFER", Value: 0x2000, Mask: 0x2000},
+}}
+
+var zset_landlock_net = set{Name: "landlock_net", Unknown: "LANDLOCK_ACCESS_NET_???", Vals: []val{
+	{Name: "LANDLOCK_ACCESS_NET_BIND_TCP", Value: 0x1, Mask: 0x1},
+	{Name: "LANDLOCK_ACCESS_NET_CONNECT_TCP", Value: 0x2, Mask: 0x2},
+}}
+
+var zset_landlock_scope = set{Name: "landlock_scope", Unknown: "LANDLOCK_SCOPE_???", Vals: []val{
+	{Name: "LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET", Value: 0x1, Mask: 0x1},
+	{Name: "LANDLOCK_SCOPE_SIGNAL", Value: 0x2, Mask: 0x2},
+}}
+
+var zstruct_landlock_ruleset_attr = structure{Name: "landlock_ruleset_attr", Size: [3]uint16{24, 24, 24}, Fields: []field{
+	{Name: "handled_access_fs", Type: &zt886, Off: [3]uint16{0, 0, 0}},
+	{Name: "handled_access_net", Type: &zt887, Off: [3]uint16{8, 8, 8}},
+	{Name: "scoped", Type: &zt888, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zset_landlock_create = set{Name: "landlock_create", Unknown: "LANDLOCK_CREATE_RULESET_???", Vals: []val{
+	{Name: "LANDLOCK_CREATE_RULESET_VERSION", Value: 0x1, Mask: 0x1},
+}}
+
 var zcall_landlock_create_ruleset = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt19, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt889, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt890, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zset_landlock_rule = set{Name: "landlock_rule", Unknown: "LANDLOCK_RULE_???", Vals: []val{
+	{Name: "LANDLOCK_RULE_PATH_BENEATH", Value: 0x1, Mask: 0x1},
+	{Name: "LANDLOCK_RULE_NET_PORT", Value: 0x2, Mask: 0x2},
+}}
+
+var zstruct_landlock_path = structure{Name: "landlock_path", Size: [3]uint16{12, 12, 12}, Packed: true, Fields: []field{
+	{Name: "allowed_access", Type: &zt886, Off: [3]uint16{0, 0, 0}},
+	{Name: "parent_fd", Type: &zt0, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zstruct_landlock_port = structure{Name: "landlock_port", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "allowed_access", Type: &zt887, Off: [3]uint16{0, 0, 0}},
+	{Name: "port", Type: &zt9, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zunion_landlock_attr = union{Name: "landlock_attr", Alts: []alt{
+	{Vals: []uint64{0x1}, Type: &zt892},
+	{Vals: []uint64{0x2}, Type: &zt893},
+}, Else: &zt19}
 
 var zcall_landlock_add_rule = call{Name: "landlock_add_rule", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "rule_type", Type: &zt891, Reg: 1, Reg32: 1},
+	{Name: "rule_attr", Type: &zt894, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_landlock_restrict_self = call{Name: "landlock_restrict_self", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
 	{Name: "O_CLOEXEC", Value: 0x80000, Mask: 0x80000},
 }}
 
 var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt644, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt895, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
@@ -13012,7 +15439,7 @@ var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???"
 var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
 	{Name: "val", Type: &zt77, Off: [3]uint16{0, 0, 0}},
 	{Name: "uaddr", Type: &zt77, Off: [3]uint16{8, 8, 8}},
-	{Name: "flags", Type: &zt645, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt896, Off: [3]uint16{16, 16, 16}},
 	{Name: "__reserved", Type: &zt20, Attr: 2, Off: [3]uint16{20, 20, 20}},
 }}
 
@@ -13022,11 +15449,11 @@ var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 1
 }}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt647, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt898, Reg: 0, Reg32: 0},
 	{Name: "nr_futexes", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt648, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt546, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt899, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt700, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
@@ -13044,10 +15471,10 @@ var zcall_cachestat = call{Name: "cachestat", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt574, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt767, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
@@ -13058,27 +15485,27 @@ var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_S
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
 	{Name: "addr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt649, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt900, Reg: 2, Reg32: 2},
 }, Ret: &zt19, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "mask", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt645, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt896, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "val", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt645, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt648, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt546, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt896, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt899, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt700, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt650, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt901, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
@@ -13125,7 +15552,7 @@ var zcall_mseal = call{Name: "mseal", Args: []field{
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -13134,7 +15561,7 @@ var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -13143,7 +15570,7 @@ var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -13151,14 +15578,14 @@ var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -13166,7 +15593,7 @@ var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -13174,7 +15601,7 @@ var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -13198,8 +15625,8 @@ var zcall_waitpid = call{Name: "waitpid", Args: []field{
 
 var zcall_lchown_2 = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt651, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt651, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt902, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt902, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt21, Class: 0x4, Defer: 0, Derived: true}
@@ -13222,19 +15649,12 @@ var zcall_umount = call{Name: "umount", Args: []field{
 }, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt651, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt902, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt652, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt903, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
-
-var zcall_ptrace_2 = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_oldfstat = call{Name: "oldfstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -13254,7 +15674,7 @@ var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt21, Class: 0x0, D
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt651, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt902, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
@@ -13279,56 +15699,51 @@ var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
 	{Name: "sa_handler", Type: &zt28, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt653, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_mask", Type: &zt904, Off: [3]uint16{8, 4, 4}},
 	{Name: "sa_flags", Type: &zt29, Off: [3]uint16{16, 8, 8}},
 	{Name: "sa_restorer", Type: &zt19, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "sig", Type: &zt27, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt654, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt655, Reg: 2, Reg32: 2},
+	{Name: "act", Type: &zt905, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt906, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt26, Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt653, Reg: 0, Reg32: 0},
+	{Name: "newmask", Type: &zt904, Reg: 0, Reg32: 0},
 }, Ret: &zt26, Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt651, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt651, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt902, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt902, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt651, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt651, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt902, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt902, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt653, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt904, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt656, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt907, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
-
-var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt657, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt908, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt658, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt909, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_select_2 = call{Name: "select", Args: []field{
@@ -13349,13 +15764,6 @@ var zcall_swapon_2 = call{Name: "swapon", Args: []field{
 	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
 
-var zcall_reboot_2 = call{Name: "reboot", Args: []field{
-	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
-
 var zcall_readdir = call{Name: "readdir", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "dirent", Type: &zt19, Reg: 1, Reg32: 1},
@@ -13372,40 +15780,40 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt659, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt910, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt19, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt651, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt651, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt902, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt902, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt660, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt911, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "f_bavail", Type: &zt11, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_files", Type: &zt11, Off: [3]uint16{20, 20, 20}},
 	{Name: "f_ffree", Type: &zt11, Off: [3]uint16{24, 24, 24}},
-	{Name: "f_fsid", Type: &zt511, Off: [3]uint16{28, 28, 28}},
+	{Name: "f_fsid", Type: &zt575, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt661, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt662, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt912, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt913, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt663, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt914, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt663, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt914, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
@@ -13413,52 +15821,44 @@ var zcall_socketcall = call{Name: "socketcall", Args: []field{
 	{Name: "args", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_syslog_2 = call{Name: "syslog", Args: []field{
-	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
 var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}, Show: []uint8{0, 1, 2, 3, 4, 5, 8, 9, 7, 6, 10, 11, 12, 13, 14, 15}, Fields: []field{
-	{Name: "st_dev", Type: &zt506, Attr: 1, Off: [3]uint16{0, 0, 0}},
+	{Name: "st_dev", Type: &zt570, Attr: 1, Off: [3]uint16{0, 0, 0}},
 	{Name: "st_ino", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "st_mode", Type: &zt505, Off: [3]uint16{8, 8, 8}},
+	{Name: "st_mode", Type: &zt569, Off: [3]uint16{8, 8, 8}},
 	{Name: "st_nlink", Type: &zt136, Attr: 1, Off: [3]uint16{10, 10, 10}},
 	{Name: "st_uid", Type: &zt136, Attr: 1, Off: [3]uint16{12, 12, 12}},
 	{Name: "st_gid", Type: &zt136, Attr: 1, Off: [3]uint16{14, 14, 14}},
-	{Name: "st_rdev", Type: &zt506, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_rdev", Type: &zt570, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt664, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt915, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt665, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt916, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt666, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt917, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "unused", Type: &zt173, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt667, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt918, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt667, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt918, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt667, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt918, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
 	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_vhangup_2 = call{Name: "vhangup", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_idle = call{Name: "idle", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
@@ -13469,10 +15869,6 @@ var zcall_vm86old = call{Name: "vm86old", Args: []field{
 var zcall_swapoff_2 = call{Name: "swapoff", Args: []field{
 	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_sysinfo_2 = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_ipc = call{Name: "ipc", Args: []field{
 	{Name: "call", Type: &zt20, Reg: 0, Reg32: 0},
@@ -13489,39 +15885,19 @@ var zcall_clone_2 = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt19, Attr: 32, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt391, Attr: 32, Reg: 0, Reg32: 0},
 	{Name: "parent_tid", Type: &zt42, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "tls", Type: &zt518, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "tls", Type: &zt583, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
 	{Name: "child_tidptr", Type: &zt19, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
 }, Ret: &zt221, Class: 0x8, Defer: 2}
 
-var zcall_setdomainname_2 = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_uname_2 = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
-
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt33, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt668, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt656, Reg: 2, Reg32: 2},
+	{Name: "nset", Type: &zt919, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt907, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
 	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_init_module_2 = call{Name: "init_module", Args: []field{
-	{Name: "umod", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_delete_module_2 = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_get_kernel_syms_2 = call{Name: "get_kernel_syms", Args: []field{
@@ -13546,25 +15922,21 @@ var zcall_sysfs_2 = call{Name: "sysfs", Args: []field{
 	{Name: "arg2", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_personality_2 = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt20, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
-
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt651, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt902, Reg: 0, Reg32: 0},
 }, Ret: &zt289, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt651, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt902, Reg: 0, Reg32: 0},
 }, Ret: &zt289, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt23, Attr: 4, Reg: 1, Reg32: 1},
 	{Name: "offset_low", Type: &zt23, Attr: 4, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt669, Reg: 3, Reg32: 3},
+	{Name: "result", Type: &zt920, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt22, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -13580,51 +15952,16 @@ var zcall__sysctl_2 = call{Name: "_sysctl", Args: []field{
 	{Name: "args", Type: &zt19, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_sched_setparam_2 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sched_getparam_2 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sched_setscheduler_2 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getscheduler_2 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_yield_2 = call{Name: "sched_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_sched_get_priority_max_2 = call{Name: "sched_get_priority_max", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_get_priority_min_2 = call{Name: "sched_get_priority_min", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_rr_get_interval_2 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
-
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt651, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt651, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt651, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt902, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt902, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt902, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt670, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt670, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt670, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt921, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt921, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt921, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -13653,57 +15990,39 @@ var zcall_nfsservctl_2 = call{Name: "nfsservctl", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt651, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt651, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt651, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt902, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt902, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt902, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt670, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt670, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt670, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt921, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt921, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt921, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
-var zcall_prctl_2 = call{Name: "prctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
-
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt671, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt922, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt30, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt672, Reg: 6, Reg32: 6},
+	{Name: "frame", Type: &zt923, Reg: 6, Reg32: 6},
 }, Ret: &zt21, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt651, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt651, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt902, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt902, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
-
-var zcall_capget_2 = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_capset_2 = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
 
 var zcall_putpmsg_2 = call{Name: "putpmsg", Args: []field{}, Ret: &zt21, Class: 0x40, Defer: 0, Derived: true}
 
 var zcall_ugetrlimit = call{Name: "ugetrlimit", Args: []field{
-	{Name: "resource", Type: &zt455, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt457, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt457, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt459, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_mmap2 = call{Name: "mmap2", Args: []field{
@@ -13712,7 +16031,7 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt24, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt673, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt924, Reg: 5, Reg32: 5},
 }, Ret: &zt19, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
@@ -13738,28 +16057,28 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt665, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt916, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt666, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt917, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt674, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt925, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt675, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt926, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt675, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt926, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt675, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt926, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
@@ -13788,12 +16107,12 @@ var zcall_setregid32 = call{Name: "setregid32", Args: []field{
 
 var zcall_getgroups32 = call{Name: "getgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt461, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt550, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups32 = call{Name: "setgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt462, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt551, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_fchown32 = call{Name: "fchown32", Args: []field{
@@ -13809,9 +16128,9 @@ var zcall_setresuid32 = call{Name: "setresuid32", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid32 = call{Name: "getresuid32", Args: []field{
-	{Name: "ruid", Type: &zt463, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt463, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt463, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt552, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt552, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt552, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
@@ -13821,9 +16140,9 @@ var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid32 = call{Name: "getresgid32", Args: []field{
-	{Name: "rgid", Type: &zt463, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt463, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt463, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt552, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt552, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt552, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_chown32 = call{Name: "chown32", Args: []field{
@@ -13855,192 +16174,192 @@ var zcall_pivot_root_2 = call{Name: "pivot_root", Args: []field{
 
 var zcall_fcntl64__DUPFD = call{Name: "fcntl64", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt399, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt401, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETFD = call{Name: "fcntl64", Variant: "GETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt400, Reg: 1, Reg32: 1},
-}, Ret: &zt26, Aux: &zt401, AuxText: "flags ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt402, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt403, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETFD = call{Name: "fcntl64", Variant: "SETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt402, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt401, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt404, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt403, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETFL = call{Name: "fcntl64", Variant: "GETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt403, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt405, Reg: 1, Reg32: 1},
 }, Ret: &zt26, Aux: &zt5, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETFL = call{Name: "fcntl64", Variant: "SETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt404, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt406, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt5, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETLK = call{Name: "fcntl64", Variant: "GETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt405, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt408, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt407, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt410, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETLK = call{Name: "fcntl64", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt409, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt410, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt411, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt412, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLK_2 = call{Name: "fcntl64", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt411, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt410, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt413, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt412, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETOWN = call{Name: "fcntl64", Variant: "SETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt412, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt414, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETOWN = call{Name: "fcntl64", Variant: "GETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt413, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt415, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETSIG = call{Name: "fcntl64", Variant: "SETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt414, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt416, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt27, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETSIG = call{Name: "fcntl64", Variant: "GETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt415, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt417, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Aux: &zt27, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__GETLK64 = call{Name: "fcntl64", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt416, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt417, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt418, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt419, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETLK64 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt418, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt419, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt420, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt421, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLK64_2 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt420, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt419, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt422, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt421, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETOWN_EX = call{Name: "fcntl64", Variant: "SETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt421, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt423, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt423, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt425, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETOWN_EX = call{Name: "fcntl64", Variant: "GETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt424, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt425, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt426, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt427, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__GETLK64_2 = call{Name: "fcntl64", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt426, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt417, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt428, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt419, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETLK64_3 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt427, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt419, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt429, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt421, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLK64_4 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt428, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt419, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt430, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt421, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLEASE = call{Name: "fcntl64", Variant: "SETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt429, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt430, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt431, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt432, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETLEASE = call{Name: "fcntl64", Variant: "GETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt431, Reg: 1, Reg32: 1},
-}, Ret: &zt26, Aux: &zt430, Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt433, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt432, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__NOTIFY = call{Name: "fcntl64", Variant: "NOTIFY", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt432, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt433, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt434, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt435, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__DUPFD_2 = call{Name: "fcntl64", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt434, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt436, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETPIPE_SZ = call{Name: "fcntl64", Variant: "SETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt435, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt437, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETPIPE_SZ = call{Name: "fcntl64", Variant: "GETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt436, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt438, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__ADD_SEALS = call{Name: "fcntl64", Variant: "ADD_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt437, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt438, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt439, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt440, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GET_SEALS = call{Name: "fcntl64", Variant: "GET_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt439, Reg: 1, Reg32: 1},
-}, Ret: &zt26, Aux: &zt438, AuxText: "seals ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt441, Reg: 1, Reg32: 1},
+}, Ret: &zt26, Aux: &zt440, AuxText: "seals ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__GET_RW_HINT = call{Name: "fcntl64", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt440, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt441, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt442, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt443, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SET_RW_HINT = call{Name: "fcntl64", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt442, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt443, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt444, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt445, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GET_RW_HINT_2 = call{Name: "fcntl64", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt444, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt441, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt446, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt443, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SET_RW_HINT_2 = call{Name: "fcntl64", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt445, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt443, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt447, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt445, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt398, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt400, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_fcntl64__DUPFD,
@@ -14158,21 +16477,9 @@ var zcall_fremovexattr_2 = call{Name: "fremovexattr", Args: []field{
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt676, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt927, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
-
-var zcall_sched_setaffinity_2 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getaffinity_2 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_io_setup_2 = call{Name: "io_setup", Args: []field{
 	{Name: "nr_events", Type: &zt26, Reg: 0, Reg32: 0},
@@ -14228,37 +16535,37 @@ var zcall_epoll_wait_2 = call{Name: "epoll_wait", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
 
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt660, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt911, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_bavail", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "f_files", Type: &zt9, Off: [3]uint16{32, 32, 32}},
 	{Name: "f_ffree", Type: &zt9, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_fsid", Type: &zt511, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_fsid", Type: &zt575, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt661, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt662, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt912, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt913, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt677, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt928, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt677, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt928, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt545, Reg: 3, Reg32: 5},
+	{Name: "advice", Type: &zt699, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
@@ -14301,47 +16608,6 @@ var zcall_mq_getsetattr_2 = call{Name: "mq_getsetattr", Args: []field{
 	{Name: "u_omqstat", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_kexec_load_2 = call{Name: "kexec_load", Args: []field{
-	{Name: "entry", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "nr_segments", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_add_key_2 = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_request_key_2 = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_keyctl_2 = call{Name: "keyctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_ioprio_set_2 = call{Name: "ioprio_set", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_ioprio_get_2 = call{Name: "ioprio_get", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
-
 var zcall_inotify_init_2 = call{Name: "inotify_init", Args: []field{}, Ret: &zt21, Class: 0x2, Defer: 0, Derived: true}
 
 var zcall_inotify_add_watch_2 = call{Name: "inotify_add_watch", Args: []field{
@@ -14356,10 +16622,10 @@ var zcall_inotify_rm_watch_2 = call{Name: "inotify_rm_watch", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt675, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt574, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt926, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt767, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_pselect6_2 = call{Name: "pselect6", Args: []field{
@@ -14378,12 +16644,6 @@ var zcall_ppoll_2 = call{Name: "ppoll", Args: []field{
 	{Name: "sigmask", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_getcpu_2 = call{Name: "getcpu", Args: []field{
-	{Name: "cpup", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "nodep", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "unused", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -14441,14 +16701,6 @@ var zcall_inotify_init1_2 = call{Name: "inotify_init1", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
 
-var zcall_perf_event_open_2 = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
-	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
-
 var zcall_fanotify_init_2 = call{Name: "fanotify_init", Args: []field{
 	{Name: "flags", Type: &zt20, Reg: 0, Reg32: 0},
 	{Name: "event_f_flags", Type: &zt20, Reg: 1, Reg32: 1},
@@ -14458,12 +16710,12 @@ var zcall_fanotify_mark_2 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt573, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt766, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_2 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -14474,37 +16726,6 @@ var zcall_open_by_handle_at_2 = call{Name: "open_by_handle_at", Args: []field{
 	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "handle", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_finit_module_2 = call{Name: "finit_module", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_sched_setattr_2 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getattr_2 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_seccomp_2 = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_bpf_2 = call{Name: "bpf", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_io_pgetevents_2 = call{Name: "io_pgetevents", Args: []field{
@@ -14578,13 +16799,13 @@ var zcall_msgctl_2 = call{Name: "msgctl", Args: []field{
 }, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt678, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt700, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt929, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt648, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt700, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt899, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -14593,18 +16814,18 @@ var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}
 }}
 
 var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208}, Fields: []field{
-	{Name: "modes", Type: &zt527, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt674, Off: [3]uint16{0, 0, 0}},
 	{Name: "pad1", Type: &zt12, Off: [3]uint16{4, 4, 4}},
 	{Name: "offset", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "freq", Type: &zt13, Off: [3]uint16{16, 16, 16}},
 	{Name: "maxerror", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "esterror", Type: &zt9, Off: [3]uint16{32, 32, 32}},
-	{Name: "status", Type: &zt528, Off: [3]uint16{40, 40, 40}},
+	{Name: "status", Type: &zt675, Off: [3]uint16{40, 40, 40}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{44, 44, 44}},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt679, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt930, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -14616,41 +16837,41 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "errcnt", Type: &zt13, Off: [3]uint16{144, 144, 144}},
 	{Name: "stbcnt", Type: &zt13, Off: [3]uint16{152, 152, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 160, 160}},
-	{Name: "reserved", Type: &zt529, Off: [3]uint16{164, 164, 164}},
+	{Name: "reserved", Type: &zt676, Off: [3]uint16{164, 164, 164}},
 }}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt680, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt531, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt700, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt931, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt678, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt678, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt700, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt929, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt546, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt556, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt648, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt678, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt700, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt710, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt899, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt929, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt681, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt681, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt932, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt932, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt682, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt933, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt556, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt683, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt682, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt710, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt934, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt933, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
@@ -14671,10 +16892,10 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 }}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt685, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt574, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt936, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt767, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
@@ -14736,29 +16957,29 @@ var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
 	{Name: "uthese", Type: &zt34, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt497, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt648, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt516, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt899, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt27, Class: 0x10, Defer: 1}
 
 var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt648},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt899},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
 }, Else: &zt19}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt537, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt689, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt686, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt937, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt19, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt541, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt693, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
 	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "interval", Type: &zt929, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_io_uring_setup_2 = call{Name: "io_uring_setup", Args: []field{
 	{Name: "entries", Type: &zt20, Reg: 0, Reg32: 0},
@@ -14782,15 +17003,15 @@ var zcall_io_uring_register_2 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_2 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_2 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt573, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt766, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -14815,7 +17036,7 @@ var zcall_fsmount_2 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_2 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -14830,7 +17051,7 @@ var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_2 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -14843,24 +17064,6 @@ var zcall_quotactl_fd_2 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "id", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_landlock_create_ruleset_2 = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_landlock_add_rule_2 = call{Name: "landlock_add_rule", Args: []field{
-	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_landlock_restrict_self_2 = call{Name: "landlock_restrict_self", Args: []field{
-	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_cachestat_2 = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -14904,7 +17107,7 @@ var zcall_lsm_list_modules_2 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -14913,7 +17116,7 @@ var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -14922,7 +17125,7 @@ var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -14930,14 +17133,14 @@ var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_2 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -14945,7 +17148,7 @@ var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -14953,7 +17156,7 @@ var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_2 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -14981,8 +17184,6 @@ var zcall_select_3 = call{Name: "select", Args: []field{
 	{Name: "tvp", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
-var zcall_sched_yield_3 = call{Name: "sched_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
-
 var zcall_shmget_3 = call{Name: "shmget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
@@ -15004,13 +17205,9 @@ var zcall_shmctl_3 = call{Name: "shmctl", Args: []field{
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt676, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt927, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
-
-var zcall_uname_3 = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_semget_3 = call{Name: "semget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
@@ -15061,83 +17258,16 @@ var zcall_msgctl_3 = call{Name: "msgctl", Args: []field{
 	{Name: "buf", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x20, Defer: 3, Derived: true}
 
-var zcall_sysinfo_3 = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_syslog_3 = call{Name: "syslog", Args: []field{
-	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_capget_3 = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_capset_3 = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_personality_3 = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt20, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
-
 var zcall_sysfs_3 = call{Name: "sysfs", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "arg1", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "arg2", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_sched_setparam_3 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sched_getparam_3 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sched_setscheduler_3 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getscheduler_3 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_get_priority_max_3 = call{Name: "sched_get_priority_max", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_get_priority_min_3 = call{Name: "sched_get_priority_min", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_rr_get_interval_3 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_vhangup_3 = call{Name: "vhangup", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
-
 var zcall_pivot_root_3 = call{Name: "pivot_root", Args: []field{
 	{Name: "new_root", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "put_old", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_prctl_3 = call{Name: "prctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
 
 var zcall_mount_3 = call{Name: "mount", Args: []field{
 	{Name: "dev_name", Type: &zt19, Reg: 0, Reg32: 0},
@@ -15160,34 +17290,6 @@ var zcall_swapon_3 = call{Name: "swapon", Args: []field{
 var zcall_swapoff_3 = call{Name: "swapoff", Args: []field{
 	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_reboot_3 = call{Name: "reboot", Args: []field{
-	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_sethostname_3 = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_setdomainname_3 = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_init_module_3 = call{Name: "init_module", Args: []field{
-	{Name: "umod", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_delete_module_3 = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_quotactl_3 = call{Name: "quotactl", Args: []field{
 	{Name: "cmd", Type: &zt20, Reg: 0, Reg32: 0},
@@ -15284,18 +17386,6 @@ var zcall_fremovexattr_3 = call{Name: "fremovexattr", Args: []field{
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_sched_setaffinity_3 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getaffinity_3 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
 var zcall_io_destroy_3 = call{Name: "io_destroy", Args: []field{
 	{Name: "ctx", Type: &zt26, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x4, Defer: 1, Derived: true}
@@ -15377,40 +17467,6 @@ var zcall_mq_getsetattr_3 = call{Name: "mq_getsetattr", Args: []field{
 	{Name: "u_mqstat", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "u_omqstat", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_add_key_3 = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_request_key_3 = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_keyctl_3 = call{Name: "keyctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_ioprio_set_3 = call{Name: "ioprio_set", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_ioprio_get_3 = call{Name: "ioprio_get", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_inotify_init_3 = call{Name: "inotify_init", Args: []field{}, Ret: &zt21, Class: 0x2, Defer: 0, Derived: true}
 
@@ -15498,14 +17554,6 @@ var zcall_inotify_init1_3 = call{Name: "inotify_init1", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x2, Defer: 1, Derived: true}
 
-var zcall_perf_event_open_3 = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
-	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
-
 var zcall_fanotify_init_3 = call{Name: "fanotify_init", Args: []field{
 	{Name: "flags", Type: &zt20, Reg: 0, Reg32: 0},
 	{Name: "event_f_flags", Type: &zt20, Reg: 1, Reg32: 1},
@@ -15515,12 +17563,12 @@ var zcall_fanotify_mark_3 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt573, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt766, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_3 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -15531,51 +17579,6 @@ var zcall_open_by_handle_at_3 = call{Name: "open_by_handle_at", Args: []field{
 	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "handle", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_getcpu_3 = call{Name: "getcpu", Args: []field{
-	{Name: "cpup", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "nodep", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "unused", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_finit_module_3 = call{Name: "finit_module", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_sched_setattr_3 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getattr_3 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_seccomp_3 = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_kexec_file_load_2 = call{Name: "kexec_file_load", Args: []field{
-	{Name: "kernel_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "cmdline_len", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "cmdline_ptr", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_bpf_3 = call{Name: "bpf", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_io_pgetevents_3 = call{Name: "io_pgetevents", Args: []field{
@@ -15609,15 +17612,15 @@ var zcall_io_uring_register_3 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_3 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_3 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt573, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt766, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -15642,7 +17645,7 @@ var zcall_fsmount_3 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_3 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -15657,7 +17660,7 @@ var zcall_epoll_pwait2_3 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_3 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -15670,24 +17673,6 @@ var zcall_quotactl_fd_3 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "id", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_landlock_create_ruleset_3 = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_landlock_add_rule_3 = call{Name: "landlock_add_rule", Args: []field{
-	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_landlock_restrict_self_3 = call{Name: "landlock_restrict_self", Args: []field{
-	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_cachestat_3 = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -15731,7 +17716,7 @@ var zcall_lsm_list_modules_3 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -15740,7 +17725,7 @@ var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -15749,7 +17734,7 @@ var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -15757,14 +17742,14 @@ var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_3 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -15772,7 +17757,7 @@ var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -15780,7 +17765,7 @@ var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_3 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -15794,24 +17779,10 @@ var zcall_listns_3 = call{Name: "listns", Args: []field{
 	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
-var zcall_ptrace_3 = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
-
 var zcall_mq_notify_3 = call{Name: "mq_notify", Args: []field{
 	{Name: "mqdes", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "u_notification", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_kexec_load_3 = call{Name: "kexec_load", Args: []field{
-	{Name: "entry", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "nr_segments", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_io_setup_3 = call{Name: "io_setup", Args: []field{
 	{Name: "nr_events", Type: &zt26, Reg: 0, Reg32: 0},
@@ -15977,17 +17948,6 @@ var zcall_inotify_rm_watch_4 = call{Name: "inotify_rm_watch", Args: []field{
 	{Name: "wd", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_ioprio_set_4 = call{Name: "ioprio_set", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_ioprio_get_4 = call{Name: "ioprio_get", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
-
 var zcall_umount2_4 = call{Name: "umount2", Args: []field{
 	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
@@ -16011,8 +17971,6 @@ var zcall_nfsservctl_3 = call{Name: "nfsservctl", Args: []field{
 	{Name: "argp", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "resp", Type: &zt19, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_vhangup_4 = call{Name: "vhangup", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_quotactl_4 = call{Name: "quotactl", Args: []field{
 	{Name: "cmd", Type: &zt20, Reg: 0, Reg32: 0},
@@ -16058,25 +18016,25 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt687, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt938, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt688, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt939, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt689, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt940, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
 	{Name: "unused", Type: &zt173, Off: [3]uint16{120, 120, 120}},
 }}
 
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt690, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt574, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt941, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt767, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt690, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt941, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_timerfd_create_4 = call{Name: "timerfd_create", Args: []field{
@@ -16095,137 +18053,6 @@ var zcall_timerfd_gettime_4 = call{Name: "timerfd_gettime", Args: []field{
 	{Name: "ufd", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "otmr", Type: &zt19, Reg: 1, Reg32: 1},
 }, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_capget_4 = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_capset_4 = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_personality_4 = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt20, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_kexec_load_4 = call{Name: "kexec_load", Args: []field{
-	{Name: "entry", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "nr_segments", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_init_module_4 = call{Name: "init_module", Args: []field{
-	{Name: "umod", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_delete_module_4 = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_syslog_4 = call{Name: "syslog", Args: []field{
-	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_ptrace_4 = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt26, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_sched_setparam_4 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sched_setscheduler_4 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "param", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getscheduler_4 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_getparam_4 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sched_setaffinity_4 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getaffinity_4 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_yield_4 = call{Name: "sched_yield", Args: []field{}, Ret: &zt21, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_sched_get_priority_max_4 = call{Name: "sched_get_priority_max", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_get_priority_min_4 = call{Name: "sched_get_priority_min", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_rr_get_interval_4 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt19, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_reboot_4 = call{Name: "reboot", Args: []field{
-	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt19, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_uname_4 = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sethostname_4 = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_setdomainname_4 = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_prctl_4 = call{Name: "prctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x80, Defer: 5, Derived: true}
-
-var zcall_getcpu_4 = call{Name: "getcpu", Args: []field{
-	{Name: "cpup", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "nodep", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "unused", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sysinfo_4 = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt19, Reg: 0, Reg32: 0},
-}, Ret: &zt21, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_mq_open_4 = call{Name: "mq_open", Args: []field{
 	{Name: "u_name", Type: &zt19, Reg: 0, Reg32: 0},
@@ -16339,29 +18166,6 @@ var zcall_shmdt_4 = call{Name: "shmdt", Args: []field{
 	{Name: "shmaddr", Type: &zt19, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x24, Defer: 1, Derived: true}
 
-var zcall_add_key_4 = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_request_key_4 = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_keyctl_4 = call{Name: "keyctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x0, Defer: 5, Derived: true}
-
 var zcall_swapon_4 = call{Name: "swapon", Args: []field{
 	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
 	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
@@ -16370,14 +18174,6 @@ var zcall_swapon_4 = call{Name: "swapon", Args: []field{
 var zcall_swapoff_4 = call{Name: "swapoff", Args: []field{
 	{Name: "specialfile", Type: &zt19, Reg: 0, Reg32: 0},
 }, Ret: &zt21, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_perf_event_open_4 = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt221, Reg: 1, Reg32: 1},
-	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_fanotify_init_4 = call{Name: "fanotify_init", Args: []field{
 	{Name: "flags", Type: &zt20, Reg: 0, Reg32: 0},
@@ -16388,12 +18184,12 @@ var zcall_fanotify_mark_4 = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt573, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt766, Reg: 3, Reg32: 3},
 	{Name: "pathname", Type: &zt19, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_4 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16406,37 +18202,6 @@ var zcall_open_by_handle_at_4 = call{Name: "open_by_handle_at", Args: []field{
 	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_finit_module_4 = call{Name: "finit_module", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_sched_setattr_4 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getattr_4 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "usize", Type: &zt20, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_seccomp_4 = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt20, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt20, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt19, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_bpf_4 = call{Name: "bpf", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt20, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
-
 var zcall_io_pgetevents_4 = call{Name: "io_pgetevents", Args: []field{
 	{Name: "ctx_id", Type: &zt26, Reg: 0, Reg32: 0},
 	{Name: "min_nr", Type: &zt26, Reg: 1, Reg32: 1},
@@ -16445,14 +18210,6 @@ var zcall_io_pgetevents_4 = call{Name: "io_pgetevents", Args: []field{
 	{Name: "timeout", Type: &zt19, Reg: 4, Reg32: 4},
 	{Name: "usig", Type: &zt19, Reg: 5, Reg32: 5},
 }, Ret: &zt21, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_kexec_file_load_3 = call{Name: "kexec_file_load", Args: []field{
-	{Name: "kernel_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "cmdline_len", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "cmdline_ptr", Type: &zt19, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt26, Reg: 4, Reg32: 4},
-}, Ret: &zt21, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_io_uring_setup_4 = call{Name: "io_uring_setup", Args: []field{
 	{Name: "entries", Type: &zt20, Reg: 0, Reg32: 0},
@@ -16476,15 +18233,15 @@ var zcall_io_uring_register_4 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt21, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_4 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_4 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt19, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt573, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt766, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt19, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt20, Reg: 4, Reg32: 4},
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
@@ -16509,7 +18266,7 @@ var zcall_fsmount_4 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_4 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 }, Ret: &zt21, Class: 0x3, Defer: 3, Derived: true}
@@ -16524,7 +18281,7 @@ var zcall_epoll_pwait2_4 = call{Name: "epoll_pwait2", Args: []field{
 }, Ret: &zt21, Class: 0x2, Defer: 6, Derived: true}
 
 var zcall_mount_setattr_4 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16537,24 +18294,6 @@ var zcall_quotactl_fd_4 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "id", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_landlock_create_ruleset_4 = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt19, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
-}, Ret: &zt21, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_landlock_add_rule_4 = call{Name: "landlock_add_rule", Args: []field{
-	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt19, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt26, Reg: 3, Reg32: 3},
-}, Ret: &zt21, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_landlock_restrict_self_4 = call{Name: "landlock_restrict_self", Args: []field{
-	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt26, Reg: 1, Reg32: 1},
-}, Ret: &zt21, Class: 0x2, Defer: 2, Derived: true}
 
 var zcall_cachestat_4 = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -16598,7 +18337,7 @@ var zcall_lsm_list_modules_4 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt21, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16607,7 +18346,7 @@ var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16616,7 +18355,7 @@ var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16624,14 +18363,14 @@ var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_4 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt20, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt19, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt19, Reg: 3, Reg32: 3},
@@ -16639,7 +18378,7 @@ var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -16647,7 +18386,7 @@ var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt21, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_4 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt19, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt19, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -16660,59 +18399,6 @@ var zcall_listns_4 = call{Name: "listns", Args: []field{
 	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt20, Reg: 3, Reg32: 3},
 }, Ret: &zt21, Class: 0x0, Defer: 4, Derived: true}
-
-var zset_cap_bits = set{Name: "cap_bits", Unknown: "CAP_???", Vals: []val{
-	{Name: "1<<CAP_CHOWN", Value: 0x1, Mask: 0x1},
-	{Name: "1<<CAP_DAC_OVERRIDE", Value: 0x2, Mask: 0x2},
-	{Name: "1<<CAP_DAC_READ_SEARCH", Value: 0x4, Mask: 0x4},
-	{Name: "1<<CAP_FOWNER", Value: 0x8, Mask: 0x8},
-	{Name: "1<<CAP_FSETID", Value: 0x10, Mask: 0x10},
-	{Name: "1<<CAP_KILL", Value: 0x20, Mask: 0x20},
-	{Name: "1<<CAP_SETGID", Value: 0x40, Mask: 0x40},
-	{Name: "1<<CAP_SETUID", Value: 0x80, Mask: 0x80},
-	{Name: "1<<CAP_SETPCAP", Value: 0x100, Mask: 0x100},
-	{Name: "1<<CAP_LINUX_IMMUTABLE", Value: 0x200, Mask: 0x200},
-	{Name: "1<<CAP_NET_BIND_SERVICE", Value: 0x400, Mask: 0x400},
-	{Name: "1<<CAP_NET_BROADCAST", Value: 0x800, Mask: 0x800},
-	{Name: "1<<CAP_NET_ADMIN", Value: 0x1000, Mask: 0x1000},
-	{Name: "1<<CAP_NET_RAW", Value: 0x2000, Mask: 0x2000},
-	{Name: "1<<CAP_IPC_LOCK", Value: 0x4000, Mask: 0x4000},
-	{Name: "1<<CAP_IPC_OWNER", Value: 0x8000, Mask: 0x8000},
-	{Name: "1<<CAP_SYS_MODULE", Value: 0x10000, Mask: 0x10000},
-	{Name: "1<<CAP_SYS_RAWIO", Value: 0x20000, Mask: 0x20000},
-	{Name: "1<<CAP_SYS_CHROOT", Value: 0x40000, Mask: 0x40000},
-	{Name: "1<<CAP_SYS_PTRACE", Value: 0x80000, Mask: 0x80000},
-	{Name: "1<<CAP_SYS_PACCT", Value: 0x100000, Mask: 0x100000},
-	{Name: "1<<CAP_SYS_ADMIN", Value: 0x200000, Mask: 0x200000},
-	{Name: "1<<CAP_SYS_BOOT", Value: 0x400000, Mask: 0x400000},
-	{Name: "1<<CAP_SYS_NICE", Value: 0x800000, Mask: 0x800000},
-	{Name: "1<<CAP_SYS_RESOURCE", Value: 0x1000000, Mask: 0x1000000},
-	{Name: "1<<CAP_SYS_TIME", Value: 0x2000000, Mask: 0x2000000},
-	{Name: "1<<CAP_SYS_TTY_CONFIG", Value: 0x4000000, Mask: 0x4000000},
-	{Name: "1<<CAP_MKNOD", Value: 0x8000000, Mask: 0x8000000},
-	{Name: "1<<CAP_LEASE", Value: 0x10000000, Mask: 0x10000000},
-	{Name: "1<<CAP_AUDIT_WRITE", Value: 0x20000000, Mask: 0x20000000},
-	{Name: "1<<CAP_AUDIT_CONTROL", Value: 0x40000000, Mask: 0x40000000},
-	{Name: "1<<CAP_SETFCAP", Value: 0x80000000, Mask: 0x80000000},
-}}
-
-var zset_cap_bits_high = set{Name: "cap_bits_high", Unknown: "CAP_???", Vals: []val{
-	{Name: "1<<CAP_MAC_OVERRIDE", Value: 0x1, Mask: 0x1},
-	{Name: "1<<CAP_MAC_ADMIN", Value: 0x2, Mask: 0x2},
-	{Name: "1<<CAP_SYSLOG", Value: 0x4, Mask: 0x4},
-	{Name: "1<<CAP_WAKE_ALARM", Value: 0x8, Mask: 0x8},
-	{Name: "1<<CAP_BLOCK_SUSPEND", Value: 0x10, Mask: 0x10},
-	{Name: "1<<CAP_AUDIT_READ", Value: 0x20, Mask: 0x20},
-	{Name: "1<<CAP_PERFMON", Value: 0x40, Mask: 0x40},
-	{Name: "1<<CAP_BPF", Value: 0x80, Mask: 0x80},
-	{Name: "1<<CAP_CHECKPOINT_RESTORE", Value: 0x100, Mask: 0x100},
-}}
-
-var zset_cap_version = set{Name: "cap_version", Unknown: "_LINUX_CAPABILITY_VERSION_???", Vals: []val{
-	{Name: "_LINUX_CAPABILITY_VERSION_1", Value: 0x19980330, Mask: 0x19980330},
-	{Name: "_LINUX_CAPABILITY_VERSION_2", Value: 0x20071026, Mask: 0x20071026},
-	{Name: "_LINUX_CAPABILITY_VERSION_3", Value: 0x20080522, Mask: 0x20080522},
-}}
 
 var zset_hci_channels = set{Name: "hci_channels", Unknown: "HCI_CHANNEL_???", Vals: []val{
 	{Name: "HCI_CHANNEL_RAW", Value: 0x0, Mask: 0x0},
@@ -16730,6 +18416,20 @@ var zset_packet_flags = set{Name: "packet_flags", Unknown: "TIOCPKT_???", Vals: 
 	{Name: "TIOCPKT_NOSTOP", Value: 0x10, Mask: 0x10},
 	{Name: "TIOCPKT_DOSTOP", Value: 0x20, Mask: 0x20},
 	{Name: "TIOCPKT_IOCTL", Value: 0x40, Mask: 0x40},
+}}
+
+var zset_personality_flags = set{Name: "personality_flags", Unknown: "PER_???", Vals: []val{
+	{Name: "UNAME26", Value: 0x20000, Mask: 0x20000},
+	{Name: "ADDR_NO_RANDOMIZE", Value: 0x40000, Mask: 0x40000},
+	{Name: "FDPIC_FUNCPTRS", Value: 0x80000, Mask: 0x80000},
+	{Name: "MMAP_PAGE_ZERO", Value: 0x100000, Mask: 0x100000},
+	{Name: "ADDR_COMPAT_LAYOUT", Value: 0x200000, Mask: 0x200000},
+	{Name: "READ_IMPLIES_EXEC", Value: 0x400000, Mask: 0x400000},
+	{Name: "ADDR_LIMIT_32BIT", Value: 0x800000, Mask: 0x800000},
+	{Name: "SHORT_INODE", Value: 0x1000000, Mask: 0x1000000},
+	{Name: "WHOLE_SECONDS", Value: 0x2000000, Mask: 0x2000000},
+	{Name: "STICKY_TIMEOUTS", Value: 0x4000000, Mask: 0x4000000},
+	{Name: "ADDR_LIMIT_3GB", Value: 0x8000000, Mask: 0x8000000},
 }}
 
 var zset_proto_inet6 = set{Name: "proto_inet6", Unknown: "IPPROTO_???", Vals: []val{
@@ -16818,7 +18518,6 @@ var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
 	{Name: "AF_MCTP", Value: 0x2d, Mask: 0x2d},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
-var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "version", Type: &zt691, Off: [3]uint16{0, 0, 0}},
-	{Name: "pid", Type: &zt221, Off: [3]uint16{4, 4, 4}},
+var zstruct_bpf_other = structure{Name: "bpf_other", Size: [3]uint16{0, 0, 0}, Fields: []field{
+	{Name: "raw", Type: &zt942, Attr: 64, Off: [3]uint16{0, 0, 0}},
 }}
