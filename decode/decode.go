@@ -558,7 +558,7 @@ func (c *Call) pointee(v *Value) {
 	case syscalls.KindSigset:
 		n := c.length(t, 128)
 		c.region(t, addr, n)
-		if n == 0 || n > 8 { // the kernel takes no other size than 8, or 4 from the oldest calls
+		if n == 0 || n > 8 || n < c.ABI.WordSize() && t.RetLen == nil { // the kernel takes no other size than 8, or 4 from the oldest calls
 			v.State = Address
 			break
 		}
