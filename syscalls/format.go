@@ -19,6 +19,8 @@ const (
 	FormatCC             // control characters of a terminal, which the text shows with their names
 	FormatCaps    // capability bits, of which the upper 32 stand 12 bytes behind
 	FormatDecimal // an enum that is shown in decimal where it has no name
+	FormatComment // a number with its name behind it in a comment
+	FormatInsn    // an instruction of a seccomp filter
 	numFormats
 )
 
@@ -32,6 +34,8 @@ var formatNames = [...]string{
 	FormatSyscall: "syscall",
 	FormatCaps:    "caps",
 	FormatDecimal: "decimal",
+	FormatComment: "comment",
+	FormatInsn:    "insn",
 	FormatUtime:   "utime",
 	FormatPolled:  "polled",
 	FormatIoctl:   "ioctl",
