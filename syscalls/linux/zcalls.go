@@ -412,7 +412,7 @@ var zcallsI386 = [...]*call{
 	18:  &zcall_oldstat,
 	19:  &zcall_lseek,
 	20:  &zcall_getpid,
-	21:  &zcall_mount_2,
+	21:  &zcall_mount,
 	22:  &zcall_umount,
 	23:  &zcall_setuid_2,
 	24:  &zcall_getuid,
@@ -443,7 +443,7 @@ var zcallsI386 = [...]*call{
 	49:  &zcall_geteuid,
 	50:  &zcall_getegid,
 	51:  &zcall_acct,
-	52:  &zcall_umount2_2,
+	52:  &zcall_umount2,
 	53:  &zcall_lock,
 	54:  &zcall_ioctl,
 	55:  &zcall_fcntl,
@@ -478,7 +478,7 @@ var zcallsI386 = [...]*call{
 	84:  &zcall_oldlstat,
 	85:  &zcall_readlink,
 	86:  &zcall_uselib,
-	87:  &zcall_swapon_2,
+	87:  &zcall_swapon,
 	88:  &zcall_reboot_2,
 	89:  &zcall_readdir,
 	90:  &zcall_mmap_2,
@@ -506,7 +506,7 @@ var zcallsI386 = [...]*call{
 	112: &zcall_idle,
 	113: &zcall_vm86old,
 	114: &zcall_wait4,
-	115: &zcall_swapoff_2,
+	115: &zcall_swapoff,
 	116: &zcall_sysinfo_2,
 	117: &zcall_ipc,
 	118: &zcall_fsync,
@@ -526,7 +526,7 @@ var zcallsI386 = [...]*call{
 	132: &zcall_getpgid,
 	133: &zcall_fchdir,
 	134: &zcall_bdflush,
-	135: &zcall_sysfs_2,
+	135: &zcall_sysfs,
 	136: &zcall_personality_2,
 	137: &zcall_afs_syscall_2,
 	138: &zcall_setfsuid_2,
@@ -560,7 +560,7 @@ var zcallsI386 = [...]*call{
 	166: &zcall_vm86,
 	167: &zcall_query_module_2,
 	168: &zcall_poll,
-	169: &zcall_nfsservctl_2,
+	169: &zcall_nfsservctl,
 	170: &zcall_setresgid_2,
 	171: &zcall_getresgid_2,
 	172: &zcall_prctl_2,
@@ -608,25 +608,25 @@ var zcallsI386 = [...]*call{
 	214: &zcall_setgid32,
 	215: &zcall_setfsuid32,
 	216: &zcall_setfsgid32,
-	217: &zcall_pivot_root_2,
+	217: &zcall_pivot_root,
 	218: &zcall_mincore,
 	219: &zcall_madvise,
 	220: &zcall_getdents64,
 	221: &zcall_fcntl64,
 	224: &zcall_gettid,
 	225: &zcall_readahead,
-	226: &zcall_setxattr_2,
-	227: &zcall_lsetxattr_2,
-	228: &zcall_fsetxattr_2,
-	229: &zcall_getxattr_2,
-	230: &zcall_lgetxattr_2,
-	231: &zcall_fgetxattr_2,
-	232: &zcall_listxattr_2,
-	233: &zcall_llistxattr_2,
-	234: &zcall_flistxattr_2,
-	235: &zcall_removexattr_2,
-	236: &zcall_lremovexattr_2,
-	237: &zcall_fremovexattr_2,
+	226: &zcall_setxattr,
+	227: &zcall_lsetxattr,
+	228: &zcall_fsetxattr,
+	229: &zcall_getxattr,
+	230: &zcall_lgetxattr,
+	231: &zcall_fgetxattr,
+	232: &zcall_listxattr,
+	233: &zcall_llistxattr,
+	234: &zcall_flistxattr,
+	235: &zcall_removexattr,
+	236: &zcall_lremovexattr,
+	237: &zcall_fremovexattr,
 	238: &zcall_tkill,
 	239: &zcall_sendfile64,
 	240: &zcall_futex,
@@ -634,14 +634,14 @@ var zcallsI386 = [...]*call{
 	242: &zcall_sched_getaffinity_2,
 	243: &zcall_set_thread_area,
 	244: &zcall_get_thread_area,
-	245: &zcall_io_setup_2,
-	246: &zcall_io_destroy_2,
-	247: &zcall_io_getevents_2,
-	248: &zcall_io_submit_2,
-	249: &zcall_io_cancel_2,
+	245: &zcall_io_setup,
+	246: &zcall_io_destroy,
+	247: &zcall_io_getevents,
+	248: &zcall_io_submit,
+	249: &zcall_io_cancel,
 	250: &zcall_fadvise64,
 	252: &zcall_exit_group,
-	253: &zcall_lookup_dcookie_2,
+	253: &zcall_lookup_dcookie,
 	254: &zcall_epoll_create,
 	255: &zcall_epoll_ctl,
 	256: &zcall_epoll_wait,
@@ -728,8 +728,8 @@ var zcallsI386 = [...]*call{
 	338: &zcall_fanotify_init,
 	339: &zcall_fanotify_mark,
 	340: &zcall_prlimit64,
-	341: &zcall_name_to_handle_at_2,
-	342: &zcall_open_by_handle_at_2,
+	341: &zcall_name_to_handle_at,
+	342: &zcall_open_by_handle_at,
 	343: &zcall_clock_adjtime,
 	344: &zcall_syncfs,
 	345: &zcall_sendmmsg,
@@ -772,7 +772,7 @@ var zcallsI386 = [...]*call{
 	382: &zcall_pkey_free,
 	383: &zcall_statx,
 	384: &zcall_arch_prctl,
-	385: &zcall_io_pgetevents_2,
+	385: &zcall_io_pgetevents,
 	386: &zcall_rseq,
 	393: &zcall_semget_2,
 	394: &zcall_semctl_2,
@@ -805,15 +805,15 @@ var zcallsI386 = [...]*call{
 	422: &zcall_futex_time64,
 	423: &zcall_sched_rr_get_interval_time64,
 	424: &zcall_pidfd_send_signal,
-	425: &zcall_io_uring_setup_2,
-	426: &zcall_io_uring_enter_2,
-	427: &zcall_io_uring_register_2,
-	428: &zcall_open_tree_2,
-	429: &zcall_move_mount_2,
-	430: &zcall_fsopen_2,
-	431: &zcall_fsconfig_2,
-	432: &zcall_fsmount_2,
-	433: &zcall_fspick_2,
+	425: &zcall_io_uring_setup,
+	426: &zcall_io_uring_enter,
+	427: &zcall_io_uring_register,
+	428: &zcall_open_tree,
+	429: &zcall_move_mount,
+	430: &zcall_fsopen,
+	431: &zcall_fsconfig,
+	432: &zcall_fsmount,
+	433: &zcall_fspick,
 	434: &zcall_pidfd_open,
 	435: &zcall_clone3,
 	436: &zcall_close_range,
@@ -822,7 +822,7 @@ var zcallsI386 = [...]*call{
 	439: &zcall_faccessat2,
 	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2,
-	442: &zcall_mount_setattr_2,
+	442: &zcall_mount_setattr,
 	443: &zcall_quotactl_fd_2,
 	444: &zcall_landlock_create_ruleset_2,
 	445: &zcall_landlock_add_rule_2,
@@ -831,25 +831,25 @@ var zcallsI386 = [...]*call{
 	448: &zcall_process_mrelease,
 	449: &zcall_futex_waitv,
 	450: &zcall_set_mempolicy_home_node,
-	451: &zcall_cachestat_2,
+	451: &zcall_cachestat,
 	452: &zcall_fchmodat2,
 	453: &zcall_map_shadow_stack,
 	454: &zcall_futex_wake,
 	455: &zcall_futex_wait,
 	456: &zcall_futex_requeue,
-	457: &zcall_statmount_2,
-	458: &zcall_listmount_2,
+	457: &zcall_statmount,
+	458: &zcall_listmount,
 	459: &zcall_lsm_get_self_attr_2,
 	460: &zcall_lsm_set_self_attr_2,
 	461: &zcall_lsm_list_modules_2,
 	462: &zcall_mseal,
-	463: &zcall_setxattrat_2,
-	464: &zcall_getxattrat_2,
-	465: &zcall_listxattrat_2,
-	466: &zcall_removexattrat_2,
-	467: &zcall_open_tree_attr_2,
-	468: &zcall_file_getattr_2,
-	469: &zcall_file_setattr_2,
+	463: &zcall_setxattrat,
+	464: &zcall_getxattrat,
+	465: &zcall_listxattrat,
+	466: &zcall_removexattrat,
+	467: &zcall_open_tree_attr,
+	468: &zcall_file_getattr,
+	469: &zcall_file_setattr,
 	470: &zcall_listns_2,
 	471: &zcall_rseq_slice_yield,
 }
@@ -977,7 +977,7 @@ var zcallsX32 = [...]*call{
 	136: &zcall_ustat,
 	137: &zcall_statfs,
 	138: &zcall_fstatfs,
-	139: &zcall_sysfs_3,
+	139: &zcall_sysfs,
 	140: &zcall_getpriority,
 	141: &zcall_setpriority,
 	142: &zcall_sched_setparam_3,
@@ -993,7 +993,7 @@ var zcallsX32 = [...]*call{
 	152: &zcall_munlockall,
 	153: &zcall_vhangup_3,
 	154: &zcall_modify_ldt,
-	155: &zcall_pivot_root_3,
+	155: &zcall_pivot_root,
 	157: &zcall_prctl_3,
 	158: &zcall_arch_prctl,
 	159: &zcall_adjtimex,
@@ -1002,10 +1002,10 @@ var zcallsX32 = [...]*call{
 	162: &zcall_sync,
 	163: &zcall_acct,
 	164: &zcall_settimeofday,
-	165: &zcall_mount_3,
-	166: &zcall_umount2_3,
-	167: &zcall_swapon_3,
-	168: &zcall_swapoff_3,
+	165: &zcall_mount,
+	166: &zcall_umount2,
+	167: &zcall_swapon,
+	168: &zcall_swapoff,
 	169: &zcall_reboot_3,
 	170: &zcall_sethostname_3,
 	171: &zcall_setdomainname_3,
@@ -1021,27 +1021,27 @@ var zcallsX32 = [...]*call{
 	185: &zcall_security_2,
 	186: &zcall_gettid,
 	187: &zcall_readahead,
-	188: &zcall_setxattr_3,
-	189: &zcall_lsetxattr_3,
-	190: &zcall_fsetxattr_3,
-	191: &zcall_getxattr_3,
-	192: &zcall_lgetxattr_3,
-	193: &zcall_fgetxattr_3,
-	194: &zcall_listxattr_3,
-	195: &zcall_llistxattr_3,
-	196: &zcall_flistxattr_3,
-	197: &zcall_removexattr_3,
-	198: &zcall_lremovexattr_3,
-	199: &zcall_fremovexattr_3,
+	188: &zcall_setxattr,
+	189: &zcall_lsetxattr,
+	190: &zcall_fsetxattr,
+	191: &zcall_getxattr,
+	192: &zcall_lgetxattr,
+	193: &zcall_fgetxattr,
+	194: &zcall_listxattr,
+	195: &zcall_llistxattr,
+	196: &zcall_flistxattr,
+	197: &zcall_removexattr,
+	198: &zcall_lremovexattr,
+	199: &zcall_fremovexattr,
 	200: &zcall_tkill,
 	201: &zcall_time,
 	202: &zcall_futex,
 	203: &zcall_sched_setaffinity_3,
 	204: &zcall_sched_getaffinity_3,
-	207: &zcall_io_destroy_3,
-	208: &zcall_io_getevents_3,
-	210: &zcall_io_cancel_3,
-	212: &zcall_lookup_dcookie_3,
+	207: &zcall_io_destroy,
+	208: &zcall_io_getevents,
+	210: &zcall_io_cancel,
+	212: &zcall_lookup_dcookie,
 	213: &zcall_epoll_create,
 	216: &zcall_remap_file_pages,
 	217: &zcall_getdents64,
@@ -1117,8 +1117,8 @@ var zcallsX32 = [...]*call{
 	300: &zcall_fanotify_init,
 	301: &zcall_fanotify_mark,
 	302: &zcall_prlimit64,
-	303: &zcall_name_to_handle_at_3,
-	304: &zcall_open_by_handle_at_3,
+	303: &zcall_name_to_handle_at,
+	304: &zcall_open_by_handle_at,
 	305: &zcall_clock_adjtime,
 	306: &zcall_syncfs,
 	308: &zcall_setns,
@@ -1141,18 +1141,18 @@ var zcallsX32 = [...]*call{
 	330: &zcall_pkey_alloc,
 	331: &zcall_pkey_free,
 	332: &zcall_statx,
-	333: &zcall_io_pgetevents_3,
+	333: &zcall_io_pgetevents,
 	334: &zcall_rseq,
 	424: &zcall_pidfd_send_signal,
-	425: &zcall_io_uring_setup_3,
-	426: &zcall_io_uring_enter_3,
-	427: &zcall_io_uring_register_3,
-	428: &zcall_open_tree_3,
-	429: &zcall_move_mount_3,
-	430: &zcall_fsopen_3,
-	431: &zcall_fsconfig_3,
-	432: &zcall_fsmount_3,
-	433: &zcall_fspick_3,
+	425: &zcall_io_uring_setup,
+	426: &zcall_io_uring_enter,
+	427: &zcall_io_uring_register,
+	428: &zcall_open_tree,
+	429: &zcall_move_mount,
+	430: &zcall_fsopen,
+	431: &zcall_fsconfig,
+	432: &zcall_fsmount,
+	433: &zcall_fspick,
 	434: &zcall_pidfd_open,
 	435: &zcall_clone3,
 	436: &zcall_close_range,
@@ -1161,7 +1161,7 @@ var zcallsX32 = [...]*call{
 	439: &zcall_faccessat2,
 	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2,
-	442: &zcall_mount_setattr_3,
+	442: &zcall_mount_setattr,
 	443: &zcall_quotactl_fd_3,
 	444: &zcall_landlock_create_ruleset_3,
 	445: &zcall_landlock_add_rule_3,
@@ -1170,24 +1170,24 @@ var zcallsX32 = [...]*call{
 	448: &zcall_process_mrelease,
 	449: &zcall_futex_waitv,
 	450: &zcall_set_mempolicy_home_node,
-	451: &zcall_cachestat_3,
+	451: &zcall_cachestat,
 	452: &zcall_fchmodat2,
 	454: &zcall_futex_wake,
 	455: &zcall_futex_wait,
 	456: &zcall_futex_requeue,
-	457: &zcall_statmount_3,
-	458: &zcall_listmount_3,
+	457: &zcall_statmount,
+	458: &zcall_listmount,
 	459: &zcall_lsm_get_self_attr_3,
 	460: &zcall_lsm_set_self_attr_3,
 	461: &zcall_lsm_list_modules_3,
 	462: &zcall_mseal,
-	463: &zcall_setxattrat_3,
-	464: &zcall_getxattrat_3,
-	465: &zcall_listxattrat_3,
-	466: &zcall_removexattrat_3,
-	467: &zcall_open_tree_attr_3,
-	468: &zcall_file_getattr_3,
-	469: &zcall_file_setattr_3,
+	463: &zcall_setxattrat,
+	464: &zcall_getxattrat,
+	465: &zcall_listxattrat,
+	466: &zcall_removexattrat,
+	467: &zcall_open_tree_attr,
+	468: &zcall_file_getattr,
+	469: &zcall_file_setattr,
 	470: &zcall_listns_3,
 	471: &zcall_rseq_slice_yield,
 	512: &zcall_rt_sigaction,
@@ -1221,33 +1221,33 @@ var zcallsX32 = [...]*call{
 	540: &zcall_process_vm_writev,
 	541: &zcall_setsockopt,
 	542: &zcall_getsockopt,
-	543: &zcall_io_setup_3,
-	544: &zcall_io_submit_3,
+	543: &zcall_io_setup,
+	544: &zcall_io_submit,
 	545: &zcall_execveat,
 	546: &zcall_preadv2,
 	547: &zcall_pwritev2,
 }
 
 var zcallsARM64 = [...]*call{
-	0:   &zcall_io_setup_4,
-	1:   &zcall_io_destroy_4,
-	2:   &zcall_io_submit_4,
-	3:   &zcall_io_cancel_4,
-	4:   &zcall_io_getevents_4,
-	5:   &zcall_setxattr_4,
-	6:   &zcall_lsetxattr_4,
-	7:   &zcall_fsetxattr_4,
-	8:   &zcall_getxattr_4,
-	9:   &zcall_lgetxattr_4,
-	10:  &zcall_fgetxattr_4,
-	11:  &zcall_listxattr_4,
-	12:  &zcall_llistxattr_4,
-	13:  &zcall_flistxattr_4,
-	14:  &zcall_removexattr_4,
-	15:  &zcall_lremovexattr_4,
-	16:  &zcall_fremovexattr_4,
+	0:   &zcall_io_setup,
+	1:   &zcall_io_destroy,
+	2:   &zcall_io_submit,
+	3:   &zcall_io_cancel,
+	4:   &zcall_io_getevents,
+	5:   &zcall_setxattr,
+	6:   &zcall_lsetxattr,
+	7:   &zcall_fsetxattr,
+	8:   &zcall_getxattr,
+	9:   &zcall_lgetxattr,
+	10:  &zcall_fgetxattr,
+	11:  &zcall_listxattr,
+	12:  &zcall_llistxattr,
+	13:  &zcall_flistxattr,
+	14:  &zcall_removexattr,
+	15:  &zcall_lremovexattr,
+	16:  &zcall_fremovexattr,
 	17:  &zcall_getcwd,
-	18:  &zcall_lookup_dcookie_4,
+	18:  &zcall_lookup_dcookie,
 	19:  &zcall_eventfd2,
 	20:  &zcall_epoll_create1,
 	21:  &zcall_epoll_ctl_2,
@@ -1268,10 +1268,10 @@ var zcallsARM64 = [...]*call{
 	36:  &zcall_symlinkat,
 	37:  &zcall_linkat,
 	38:  &zcall_renameat,
-	39:  &zcall_umount2_4,
-	40:  &zcall_mount_4,
-	41:  &zcall_pivot_root_4,
-	42:  &zcall_nfsservctl_3,
+	39:  &zcall_umount2,
+	40:  &zcall_mount,
+	41:  &zcall_pivot_root,
+	42:  &zcall_nfsservctl,
 	43:  &zcall_statfs,
 	44:  &zcall_fstatfs,
 	45:  &zcall_truncate,
@@ -1453,8 +1453,8 @@ var zcallsARM64 = [...]*call{
 	221: &zcall_execve,
 	222: &zcall_mmap,
 	223: &zcall_fadvise64,
-	224: &zcall_swapon_4,
-	225: &zcall_swapoff_4,
+	224: &zcall_swapon,
+	225: &zcall_swapoff,
 	226: &zcall_mprotect,
 	227: &zcall_msync,
 	228: &zcall_mlock,
@@ -1477,8 +1477,8 @@ var zcallsARM64 = [...]*call{
 	261: &zcall_prlimit64,
 	262: &zcall_fanotify_init,
 	263: &zcall_fanotify_mark,
-	264: &zcall_name_to_handle_at_4,
-	265: &zcall_open_by_handle_at_4,
+	264: &zcall_name_to_handle_at,
+	265: &zcall_open_by_handle_at,
 	266: &zcall_clock_adjtime,
 	267: &zcall_syncfs,
 	268: &zcall_setns,
@@ -1505,19 +1505,19 @@ var zcallsARM64 = [...]*call{
 	289: &zcall_pkey_alloc,
 	290: &zcall_pkey_free,
 	291: &zcall_statx,
-	292: &zcall_io_pgetevents_4,
+	292: &zcall_io_pgetevents,
 	293: &zcall_rseq,
 	294: &zcall_kexec_file_load_3,
 	424: &zcall_pidfd_send_signal,
-	425: &zcall_io_uring_setup_4,
-	426: &zcall_io_uring_enter_4,
-	427: &zcall_io_uring_register_4,
-	428: &zcall_open_tree_4,
-	429: &zcall_move_mount_4,
-	430: &zcall_fsopen_4,
-	431: &zcall_fsconfig_4,
-	432: &zcall_fsmount_4,
-	433: &zcall_fspick_4,
+	425: &zcall_io_uring_setup,
+	426: &zcall_io_uring_enter,
+	427: &zcall_io_uring_register,
+	428: &zcall_open_tree,
+	429: &zcall_move_mount,
+	430: &zcall_fsopen,
+	431: &zcall_fsconfig,
+	432: &zcall_fsmount,
+	433: &zcall_fspick,
 	434: &zcall_pidfd_open,
 	435: &zcall_clone3,
 	436: &zcall_close_range,
@@ -1526,7 +1526,7 @@ var zcallsARM64 = [...]*call{
 	439: &zcall_faccessat2,
 	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2_2,
-	442: &zcall_mount_setattr_4,
+	442: &zcall_mount_setattr,
 	443: &zcall_quotactl_fd_4,
 	444: &zcall_landlock_create_ruleset_4,
 	445: &zcall_landlock_add_rule_4,
@@ -1535,25 +1535,25 @@ var zcallsARM64 = [...]*call{
 	448: &zcall_process_mrelease,
 	449: &zcall_futex_waitv,
 	450: &zcall_set_mempolicy_home_node,
-	451: &zcall_cachestat_4,
+	451: &zcall_cachestat,
 	452: &zcall_fchmodat2,
 	453: &zcall_map_shadow_stack,
 	454: &zcall_futex_wake,
 	455: &zcall_futex_wait,
 	456: &zcall_futex_requeue,
-	457: &zcall_statmount_4,
-	458: &zcall_listmount_4,
+	457: &zcall_statmount,
+	458: &zcall_listmount,
 	459: &zcall_lsm_get_self_attr_4,
 	460: &zcall_lsm_set_self_attr_4,
 	461: &zcall_lsm_list_modules_4,
 	462: &zcall_mseal,
-	463: &zcall_setxattrat_4,
-	464: &zcall_getxattrat_4,
-	465: &zcall_listxattrat_4,
-	466: &zcall_removexattrat_4,
-	467: &zcall_open_tree_attr_4,
-	468: &zcall_file_getattr_4,
-	469: &zcall_file_setattr_4,
+	463: &zcall_setxattrat,
+	464: &zcall_getxattrat,
+	465: &zcall_listxattrat,
+	466: &zcall_removexattrat,
+	467: &zcall_open_tree_attr,
+	468: &zcall_file_getattr,
+	469: &zcall_file_setattr,
 	470: &zcall_listns_4,
 	471: &zcall_rseq_slice_yield,
 }
@@ -1584,6 +1584,7 @@ var (
 		{name: "ethernet_protocols", it: &zset_ethernet_protocols},
 		{name: "eventfd_flags", it: &zset_eventfd_flags},
 		{name: "execveat_flags", it: &zset_execveat_flags},
+		{name: "fa_xflags", it: &zset_fa_xflags},
 		{name: "faccessat_flags", it: &zset_faccessat_flags},
 		{name: "fadvise", it: &zset_fadvise},
 		{name: "falloc_flags", it: &zset_falloc_flags},
@@ -1594,6 +1595,10 @@ var (
 		{name: "fd_flags", it: &zset_fd_flags},
 		{name: "flock_ops", it: &zset_flock_ops},
 		{name: "fs_magic", it: &zset_fs_magic},
+		{name: "fsconfig_cmds", it: &zset_fsconfig_cmds},
+		{name: "fsmount_flags", it: &zset_fsmount_flags},
+		{name: "fsopen_flags", it: &zset_fsopen_flags},
+		{name: "fspick_flags", it: &zset_fspick_flags},
 		{name: "futex_bitset", it: &zset_futex_bitset},
 		{name: "futex_ops", it: &zset_futex_ops},
 		{name: "futex_waitv_flags", it: &zset_futex_waitv_flags},
@@ -1604,10 +1609,13 @@ var (
 		{name: "inode_flags", it: &zset_inode_flags},
 		{name: "inotify_flags", it: &zset_inotify_flags},
 		{name: "inotify_init_flags", it: &zset_inotify_init_flags},
+		{name: "iocb_cmds", it: &zset_iocb_cmds},
+		{name: "iocb_flags", it: &zset_iocb_flags},
 		{name: "ioctls", it: &zset_ioctls},
 		{name: "itimer_which", it: &zset_itimer_which},
 		{name: "kcmp_types", it: &zset_kcmp_types},
 		{name: "line_disciplines", it: &zset_line_disciplines},
+		{name: "listmount_flags", it: &zset_listmount_flags},
 		{name: "lock_types", it: &zset_lock_types},
 		{name: "loop_crypt", it: &zset_loop_crypt},
 		{name: "loop_flags", it: &zset_loop_flags},
@@ -1621,6 +1629,9 @@ var (
 		{name: "mmap_flags", it: &zset_mmap_flags},
 		{name: "mmap_prot", it: &zset_mmap_prot},
 		{name: "modem_flags", it: &zset_modem_flags},
+		{name: "mount_attrs", it: &zset_mount_attrs},
+		{name: "mount_flags", it: &zset_mount_flags},
+		{name: "move_mount_flags", it: &zset_move_mount_flags},
 		{name: "move_pages_flags", it: &zset_move_pages_flags},
 		{name: "mpol_mode", it: &zset_mpol_mode},
 		{name: "mpol_modes", it: &zset_mpol_modes},
@@ -1631,6 +1642,7 @@ var (
 		{name: "notify_flags", it: &zset_notify_flags},
 		{name: "open_flags", it: &zset_open_flags},
 		{name: "open_mode_flags", it: &zset_open_mode_flags},
+		{name: "open_tree_flags", it: &zset_open_tree_flags},
 		{name: "owner_types", it: &zset_owner_types},
 		{name: "packet_flags", it: &zset_packet_flags},
 		{name: "packet_mr_types", it: &zset_packet_mr_types},
@@ -1640,6 +1652,7 @@ var (
 		{name: "pkey_access", it: &zset_pkey_access},
 		{name: "poll_events", it: &zset_poll_events},
 		{name: "prio_which", it: &zset_prio_which},
+		{name: "propagation", it: &zset_propagation},
 		{name: "proto_bluetooth", it: &zset_proto_bluetooth},
 		{name: "proto_caif", it: &zset_proto_caif},
 		{name: "proto_can", it: &zset_proto_can},
@@ -1721,6 +1734,7 @@ var (
 		{name: "statx_attrs", it: &zset_statx_attrs},
 		{name: "statx_flags", it: &zset_statx_flags},
 		{name: "statx_mask", it: &zset_statx_mask},
+		{name: "swap_flags", it: &zset_swap_flags},
 		{name: "sync_file_range_flags", it: &zset_sync_file_range_flags},
 		{name: "tcflsh", it: &zset_tcflsh},
 		{name: "tcxonc", it: &zset_tcxonc},
@@ -1735,27 +1749,40 @@ var (
 		{name: "timex_status", it: &zset_timex_status},
 		{name: "trap_perf_flags", it: &zset_trap_perf_flags},
 		{name: "uffd_flags", it: &zset_uffd_flags},
+		{name: "umount_flags", it: &zset_umount_flags},
 		{name: "unshare_flags", it: &zset_unshare_flags},
+		{name: "uring_enter_flags", it: &zset_uring_enter_flags},
+		{name: "uring_features", it: &zset_uring_features},
+		{name: "uring_ops", it: &zset_uring_ops},
+		{name: "uring_setup_flags", it: &zset_uring_setup_flags},
 		{name: "vsock_cids", it: &zset_vsock_cids},
 		{name: "vsock_ports", it: &zset_vsock_ports},
 		{name: "wait_options", it: &zset_wait_options},
 		{name: "waitid_types", it: &zset_waitid_types},
 		{name: "whence", it: &zset_whence},
+		{name: "xattr_flags", it: &zset_xattr_flags},
 		{name: "xdp_sockaddr_flags", it: &zset_xdp_sockaddr_flags},
 		{name: "xflags", it: &zset_xflags},
 	}
 	zstructs = [...]named[structure]{
+		{name: "aio_sigset", it: &zstruct_aio_sigset},
 		{name: "blkpg", it: &zstruct_blkpg},
 		{name: "blkpg_partition", it: &zstruct_blkpg_partition},
+		{name: "cachestat", it: &zstruct_cachestat},
+		{name: "cachestat_range", it: &zstruct_cachestat_range},
 		{name: "cap_header", it: &zstruct_cap_header},
 		{name: "clone_args", it: &zstruct_clone_args},
 		{name: "clone_result", it: &zstruct_clone_result},
 		{name: "cmsg", it: &zstruct_cmsg},
+		{name: "cq_off", it: &zstruct_cq_off},
 		{name: "epoll_data", it: &zstruct_epoll_data},
 		{name: "epoll_event", it: &zstruct_epoll_event},
 		{name: "epoll_event_arm64", it: &zstruct_epoll_event_arm64},
 		{name: "f_owner_ex", it: &zstruct_f_owner_ex},
+		{name: "file_attr", it: &zstruct_file_attr},
 		{name: "file_clone_range", it: &zstruct_file_clone_range},
+		{name: "file_handle", it: &zstruct_file_handle},
+		{name: "file_handle_in", it: &zstruct_file_handle_in},
 		{name: "flock", it: &zstruct_flock},
 		{name: "flock64", it: &zstruct_flock64},
 		{name: "flock64_out", it: &zstruct_flock64_out},
@@ -1767,6 +1794,10 @@ var (
 		{name: "futex_waitv", it: &zstruct_futex_waitv},
 		{name: "group_req", it: &zstruct_group_req},
 		{name: "in_pktinfo", it: &zstruct_in_pktinfo},
+		{name: "io_event", it: &zstruct_io_event},
+		{name: "io_uring_params", it: &zstruct_io_uring_params},
+		{name: "iocb", it: &zstruct_iocb},
+		{name: "iocb_head", it: &zstruct_iocb_head},
 		{name: "iovec_addr", it: &zstruct_iovec_addr},
 		{name: "iovec_got", it: &zstruct_iovec_got},
 		{name: "iovec_in", it: &zstruct_iovec_in},
@@ -1784,6 +1815,8 @@ var (
 		{name: "loop_info64", it: &zstruct_loop_info64},
 		{name: "mmsghdr_in", it: &zstruct_mmsghdr_in},
 		{name: "mmsghdr_out", it: &zstruct_mmsghdr_out},
+		{name: "mnt_id_req", it: &zstruct_mnt_id_req},
+		{name: "mount_attr", it: &zstruct_mount_attr},
 		{name: "msg_iov_in", it: &zstruct_msg_iov_in},
 		{name: "msg_iov_out", it: &zstruct_msg_iov_out},
 		{name: "msghdr_in", it: &zstruct_msghdr_in},
@@ -1836,6 +1869,7 @@ var (
 		{name: "sockaddr_un", it: &zstruct_sockaddr_un},
 		{name: "sockaddr_vm", it: &zstruct_sockaddr_vm},
 		{name: "sockaddr_xdp", it: &zstruct_sockaddr_xdp},
+		{name: "sq_off", it: &zstruct_sq_off},
 		{name: "stat", it: &zstruct_stat},
 		{name: "stat64_i386", it: &zstruct_stat64_i386},
 		{name: "stat_arm64", it: &zstruct_stat_arm64},
@@ -1866,6 +1900,8 @@ var (
 		{name: "ustat", it: &zstruct_ustat},
 		{name: "utimbuf", it: &zstruct_utimbuf},
 		{name: "winsize", it: &zstruct_winsize},
+		{name: "xattr_get", it: &zstruct_xattr_get},
+		{name: "xattr_set", it: &zstruct_xattr_set},
 	}
 	zunions = [...]named[union]{
 		{name: "clone_signal", it: &zunion_clone_signal},
@@ -2433,189 +2469,257 @@ var (
 	zt538 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
 	zt539 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
 	zt540 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
-	zt541 = typ{Kind: 13, Dir: 2, Width: 254}
-	zt542 = typ{Kind: 13, Width: 254}
-	zt543 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
-	zt544 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt545 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
-	zt546 = typ{Kind: 2, Width: 4, Format: 4}
-	zt547 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt548 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
-	zt549 = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
-	zt550 = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
-	zt551 = typ{Kind: 27, Struct: &zstruct_epoll_data}
-	zt552 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
-	zt553 = typ{Kind: 27, Struct: &zstruct_epoll_event}
-	zt554 = typ{Kind: 26, Dir: 2, Elem: &zt553, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt555 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
-	zt556 = typ{Kind: 34, Dir: 2, Elem: &zt555, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt557 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
-	zt558 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
-	zt559 = typ{Kind: 27, Struct: &zstruct_sigval}
-	zt560 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
-	zt561 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
-	zt562 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
-	zt563 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
-	zt564 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
-	zt565 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
-	zt566 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
-	zt567 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
-	zt568 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
-	zt569 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
-	zt570 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
-	zt571 = typ{Kind: 27, Struct: &zstruct_timeval_date}
-	zt572 = typ{Kind: 26, Dir: 1, Elem: &zt571, Len: &expr{Op: 0, Num: 0x2}}
-	zt573 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
-	zt574 = typ{Kind: 35, Width: 254}
-	zt575 = typ{Kind: 26, Dir: 1, Elem: &zt574, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt576 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
-	zt577 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
-	zt578 = typ{Kind: 26, Dir: 1, Elem: &zt574, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt579 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
-	zt580 = typ{Kind: 26, Dir: 2, Elem: &zt574, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt581 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
-	zt582 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
-	zt583 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
-	zt584 = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
-	zt585 = typ{Kind: 26, Dir: 1, Elem: &zt574, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt586 = typ{Kind: 6, Width: 4}
-	zt587 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
-	zt588 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
-	zt589 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
-	zt590 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt591 = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
-	zt592 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
-	zt593 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
-	zt594 = typ{Kind: 1, Dir: 2, Width: 255}
-	zt595 = typ{Kind: 0, Dir: 1, Width: 8}
-	zt596 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
-	zt597 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
-	zt598 = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
-	zt599 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
-	zt600 = typ{Kind: 37, Width: 4}
-	zt601 = typ{Kind: 26, Dir: 2, Elem: &zt600, Len: &expr{Op: 1, Num: 0x1}}
-	zt602 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
-	zt603 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
-	zt604 = typ{Kind: 26, Dir: 1, Elem: &zt603, Len: &expr{Op: 0, Num: 0x2}}
-	zt605 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
-	zt606 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
-	zt607 = typ{Kind: 20, Width: 4, Set: &zset_clocks}
-	zt608 = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
-	zt609 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
-	zt610 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt611 = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
-	zt612 = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
-	zt613 = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
-	zt614 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
-	zt615 = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
-	zt616 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt617 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt618 = typ{Kind: 26, Dir: 3, Elem: &zt617, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt619 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
-	zt620 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
-	zt621 = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
-	zt622 = typ{Kind: 18, Width: 8}
-	zt623 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
-	zt624 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
-	zt625 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt626 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt627 = typ{Kind: 26, Dir: 3, Elem: &zt626, Len: &expr{Op: 1, Num: 0x2}}
-	zt628 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
-	zt629 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
-	zt630 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
-	zt631 = typ{Kind: 26, Dir: 2, Elem: &zt630, Len: &expr{Op: 1, Num: 0x2}}
-	zt632 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
-	zt633 = typ{Kind: 26, Dir: 1, Elem: &zt632, Len: &expr{Op: 1, Num: 0x4}}
-	zt634 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
-	zt635 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
-	zt636 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
-	zt637 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
-	zt638 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
-	zt639 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt640 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
-	zt641 = typ{Kind: 22, Dir: 1}
-	zt642 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
-	zt643 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
-	zt644 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
-	zt645 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
-	zt646 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
-	zt647 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
-	zt648 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
-	zt649 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
-	zt650 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
-	zt651 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
-	zt652 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
-	zt653 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
-	zt654 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
-	zt655 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
-	zt656 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
-	zt657 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
-	zt658 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
-	zt659 = typ{Kind: 4, Width: 8}
-	zt660 = typ{Kind: 9, Width: 8}
-	zt661 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
-	zt662 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
-	zt663 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
-	zt664 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
-	zt665 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
-	zt666 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
-	zt667 = typ{Kind: 10, Width: 8}
-	zt668 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
-	zt669 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
-	zt670 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
-	zt671 = typ{Kind: 26, Dir: 1, Elem: &zt632, Len: &expr{Op: 1, Num: 0x2}}
-	zt672 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
-	zt673 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
-	zt674 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
-	zt675 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
-	zt676 = typ{Kind: 26, Dir: 1, Elem: &zt675, Len: &expr{Op: 1, Num: 0x1}}
-	zt677 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
-	zt678 = typ{Kind: 26, Dir: 1, Elem: &zt675, Len: &expr{Op: 0, Num: 0x2}}
-	zt679 = typ{Kind: 8, Width: 2}
-	zt680 = typ{Kind: 13, Dir: 1, Width: 254}
-	zt681 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt682 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt683 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt684 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt685 = typ{Kind: 26, Dir: 2, Elem: &zt679, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt686 = typ{Kind: 26, Dir: 1, Elem: &zt679, Len: &expr{Op: 1}}
-	zt687 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt688 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt689 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt690 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt691 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt692 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt693 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt694 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt695 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt696 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt697 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt698 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt699 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt700 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt701 = typ{Kind: 2, Width: 254, Format: 3}
-	zt702 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt703 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt704 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt705 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt706 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt707 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt708 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt709 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt710 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt711 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt712 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt713 = typ{Kind: 26, Dir: 1, Elem: &zt712, Len: &expr{Op: 0, Num: 0x2}}
-	zt714 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
-	zt715 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt716 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
-	zt717 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
-	zt718 = typ{Kind: 26, Dir: 2, Elem: &zt717, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt719 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt720 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt721 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt722 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
-	zt723 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
+	zt541 = typ{Kind: 22, Dir: 1}
+	zt542 = typ{Kind: 19, Width: 254, Set: &zset_mount_flags}
+	zt543 = typ{Kind: 19, Width: 4, Set: &zset_umount_flags}
+	zt544 = typ{Kind: 19, Width: 4, Set: &zset_swap_flags}
+	zt545 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
+	zt546 = typ{Kind: 19, Width: 4, Set: &zset_xattr_flags}
+	zt547 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
+	zt548 = typ{Kind: 13, Dir: 2, Width: 254}
+	zt549 = typ{Kind: 13, Width: 254}
+	zt550 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt551 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt552 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt553 = typ{Kind: 2, Width: 4, Format: 4}
+	zt554 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt555 = typ{Kind: 2, Dir: 2, Width: 254}
+	zt556 = typ{Kind: 27, Struct: &zstruct_io_event}
+	zt557 = typ{Kind: 26, Dir: 2, Elem: &zt556, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt558 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
+	zt559 = typ{Kind: 20, Width: 2, Set: &zset_iocb_cmds}
+	zt560 = typ{Kind: 0, Width: 2}
+	zt561 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0xb}}
+	zt562 = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 2, Num: 0xb}}
+	zt563 = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 2, Num: 0xb}}
+	zt564 = typ{Kind: 19, Width: 8, Set: &zset_poll_events}
+	zt565 = typ{Kind: 19, Width: 4, Set: &zset_iocb_flags}
+	zt566 = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb}
+	zt567 = typ{Kind: 26, Dir: 1, Elem: &zt566, Len: &expr{Op: 1, Num: 0x1}}
+	zt568 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x28}}
+	zt569 = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb_head}
+	zt570 = typ{Kind: 27, Dir: 2, Struct: &zstruct_io_event}
+	zt571 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt572 = typ{Kind: 22, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt573 = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
+	zt574 = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
+	zt575 = typ{Kind: 27, Struct: &zstruct_epoll_data}
+	zt576 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
+	zt577 = typ{Kind: 27, Struct: &zstruct_epoll_event}
+	zt578 = typ{Kind: 26, Dir: 2, Elem: &zt577, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt579 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
+	zt580 = typ{Kind: 34, Dir: 2, Elem: &zt579, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt581 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
+	zt582 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt583 = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt584 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt585 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt586 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt587 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt588 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt589 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt590 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt591 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt592 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt593 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt594 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt595 = typ{Kind: 27, Struct: &zstruct_timeval_date}
+	zt596 = typ{Kind: 26, Dir: 1, Elem: &zt595, Len: &expr{Op: 0, Num: 0x2}}
+	zt597 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt598 = typ{Kind: 35, Width: 254}
+	zt599 = typ{Kind: 26, Dir: 1, Elem: &zt598, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt600 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt601 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt602 = typ{Kind: 26, Dir: 1, Elem: &zt598, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt603 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt604 = typ{Kind: 26, Dir: 2, Elem: &zt598, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt605 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt606 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt607 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt608 = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
+	zt609 = typ{Kind: 26, Dir: 1, Elem: &zt598, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt610 = typ{Kind: 6, Width: 4}
+	zt611 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
+	zt612 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
+	zt613 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt614 = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
+	zt615 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
+	zt616 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt617 = typ{Kind: 1, Dir: 2, Width: 255}
+	zt618 = typ{Kind: 0, Dir: 1, Width: 8}
+	zt619 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
+	zt620 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
+	zt621 = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
+	zt622 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt623 = typ{Kind: 37, Width: 4}
+	zt624 = typ{Kind: 26, Dir: 2, Elem: &zt623, Len: &expr{Op: 1, Num: 0x1}}
+	zt625 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt626 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
+	zt627 = typ{Kind: 26, Dir: 1, Elem: &zt626, Len: &expr{Op: 0, Num: 0x2}}
+	zt628 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
+	zt629 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
+	zt630 = typ{Kind: 20, Width: 4, Set: &zset_clocks}
+	zt631 = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
+	zt632 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
+	zt633 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt634 = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
+	zt635 = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
+	zt636 = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
+	zt637 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
+	zt638 = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
+	zt639 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt640 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt641 = typ{Kind: 26, Dir: 3, Elem: &zt640, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt642 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
+	zt643 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
+	zt644 = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
+	zt645 = typ{Kind: 18, Width: 8}
+	zt646 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt647 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt648 = typ{Kind: 24, Width: 2, Len: &expr{Op: 2}}
+	zt649 = typ{Kind: 27, Dir: 3, Struct: &zstruct_file_handle, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0xffffffff}}}}
+	zt650 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_handle_in, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}}}
+	zt651 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt652 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt653 = typ{Kind: 26, Dir: 3, Elem: &zt652, Len: &expr{Op: 1, Num: 0x2}}
+	zt654 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt655 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt656 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt657 = typ{Kind: 26, Dir: 2, Elem: &zt656, Len: &expr{Op: 1, Num: 0x2}}
+	zt658 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt659 = typ{Kind: 26, Dir: 1, Elem: &zt658, Len: &expr{Op: 1, Num: 0x4}}
+	zt660 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt661 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt662 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt663 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt664 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
+	zt665 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt666 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt667 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
+	zt668 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt669 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt670 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt671 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt672 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
+	zt673 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt674 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt675 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
+	zt676 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
+	zt677 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
+	zt678 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
+	zt679 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
+	zt680 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
+	zt681 = typ{Kind: 27, Dir: 1, Struct: &zstruct_aio_sigset}
+	zt682 = typ{Kind: 19, Width: 4, Set: &zset_uring_setup_flags}
+	zt683 = typ{Kind: 19, Width: 4, Set: &zset_uring_features}
+	zt684 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xc}}
+	zt685 = typ{Kind: 27, Struct: &zstruct_sq_off}
+	zt686 = typ{Kind: 27, Struct: &zstruct_cq_off}
+	zt687 = typ{Kind: 27, Dir: 3, Struct: &zstruct_io_uring_params}
+	zt688 = typ{Kind: 19, Width: 4, Set: &zset_uring_enter_flags}
+	zt689 = typ{Kind: 20, Width: 4, Set: &zset_uring_ops}
+	zt690 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_BUFFERS", Vals: []val{{Name: "IORING_REGISTER_BUFFERS", Value: 0x0, Mask: 0x0}}}}
+	zt691 = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 1, Num: 0x3}}
+	zt692 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_FILES", Vals: []val{{Name: "IORING_REGISTER_FILES", Value: 0x2, Mask: 0x2}}}}
+	zt693 = typ{Kind: 26, Dir: 1, Elem: &zt0, Len: &expr{Op: 1, Num: 0x3}}
+	zt694 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD", Vals: []val{{Name: "IORING_REGISTER_EVENTFD", Value: 0x4, Mask: 0x4}}}}
+	zt695 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD_ASYNC", Vals: []val{{Name: "IORING_REGISTER_EVENTFD_ASYNC", Value: 0x7, Mask: 0x7}}}}
+	zt696 = typ{Kind: 19, Width: 4, Set: &zset_open_tree_flags}
+	zt697 = typ{Kind: 19, Width: 4, Set: &zset_move_mount_flags}
+	zt698 = typ{Kind: 19, Width: 4, Set: &zset_fsopen_flags}
+	zt699 = typ{Kind: 20, Width: 4, Set: &zset_fsconfig_cmds}
+	zt700 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FLAG", Vals: []val{{Name: "FSCONFIG_SET_FLAG", Value: 0x0, Mask: 0x0}}}}
+	zt701 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_STRING", Vals: []val{{Name: "FSCONFIG_SET_STRING", Value: 0x1, Mask: 0x1}}}}
+	zt702 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_BINARY", Vals: []val{{Name: "FSCONFIG_SET_BINARY", Value: 0x2, Mask: 0x2}}}}
+	zt703 = typ{Kind: 24, Dir: 1, Width: 2, Len: &expr{Op: 1, Num: 0x4}}
+	zt704 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH", Vals: []val{{Name: "FSCONFIG_SET_PATH", Value: 0x3, Mask: 0x3}}}}
+	zt705 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH_EMPTY", Vals: []val{{Name: "FSCONFIG_SET_PATH_EMPTY", Value: 0x4, Mask: 0x4}}}}
+	zt706 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FD", Vals: []val{{Name: "FSCONFIG_SET_FD", Value: 0x5, Mask: 0x5}}}}
+	zt707 = typ{Kind: 19, Width: 4, Set: &zset_fsmount_flags}
+	zt708 = typ{Kind: 19, Width: 4, Set: &zset_mount_attrs}
+	zt709 = typ{Kind: 19, Width: 4, Set: &zset_fspick_flags}
+	zt710 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt711 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
+	zt712 = typ{Kind: 4, Width: 8}
+	zt713 = typ{Kind: 9, Width: 8}
+	zt714 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt715 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
+	zt716 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
+	zt717 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
+	zt718 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
+	zt719 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
+	zt720 = typ{Kind: 10, Width: 8}
+	zt721 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
+	zt722 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
+	zt723 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
+	zt724 = typ{Kind: 26, Dir: 1, Elem: &zt658, Len: &expr{Op: 1, Num: 0x2}}
+	zt725 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt726 = typ{Kind: 19, Width: 8, Set: &zset_mount_attrs}
+	zt727 = typ{Kind: 20, Width: 8, Set: &zset_propagation}
+	zt728 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mount_attr, Len: &expr{Op: 1, Num: 0x4}}
+	zt729 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
+	zt730 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt731 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt732 = typ{Kind: 26, Dir: 1, Elem: &zt731, Len: &expr{Op: 1, Num: 0x1}}
+	zt733 = typ{Kind: 27, Dir: 1, Struct: &zstruct_cachestat_range}
+	zt734 = typ{Kind: 27, Dir: 2, Struct: &zstruct_cachestat}
+	zt735 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt736 = typ{Kind: 26, Dir: 1, Elem: &zt731, Len: &expr{Op: 0, Num: 0x2}}
+	zt737 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mnt_id_req, Len: &expr{Op: 0, Num: 0x18}}
+	zt738 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
+	zt739 = typ{Kind: 26, Dir: 2, Elem: &zt80, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt740 = typ{Kind: 19, Width: 4, Set: &zset_listmount_flags}
+	zt741 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_set, Len: &expr{Op: 1, Num: 0x5}}
+	zt742 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_get, Len: &expr{Op: 1, Num: 0x5}}
+	zt743 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x4}, RetLen: &expr{Op: 4}}
+	zt744 = typ{Kind: 19, Width: 8, Set: &zset_fa_xflags}
+	zt745 = typ{Kind: 27, Dir: 2, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
+	zt746 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
+	zt747 = typ{Kind: 8, Width: 2}
+	zt748 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt749 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt750 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt751 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt752 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt753 = typ{Kind: 26, Dir: 2, Elem: &zt747, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt754 = typ{Kind: 26, Dir: 1, Elem: &zt747, Len: &expr{Op: 1}}
+	zt755 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt756 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt757 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt758 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt759 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt760 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt761 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt762 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt763 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt764 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt765 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt766 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt767 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt768 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt769 = typ{Kind: 2, Width: 254, Format: 3}
+	zt770 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt771 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt772 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt773 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt774 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt775 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt776 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt777 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt778 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt779 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt780 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt781 = typ{Kind: 26, Dir: 1, Elem: &zt780, Len: &expr{Op: 0, Num: 0x2}}
+	zt782 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
+	zt783 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt784 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
+	zt785 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
+	zt786 = typ{Kind: 26, Dir: 2, Elem: &zt785, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt787 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt788 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt789 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt790 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
+	zt791 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -11003,10 +11107,10 @@ var zcall_fstatfs = call{Name: "fstatfs", Args: []field{
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_sysfs = call{Name: "sysfs", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt176, Reg: 0, Reg32: 0},
 	{Name: "arg1", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "arg2", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_prio_which = set{Name: "prio_which", Unknown: "PRIO_???", Vals: []val{
 	{Name: "PRIO_PROCESS", Value: 0x0, Mask: 0x0},
@@ -11102,9 +11206,9 @@ var zcall_modify_ldt = call{Name: "modify_ldt", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_pivot_root = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "new_root", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "put_old", Type: &zt4, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall__sysctl = call{Name: "_sysctl", Args: []field{
 	{Name: "args", Type: &zt25, Reg: 0, Reg32: 0},
@@ -11268,27 +11372,76 @@ var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
 	{Name: "tz", Type: &zt540, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
+var zset_mount_flags = set{Name: "mount_flags", Unknown: "MS_???", Vals: []val{
+	{Name: "MS_MGC_VAL", Value: 0xc0ed0000, Mask: 0xffff0000},
+	{Name: "MS_RDONLY", Value: 0x1, Mask: 0x1},
+	{Name: "MS_NOSUID", Value: 0x2, Mask: 0x2},
+	{Name: "MS_NODEV", Value: 0x4, Mask: 0x4},
+	{Name: "MS_NOEXEC", Value: 0x8, Mask: 0x8},
+	{Name: "MS_SYNCHRONOUS", Value: 0x10, Mask: 0x10},
+	{Name: "MS_REMOUNT", Value: 0x20, Mask: 0x20},
+	{Name: "MS_MANDLOCK", Value: 0x40, Mask: 0x40},
+	{Name: "MS_DIRSYNC", Value: 0x80, Mask: 0x80},
+	{Name: "MS_NOSYMFOLLOW", Value: 0x100, Mask: 0x100},
+	{Name: "MS_NOATIME", Value: 0x400, Mask: 0x400},
+	{Name: "MS_NODIRATIME", Value: 0x800, Mask: 0x800},
+	{Name: "MS_BIND", Value: 0x1000, Mask: 0x1000},
+	{Name: "MS_MOVE", Value: 0x2000, Mask: 0x2000},
+	{Name: "MS_REC", Value: 0x4000, Mask: 0x4000},
+	{Name: "MS_SILENT", Value: 0x8000, Mask: 0x8000},
+	{Name: "MS_POSIXACL", Value: 0x10000, Mask: 0x10000},
+	{Name: "MS_UNBINDABLE", Value: 0x20000, Mask: 0x20000},
+	{Name: "MS_PRIVATE", Value: 0x40000, Mask: 0x40000},
+	{Name: "MS_SLAVE", Value: 0x80000, Mask: 0x80000},
+	{Name: "MS_SHARED", Value: 0x100000, Mask: 0x100000},
+	{Name: "MS_RELATIME", Value: 0x200000, Mask: 0x200000},
+	{Name: "MS_KERNMOUNT", Value: 0x400000, Mask: 0x400000},
+	{Name: "MS_I_VERSION", Value: 0x800000, Mask: 0x800000},
+	{Name: "MS_STRICTATIME", Value: 0x1000000, Mask: 0x1000000},
+	{Name: "MS_LAZYTIME", Value: 0x2000000, Mask: 0x2000000},
+	{Name: "MS_SUBMOUNT", Value: 0x4000000, Mask: 0x4000000},
+	{Name: "MS_NOREMOTELOCK", Value: 0x8000000, Mask: 0x8000000},
+	{Name: "MS_NOSEC", Value: 0x10000000, Mask: 0x10000000},
+	{Name: "MS_BORN", Value: 0x20000000, Mask: 0x20000000},
+	{Name: "MS_ACTIVE", Value: 0x40000000, Mask: 0x40000000},
+	{Name: "MS_NOUSER", Value: 0x80000000, Mask: 0x80000000},
+}}
+
 var zcall_mount = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
+	{Name: "dev_name", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "dir_name", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt541, Reg: 2, Reg32: 2, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3020}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
+	{Name: "flags", Type: &zt542, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt541, Reg: 4, Reg32: 4, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3000}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
+}, Ret: &zt7, Class: 0x1, Defer: 5}
+
+var zset_umount_flags = set{Name: "umount_flags", Unknown: "MNT_???", Vals: []val{
+	{Name: "MNT_FORCE", Value: 0x1, Mask: 0x1},
+	{Name: "MNT_DETACH", Value: 0x2, Mask: 0x2},
+	{Name: "MNT_EXPIRE", Value: 0x4, Mask: 0x4},
+	{Name: "UMOUNT_NOFOLLOW", Value: 0x8, Mask: 0x8},
+}}
 
 var zcall_umount2 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "name", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt543, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
+
+var zset_swap_flags = set{Name: "swap_flags", Vals: []val{
+	{Name: "SWAP_FLAG_PREFER", Value: 0x8000, Mask: 0x8000},
+	{Name: "SWAP_FLAG_DISCARD", Value: 0x10000, Mask: 0x10000},
+	{Name: "SWAP_FLAG_DISCARD_ONCE", Value: 0x20000, Mask: 0x20000},
+	{Name: "SWAP_FLAG_DISCARD_PAGES", Value: 0x40000, Mask: 0x40000},
+}}
 
 var zcall_swapon = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "specialfile", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "swap_flags", Type: &zt544, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_swapoff = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "specialfile", Type: &zt4, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_reboot = call{Name: "reboot", Args: []field{
 	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
@@ -11356,7 +11509,7 @@ var zcall_nfsservctl = call{Name: "nfsservctl", Args: []field{
 	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "argp", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "resp", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_getpmsg = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
 
@@ -11376,83 +11529,88 @@ var zcall_readahead = call{Name: "readahead", Args: []field{
 	{Name: "count", Type: &zt2, Reg: 2, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
+var zset_xattr_flags = set{Name: "xattr_flags", Unknown: "XATTR_???", Vals: []val{
+	{Name: "XATTR_CREATE", Value: 0x1, Mask: 0x1},
+	{Name: "XATTR_REPLACE", Value: 0x2, Mask: 0x2},
+}}
+
 var zcall_setxattr = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt541, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt545, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt546, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zcall_lsetxattr = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt541, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt545, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt546, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zcall_fsetxattr = call{Name: "fsetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt541, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt545, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt546, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x2, Defer: 5}
 
 var zcall_getxattr = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt541, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt547, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt2, Class: 0x1, Defer: 2}
 
 var zcall_lgetxattr = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt541, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt547, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt2, Class: 0x1, Defer: 2}
 
 var zcall_fgetxattr = call{Name: "fgetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt541, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt547, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
+}, Ret: &zt2, Class: 0x2, Defer: 2}
 
 var zcall_listxattr = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt1, Reg: 1, Reg32: 1, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt2, Class: 0x1, Defer: 1}
 
 var zcall_llistxattr = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt1, Reg: 1, Reg32: 1, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt2, Class: 0x1, Defer: 1}
 
 var zcall_flistxattr = call{Name: "flistxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "list", Type: &zt1, Reg: 1, Reg32: 1, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_removexattr = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt541, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_lremovexattr = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt541, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_fremovexattr = call{Name: "fremovexattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "name", Type: &zt541, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_tkill = call{Name: "tkill", Args: []field{
 	{Name: "pid", Type: &zt227, Reg: 0, Reg32: 0},
@@ -11460,8 +11618,8 @@ var zcall_tkill = call{Name: "tkill", Args: []field{
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt541, Reg: 0, Reg32: 0},
-}, Ret: &zt542, Class: 0x100, Defer: 0}
+	{Name: "tloc", Type: &zt548, Reg: 0, Reg32: 0},
+}, Ret: &zt549, Class: 0x100, Defer: 0}
 
 var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 	{Name: "FUTEX_WAIT", Value: 0x0, Mask: 0x0},
@@ -11510,18 +11668,18 @@ var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
 }}
 
 var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
-	{Vals: []uint64{0x9, 0xa}, Type: &zt545},
+	{Vals: []uint64{0x9, 0xa}, Type: &zt552},
 	{Vals: []uint64{0x4, 0xc}, Type: &zt11},
-	{Vals: []uint64{0x5}, Type: &zt546},
+	{Vals: []uint64{0x5}, Type: &zt553},
 }, Else: &zt176}
 
 var zcall_futex = call{Name: "futex", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt543, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt550, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt544, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt551, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt547, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt554, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
@@ -11541,43 +11699,106 @@ var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_io_setup = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x4, Defer: 2, Derived: true}
+	{Name: "nr_reqs", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt555, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_io_destroy = call{Name: "io_destroy", Args: []field{
 	{Name: "ctx", Type: &zt29, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x4, Defer: 1, Derived: true}
+}, Ret: &zt7, Class: 0x4, Defer: 1}
+
+var zstruct_io_event = structure{Name: "io_event", Size: [3]uint16{32, 32, 32}, Fields: []field{
+	{Name: "data", Type: &zt80, Off: [3]uint16{0, 0, 0}},
+	{Name: "obj", Type: &zt80, Off: [3]uint16{8, 8, 8}},
+	{Name: "res", Type: &zt13, Off: [3]uint16{16, 16, 16}},
+	{Name: "res2", Type: &zt13, Off: [3]uint16{24, 24, 24}},
+}}
 
 var zcall_io_getevents = call{Name: "io_getevents", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt557, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt221, Attr: 16, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zset_rwf_flags = set{Name: "rwf_flags", Unknown: "RWF_???", Vals: []val{
+	{Name: "RWF_HIPRI", Value: 0x1, Mask: 0x1},
+	{Name: "RWF_DSYNC", Value: 0x2, Mask: 0x2},
+	{Name: "RWF_SYNC", Value: 0x4, Mask: 0x4},
+	{Name: "RWF_NOWAIT", Value: 0x8, Mask: 0x8},
+	{Name: "RWF_APPEND", Value: 0x10, Mask: 0x10},
+	{Name: "RWF_NOAPPEND", Value: 0x20, Mask: 0x20},
+	{Name: "RWF_ATOMIC", Value: 0x40, Mask: 0x40},
+	{Name: "RWF_DONTCACHE", Value: 0x80, Mask: 0x80},
+}}
+
+var zset_iocb_cmds = set{Name: "iocb_cmds", Unknown: "IOCB_CMD_???", Vals: []val{
+	{Name: "IOCB_CMD_PREAD", Value: 0x0, Mask: 0x0},
+	{Name: "IOCB_CMD_PWRITE", Value: 0x1, Mask: 0x1},
+	{Name: "IOCB_CMD_FSYNC", Value: 0x2, Mask: 0x2},
+	{Name: "IOCB_CMD_FDSYNC", Value: 0x3, Mask: 0x3},
+	{Name: "IOCB_CMD_POLL", Value: 0x5, Mask: 0x5},
+	{Name: "IOCB_CMD_NOOP", Value: 0x6, Mask: 0x6},
+	{Name: "IOCB_CMD_PREADV", Value: 0x7, Mask: 0x7},
+	{Name: "IOCB_CMD_PWRITEV", Value: 0x8, Mask: 0x8},
+}}
+
+var zset_iocb_flags = set{Name: "iocb_flags", Unknown: "IOCB_FLAG_???", Vals: []val{
+	{Name: "IOCB_FLAG_RESFD", Value: 0x1, Mask: 0x1},
+	{Name: "IOCB_FLAG_IOPRIO", Value: 0x2, Mask: 0x2},
+}}
+
+var zstruct_iocb = structure{Name: "iocb", Size: [3]uint16{64, 64, 64}, Fields: []field{
+	{Name: "aio_data", Type: &zt80, Off: [3]uint16{0, 0, 0}},
+	{Name: "aio_key", Type: &zt11, Attr: 2, Off: [3]uint16{8, 8, 8}},
+	{Name: "aio_rw_flags", Type: &zt558, Attr: 2, Off: [3]uint16{12, 12, 12}},
+	{Name: "aio_lio_opcode", Type: &zt559, Off: [3]uint16{16, 16, 16}},
+	{Name: "aio_reqprio", Type: &zt560, Attr: 2, Off: [3]uint16{18, 18, 18}},
+	{Name: "aio_fildes", Type: &zt0, Off: [3]uint16{20, 20, 20}},
+	{Name: "aio_buf", Type: &zt80, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0}}},
+	{Name: "aio_buf", Type: &zt561, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x1}}},
+	{Name: "aio_buf", Type: &zt562, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "aio_buf", Type: &zt563, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}},
+	{Name: "aio_buf", Type: &zt564, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x5}}},
+	{Name: "aio_nbytes", Type: &zt9, Off: [3]uint16{32, 32, 32}, Cond: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "aio_offset", Type: &zt13, Off: [3]uint16{40, 40, 40}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "aio_reserved2", Type: &zt177, Off: [3]uint16{48, 48, 48}},
+	{Name: "aio_flags", Type: &zt565, Attr: 2, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "aio_resfd", Type: &zt0, Off: [3]uint16{60, 60, 60}, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0xe}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}}},
+}}
 
 var zcall_io_submit = call{Name: "io_submit", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "iocbpp", Type: &zt567, Reg: 2, Reg32: 2, When: &expr{Op: 19, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zstruct_iocb_head = structure{Name: "iocb_head", Size: [3]uint16{64, 64, 64}, Fields: []field{
+	{Name: "aio_data", Type: &zt80, Off: [3]uint16{0, 0, 0}},
+	{Name: "aio_key", Type: &zt11, Attr: 2, Off: [3]uint16{8, 8, 8}},
+	{Name: "aio_rw_flags", Type: &zt558, Attr: 2, Off: [3]uint16{12, 12, 12}},
+	{Name: "aio_lio_opcode", Type: &zt559, Off: [3]uint16{16, 16, 16}},
+	{Name: "aio_reqprio", Type: &zt560, Attr: 2, Off: [3]uint16{18, 18, 18}},
+	{Name: "aio_fildes", Type: &zt0, Off: [3]uint16{20, 20, 20}},
+	{Name: "rest", Type: &zt568, Off: [3]uint16{24, 24, 24}},
+}}
 
 var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "iocb", Type: &zt569, Reg: 1, Reg32: 1},
+	{Name: "result", Type: &zt570, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt548, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt571, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "cookie64", Type: &zt9, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt572, Reg: 1, Reg32: 2},
+	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_epoll_create = call{Name: "epoll_create", Args: []field{
 	{Name: "size", Type: &zt7, Reg: 0, Reg32: 0},
@@ -11613,20 +11834,20 @@ var zstruct_epoll_data = structure{Name: "epoll_data", Size: [3]uint16{8, 4, 8},
 }}
 
 var zstruct_epoll_event = structure{Name: "epoll_event", Size: [3]uint16{12, 8, 12}, Packed: true, Fields: []field{
-	{Name: "events", Type: &zt550, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt551, Off: [3]uint16{4, 4, 4}},
+	{Name: "events", Type: &zt574, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt575, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_epoll_ctl_old = call{Name: "epoll_ctl_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt549, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt573, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt552, Reg: 3, Reg32: 3},
+	{Name: "event", Type: &zt576, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_epoll_wait_old = call{Name: "epoll_wait_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt554, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt578, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -11649,7 +11870,7 @@ var zstruct_linux_dirent64 = structure{Name: "linux_dirent64", Size: [3]uint16{2
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt556, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt580, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
@@ -11679,7 +11900,7 @@ var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt557, Reg: 3, Reg32: 4},
+	{Name: "advice", Type: &zt581, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
@@ -11723,24 +11944,24 @@ var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16
 }}
 
 var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "all", Type: &zt564, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt588, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt562},
-	{Vals: []uint64{0x2}, Type: &zt563},
-}, Else: &zt565}
+	{Vals: []uint64{0x4}, Type: &zt586},
+	{Vals: []uint64{0x2}, Type: &zt587},
+}, Else: &zt589}
 
 var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
-	{Name: "sigev_value", Type: &zt559, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_signo", Type: &zt560, Off: [3]uint16{8, 4, 4}},
-	{Name: "sigev_notify", Type: &zt561, Off: [3]uint16{12, 8, 8}},
-	{Name: "rest", Type: &zt566, Attr: 256, Off: [3]uint16{16, 12, 12}},
+	{Name: "sigev_value", Type: &zt583, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt584, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt585, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt590, Attr: 256, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt567, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt582, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt591, Reg: 1, Reg32: 1},
 	{Name: "created_timer_id", Type: &zt45, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -11755,14 +11976,14 @@ var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 3
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt568, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt569, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt570, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt592, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt593, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt594, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt570, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt594, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
@@ -11774,23 +11995,23 @@ var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt582, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt221, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt582, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt222, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt582, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt222, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt568, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt582, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt592, Reg: 1, Reg32: 1},
 	{Name: "rqtp", Type: &zt221, Reg: 2, Reg32: 2},
 	{Name: "rmtp", Type: &zt222, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
@@ -11801,16 +12022,16 @@ var zcall_exit_group = call{Name: "exit_group", Args: []field{
 
 var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt554, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt578, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_epoll_ctl = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt549, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt573, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt552, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt576, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_tgkill = call{Name: "tgkill", Args: []field{
@@ -11826,7 +12047,7 @@ var zstruct_timeval_date = structure{Name: "timeval_date", Size: [3]uint16{16, 8
 
 var zcall_utimes = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt572, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt596, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
@@ -11853,15 +12074,15 @@ var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val
 var zcall_mbind = call{Name: "mbind", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt573, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt575, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt597, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt599, Reg: 3, Reg32: 3},
 	{Name: "maxnode", Type: &zt26, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt576, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt600, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt577, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt578, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt601, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt602, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
@@ -11881,11 +12102,11 @@ var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_?
 }}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt579, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt580, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt603, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt604, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt581, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt605, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
@@ -11946,8 +12167,8 @@ var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
 }, Else: &zt7}
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt582, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt583, Reg: 1, Reg32: 1},
+	{Name: "which", Type: &zt606, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt607, Reg: 1, Reg32: 1},
 	{Name: "infop", Type: &zt503, Reg: 2, Reg32: 2},
 	{Name: "options", Type: &zt402, Reg: 3, Reg32: 3},
 	{Name: "ru", Type: &zt403, Reg: 4, Reg32: 4},
@@ -12017,7 +12238,7 @@ var zset_inotify_flags = set{Name: "inotify_flags", Unknown: "IN_???", Vals: []v
 var zcall_inotify_add_watch = call{Name: "inotify_add_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt584, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt608, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
@@ -12028,25 +12249,25 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
 	{Name: "pid", Type: &zt227, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt585, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt585, Reg: 3, Reg32: 3},
+	{Name: "old_nodes", Type: &zt609, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt609, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt511, Reg: 2, Reg32: 2},
 	{Name: "dev", Type: &zt512, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
@@ -12062,74 +12283,74 @@ var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
 }}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt295, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt295, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt587, Reg: 4, Reg32: 4},
+	{Name: "flag", Type: &zt611, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt572, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt596, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt18, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt587, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt611, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt587, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt611, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt586, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt610, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt586, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt610, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt587, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt611, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt586, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt610, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt4, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt588, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt547, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x3, Defer: 2}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zstruct_pselect6_sig = structure{Name: "pselect6_sig", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "sigmask", Type: &zt590, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigmask", Type: &zt613, Off: [3]uint16{0, 0, 0}},
 	{Name: "sigsetsize", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -12138,15 +12359,15 @@ var zcall_pselect6 = call{Name: "pselect6", Args: []field{
 	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt589, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt591, Reg: 5, Reg32: 5},
+	{Name: "tsp", Type: &zt612, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt614, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll = call{Name: "ppoll", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt589, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt592, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt612, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt615, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
@@ -12168,7 +12389,7 @@ var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: 
 }}
 
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt593, Reg: 0, Reg32: 0},
+	{Name: "unshare_flags", Type: &zt616, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
@@ -12179,7 +12400,7 @@ var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
 	{Name: "pid", Type: &zt227, Reg: 0, Reg32: 0},
 	{Name: "head_ptr", Type: &zt529, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt594, Reg: 2, Reg32: 2},
+	{Name: "len_ptr", Type: &zt617, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals: []val{
@@ -12191,18 +12412,18 @@ var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals:
 
 var zcall_splice = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt595, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt618, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt595, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt618, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt596, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt619, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_tee = call{Name: "tee", Args: []field{
 	{Name: "fdin", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fdout", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt596, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt619, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_sync_file_range_flags = set{Name: "sync_file_range_flags", Unknown: "SYNC_FILE_RANGE_???", Vals: []val{
@@ -12215,14 +12436,14 @@ var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "nbytes", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "flags", Type: &zt597, Reg: 3, Reg32: 5},
+	{Name: "flags", Type: &zt620, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "iov", Type: &zt211, Reg: 1, Reg32: 1},
 	{Name: "nr_segs", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt596, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt619, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
@@ -12233,10 +12454,10 @@ var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", V
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
 	{Name: "pid", Type: &zt227, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt598, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt599, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt601, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt602, Reg: 5, Reg32: 5},
+	{Name: "pages", Type: &zt621, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt622, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt624, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt625, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
@@ -12245,24 +12466,24 @@ var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16,
 }}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt604, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt587, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt627, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt611, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt554, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt578, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt605, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt628, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_signalfd = call{Name: "signalfd", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt606, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt629, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x12, Defer: 3}
 
@@ -12274,8 +12495,8 @@ var zset_timerfd_flags = set{Name: "timerfd_flags", Unknown: "TFD_???", Vals: []
 }}
 
 var zcall_timerfd_create = call{Name: "timerfd_create", Args: []field{
-	{Name: "clockid", Type: &zt607, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt608, Reg: 1, Reg32: 1},
+	{Name: "clockid", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt631, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_eventfd = call{Name: "eventfd", Args: []field{
@@ -12295,21 +12516,21 @@ var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals
 
 var zcall_fallocate = call{Name: "fallocate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt609, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt632, Reg: 1, Reg32: 1},
 	{Name: "offset", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "len", Type: &zt13, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_timerfd_settime = call{Name: "timerfd_settime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt608, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt569, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt570, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt631, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt593, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt594, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_timerfd_gettime = call{Name: "timerfd_gettime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt570, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt594, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
@@ -12321,7 +12542,7 @@ var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "upeer_sockaddr", Type: &zt278, Reg: 1, Reg32: 1},
 	{Name: "upeer_addrlen", Type: &zt279, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt610, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt633, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zset_signalfd_flags = set{Name: "signalfd_flags", Unknown: "SFD_???", Vals: []val{
@@ -12331,9 +12552,9 @@ var zset_signalfd_flags = set{Name: "signalfd_flags", Unknown: "SFD_???", Vals: 
 
 var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt606, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt629, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt611, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt634, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x12, Defer: 4}
 
 var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []val{
@@ -12344,7 +12565,7 @@ var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []
 
 var zcall_eventfd2 = call{Name: "eventfd2", Args: []field{
 	{Name: "count", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt612, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt635, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []val{
@@ -12352,7 +12573,7 @@ var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []va
 }}
 
 var zcall_epoll_create1 = call{Name: "epoll_create1", Args: []field{
-	{Name: "flags", Type: &zt613, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt636, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: []val{
@@ -12396,12 +12617,12 @@ var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
 	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt614, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt637, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_pipe2 = call{Name: "pipe2", Args: []field{
 	{Name: "fildes", Type: &zt213, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt614, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt637, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 0}
 
 var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???", Vals: []val{
@@ -12410,7 +12631,7 @@ var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???",
 }}
 
 var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
-	{Name: "flags", Type: &zt615, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt638, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_preadv = call{Name: "preadv", Args: []field{
@@ -12445,13 +12666,13 @@ var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt616, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt639, Attr: 8192, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt618, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt641, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt282, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt221, Reg: 4, Reg32: 4},
@@ -12477,7 +12698,7 @@ var zset_fanotify_init_flags = set{Name: "fanotify_init_flags", Unknown: "+FAN_C
 }}
 
 var zcall_fanotify_init = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt619, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt642, Reg: 0, Reg32: 0},
 	{Name: "event_f_flags", Type: &zt5, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
@@ -12522,40 +12743,52 @@ var zset_fanotify_events = set{Name: "fanotify_events", Unknown: "FAN_???", Vals
 
 var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt620, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt621, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt586, Reg: 3, Reg32: 4},
+	{Name: "flags", Type: &zt643, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt644, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt610, Reg: 3, Reg32: 4},
 	{Name: "pathname", Type: &zt4, Reg: 4, Reg32: 5},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt622, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt622, Off: [3]uint16{8, 8, 8}},
+	{Name: "rlim_cur", Type: &zt645, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt645, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
 	{Name: "pid", Type: &zt227, Reg: 0, Reg32: 0},
 	{Name: "resource", Type: &zt461, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt623, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt624, Reg: 3, Reg32: 3},
+	{Name: "new_rlim", Type: &zt646, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt647, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
+var zstruct_file_handle = structure{Name: "file_handle", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "handle_bytes", Type: &zt11, Attr: 4096, Off: [3]uint16{0, 0, 0}},
+	{Name: "handle_type", Type: &zt7, Attr: 8192, Off: [3]uint16{4, 4, 4}},
+	{Name: "f_handle", Type: &zt648, Attr: 8192, Off: [3]uint16{8, 8, 8}},
+}}
+
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt649, Reg: 2, Reg32: 2},
+	{Name: "mnt_id", Type: &zt45, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt611, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 2}
+
+var zstruct_file_handle_in = structure{Name: "file_handle_in", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "handle_bytes", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "handle_type", Type: &zt7, Off: [3]uint16{4, 4, 4}},
+	{Name: "f_handle", Type: &zt648, Off: [3]uint16{8, 8, 8}},
+}}
 
 var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "mountdirfd", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "handle", Type: &zt650, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt582, Reg: 0, Reg32: 0},
 	{Name: "utx", Type: &zt536, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
 }, Ret: &zt7, Aux: &zt537, Class: 0x100, Defer: 1}
 
@@ -12564,13 +12797,13 @@ var zcall_syncfs = call{Name: "syncfs", Args: []field{
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt625, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt651, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt627, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt653, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt282, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
@@ -12588,7 +12821,7 @@ var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: [
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt628, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt654, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
@@ -12598,7 +12831,7 @@ var zcall_getcpu = call{Name: "getcpu", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt629, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt655, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -12609,9 +12842,9 @@ var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
 	{Name: "pid", Type: &zt227, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt631, Reg: 1, Reg32: 1},
+	{Name: "lvec", Type: &zt657, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt633, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt659, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 1}
@@ -12620,7 +12853,7 @@ var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
 	{Name: "pid", Type: &zt227, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt211, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt633, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt659, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 6}
@@ -12648,15 +12881,15 @@ var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16
 
 var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt0},
-	{Vals: []uint64{0x7}, Type: &zt636},
+	{Vals: []uint64{0x7}, Type: &zt662},
 }, Else: &zt29}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
 	{Name: "pid1", Type: &zt227, Reg: 0, Reg32: 0},
 	{Name: "pid2", Type: &zt227, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt634, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt635, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
-	{Name: "idx2", Type: &zt637, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "type", Type: &zt660, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt661, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt663, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
@@ -12685,11 +12918,11 @@ var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []
 }}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt586, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt610, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt638, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt664, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_seccomp = call{Name: "seccomp", Args: []field{
@@ -12705,9 +12938,9 @@ var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 }}
 
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt639, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt665, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt640, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt666, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
@@ -12720,8 +12953,8 @@ var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
 }}
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
-	{Name: "uname_ptr", Type: &zt641, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt642, Reg: 1, Reg32: 1},
+	{Name: "uname_ptr", Type: &zt541, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt667, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
@@ -12745,11 +12978,11 @@ var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: [
 }}
 
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "argv", Type: &zt398, Reg: 2, Reg32: 2},
 	{Name: "envp", Type: &zt399, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt643, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt668, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0xb, Defer: 5}
 
 var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
@@ -12759,7 +12992,7 @@ var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
 }}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt644, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt669, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
@@ -12780,14 +13013,14 @@ var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_C
 }}
 
 var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
-	{Name: "cmd", Type: &zt647, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt646, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt672, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt671, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
-}, Ret: &zt29, Aux: &zt645, Class: 0x0, Defer: 3}
+}, Ret: &zt29, Aux: &zt670, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt645, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt646, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt670, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt671, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_membarrier__QUERY,
@@ -12800,28 +13033,17 @@ var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt648, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt673, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt595, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt618, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt595, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt618, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt176, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
-
-var zset_rwf_flags = set{Name: "rwf_flags", Unknown: "RWF_???", Vals: []val{
-	{Name: "RWF_HIPRI", Value: 0x1, Mask: 0x1},
-	{Name: "RWF_DSYNC", Value: 0x2, Mask: 0x2},
-	{Name: "RWF_SYNC", Value: 0x4, Mask: 0x4},
-	{Name: "RWF_NOWAIT", Value: 0x8, Mask: 0x8},
-	{Name: "RWF_APPEND", Value: 0x10, Mask: 0x10},
-	{Name: "RWF_NOAPPEND", Value: 0x20, Mask: 0x20},
-	{Name: "RWF_ATOMIC", Value: 0x40, Mask: 0x40},
-	{Name: "RWF_DONTCACHE", Value: 0x80, Mask: 0x80},
-}}
 
 var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -12829,7 +13051,7 @@ var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt649, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt558, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
@@ -12838,7 +13060,7 @@ var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt649, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt558, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
@@ -12856,7 +13078,7 @@ var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
 	{Name: "flags", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt650, Reg: 1, Reg32: 1},
+	{Name: "init_val", Type: &zt674, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
@@ -12919,9 +13141,9 @@ var zstruct_statx_timestamp = structure{Name: "statx_timestamp", Size: [3]uint16
 }}
 
 var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "stx_mask", Type: &zt652, Off: [3]uint16{0, 0, 0}},
+	{Name: "stx_mask", Type: &zt676, Off: [3]uint16{0, 0, 0}},
 	{Name: "stx_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "stx_attributes", Type: &zt653, Off: [3]uint16{8, 8, 8}},
+	{Name: "stx_attributes", Type: &zt677, Off: [3]uint16{8, 8, 8}},
 	{Name: "stx_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{16, 16, 16}},
 	{Name: "stx_uid", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
 	{Name: "stx_gid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
@@ -12930,11 +13152,11 @@ var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fie
 	{Name: "stx_ino", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "stx_size", Type: &zt9, Off: [3]uint16{40, 40, 40}},
 	{Name: "stx_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "stx_attributes_mask", Type: &zt653, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "stx_atime", Type: &zt654, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "stx_btime", Type: &zt654, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
-	{Name: "stx_ctime", Type: &zt654, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
-	{Name: "stx_mtime", Type: &zt654, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "stx_attributes_mask", Type: &zt677, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "stx_atime", Type: &zt678, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "stx_btime", Type: &zt678, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
+	{Name: "stx_ctime", Type: &zt678, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
+	{Name: "stx_mtime", Type: &zt678, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
 	{Name: "stx_rdev_major", Type: &zt11, Attr: 1, Off: [3]uint16{128, 128, 128}},
 	{Name: "stx_rdev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{132, 132, 132}},
 	{Name: "stx_dev_major", Type: &zt11, Attr: 1, Off: [3]uint16{136, 136, 136}},
@@ -12942,25 +13164,30 @@ var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fie
 	{Name: "stx_mnt_id", Type: &zt80, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
 	{Name: "stx_dio_mem_align", Type: &zt11, Attr: 1, Off: [3]uint16{152, 152, 152}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
 	{Name: "stx_dio_offset_align", Type: &zt11, Attr: 1, Off: [3]uint16{156, 156, 156}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
-	{Name: "spare3", Type: &zt655, Off: [3]uint16{160, 160, 160}},
+	{Name: "spare3", Type: &zt679, Off: [3]uint16{160, 160, 160}},
 }}
 
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt651, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt652, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt656, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt675, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt676, Reg: 3, Reg32: 3},
+	{Name: "buffer", Type: &zt680, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1803, Defer: 4}
+
+var zstruct_aio_sigset = structure{Name: "aio_sigset", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "sigmask", Type: &zt613, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigsetsize", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+}}
 
 var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt25, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt557, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt221, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt681, Reg: 5, Reg32: 5},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_rseq = call{Name: "rseq", Args: []field{
 	{Name: "rseq", Type: &zt25, Reg: 0, Reg32: 0},
@@ -12980,65 +13207,332 @@ var zcall_pidfd_send_signal = call{Name: "pidfd_send_signal", Args: []field{
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1a, Defer: 4}
 
+var zset_uring_setup_flags = set{Name: "uring_setup_flags", Unknown: "IORING_SETUP_???", Vals: []val{
+	{Name: "IORING_SETUP_IOPOLL", Value: 0x1, Mask: 0x1},
+	{Name: "IORING_SETUP_SQPOLL", Value: 0x2, Mask: 0x2},
+	{Name: "IORING_SETUP_SQ_AFF", Value: 0x4, Mask: 0x4},
+	{Name: "IORING_SETUP_CQSIZE", Value: 0x8, Mask: 0x8},
+	{Name: "IORING_SETUP_CLAMP", Value: 0x10, Mask: 0x10},
+	{Name: "IORING_SETUP_ATTACH_WQ", Value: 0x20, Mask: 0x20},
+	{Name: "IORING_SETUP_R_DISABLED", Value: 0x40, Mask: 0x40},
+	{Name: "IORING_SETUP_SUBMIT_ALL", Value: 0x80, Mask: 0x80},
+	{Name: "IORING_SETUP_COOP_TASKRUN", Value: 0x100, Mask: 0x100},
+	{Name: "IORING_SETUP_TASKRUN_FLAG", Value: 0x200, Mask: 0x200},
+	{Name: "IORING_SETUP_SQE128", Value: 0x400, Mask: 0x400},
+	{Name: "IORING_SETUP_CQE32", Value: 0x800, Mask: 0x800},
+	{Name: "IORING_SETUP_SINGLE_ISSUER", Value: 0x1000, Mask: 0x1000},
+	{Name: "IORING_SETUP_DEFER_TASKRUN", Value: 0x2000, Mask: 0x2000},
+	{Name: "IORING_SETUP_NO_MMAP", Value: 0x4000, Mask: 0x4000},
+	{Name: "IORING_SETUP_REGISTERED_FD_ONLY", Value: 0x8000, Mask: 0x8000},
+	{Name: "IORING_SETUP_NO_SQARRAY", Value: 0x10000, Mask: 0x10000},
+}}
+
+var zset_uring_features = set{Name: "uring_features", Unknown: "IORING_FEAT_???", Vals: []val{
+	{Name: "IORING_FEAT_SINGLE_MMAP", Value: 0x1, Mask: 0x1},
+	{Name: "IORING_FEAT_NODROP", Value: 0x2, Mask: 0x2},
+	{Name: "IORING_FEAT_SUBMIT_STABLE", Value: 0x4, Mask: 0x4},
+	{Name: "IORING_FEAT_RW_CUR_POS", Value: 0x8, Mask: 0x8},
+	{Name: "IORING_FEAT_CUR_PERSONALITY", Value: 0x10, Mask: 0x10},
+	{Name: "IORING_FEAT_FAST_POLL", Value: 0x20, Mask: 0x20},
+	{Name: "IORING_FEAT_POLL_32BITS", Value: 0x40, Mask: 0x40},
+	{Name: "IORING_FEAT_SQPOLL_NONFIXED", Value: 0x80, Mask: 0x80},
+	{Name: "IORING_FEAT_EXT_ARG", Value: 0x100, Mask: 0x100},
+	{Name: "IORING_FEAT_NATIVE_WORKERS", Value: 0x200, Mask: 0x200},
+	{Name: "IORING_FEAT_RSRC_TAGS", Value: 0x400, Mask: 0x400},
+	{Name: "IORING_FEAT_CQE_SKIP", Value: 0x800, Mask: 0x800},
+	{Name: "IORING_FEAT_LINKED_FILE", Value: 0x1000, Mask: 0x1000},
+	{Name: "IORING_FEAT_REG_REG_RING", Value: 0x2000, Mask: 0x2000},
+	{Name: "IORING_FEAT_RECVSEND_BUNDLE", Value: 0x4000, Mask: 0x4000},
+	{Name: "IORING_FEAT_MIN_TIMEOUT", Value: 0x8000, Mask: 0x8000},
+	{Name: "IORING_FEAT_RW_ATTR", Value: 0x10000, Mask: 0x10000},
+	{Name: "IORING_FEAT_NO_IOWAIT", Value: 0x20000, Mask: 0x20000},
+}}
+
+var zstruct_sq_off = structure{Name: "sq_off", Size: [3]uint16{40, 40, 40}, Fields: []field{
+	{Name: "head", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "tail", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "ring_mask", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "ring_entries", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "flags", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "dropped", Type: &zt11, Off: [3]uint16{20, 20, 20}},
+	{Name: "array", Type: &zt11, Off: [3]uint16{24, 24, 24}},
+	{Name: "resv1", Type: &zt12, Off: [3]uint16{28, 28, 28}},
+	{Name: "user_addr", Type: &zt80, Attr: 2, Off: [3]uint16{32, 32, 32}},
+}}
+
+var zstruct_cq_off = structure{Name: "cq_off", Size: [3]uint16{40, 40, 40}, Fields: []field{
+	{Name: "head", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "tail", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "ring_mask", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "ring_entries", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "overflow", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "cqes", Type: &zt11, Off: [3]uint16{20, 20, 20}},
+	{Name: "flags", Type: &zt11, Off: [3]uint16{24, 24, 24}},
+	{Name: "resv1", Type: &zt12, Off: [3]uint16{28, 28, 28}},
+	{Name: "user_addr", Type: &zt80, Attr: 2, Off: [3]uint16{32, 32, 32}},
+}}
+
+var zstruct_io_uring_params = structure{Name: "io_uring_params", Size: [3]uint16{120, 120, 120}, Show: []uint8{2, 3, 4, 6, 0, 1, 5, 8, 9}, Fields: []field{
+	{Name: "sq_entries", Type: &zt11, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "cq_entries", Type: &zt11, Attr: 8192, Off: [3]uint16{4, 4, 4}},
+	{Name: "flags", Type: &zt682, Off: [3]uint16{8, 8, 8}},
+	{Name: "sq_thread_cpu", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "sq_thread_idle", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "features", Type: &zt683, Attr: 8192, Off: [3]uint16{20, 20, 20}},
+	{Name: "wq_fd", Type: &zt0, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "resv", Type: &zt684, Off: [3]uint16{28, 28, 28}},
+	{Name: "sq_off", Type: &zt685, Attr: 8192, Off: [3]uint16{40, 40, 40}},
+	{Name: "cq_off", Type: &zt686, Attr: 8192, Off: [3]uint16{80, 80, 80}},
+}}
+
 var zcall_io_uring_setup = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "entries", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "params", Type: &zt687, Reg: 1, Reg32: 1},
+}, Ret: &zt0, Class: 0x2, Defer: 1}
+
+var zset_uring_enter_flags = set{Name: "uring_enter_flags", Unknown: "IORING_ENTER_???", Vals: []val{
+	{Name: "IORING_ENTER_GETEVENTS", Value: 0x1, Mask: 0x1},
+	{Name: "IORING_ENTER_SQ_WAKEUP", Value: 0x2, Mask: 0x2},
+	{Name: "IORING_ENTER_SQ_WAIT", Value: 0x4, Mask: 0x4},
+	{Name: "IORING_ENTER_EXT_ARG", Value: 0x8, Mask: 0x8},
+	{Name: "IORING_ENTER_REGISTERED_RING", Value: 0x10, Mask: 0x10},
+	{Name: "IORING_ENTER_ABS_TIMER", Value: 0x20, Mask: 0x20},
+	{Name: "IORING_ENTER_EXT_ARG_REG", Value: 0x40, Mask: 0x40},
+	{Name: "IORING_ENTER_NO_IOWAIT", Value: 0x80, Mask: 0x80},
+}}
 
 var zcall_io_uring_enter = call{Name: "io_uring_enter", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt25, Reg: 4, Reg32: 4},
+	{Name: "to_submit", Type: &zt11, Reg: 1, Reg32: 1},
+	{Name: "min_complete", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt688, Reg: 3, Reg32: 3},
+	{Name: "argp", Type: &zt628, Reg: 4, Reg32: 4},
 	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x12, Defer: 6, Derived: true}
+}, Ret: &zt7, Class: 0x12, Defer: 6}
+
+var zset_uring_ops = set{Name: "uring_ops", Unknown: "IORING_REGISTER_???", Vals: []val{
+	{Name: "IORING_REGISTER_BUFFERS", Value: 0x0, Mask: 0x0},
+	{Name: "IORING_UNREGISTER_BUFFERS", Value: 0x1, Mask: 0x1},
+	{Name: "IORING_REGISTER_FILES", Value: 0x2, Mask: 0x2},
+	{Name: "IORING_UNREGISTER_FILES", Value: 0x3, Mask: 0x3},
+	{Name: "IORING_REGISTER_EVENTFD", Value: 0x4, Mask: 0x4},
+	{Name: "IORING_UNREGISTER_EVENTFD", Value: 0x5, Mask: 0x5},
+	{Name: "IORING_REGISTER_FILES_UPDATE", Value: 0x6, Mask: 0x6},
+	{Name: "IORING_REGISTER_EVENTFD_ASYNC", Value: 0x7, Mask: 0x7},
+	{Name: "IORING_REGISTER_PROBE", Value: 0x8, Mask: 0x8},
+	{Name: "IORING_REGISTER_PERSONALITY", Value: 0x9, Mask: 0x9},
+	{Name: "IORING_UNREGISTER_PERSONALITY", Value: 0xa, Mask: 0xa},
+	{Name: "IORING_REGISTER_RESTRICTIONS", Value: 0xb, Mask: 0xb},
+	{Name: "IORING_REGISTER_ENABLE_RINGS", Value: 0xc, Mask: 0xc},
+	{Name: "IORING_REGISTER_FILES2", Value: 0xd, Mask: 0xd},
+	{Name: "IORING_REGISTER_FILES_UPDATE2", Value: 0xe, Mask: 0xe},
+	{Name: "IORING_REGISTER_BUFFERS2", Value: 0xf, Mask: 0xf},
+	{Name: "IORING_REGISTER_BUFFERS_UPDATE", Value: 0x10, Mask: 0x10},
+	{Name: "IORING_REGISTER_IOWQ_AFF", Value: 0x11, Mask: 0x11},
+	{Name: "IORING_UNREGISTER_IOWQ_AFF", Value: 0x12, Mask: 0x12},
+	{Name: "IORING_REGISTER_IOWQ_MAX_WORKERS", Value: 0x13, Mask: 0x13},
+	{Name: "IORING_REGISTER_RING_FDS", Value: 0x14, Mask: 0x14},
+	{Name: "IORING_UNREGISTER_RING_FDS", Value: 0x15, Mask: 0x15},
+	{Name: "IORING_REGISTER_PBUF_RING", Value: 0x16, Mask: 0x16},
+	{Name: "IORING_UNREGISTER_PBUF_RING", Value: 0x17, Mask: 0x17},
+	{Name: "IORING_REGISTER_SYNC_CANCEL", Value: 0x18, Mask: 0x18},
+	{Name: "IORING_REGISTER_FILE_ALLOC_RANGE", Value: 0x19, Mask: 0x19},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25}}
+
+var zcall_io_uring_register__buffers = call{Name: "io_uring_register", Variant: "buffers", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "opcode", Type: &zt690, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt691, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x6, Defer: 4}
+
+var zcall_io_uring_register__files = call{Name: "io_uring_register", Variant: "files", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "opcode", Type: &zt692, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt693, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x6, Defer: 4}
+
+var zcall_io_uring_register__files_2 = call{Name: "io_uring_register", Variant: "files", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "opcode", Type: &zt694, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt693, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x6, Defer: 4}
+
+var zcall_io_uring_register__files_3 = call{Name: "io_uring_register", Variant: "files", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "opcode", Type: &zt695, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt693, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "opcode", Type: &zt689, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
+	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x6, Defer: 4, Key: 1, Variants: []*call{
+	&zcall_io_uring_register__buffers,
+	&zcall_io_uring_register__files,
+	&zcall_io_uring_register__files_2,
+	&zcall_io_uring_register__files_3,
+}}
+
+var zset_open_tree_flags = set{Name: "open_tree_flags", Unknown: "OPEN_TREE_???", Vals: []val{
+	{Name: "OPEN_TREE_CLONE", Value: 0x1, Mask: 0x1},
+	{Name: "OPEN_TREE_NAMESPACE", Value: 0x2, Mask: 0x2},
+	{Name: "OPEN_TREE_CLOEXEC", Value: 0x80000, Mask: 0x80000},
+	{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100, Mask: 0x100},
+	{Name: "AT_NO_AUTOMOUNT", Value: 0x800, Mask: 0x800},
+	{Name: "AT_EMPTY_PATH", Value: 0x1000, Mask: 0x1000},
+	{Name: "AT_RECURSIVE", Value: 0x8000, Mask: 0x8000},
+}}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt696, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x3, Defer: 3}
+
+var zset_move_mount_flags = set{Name: "move_mount_flags", Unknown: "MOVE_MOUNT_???", Vals: []val{
+	{Name: "MOVE_MOUNT_F_SYMLINKS", Value: 0x1, Mask: 0x1},
+	{Name: "MOVE_MOUNT_F_AUTOMOUNTS", Value: 0x2, Mask: 0x2},
+	{Name: "MOVE_MOUNT_F_EMPTY_PATH", Value: 0x4, Mask: 0x4},
+	{Name: "MOVE_MOUNT_T_SYMLINKS", Value: 0x10, Mask: 0x10},
+	{Name: "MOVE_MOUNT_T_AUTOMOUNTS", Value: 0x20, Mask: 0x20},
+	{Name: "MOVE_MOUNT_T_EMPTY_PATH", Value: 0x40, Mask: 0x40},
+	{Name: "MOVE_MOUNT_SET_GROUP", Value: 0x100, Mask: 0x100},
+	{Name: "MOVE_MOUNT_BENEATH", Value: 0x200, Mask: 0x200},
+}}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt586, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "from_dfd", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "from_pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "to_dfd", Type: &zt610, Reg: 2, Reg32: 2},
+	{Name: "to_pathname", Type: &zt4, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt697, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
+
+var zset_fsopen_flags = set{Name: "fsopen_flags", Unknown: "FSOPEN_???", Vals: []val{
+	{Name: "FSOPEN_CLOEXEC", Value: 0x1, Mask: 0x1},
+}}
 
 var zcall_fsopen = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "_fs_name", Type: &zt541, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt698, Reg: 1, Reg32: 1},
+}, Ret: &zt0, Class: 0x2, Defer: 2}
+
+var zset_fsconfig_cmds = set{Name: "fsconfig_cmds", Unknown: "FSCONFIG_???", Vals: []val{
+	{Name: "FSCONFIG_SET_FLAG", Value: 0x0, Mask: 0x0},
+	{Name: "FSCONFIG_SET_STRING", Value: 0x1, Mask: 0x1},
+	{Name: "FSCONFIG_SET_BINARY", Value: 0x2, Mask: 0x2},
+	{Name: "FSCONFIG_SET_PATH", Value: 0x3, Mask: 0x3},
+	{Name: "FSCONFIG_SET_PATH_EMPTY", Value: 0x4, Mask: 0x4},
+	{Name: "FSCONFIG_SET_FD", Value: 0x5, Mask: 0x5},
+	{Name: "FSCONFIG_CMD_CREATE", Value: 0x6, Mask: 0x6},
+	{Name: "FSCONFIG_CMD_RECONFIGURE", Value: 0x7, Mask: 0x7},
+	{Name: "FSCONFIG_CMD_CREATE_EXCL", Value: 0x8, Mask: 0x8},
+}}
+
+var zcall_fsconfig__FLAG = call{Name: "fsconfig", Variant: "FLAG", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt700, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt541, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
+
+var zcall_fsconfig__STRING = call{Name: "fsconfig", Variant: "STRING", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt701, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt541, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
+
+var zcall_fsconfig__BINARY = call{Name: "fsconfig", Variant: "BINARY", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt702, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt541, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt703, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
+
+var zcall_fsconfig__PATH = call{Name: "fsconfig", Variant: "PATH", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt704, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt541, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt4, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt610, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
+
+var zcall_fsconfig__PATH_2 = call{Name: "fsconfig", Variant: "PATH", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt705, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt541, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt4, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt610, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
+
+var zcall_fsconfig__FD = call{Name: "fsconfig", Variant: "FD", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt706, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt541, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt0, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig = call{Name: "fsconfig", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt699, Reg: 1, Reg32: 1},
 	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt7, Class: 0x3, Defer: 5, Key: 1, Variants: []*call{
+	&zcall_fsconfig__FLAG,
+	&zcall_fsconfig__STRING,
+	&zcall_fsconfig__BINARY,
+	&zcall_fsconfig__PATH,
+	&zcall_fsconfig__PATH_2,
+	&zcall_fsconfig__FD,
+}}
+
+var zset_fsmount_flags = set{Name: "fsmount_flags", Unknown: "FSMOUNT_???", Vals: []val{
+	{Name: "FSMOUNT_CLOEXEC", Value: 0x1, Mask: 0x1},
+	{Name: "FSMOUNT_NAMESPACE", Value: 0x2, Mask: 0x2},
+}}
+
+var zset_mount_attrs = set{Name: "mount_attrs", Unknown: "MOUNT_ATTR_???", Vals: []val{
+	{Name: "MOUNT_ATTR_RDONLY", Value: 0x1, Mask: 0x1},
+	{Name: "MOUNT_ATTR_NOSUID", Value: 0x2, Mask: 0x2},
+	{Name: "MOUNT_ATTR_NODEV", Value: 0x4, Mask: 0x4},
+	{Name: "MOUNT_ATTR_NOEXEC", Value: 0x8, Mask: 0x8},
+	{Name: "MOUNT_ATTR_NOATIME", Value: 0x10, Mask: 0x10},
+	{Name: "MOUNT_ATTR_STRICTATIME", Value: 0x20, Mask: 0x20},
+	{Name: "MOUNT_ATTR_NODIRATIME", Value: 0x80, Mask: 0x80},
+	{Name: "MOUNT_ATTR_IDMAP", Value: 0x100000, Mask: 0x100000},
+	{Name: "MOUNT_ATTR_NOSYMFOLLOW", Value: 0x200000, Mask: 0x200000},
+}}
 
 var zcall_fsmount = call{Name: "fsmount", Args: []field{
 	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt707, Reg: 1, Reg32: 1},
+	{Name: "attr_flags", Type: &zt708, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zset_fspick_flags = set{Name: "fspick_flags", Unknown: "FSPICK_???", Vals: []val{
+	{Name: "FSPICK_CLOEXEC", Value: 0x1, Mask: 0x1},
+	{Name: "FSPICK_SYMLINK_NOFOLLOW", Value: 0x2, Mask: 0x2},
+	{Name: "FSPICK_NO_AUTOMOUNT", Value: 0x4, Mask: 0x4},
+	{Name: "FSPICK_EMPTY_PATH", Value: 0x8, Mask: 0x8},
+}}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt709, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x3, Defer: 3}
 
 var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", Vals: []val{
 	{Name: "PIDFD_NONBLOCK", Value: 0x800, Mask: 0x800},
@@ -13047,7 +13541,7 @@ var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", 
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
 	{Name: "pid", Type: &zt227, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt657, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt710, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
@@ -13081,19 +13575,19 @@ var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []
 
 var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
 	{Vals: []uint64{0x1}, Type: &zt9},
-}, Else: &zt660}
+}, Else: &zt713}
 
 var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
-	{Name: "flags", Type: &zt658, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt659, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt659, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
-	{Name: "parent_tid", Type: &zt659, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
-	{Name: "exit_signal", Type: &zt661, Off: [3]uint16{32, 32, 32}},
-	{Name: "stack", Type: &zt659, Off: [3]uint16{40, 40, 40}},
+	{Name: "flags", Type: &zt711, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt712, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt712, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt712, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt714, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt712, Off: [3]uint16{40, 40, 40}},
 	{Name: "stack_size", Type: &zt80, Off: [3]uint16{48, 48, 48}},
-	{Name: "tls", Type: &zt659, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "set_tid", Type: &zt659, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
-	{Name: "set_tid", Type: &zt662, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
+	{Name: "tls", Type: &zt712, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt712, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
+	{Name: "set_tid", Type: &zt715, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
 	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}},
 	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xb}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
 }}
@@ -13106,8 +13600,8 @@ var zstruct_clone_result = structure{Name: "clone_result", Size: [3]uint16{32, 2
 }}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt663, Reg: 0, Reg32: 0},
-	{Name: "changed", Type: &zt664, Attr: 2048, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
+	{Name: "uargs", Type: &zt716, Reg: 0, Reg32: 0},
+	{Name: "changed", Type: &zt717, Attr: 2048, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt227, Class: 0x8, Defer: 1}
 
@@ -13119,7 +13613,7 @@ var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANG
 var zcall_close_range = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "max_fd", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt665, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt718, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals: []val{
@@ -13132,15 +13626,15 @@ var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals
 }}
 
 var zstruct_open_how = structure{Name: "open_how", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "flags", Type: &zt666, Off: [3]uint16{0, 0, 0}},
-	{Name: "mode", Type: &zt667, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "resolve", Type: &zt668, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt719, Off: [3]uint16{0, 0, 0}},
+	{Name: "mode", Type: &zt720, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "resolve", Type: &zt721, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt669, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
+	{Name: "how", Type: &zt722, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
@@ -13157,15 +13651,15 @@ var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals:
 }}
 
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt670, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt723, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt671, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt724, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "behavior", Type: &zt220, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
@@ -13178,20 +13672,34 @@ var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 1
 
 var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt554, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt578, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt672, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt605, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt725, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt628, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
+var zset_propagation = set{Name: "propagation", Unknown: "MS_???", Vals: []val{
+	{Name: "MS_UNBINDABLE", Value: 0x20000, Mask: 0x20000},
+	{Name: "MS_PRIVATE", Value: 0x40000, Mask: 0x40000},
+	{Name: "MS_SLAVE", Value: 0x80000, Mask: 0x80000},
+	{Name: "MS_SHARED", Value: 0x100000, Mask: 0x100000},
+}}
+
+var zstruct_mount_attr = structure{Name: "mount_attr", Size: [3]uint16{32, 32, 32}, Fields: []field{
+	{Name: "attr_set", Type: &zt726, Off: [3]uint16{0, 0, 0}},
+	{Name: "attr_clr", Type: &zt726, Off: [3]uint16{8, 8, 8}},
+	{Name: "propagation", Type: &zt727, Off: [3]uint16{16, 16, 16}},
+	{Name: "userns_fd", Type: &zt9, Off: [3]uint16{24, 24, 24}},
+}}
+
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt611, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt728, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_quotactl_fd = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -13223,7 +13731,7 @@ var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
 }}
 
 var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt673, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt729, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
@@ -13239,16 +13747,16 @@ var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???"
 var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
 	{Name: "val", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "uaddr", Type: &zt80, Off: [3]uint16{8, 8, 8}},
-	{Name: "flags", Type: &zt674, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt730, Off: [3]uint16{16, 16, 16}},
 	{Name: "__reserved", Type: &zt176, Attr: 2, Off: [3]uint16{20, 20, 20}},
 }}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt676, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt732, Reg: 0, Reg32: 0},
 	{Name: "nr_futexes", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt672, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt558, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt725, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt582, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
@@ -13258,18 +13766,31 @@ var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: 
 	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
+var zstruct_cachestat_range = structure{Name: "cachestat_range", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "off", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "len", Type: &zt9, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zstruct_cachestat = structure{Name: "cachestat", Size: [3]uint16{40, 40, 40}, Fields: []field{
+	{Name: "nr_cache", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "nr_dirty", Type: &zt9, Off: [3]uint16{8, 8, 8}},
+	{Name: "nr_writeback", Type: &zt9, Off: [3]uint16{16, 16, 16}},
+	{Name: "nr_evicted", Type: &zt9, Off: [3]uint16{24, 24, 24}},
+	{Name: "nr_recently_evicted", Type: &zt9, Off: [3]uint16{32, 32, 32}},
+}}
+
 var zcall_cachestat = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "cstat_range", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "cstat", Type: &zt734, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt587, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt611, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
@@ -13280,45 +13801,57 @@ var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_S
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
 	{Name: "addr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt677, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt735, Reg: 2, Reg32: 2},
 }, Ret: &zt25, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "mask", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt674, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt730, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "val", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt674, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt672, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt558, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt730, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt725, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt582, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt678, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt736, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
+var zstruct_mnt_id_req = structure{Name: "mnt_id_req", Size: [3]uint16{32, 32, 32}, Fields: []field{
+	{Name: "size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "mnt_ns_fd", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "mnt_id", Type: &zt80, Off: [3]uint16{8, 8, 8}},
+	{Name: "param", Type: &zt80, Off: [3]uint16{16, 16, 16}},
+	{Name: "mnt_ns_id", Type: &zt80, Off: [3]uint16{24, 24, 24}},
+}}
+
 var zcall_statmount = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt737, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt738, Reg: 1, Reg32: 1},
 	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zset_listmount_flags = set{Name: "listmount_flags", Unknown: "LISTMOUNT_???", Vals: []val{
+	{Name: "LISTMOUNT_REVERSE", Value: 0x1, Mask: 0x1},
+}}
 
 var zcall_listmount = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt737, Reg: 0, Reg32: 0},
+	{Name: "mnt_ids", Type: &zt739, Reg: 1, Reg32: 1},
 	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt740, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_lsm_get_self_attr = call{Name: "lsm_get_self_attr", Args: []field{
 	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
@@ -13346,62 +13879,92 @@ var zcall_mseal = call{Name: "mseal", Args: []field{
 	{Name: "flags", Type: &zt80, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
+var zstruct_xattr_set = structure{Name: "xattr_set", Size: [3]uint16{16, 12, 12}, Fields: []field{
+	{Name: "value", Type: &zt209, Off: [3]uint16{0, 0, 0}},
+	{Name: "size", Type: &zt11, Off: [3]uint16{8, 4, 4}},
+	{Name: "flags", Type: &zt546, Off: [3]uint16{12, 8, 8}},
+}}
+
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt611, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt741, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt7, Class: 0x3, Defer: 6}
+
+var zstruct_xattr_get = structure{Name: "xattr_get", Size: [3]uint16{16, 12, 12}, Fields: []field{
+	{Name: "value", Type: &zt206, Off: [3]uint16{0, 0, 0}},
+	{Name: "size", Type: &zt11, Off: [3]uint16{8, 4, 4}},
+	{Name: "flags", Type: &zt546, Off: [3]uint16{12, 8, 8}},
+}}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt611, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt541, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt742, Attr: 8, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt2, Class: 0x3, Defer: 4}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt611, Reg: 2, Reg32: 2},
+	{Name: "list", Type: &zt743, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt2, Class: 0x3, Defer: 3}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt611, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt541, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt696, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt728, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt0, Class: 0x3, Defer: 5}
+
+var zset_fa_xflags = set{Name: "fa_xflags", Unknown: "FS_XFLAG_???", Vals: []val{
+	{Name: "FS_XFLAG_REALTIME", Value: 0x1, Mask: 0x1},
+	{Name: "FS_XFLAG_PREALLOC", Value: 0x2, Mask: 0x2},
+	{Name: "FS_XFLAG_IMMUTABLE", Value: 0x8, Mask: 0x8},
+	{Name: "FS_XFLAG_APPEND", Value: 0x10, Mask: 0x10},
+	{Name: "FS_XFLAG_SYNC", Value: 0x20, Mask: 0x20},
+	{Name: "FS_XFLAG_NOATIME", Value: 0x40, Mask: 0x40},
+	{Name: "FS_XFLAG_NODUMP", Value: 0x80, Mask: 0x80},
+}}
+
+var zstruct_file_attr = structure{Name: "file_attr", Size: [3]uint16{24, 24, 24}, Fields: []field{
+	{Name: "fa_xflags", Type: &zt744, Off: [3]uint16{0, 0, 0}},
+	{Name: "fa_extsize", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "fa_nextents", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "fa_projid", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "fa_cowextsize", Type: &zt11, Off: [3]uint16{20, 20, 20}},
+}}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "attr", Type: &zt745, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt611, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 2}
 
 var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "attr", Type: &zt746, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt611, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_listns = call{Name: "listns", Args: []field{
 	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
@@ -13420,8 +13983,8 @@ var zcall_waitpid = call{Name: "waitpid", Args: []field{
 
 var zcall_lchown_2 = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt679, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt679, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt747, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt747, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt23, Class: 0x4, Defer: 0, Derived: true}
@@ -13431,24 +13994,16 @@ var zcall_oldstat = call{Name: "oldstat", Args: []field{
 	{Name: "statbuf", Type: &zt25, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 2}
 
-var zcall_mount_2 = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
 var zcall_umount = call{Name: "umount", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt4, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt679, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt747, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt680, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt748, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_ptrace_2 = call{Name: "ptrace", Args: []field{
@@ -13476,18 +14031,13 @@ var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt23, Class: 0x0, D
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt679, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt747, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
 	{Name: "sig", Type: &zt30, Reg: 0, Reg32: 0},
 	{Name: "handler", Type: &zt31, Reg: 1, Reg32: 1},
 }, Ret: &zt29, Aux: &zt31, Class: 0x10, Defer: 2}
-
-var zcall_umount2_2 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_lock = call{Name: "lock", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
@@ -13501,41 +14051,41 @@ var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
 	{Name: "sa_handler", Type: &zt31, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt681, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_mask", Type: &zt749, Off: [3]uint16{8, 4, 4}},
 	{Name: "sa_flags", Type: &zt32, Off: [3]uint16{16, 8, 8}},
 	{Name: "sa_restorer", Type: &zt25, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "sig", Type: &zt30, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt682, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt683, Reg: 2, Reg32: 2},
+	{Name: "act", Type: &zt750, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt751, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt29, Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt681, Reg: 0, Reg32: 0},
+	{Name: "newmask", Type: &zt749, Reg: 0, Reg32: 0},
 }, Ret: &zt29, Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt679, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt679, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt747, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt747, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt679, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt679, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt747, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt747, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt681, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt749, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt684, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt752, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
@@ -13545,23 +14095,18 @@ var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt685, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt753, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt686, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt754, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_oldlstat = call{Name: "oldlstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "statbuf", Type: &zt25, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 2}
-
-var zcall_swapon_2 = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_reboot_2 = call{Name: "reboot", Args: []field{
 	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
@@ -13586,19 +14131,19 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt687, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt755, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt25, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt679, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt679, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt747, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt747, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt688, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt756, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
@@ -13608,18 +14153,18 @@ var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64,
 	{Name: "f_fsid", Type: &zt517, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt689, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt690, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt757, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt758, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt691, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt759, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt691, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt759, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
@@ -13644,28 +14189,28 @@ var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt692, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt760, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt693, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt761, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt694, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt762, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt695, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt763, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt695, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt763, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt695, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt763, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
@@ -13679,10 +14224,6 @@ var zcall_idle = call{Name: "idle", Args: []field{}, Ret: &zt23, Class: 0x0, Def
 var zcall_vm86old = call{Name: "vm86old", Args: []field{
 	{Name: "user_vm86", Type: &zt25, Reg: 0, Reg32: 0},
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_swapoff_2 = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_sysinfo_2 = call{Name: "sysinfo", Args: []field{
 	{Name: "info", Type: &zt25, Reg: 0, Reg32: 0},
@@ -13718,8 +14259,8 @@ var zcall_uname_2 = call{Name: "uname", Args: []field{
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt36, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt696, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt684, Reg: 2, Reg32: 2},
+	{Name: "nset", Type: &zt764, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt752, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
@@ -13754,12 +14295,6 @@ var zcall_bdflush = call{Name: "bdflush", Args: []field{
 	{Name: "data", Type: &zt29, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
-var zcall_sysfs_2 = call{Name: "sysfs", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg1", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "arg2", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
 var zcall_personality_2 = call{Name: "personality", Args: []field{
 	{Name: "personality", Type: &zt176, Reg: 0, Reg32: 0},
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
@@ -13767,18 +14302,18 @@ var zcall_personality_2 = call{Name: "personality", Args: []field{
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt679, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt747, Reg: 0, Reg32: 0},
 }, Ret: &zt295, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt679, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt747, Reg: 0, Reg32: 0},
 }, Ret: &zt295, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt26, Attr: 4, Reg: 1, Reg32: 1},
 	{Name: "offset_low", Type: &zt26, Attr: 4, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt697, Reg: 3, Reg32: 3},
+	{Name: "result", Type: &zt765, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt24, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -13830,15 +14365,15 @@ var zcall_sched_rr_get_interval_2 = call{Name: "sched_rr_get_interval", Args: []
 }, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt679, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt679, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt679, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt747, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt747, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt747, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt698, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt698, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt698, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt766, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt766, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt766, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -13854,22 +14389,16 @@ var zcall_query_module_2 = call{Name: "query_module", Args: []field{
 	{Name: "ret", Type: &zt25, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
-var zcall_nfsservctl_2 = call{Name: "nfsservctl", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "argp", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "resp", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt679, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt679, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt679, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt747, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt747, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt747, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt698, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt698, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt698, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt766, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt766, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt766, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_prctl_2 = call{Name: "prctl", Args: []field{
@@ -13881,18 +14410,18 @@ var zcall_prctl_2 = call{Name: "prctl", Args: []field{
 }, Ret: &zt23, Class: 0x80, Defer: 5, Derived: true}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt699, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt767, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt33, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt700, Reg: 6, Reg32: 6},
+	{Name: "frame", Type: &zt768, Reg: 6, Reg32: 6},
 }, Ret: &zt23, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt679, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt679, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt747, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt747, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_capget_2 = call{Name: "capget", Args: []field{
@@ -13920,7 +14449,7 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt27, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt28, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt701, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt769, Reg: 5, Reg32: 5},
 }, Ret: &zt25, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
@@ -13946,28 +14475,28 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt693, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt761, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt694, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt762, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt702, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt770, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt703, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt771, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt703, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt771, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt703, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt771, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
@@ -14055,11 +14584,6 @@ var zcall_setfsuid32 = call{Name: "setfsuid32", Args: []field{
 var zcall_setfsgid32 = call{Name: "setfsgid32", Args: []field{
 	{Name: "gid", Type: &zt295, Reg: 0, Reg32: 0},
 }, Ret: &zt295, Class: 0x80, Defer: 1}
-
-var zcall_pivot_root_2 = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_fcntl64__DUPFD = call{Name: "fcntl64", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -14285,88 +14809,10 @@ var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 	&zcall_fcntl64__SET_RW_HINT_2,
 }}
 
-var zcall_setxattr_2 = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_lsetxattr_2 = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_fsetxattr_2 = call{Name: "fsetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_getxattr_2 = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_lgetxattr_2 = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_fgetxattr_2 = call{Name: "fgetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_listxattr_2 = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_llistxattr_2 = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_flistxattr_2 = call{Name: "flistxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_removexattr_2 = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_lremovexattr_2 = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_fremovexattr_2 = call{Name: "fremovexattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt704, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt772, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -14382,43 +14828,8 @@ var zcall_sched_getaffinity_2 = call{Name: "sched_getaffinity", Args: []field{
 	{Name: "user_mask_ptr", Type: &zt25, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_io_setup_2 = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_io_destroy_2 = call{Name: "io_destroy", Args: []field{
-	{Name: "ctx", Type: &zt29, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_io_getevents_2 = call{Name: "io_getevents", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_io_submit_2 = call{Name: "io_submit", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_io_cancel_2 = call{Name: "io_cancel", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_lookup_dcookie_2 = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt688, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt756, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
@@ -14428,27 +14839,27 @@ var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84,
 	{Name: "f_fsid", Type: &zt517, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt689, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt690, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt757, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt758, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt705, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt773, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt705, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt773, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt557, Reg: 3, Reg32: 5},
+	{Name: "advice", Type: &zt581, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
@@ -14533,10 +14944,10 @@ var zcall_ioprio_get_2 = call{Name: "ioprio_get", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt703, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt587, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt771, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt611, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_getcpu_2 = call{Name: "getcpu", Args: []field{
@@ -14552,20 +14963,6 @@ var zcall_perf_event_open_2 = call{Name: "perf_event_open", Args: []field{
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_name_to_handle_at_2 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_open_by_handle_at_2 = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_finit_module_2 = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -14597,15 +14994,6 @@ var zcall_bpf_2 = call{Name: "bpf", Args: []field{
 	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt176, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_io_pgetevents_2 = call{Name: "io_pgetevents", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt25, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_semget_2 = call{Name: "semget", Args: []field{
 	{Name: "key", Type: &zt7, Reg: 0, Reg32: 0},
@@ -14669,13 +15057,13 @@ var zcall_msgctl_2 = call{Name: "msgctl", Args: []field{
 }, Ret: &zt23, Class: 0x20, Defer: 3, Derived: true}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt706, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt582, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt774, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt672, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt582, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt725, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -14695,7 +15083,7 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt707, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt775, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -14711,49 +15099,49 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 }}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt708, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "which_clock", Type: &zt582, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt776, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
 }, Ret: &zt7, Aux: &zt537, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt706, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt582, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt774, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt558, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt568, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt672, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt706, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt582, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt592, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt725, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt774, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt709, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt709, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt777, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt777, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt710, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt778, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt568, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt711, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt710, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt592, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt779, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt778, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt710, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt778, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_timerfd_settime64 = call{Name: "timerfd_settime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt608, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt711, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt710, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt631, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt779, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt778, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16{16, 16, 16}, Dated: true, Fields: []field{
@@ -14762,10 +15150,10 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 }}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt713, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt587, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt781, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt611, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
@@ -14773,26 +15161,26 @@ var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
 	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt714, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt591, Reg: 5, Reg32: 5},
+	{Name: "tsp", Type: &zt782, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt614, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll_time64 = call{Name: "ppoll_time64", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt714, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt592, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt782, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt615, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
 var zcall_io_pgetevents_time64 = call{Name: "io_pgetevents_time64", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt25, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt557, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt725, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt681, Reg: 5, Reg32: 5},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_recvmmsg_time64 = call{Name: "recvmmsg_time64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -14828,96 +15216,28 @@ var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
 	{Name: "uthese", Type: &zt37, Reg: 0, Reg32: 0},
 	{Name: "uinfo", Type: &zt503, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt672, Reg: 2, Reg32: 2},
+	{Name: "uts", Type: &zt725, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt30, Class: 0x10, Defer: 1}
 
 var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt672},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt725},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
 }, Else: &zt25}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt543, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt550, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt715, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt783, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt547, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt554, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
 	{Name: "pid", Type: &zt227, Reg: 0, Reg32: 0},
 	{Name: "interval", Type: &zt25, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_io_uring_setup_2 = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_io_uring_enter_2 = call{Name: "io_uring_enter", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x12, Defer: 6, Derived: true}
-
-var zcall_io_uring_register_2 = call{Name: "io_uring_register", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
-
-var zcall_open_tree_2 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_move_mount_2 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt586, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsopen_2 = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fsconfig_2 = call{Name: "fsconfig", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsmount_2 = call{Name: "fsmount", Args: []field{
-	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_fspick_2 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_mount_setattr_2 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_quotactl_fd_2 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -14944,27 +15264,6 @@ var zcall_landlock_restrict_self_2 = call{Name: "landlock_restrict_self", Args: 
 	{Name: "flags", Type: &zt29, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_cachestat_2 = call{Name: "cachestat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_statmount_2 = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_listmount_2 = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
 var zcall_lsm_get_self_attr_2 = call{Name: "lsm_get_self_attr", Args: []field{
 	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
 	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
@@ -14984,63 +15283,6 @@ var zcall_lsm_list_modules_2 = call{Name: "lsm_list_modules", Args: []field{
 	{Name: "size", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_removexattrat_2 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_setattr_2 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_listns_2 = call{Name: "listns", Args: []field{
 	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
@@ -15072,7 +15314,7 @@ var zcall_shmctl_3 = call{Name: "shmctl", Args: []field{
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt704, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt772, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -15153,12 +15395,6 @@ var zcall_personality_3 = call{Name: "personality", Args: []field{
 	{Name: "personality", Type: &zt176, Reg: 0, Reg32: 0},
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_sysfs_3 = call{Name: "sysfs", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg1", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "arg2", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
 var zcall_sched_setparam_3 = call{Name: "sched_setparam", Args: []field{
 	{Name: "pid", Type: &zt227, Reg: 0, Reg32: 0},
 	{Name: "param", Type: &zt25, Reg: 1, Reg32: 1},
@@ -15194,11 +15430,6 @@ var zcall_sched_rr_get_interval_3 = call{Name: "sched_rr_get_interval", Args: []
 
 var zcall_vhangup_3 = call{Name: "vhangup", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_pivot_root_3 = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
 var zcall_prctl_3 = call{Name: "prctl", Args: []field{
 	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
@@ -15206,28 +15437,6 @@ var zcall_prctl_3 = call{Name: "prctl", Args: []field{
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x80, Defer: 5, Derived: true}
-
-var zcall_mount_3 = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_umount2_3 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_swapon_3 = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_swapoff_3 = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_reboot_3 = call{Name: "reboot", Args: []field{
 	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
@@ -15274,84 +15483,6 @@ var zcall_tuxcall_2 = call{Name: "tuxcall", Args: []field{}, Ret: &zt23, Class: 
 
 var zcall_security_2 = call{Name: "security", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_setxattr_3 = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_lsetxattr_3 = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_fsetxattr_3 = call{Name: "fsetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_getxattr_3 = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_lgetxattr_3 = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_fgetxattr_3 = call{Name: "fgetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_listxattr_3 = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_llistxattr_3 = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_flistxattr_3 = call{Name: "flistxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_removexattr_3 = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_lremovexattr_3 = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_fremovexattr_3 = call{Name: "fremovexattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
 var zcall_sched_setaffinity_3 = call{Name: "sched_setaffinity", Args: []field{
 	{Name: "pid", Type: &zt227, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt176, Reg: 1, Reg32: 1},
@@ -15362,30 +15493,6 @@ var zcall_sched_getaffinity_3 = call{Name: "sched_getaffinity", Args: []field{
 	{Name: "pid", Type: &zt227, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt176, Reg: 1, Reg32: 1},
 	{Name: "user_mask_ptr", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_io_destroy_3 = call{Name: "io_destroy", Args: []field{
-	{Name: "ctx", Type: &zt29, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_io_getevents_3 = call{Name: "io_getevents", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_io_cancel_3 = call{Name: "io_cancel", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_lookup_dcookie_3 = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_semtimedop_2 = call{Name: "semtimedop", Args: []field{
@@ -15470,20 +15577,6 @@ var zcall_perf_event_open_3 = call{Name: "perf_event_open", Args: []field{
 	{Name: "flags", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
-var zcall_name_to_handle_at_3 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_open_by_handle_at_3 = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
 var zcall_getcpu_3 = call{Name: "getcpu", Args: []field{
 	{Name: "cpup", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "nodep", Type: &zt25, Reg: 1, Reg32: 1},
@@ -15529,83 +15622,6 @@ var zcall_bpf_3 = call{Name: "bpf", Args: []field{
 	{Name: "size", Type: &zt176, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_io_pgetevents_3 = call{Name: "io_pgetevents", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt25, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_io_uring_setup_3 = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_io_uring_enter_3 = call{Name: "io_uring_enter", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x12, Defer: 6, Derived: true}
-
-var zcall_io_uring_register_3 = call{Name: "io_uring_register", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
-
-var zcall_open_tree_3 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_move_mount_3 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt586, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsopen_3 = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fsconfig_3 = call{Name: "fsconfig", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsmount_3 = call{Name: "fsmount", Args: []field{
-	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_fspick_3 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_mount_setattr_3 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
 var zcall_quotactl_fd_3 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
@@ -15631,27 +15647,6 @@ var zcall_landlock_restrict_self_3 = call{Name: "landlock_restrict_self", Args: 
 	{Name: "flags", Type: &zt29, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_cachestat_3 = call{Name: "cachestat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_statmount_3 = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_listmount_3 = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
 var zcall_lsm_get_self_attr_3 = call{Name: "lsm_get_self_attr", Args: []field{
 	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
 	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
@@ -15671,63 +15666,6 @@ var zcall_lsm_list_modules_3 = call{Name: "lsm_list_modules", Args: []field{
 	{Name: "size", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_removexattrat_3 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_setattr_3 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_listns_3 = call{Name: "listns", Args: []field{
 	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
@@ -15755,148 +15693,24 @@ var zcall_kexec_load_3 = call{Name: "kexec_load", Args: []field{
 	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
-var zcall_io_setup_3 = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_io_submit_3 = call{Name: "io_submit", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_io_setup_4 = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_io_destroy_4 = call{Name: "io_destroy", Args: []field{
-	{Name: "ctx", Type: &zt29, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_io_submit_4 = call{Name: "io_submit", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_io_cancel_4 = call{Name: "io_cancel", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_io_getevents_4 = call{Name: "io_getevents", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_setxattr_4 = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_lsetxattr_4 = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_fsetxattr_4 = call{Name: "fsetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_getxattr_4 = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_lgetxattr_4 = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_fgetxattr_4 = call{Name: "fgetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_listxattr_4 = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_llistxattr_4 = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_flistxattr_4 = call{Name: "flistxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_removexattr_4 = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_lremovexattr_4 = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_fremovexattr_4 = call{Name: "fremovexattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_lookup_dcookie_4 = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
 var zstruct_epoll_event_arm64 = structure{Name: "epoll_event_arm64", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "events", Type: &zt550, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt551, Off: [3]uint16{8, 4, 8}},
+	{Name: "events", Type: &zt574, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt575, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_epoll_ctl_2 = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt549, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt573, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt716, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt784, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt718, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt786, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt605, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt628, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
@@ -15910,30 +15724,6 @@ var zcall_ioprio_get_4 = call{Name: "ioprio_get", Args: []field{
 	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_umount2_4 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_mount_4 = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_pivot_root_4 = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_nfsservctl_3 = call{Name: "nfsservctl", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "argp", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "resp", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_vhangup_4 = call{Name: "vhangup", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
@@ -15957,25 +15747,25 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt719, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt787, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt720, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt788, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt721, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt789, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{120, 120, 120}},
 }}
 
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt610, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt722, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt587, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt790, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt611, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt722, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt790, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_capget_4 = call{Name: "capget", Args: []field{
@@ -16244,15 +16034,6 @@ var zcall_keyctl_4 = call{Name: "keyctl", Args: []field{
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
-var zcall_swapon_4 = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_swapoff_4 = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
-
 var zcall_perf_event_open_4 = call{Name: "perf_event_open", Args: []field{
 	{Name: "attr_uptr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt227, Reg: 1, Reg32: 1},
@@ -16260,20 +16041,6 @@ var zcall_perf_event_open_4 = call{Name: "perf_event_open", Args: []field{
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_name_to_handle_at_4 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_open_by_handle_at_4 = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_finit_module_4 = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -16306,15 +16073,6 @@ var zcall_bpf_4 = call{Name: "bpf", Args: []field{
 	{Name: "size", Type: &zt176, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
-var zcall_io_pgetevents_4 = call{Name: "io_pgetevents", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt25, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x0, Defer: 6, Derived: true}
-
 var zcall_kexec_file_load_3 = call{Name: "kexec_file_load", Args: []field{
 	{Name: "kernel_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
@@ -16323,82 +16081,14 @@ var zcall_kexec_file_load_3 = call{Name: "kexec_file_load", Args: []field{
 	{Name: "flags", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
-var zcall_io_uring_setup_4 = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_io_uring_enter_4 = call{Name: "io_uring_enter", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x12, Defer: 6, Derived: true}
-
-var zcall_io_uring_register_4 = call{Name: "io_uring_register", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
-
-var zcall_open_tree_4 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_move_mount_4 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt586, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsopen_4 = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fsconfig_4 = call{Name: "fsconfig", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsmount_4 = call{Name: "fsmount", Args: []field{
-	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_fspick_4 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
-
 var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt718, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt786, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt672, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt605, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt725, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt628, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
-
-var zcall_mount_setattr_4 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_quotactl_fd_4 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -16425,27 +16115,6 @@ var zcall_landlock_restrict_self_4 = call{Name: "landlock_restrict_self", Args: 
 	{Name: "flags", Type: &zt29, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_cachestat_4 = call{Name: "cachestat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_statmount_4 = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_listmount_4 = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
 var zcall_lsm_get_self_attr_4 = call{Name: "lsm_get_self_attr", Args: []field{
 	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
 	{Name: "ctx", Type: &zt25, Reg: 1, Reg32: 1},
@@ -16465,63 +16134,6 @@ var zcall_lsm_list_modules_4 = call{Name: "lsm_list_modules", Args: []field{
 	{Name: "size", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_removexattrat_4 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_setattr_4 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt586, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_listns_4 = call{Name: "listns", Args: []field{
 	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
@@ -16688,6 +16300,6 @@ var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
 var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "version", Type: &zt723, Off: [3]uint16{0, 0, 0}},
+	{Name: "version", Type: &zt791, Off: [3]uint16{0, 0, 0}},
 	{Name: "pid", Type: &zt227, Off: [3]uint16{4, 4, 4}},
 }}
