@@ -40,6 +40,9 @@ type Options struct {
 	// Decode says how much of the program's memory is read for a call.
 	Decode decode.Options
 
+	// Resolver, if not nil, makes the Resolver of each new task. One that is a decode.Network too says what
+	// numbers of the network mean.
+	Resolver func(t *Task) decode.Resolver
 	// DecodeCall, if not nil, chooses other options for some calls.
 	DecodeCall func(t *Task, number uint64, o *decode.Options)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"farcall/decode"
 	"farcall/event"
 	"farcall/internal/engine"
 	"farcall/internal/ptrace"
@@ -24,6 +25,9 @@ func (s *sink) task(t *engine.Thread) *Task {
 	task.mem.Memory = t.Memory()
 	task.ev.Call = &task.call
 	task.launched = s.main != nil && s.main.Thread == t
+	if f := s.Tracer.opts.Resolver; f != nil {
+		task.Resolver = f(task)
+	}
 	t.User = task
 	s.tasks++
 	return task
@@ -73,6 +77,9 @@ func (t *Task) begin(nr uint64, c *engine.Call) {
 	}
 	o := t.tracer.opts.Decode
 	o.Resolve = t.Resolver
+	if n, ok := t.Resolver.(decode.Network); ok {
+		o.Net = n
+	}
 	if f := t.tracer.opts.DecodeCall; f != nil {
 		f(t, nr, &o)
 	}

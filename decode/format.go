@@ -11,6 +11,8 @@ var formatters = [...]func(*Call, *Value){
 	syscalls.FormatWakeOp:  formatWakeOp,
 	syscalls.FormatIoprio:  formatIoprio,
 	syscalls.FormatSyscall: formatSyscall,
+	syscalls.FormatCaps:    formatCaps,
+	syscalls.FormatDecimal: formatDecimal,
 	syscalls.FormatUtime:   nil,
 	syscalls.FormatPolled:  nil,
 	syscalls.FormatIoctl:   nil,

@@ -122,7 +122,33 @@ func formatSyscall(c *Call, v *Value) {
 			}
 		}
 	}
-	if name := abi.Name(v.Num); name != "" {
+	name := abi.Name(v.Num)
+	switch {
+	case name == "":
+	case abi != c.ABI:
+		v.Note = []byte(name)
+	default:
 		v.Sym = c.sym(func(b []byte) []byte { return append(append(b, "__NR_"...), name...) })
+	}
+}
+
+// formatCaps adds the capabilities from 32 on, which linux/capability.h keeps in a second structure.
+func formatCaps(c *Call, v *Value) {
+	f := &c.frames[c.depth]
+	for i := range f.st.Fields {
+		m := &f.st.Fields[i]
+		off := int(m.Off[c.layout]) + 12
+		if m.Name == v.Name && off+4 <= len(f.buf) {
+			v.Num |= load(f.buf[off:], 4) << 32
+		}
+	}
+}
+
+var decimalType = syscalls.Type{Kind: syscalls.KindInt, Width: 4}
+
+// formatDecimal makes a number without a name an integer.
+func formatDecimal(c *Call, v *Value) {
+	if v.Type.Set.Lookup(c.ABI, v.Num) == "" {
+		v.Type = &decimalType
 	}
 }

@@ -407,6 +407,9 @@ func (t *Text) result(e *Event) {
 	case syscalls.KindFD, syscalls.KindPID, syscalls.KindUint:
 		t.buf = strconv.AppendInt(t.buf, c.Ret, 10)
 		t.buf = appendFound(t.buf, c.Result.Bytes)
+		if len(c.Result.Note) > 0 {
+			t.buf = append(append(append(t.buf, " /* "...), c.Result.Note...), " */"...)
+		}
 	default:
 		t.buf = t.opts.appendValue(t.buf, &c.Result, c.ABI)
 	}
@@ -419,7 +422,9 @@ func (t *Text) result(e *Event) {
 	}
 	t.buf = append(t.buf, " ("...)
 	t.buf = append(t.buf, c.Desc.AuxText...)
-	if len(c.Aux.Note) > 0 {
+	if c.Aux.Type.Kind == syscalls.KindTime {
+		t.buf = AppendClock(t.buf, int64(c.Aux.Num), 0)
+	} else if len(c.Aux.Note) > 0 {
 		t.buf = append(t.buf, c.Aux.Note...)
 	} else {
 		style := t.opts.Style

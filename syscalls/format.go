@@ -17,6 +17,8 @@ const (
 	FormatPolled         // the descriptors that poll(2) and select(2) report
 	FormatIoctl          // a command of ioctl(2), of which the text takes an unknown one apart
 	FormatCC             // control characters of a terminal, which the text shows with their names
+	FormatCaps    // capability bits, of which the upper 32 stand 12 bytes behind
+	FormatDecimal // an enum that is shown in decimal where it has no name
 	numFormats
 )
 
@@ -28,6 +30,8 @@ var formatNames = [...]string{
 	FormatWakeOp:  "wakeop",
 	FormatIoprio:  "ioprio",
 	FormatSyscall: "syscall",
+	FormatCaps:    "caps",
+	FormatDecimal: "decimal",
 	FormatUtime:   "utime",
 	FormatPolled:  "polled",
 	FormatIoctl:   "ioctl",

@@ -10,6 +10,7 @@ import (
 
 	"farcall"
 	"farcall/decode"
+	"farcall/internal/linux"
 
 	"golang.org/x/sys/unix"
 )
@@ -98,6 +99,24 @@ func launchHint(e *farcall.LaunchError) string {
 	return launchDiagnosis(e.Op, e.Err)
 }
 
+// lookedUp is what to say about descriptors and process ids.
+func lookedUp(o *TraceOptions) linux.Show {
+	var s linux.Show
+	for _, x := range []struct {
+		wanted bool
+		show   linux.Show
+	}{
+		{o.DecodeFDs.Has(FDPath), linux.Paths}, {o.DecodeFDs.Has(FDSocket), linux.Sockets},
+		{o.DecodeFDs.Has(FDDevice), linux.Devices}, {o.DecodeFDs.Has(FDPidfd), linux.PIDFDs},
+		{o.DecodePIDs.Has(PIDComm), linux.Commands}, {o.DecodePIDs.Has(PIDNamespace), linux.Namespaces},
+	} {
+		if x.wanted {
+			s |= x.show
+		}
+	}
+	return s
+}
+
 // traceOptions are the options of the tracer.
 func (r *traceRun) traceOptions() farcall.Options {
 	o := r.opts
@@ -107,6 +126,8 @@ func (r *traceRun) traceOptions() farcall.Options {
 		Undecoded: o.Summary == SummaryOnly && len(o.Paths) == 0 && o.TraceFDs == nil,
 		Decode:    decode.Options{StringLimit: o.StringLimit},
 	}
+	info := linux.NewFDInfo(lookedUp(o))
+	t.Resolver = func(t *farcall.Task) decode.Resolver { return info.Task(t.TID) }
 	if !o.Calls.IsAll() {
 		t.Calls = o.Calls
 	}
