@@ -412,7 +412,7 @@ var zcallsI386 = [...]*call{
 	18:  &zcall_oldstat,
 	19:  &zcall_lseek,
 	20:  &zcall_getpid,
-	21:  &zcall_mount_2,
+	21:  &zcall_mount,
 	22:  &zcall_umount,
 	23:  &zcall_setuid_2,
 	24:  &zcall_getuid,
@@ -443,7 +443,7 @@ var zcallsI386 = [...]*call{
 	49:  &zcall_geteuid,
 	50:  &zcall_getegid,
 	51:  &zcall_acct,
-	52:  &zcall_umount2_2,
+	52:  &zcall_umount2,
 	53:  &zcall_lock,
 	54:  &zcall_ioctl,
 	55:  &zcall_fcntl,
@@ -478,7 +478,7 @@ var zcallsI386 = [...]*call{
 	84:  &zcall_oldlstat,
 	85:  &zcall_readlink,
 	86:  &zcall_uselib,
-	87:  &zcall_swapon_2,
+	87:  &zcall_swapon,
 	88:  &zcall_reboot,
 	89:  &zcall_readdir,
 	90:  &zcall_mmap_2,
@@ -506,7 +506,7 @@ var zcallsI386 = [...]*call{
 	112: &zcall_idle,
 	113: &zcall_vm86old,
 	114: &zcall_wait4,
-	115: &zcall_swapoff_2,
+	115: &zcall_swapoff,
 	116: &zcall_sysinfo,
 	117: &zcall_ipc,
 	118: &zcall_fsync,
@@ -526,7 +526,7 @@ var zcallsI386 = [...]*call{
 	132: &zcall_getpgid,
 	133: &zcall_fchdir,
 	134: &zcall_bdflush,
-	135: &zcall_sysfs_2,
+	135: &zcall_sysfs,
 	136: &zcall_personality,
 	137: &zcall_afs_syscall_2,
 	138: &zcall_setfsuid_2,
@@ -560,7 +560,7 @@ var zcallsI386 = [...]*call{
 	166: &zcall_vm86,
 	167: &zcall_query_module_2,
 	168: &zcall_poll,
-	169: &zcall_nfsservctl_2,
+	169: &zcall_nfsservctl,
 	170: &zcall_setresgid_2,
 	171: &zcall_getresgid_2,
 	172: &zcall_prctl,
@@ -608,25 +608,25 @@ var zcallsI386 = [...]*call{
 	214: &zcall_setgid32,
 	215: &zcall_setfsuid32,
 	216: &zcall_setfsgid32,
-	217: &zcall_pivot_root_2,
+	217: &zcall_pivot_root,
 	218: &zcall_mincore,
 	219: &zcall_madvise,
 	220: &zcall_getdents64,
 	221: &zcall_fcntl64,
 	224: &zcall_gettid,
 	225: &zcall_readahead,
-	226: &zcall_setxattr_2,
-	227: &zcall_lsetxattr_2,
-	228: &zcall_fsetxattr_2,
-	229: &zcall_getxattr_2,
-	230: &zcall_lgetxattr_2,
-	231: &zcall_fgetxattr_2,
-	232: &zcall_listxattr_2,
-	233: &zcall_llistxattr_2,
-	234: &zcall_flistxattr_2,
-	235: &zcall_removexattr_2,
-	236: &zcall_lremovexattr_2,
-	237: &zcall_fremovexattr_2,
+	226: &zcall_setxattr,
+	227: &zcall_lsetxattr,
+	228: &zcall_fsetxattr,
+	229: &zcall_getxattr,
+	230: &zcall_lgetxattr,
+	231: &zcall_fgetxattr,
+	232: &zcall_listxattr,
+	233: &zcall_llistxattr,
+	234: &zcall_flistxattr,
+	235: &zcall_removexattr,
+	236: &zcall_lremovexattr,
+	237: &zcall_fremovexattr,
 	238: &zcall_tkill,
 	239: &zcall_sendfile64,
 	240: &zcall_futex,
@@ -634,14 +634,14 @@ var zcallsI386 = [...]*call{
 	242: &zcall_sched_getaffinity,
 	243: &zcall_set_thread_area,
 	244: &zcall_get_thread_area,
-	245: &zcall_io_setup_2,
-	246: &zcall_io_destroy_2,
-	247: &zcall_io_getevents_2,
-	248: &zcall_io_submit_2,
-	249: &zcall_io_cancel_2,
+	245: &zcall_io_setup,
+	246: &zcall_io_destroy,
+	247: &zcall_io_getevents,
+	248: &zcall_io_submit,
+	249: &zcall_io_cancel,
 	250: &zcall_fadvise64,
 	252: &zcall_exit_group,
-	253: &zcall_lookup_dcookie_2,
+	253: &zcall_lookup_dcookie,
 	254: &zcall_epoll_create,
 	255: &zcall_epoll_ctl,
 	256: &zcall_epoll_wait,
@@ -728,8 +728,8 @@ var zcallsI386 = [...]*call{
 	338: &zcall_fanotify_init,
 	339: &zcall_fanotify_mark,
 	340: &zcall_prlimit64,
-	341: &zcall_name_to_handle_at_2,
-	342: &zcall_open_by_handle_at_2,
+	341: &zcall_name_to_handle_at,
+	342: &zcall_open_by_handle_at,
 	343: &zcall_clock_adjtime,
 	344: &zcall_syncfs,
 	345: &zcall_sendmmsg,
@@ -772,7 +772,7 @@ var zcallsI386 = [...]*call{
 	382: &zcall_pkey_free,
 	383: &zcall_statx,
 	384: &zcall_arch_prctl,
-	385: &zcall_io_pgetevents_2,
+	385: &zcall_io_pgetevents,
 	386: &zcall_rseq,
 	393: &zcall_semget,
 	394: &zcall_semctl,
@@ -805,15 +805,15 @@ var zcallsI386 = [...]*call{
 	422: &zcall_futex_time64,
 	423: &zcall_sched_rr_get_interval_time64,
 	424: &zcall_pidfd_send_signal,
-	425: &zcall_io_uring_setup_2,
-	426: &zcall_io_uring_enter_2,
-	427: &zcall_io_uring_register_2,
-	428: &zcall_open_tree_2,
-	429: &zcall_move_mount_2,
-	430: &zcall_fsopen_2,
-	431: &zcall_fsconfig_2,
-	432: &zcall_fsmount_2,
-	433: &zcall_fspick_2,
+	425: &zcall_io_uring_setup,
+	426: &zcall_io_uring_enter,
+	427: &zcall_io_uring_register,
+	428: &zcall_open_tree,
+	429: &zcall_move_mount,
+	430: &zcall_fsopen,
+	431: &zcall_fsconfig,
+	432: &zcall_fsmount,
+	433: &zcall_fspick,
 	434: &zcall_pidfd_open,
 	435: &zcall_clone3,
 	436: &zcall_close_range,
@@ -822,7 +822,7 @@ var zcallsI386 = [...]*call{
 	439: &zcall_faccessat2,
 	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2,
-	442: &zcall_mount_setattr_2,
+	442: &zcall_mount_setattr,
 	443: &zcall_quotactl_fd_2,
 	444: &zcall_landlock_create_ruleset,
 	445: &zcall_landlock_add_rule,
@@ -831,25 +831,25 @@ var zcallsI386 = [...]*call{
 	448: &zcall_process_mrelease,
 	449: &zcall_futex_waitv,
 	450: &zcall_set_mempolicy_home_node,
-	451: &zcall_cachestat_2,
+	451: &zcall_cachestat,
 	452: &zcall_fchmodat2,
 	453: &zcall_map_shadow_stack,
 	454: &zcall_futex_wake,
 	455: &zcall_futex_wait,
 	456: &zcall_futex_requeue,
-	457: &zcall_statmount_2,
-	458: &zcall_listmount_2,
+	457: &zcall_statmount,
+	458: &zcall_listmount,
 	459: &zcall_lsm_get_self_attr_2,
 	460: &zcall_lsm_set_self_attr_2,
 	461: &zcall_lsm_list_modules_2,
 	462: &zcall_mseal,
-	463: &zcall_setxattrat_2,
-	464: &zcall_getxattrat_2,
-	465: &zcall_listxattrat_2,
-	466: &zcall_removexattrat_2,
-	467: &zcall_open_tree_attr_2,
-	468: &zcall_file_getattr_2,
-	469: &zcall_file_setattr_2,
+	463: &zcall_setxattrat,
+	464: &zcall_getxattrat,
+	465: &zcall_listxattrat,
+	466: &zcall_removexattrat,
+	467: &zcall_open_tree_attr,
+	468: &zcall_file_getattr,
+	469: &zcall_file_setattr,
 	470: &zcall_listns_2,
 	471: &zcall_rseq_slice_yield,
 }
@@ -977,7 +977,7 @@ var zcallsX32 = [...]*call{
 	136: &zcall_ustat,
 	137: &zcall_statfs,
 	138: &zcall_fstatfs,
-	139: &zcall_sysfs_3,
+	139: &zcall_sysfs,
 	140: &zcall_getpriority,
 	141: &zcall_setpriority,
 	142: &zcall_sched_setparam,
@@ -993,7 +993,7 @@ var zcallsX32 = [...]*call{
 	152: &zcall_munlockall,
 	153: &zcall_vhangup,
 	154: &zcall_modify_ldt,
-	155: &zcall_pivot_root_3,
+	155: &zcall_pivot_root,
 	157: &zcall_prctl,
 	158: &zcall_arch_prctl,
 	159: &zcall_adjtimex,
@@ -1002,10 +1002,10 @@ var zcallsX32 = [...]*call{
 	162: &zcall_sync,
 	163: &zcall_acct,
 	164: &zcall_settimeofday,
-	165: &zcall_mount_3,
-	166: &zcall_umount2_3,
-	167: &zcall_swapon_3,
-	168: &zcall_swapoff_3,
+	165: &zcall_mount,
+	166: &zcall_umount2,
+	167: &zcall_swapon,
+	168: &zcall_swapoff,
 	169: &zcall_reboot,
 	170: &zcall_sethostname,
 	171: &zcall_setdomainname,
@@ -1021,27 +1021,27 @@ var zcallsX32 = [...]*call{
 	185: &zcall_security_2,
 	186: &zcall_gettid,
 	187: &zcall_readahead,
-	188: &zcall_setxattr_3,
-	189: &zcall_lsetxattr_3,
-	190: &zcall_fsetxattr_3,
-	191: &zcall_getxattr_3,
-	192: &zcall_lgetxattr_3,
-	193: &zcall_fgetxattr_3,
-	194: &zcall_listxattr_3,
-	195: &zcall_llistxattr_3,
-	196: &zcall_flistxattr_3,
-	197: &zcall_removexattr_3,
-	198: &zcall_lremovexattr_3,
-	199: &zcall_fremovexattr_3,
+	188: &zcall_setxattr,
+	189: &zcall_lsetxattr,
+	190: &zcall_fsetxattr,
+	191: &zcall_getxattr,
+	192: &zcall_lgetxattr,
+	193: &zcall_fgetxattr,
+	194: &zcall_listxattr,
+	195: &zcall_llistxattr,
+	196: &zcall_flistxattr,
+	197: &zcall_removexattr,
+	198: &zcall_lremovexattr,
+	199: &zcall_fremovexattr,
 	200: &zcall_tkill,
 	201: &zcall_time,
 	202: &zcall_futex,
 	203: &zcall_sched_setaffinity,
 	204: &zcall_sched_getaffinity,
-	207: &zcall_io_destroy_3,
-	208: &zcall_io_getevents_3,
-	210: &zcall_io_cancel_3,
-	212: &zcall_lookup_dcookie_3,
+	207: &zcall_io_destroy,
+	208: &zcall_io_getevents,
+	210: &zcall_io_cancel,
+	212: &zcall_lookup_dcookie,
 	213: &zcall_epoll_create,
 	216: &zcall_remap_file_pages,
 	217: &zcall_getdents64,
@@ -1117,8 +1117,8 @@ var zcallsX32 = [...]*call{
 	300: &zcall_fanotify_init,
 	301: &zcall_fanotify_mark,
 	302: &zcall_prlimit64,
-	303: &zcall_name_to_handle_at_3,
-	304: &zcall_open_by_handle_at_3,
+	303: &zcall_name_to_handle_at,
+	304: &zcall_open_by_handle_at,
 	305: &zcall_clock_adjtime,
 	306: &zcall_syncfs,
 	308: &zcall_setns,
@@ -1141,18 +1141,18 @@ var zcallsX32 = [...]*call{
 	330: &zcall_pkey_alloc,
 	331: &zcall_pkey_free,
 	332: &zcall_statx,
-	333: &zcall_io_pgetevents_3,
+	333: &zcall_io_pgetevents,
 	334: &zcall_rseq,
 	424: &zcall_pidfd_send_signal,
-	425: &zcall_io_uring_setup_3,
-	426: &zcall_io_uring_enter_3,
-	427: &zcall_io_uring_register_3,
-	428: &zcall_open_tree_3,
-	429: &zcall_move_mount_3,
-	430: &zcall_fsopen_3,
-	431: &zcall_fsconfig_3,
-	432: &zcall_fsmount_3,
-	433: &zcall_fspick_3,
+	425: &zcall_io_uring_setup,
+	426: &zcall_io_uring_enter,
+	427: &zcall_io_uring_register,
+	428: &zcall_open_tree,
+	429: &zcall_move_mount,
+	430: &zcall_fsopen,
+	431: &zcall_fsconfig,
+	432: &zcall_fsmount,
+	433: &zcall_fspick,
 	434: &zcall_pidfd_open,
 	435: &zcall_clone3,
 	436: &zcall_close_range,
@@ -1161,7 +1161,7 @@ var zcallsX32 = [...]*call{
 	439: &zcall_faccessat2,
 	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2,
-	442: &zcall_mount_setattr_3,
+	442: &zcall_mount_setattr,
 	443: &zcall_quotactl_fd_3,
 	444: &zcall_landlock_create_ruleset,
 	445: &zcall_landlock_add_rule,
@@ -1170,24 +1170,24 @@ var zcallsX32 = [...]*call{
 	448: &zcall_process_mrelease,
 	449: &zcall_futex_waitv,
 	450: &zcall_set_mempolicy_home_node,
-	451: &zcall_cachestat_3,
+	451: &zcall_cachestat,
 	452: &zcall_fchmodat2,
 	454: &zcall_futex_wake,
 	455: &zcall_futex_wait,
 	456: &zcall_futex_requeue,
-	457: &zcall_statmount_3,
-	458: &zcall_listmount_3,
+	457: &zcall_statmount,
+	458: &zcall_listmount,
 	459: &zcall_lsm_get_self_attr_3,
 	460: &zcall_lsm_set_self_attr_3,
 	461: &zcall_lsm_list_modules_3,
 	462: &zcall_mseal,
-	463: &zcall_setxattrat_3,
-	464: &zcall_getxattrat_3,
-	465: &zcall_listxattrat_3,
-	466: &zcall_removexattrat_3,
-	467: &zcall_open_tree_attr_3,
-	468: &zcall_file_getattr_3,
-	469: &zcall_file_setattr_3,
+	463: &zcall_setxattrat,
+	464: &zcall_getxattrat,
+	465: &zcall_listxattrat,
+	466: &zcall_removexattrat,
+	467: &zcall_open_tree_attr,
+	468: &zcall_file_getattr,
+	469: &zcall_file_setattr,
 	470: &zcall_listns_3,
 	471: &zcall_rseq_slice_yield,
 	512: &zcall_rt_sigaction,
@@ -1221,33 +1221,33 @@ var zcallsX32 = [...]*call{
 	540: &zcall_process_vm_writev,
 	541: &zcall_setsockopt,
 	542: &zcall_getsockopt,
-	543: &zcall_io_setup_3,
-	544: &zcall_io_submit_3,
+	543: &zcall_io_setup,
+	544: &zcall_io_submit,
 	545: &zcall_execveat,
 	546: &zcall_preadv2,
 	547: &zcall_pwritev2,
 }
 
 var zcallsARM64 = [...]*call{
-	0:   &zcall_io_setup_4,
-	1:   &zcall_io_destroy_4,
-	2:   &zcall_io_submit_4,
-	3:   &zcall_io_cancel_4,
-	4:   &zcall_io_getevents_4,
-	5:   &zcall_setxattr_4,
-	6:   &zcall_lsetxattr_4,
-	7:   &zcall_fsetxattr_4,
-	8:   &zcall_getxattr_4,
-	9:   &zcall_lgetxattr_4,
-	10:  &zcall_fgetxattr_4,
-	11:  &zcall_listxattr_4,
-	12:  &zcall_llistxattr_4,
-	13:  &zcall_flistxattr_4,
-	14:  &zcall_removexattr_4,
-	15:  &zcall_lremovexattr_4,
-	16:  &zcall_fremovexattr_4,
+	0:   &zcall_io_setup,
+	1:   &zcall_io_destroy,
+	2:   &zcall_io_submit,
+	3:   &zcall_io_cancel,
+	4:   &zcall_io_getevents,
+	5:   &zcall_setxattr,
+	6:   &zcall_lsetxattr,
+	7:   &zcall_fsetxattr,
+	8:   &zcall_getxattr,
+	9:   &zcall_lgetxattr,
+	10:  &zcall_fgetxattr,
+	11:  &zcall_listxattr,
+	12:  &zcall_llistxattr,
+	13:  &zcall_flistxattr,
+	14:  &zcall_removexattr,
+	15:  &zcall_lremovexattr,
+	16:  &zcall_fremovexattr,
 	17:  &zcall_getcwd,
-	18:  &zcall_lookup_dcookie_4,
+	18:  &zcall_lookup_dcookie,
 	19:  &zcall_eventfd2,
 	20:  &zcall_epoll_create1,
 	21:  &zcall_epoll_ctl_2,
@@ -1268,10 +1268,10 @@ var zcallsARM64 = [...]*call{
 	36:  &zcall_symlinkat,
 	37:  &zcall_linkat,
 	38:  &zcall_renameat,
-	39:  &zcall_umount2_4,
-	40:  &zcall_mount_4,
-	41:  &zcall_pivot_root_4,
-	42:  &zcall_nfsservctl_3,
+	39:  &zcall_umount2,
+	40:  &zcall_mount,
+	41:  &zcall_pivot_root,
+	42:  &zcall_nfsservctl,
 	43:  &zcall_statfs,
 	44:  &zcall_fstatfs,
 	45:  &zcall_truncate,
@@ -1453,8 +1453,8 @@ var zcallsARM64 = [...]*call{
 	221: &zcall_execve,
 	222: &zcall_mmap,
 	223: &zcall_fadvise64,
-	224: &zcall_swapon_4,
-	225: &zcall_swapoff_4,
+	224: &zcall_swapon,
+	225: &zcall_swapoff,
 	226: &zcall_mprotect,
 	227: &zcall_msync,
 	228: &zcall_mlock,
@@ -1477,8 +1477,8 @@ var zcallsARM64 = [...]*call{
 	261: &zcall_prlimit64,
 	262: &zcall_fanotify_init,
 	263: &zcall_fanotify_mark,
-	264: &zcall_name_to_handle_at_4,
-	265: &zcall_open_by_handle_at_4,
+	264: &zcall_name_to_handle_at,
+	265: &zcall_open_by_handle_at,
 	266: &zcall_clock_adjtime,
 	267: &zcall_syncfs,
 	268: &zcall_setns,
@@ -1505,19 +1505,19 @@ var zcallsARM64 = [...]*call{
 	289: &zcall_pkey_alloc,
 	290: &zcall_pkey_free,
 	291: &zcall_statx,
-	292: &zcall_io_pgetevents_4,
+	292: &zcall_io_pgetevents,
 	293: &zcall_rseq,
 	294: &zcall_kexec_file_load,
 	424: &zcall_pidfd_send_signal,
-	425: &zcall_io_uring_setup_4,
-	426: &zcall_io_uring_enter_4,
-	427: &zcall_io_uring_register_4,
-	428: &zcall_open_tree_4,
-	429: &zcall_move_mount_4,
-	430: &zcall_fsopen_4,
-	431: &zcall_fsconfig_4,
-	432: &zcall_fsmount_4,
-	433: &zcall_fspick_4,
+	425: &zcall_io_uring_setup,
+	426: &zcall_io_uring_enter,
+	427: &zcall_io_uring_register,
+	428: &zcall_open_tree,
+	429: &zcall_move_mount,
+	430: &zcall_fsopen,
+	431: &zcall_fsconfig,
+	432: &zcall_fsmount,
+	433: &zcall_fspick,
 	434: &zcall_pidfd_open,
 	435: &zcall_clone3,
 	436: &zcall_close_range,
@@ -1526,7 +1526,7 @@ var zcallsARM64 = [...]*call{
 	439: &zcall_faccessat2,
 	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2_2,
-	442: &zcall_mount_setattr_4,
+	442: &zcall_mount_setattr,
 	443: &zcall_quotactl_fd_4,
 	444: &zcall_landlock_create_ruleset,
 	445: &zcall_landlock_add_rule,
@@ -1535,25 +1535,25 @@ var zcallsARM64 = [...]*call{
 	448: &zcall_process_mrelease,
 	449: &zcall_futex_waitv,
 	450: &zcall_set_mempolicy_home_node,
-	451: &zcall_cachestat_4,
+	451: &zcall_cachestat,
 	452: &zcall_fchmodat2,
 	453: &zcall_map_shadow_stack,
 	454: &zcall_futex_wake,
 	455: &zcall_futex_wait,
 	456: &zcall_futex_requeue,
-	457: &zcall_statmount_4,
-	458: &zcall_listmount_4,
+	457: &zcall_statmount,
+	458: &zcall_listmount,
 	459: &zcall_lsm_get_self_attr_4,
 	460: &zcall_lsm_set_self_attr_4,
 	461: &zcall_lsm_list_modules_4,
 	462: &zcall_mseal,
-	463: &zcall_setxattrat_4,
-	464: &zcall_getxattrat_4,
-	465: &zcall_listxattrat_4,
-	466: &zcall_removexattrat_4,
-	467: &zcall_open_tree_attr_4,
-	468: &zcall_file_getattr_4,
-	469: &zcall_file_setattr_4,
+	463: &zcall_setxattrat,
+	464: &zcall_getxattrat,
+	465: &zcall_listxattrat,
+	466: &zcall_removexattrat,
+	467: &zcall_open_tree_attr,
+	468: &zcall_file_getattr,
+	469: &zcall_file_setattr,
 	470: &zcall_listns_4,
 	471: &zcall_rseq_slice_yield,
 }
@@ -1594,6 +1594,7 @@ var (
 		{name: "ethernet_protocols", it: &zset_ethernet_protocols},
 		{name: "eventfd_flags", it: &zset_eventfd_flags},
 		{name: "execveat_flags", it: &zset_execveat_flags},
+		{name: "fa_xflags", it: &zset_fa_xflags},
 		{name: "faccessat_flags", it: &zset_faccessat_flags},
 		{name: "fadvise", it: &zset_fadvise},
 		{name: "falloc_flags", it: &zset_falloc_flags},
@@ -1604,6 +1605,10 @@ var (
 		{name: "fd_flags", it: &zset_fd_flags},
 		{name: "flock_ops", it: &zset_flock_ops},
 		{name: "fs_magic", it: &zset_fs_magic},
+		{name: "fsconfig_cmds", it: &zset_fsconfig_cmds},
+		{name: "fsmount_flags", it: &zset_fsmount_flags},
+		{name: "fsopen_flags", it: &zset_fsopen_flags},
+		{name: "fspick_flags", it: &zset_fspick_flags},
 		{name: "futex_bitset", it: &zset_futex_bitset},
 		{name: "futex_ops", it: &zset_futex_ops},
 		{name: "futex_waitv_flags", it: &zset_futex_waitv_flags},
@@ -1614,6 +1619,8 @@ var (
 		{name: "inode_flags", it: &zset_inode_flags},
 		{name: "inotify_flags", it: &zset_inotify_flags},
 		{name: "inotify_init_flags", it: &zset_inotify_init_flags},
+		{name: "iocb_cmds", it: &zset_iocb_cmds},
+		{name: "iocb_flags", it: &zset_iocb_flags},
 		{name: "ioctls", it: &zset_ioctls},
 		{name: "ioprio_who", it: &zset_ioprio_who},
 		{name: "ipc_flags", it: &zset_ipc_flags},
@@ -1634,6 +1641,7 @@ var (
 		{name: "landlock_rule", it: &zset_landlock_rule},
 		{name: "landlock_scope", it: &zset_landlock_scope},
 		{name: "line_disciplines", it: &zset_line_disciplines},
+		{name: "listmount_flags", it: &zset_listmount_flags},
 		{name: "lock_types", it: &zset_lock_types},
 		{name: "loglevels", it: &zset_loglevels},
 		{name: "loop_crypt", it: &zset_loop_crypt},
@@ -1649,6 +1657,9 @@ var (
 		{name: "mmap_prot", it: &zset_mmap_prot},
 		{name: "modem_flags", it: &zset_modem_flags},
 		{name: "module_flags", it: &zset_module_flags},
+		{name: "mount_attrs", it: &zset_mount_attrs},
+		{name: "mount_flags", it: &zset_mount_flags},
+		{name: "move_mount_flags", it: &zset_move_mount_flags},
 		{name: "move_pages_flags", it: &zset_move_pages_flags},
 		{name: "mpol_mode", it: &zset_mpol_mode},
 		{name: "mpol_modes", it: &zset_mpol_modes},
@@ -1662,6 +1673,7 @@ var (
 		{name: "nt_types", it: &zset_nt_types},
 		{name: "open_flags", it: &zset_open_flags},
 		{name: "open_mode_flags", it: &zset_open_mode_flags},
+		{name: "open_tree_flags", it: &zset_open_tree_flags},
 		{name: "owner_types", it: &zset_owner_types},
 		{name: "packet_flags", it: &zset_packet_flags},
 		{name: "packet_mr_types", it: &zset_packet_mr_types},
@@ -1694,6 +1706,7 @@ var (
 		{name: "pr_unalign", it: &zset_pr_unalign},
 		{name: "prctl_options", it: &zset_prctl_options},
 		{name: "prio_which", it: &zset_prio_which},
+		{name: "propagation", it: &zset_propagation},
 		{name: "proto_bluetooth", it: &zset_proto_bluetooth},
 		{name: "proto_caif", it: &zset_proto_caif},
 		{name: "proto_can", it: &zset_proto_can},
@@ -1793,6 +1806,7 @@ var (
 		{name: "statx_attrs", it: &zset_statx_attrs},
 		{name: "statx_flags", it: &zset_statx_flags},
 		{name: "statx_mask", it: &zset_statx_mask},
+		{name: "swap_flags", it: &zset_swap_flags},
 		{name: "sync_file_range_flags", it: &zset_sync_file_range_flags},
 		{name: "syslog_actions", it: &zset_syslog_actions},
 		{name: "tcflsh", it: &zset_tcflsh},
@@ -1808,16 +1822,23 @@ var (
 		{name: "timex_status", it: &zset_timex_status},
 		{name: "trap_perf_flags", it: &zset_trap_perf_flags},
 		{name: "uffd_flags", it: &zset_uffd_flags},
+		{name: "umount_flags", it: &zset_umount_flags},
 		{name: "unshare_flags", it: &zset_unshare_flags},
+		{name: "uring_enter_flags", it: &zset_uring_enter_flags},
+		{name: "uring_features", it: &zset_uring_features},
+		{name: "uring_ops", it: &zset_uring_ops},
+		{name: "uring_setup_flags", it: &zset_uring_setup_flags},
 		{name: "vsock_cids", it: &zset_vsock_cids},
 		{name: "vsock_ports", it: &zset_vsock_ports},
 		{name: "wait_options", it: &zset_wait_options},
 		{name: "waitid_types", it: &zset_waitid_types},
 		{name: "whence", it: &zset_whence},
+		{name: "xattr_flags", it: &zset_xattr_flags},
 		{name: "xdp_sockaddr_flags", it: &zset_xdp_sockaddr_flags},
 		{name: "xflags", it: &zset_xflags},
 	}
 	zstructs = [...]named[structure]{
+		{name: "aio_sigset", it: &zstruct_aio_sigset},
 		{name: "blkpg", it: &zstruct_blkpg},
 		{name: "blkpg_partition", it: &zstruct_blkpg_partition},
 		{name: "bpf_attach", it: &zstruct_bpf_attach},
@@ -1831,17 +1852,23 @@ var (
 		{name: "bpf_obj", it: &zstruct_bpf_obj},
 		{name: "bpf_other", it: &zstruct_bpf_other},
 		{name: "bpf_prog_load", it: &zstruct_bpf_prog_load},
+		{name: "cachestat", it: &zstruct_cachestat},
+		{name: "cachestat_range", it: &zstruct_cachestat_range},
 		{name: "cap_data1", it: &zstruct_cap_data1},
 		{name: "cap_data2", it: &zstruct_cap_data2},
 		{name: "cap_header", it: &zstruct_cap_header},
 		{name: "clone_args", it: &zstruct_clone_args},
 		{name: "clone_result", it: &zstruct_clone_result},
 		{name: "cmsg", it: &zstruct_cmsg},
+		{name: "cq_off", it: &zstruct_cq_off},
 		{name: "epoll_data", it: &zstruct_epoll_data},
 		{name: "epoll_event", it: &zstruct_epoll_event},
 		{name: "epoll_event_arm64", it: &zstruct_epoll_event_arm64},
 		{name: "f_owner_ex", it: &zstruct_f_owner_ex},
+		{name: "file_attr", it: &zstruct_file_attr},
 		{name: "file_clone_range", it: &zstruct_file_clone_range},
+		{name: "file_handle", it: &zstruct_file_handle},
+		{name: "file_handle_in", it: &zstruct_file_handle_in},
 		{name: "flock", it: &zstruct_flock},
 		{name: "flock64", it: &zstruct_flock64},
 		{name: "flock64_out", it: &zstruct_flock64_out},
@@ -1853,6 +1880,10 @@ var (
 		{name: "futex_waitv", it: &zstruct_futex_waitv},
 		{name: "group_req", it: &zstruct_group_req},
 		{name: "in_pktinfo", it: &zstruct_in_pktinfo},
+		{name: "io_event", it: &zstruct_io_event},
+		{name: "io_uring_params", it: &zstruct_io_uring_params},
+		{name: "iocb", it: &zstruct_iocb},
+		{name: "iocb_head", it: &zstruct_iocb_head},
 		{name: "iovec_addr", it: &zstruct_iovec_addr},
 		{name: "iovec_got", it: &zstruct_iovec_got},
 		{name: "iovec_in", it: &zstruct_iovec_in},
@@ -1876,6 +1907,8 @@ var (
 		{name: "loop_info64", it: &zstruct_loop_info64},
 		{name: "mmsghdr_in", it: &zstruct_mmsghdr_in},
 		{name: "mmsghdr_out", it: &zstruct_mmsghdr_out},
+		{name: "mnt_id_req", it: &zstruct_mnt_id_req},
+		{name: "mount_attr", it: &zstruct_mount_attr},
 		{name: "mq_attr", it: &zstruct_mq_attr},
 		{name: "msg_iov_in", it: &zstruct_msg_iov_in},
 		{name: "msg_iov_out", it: &zstruct_msg_iov_out},
@@ -1952,6 +1985,7 @@ var (
 		{name: "sockaddr_un", it: &zstruct_sockaddr_un},
 		{name: "sockaddr_vm", it: &zstruct_sockaddr_vm},
 		{name: "sockaddr_xdp", it: &zstruct_sockaddr_xdp},
+		{name: "sq_off", it: &zstruct_sq_off},
 		{name: "stat", it: &zstruct_stat},
 		{name: "stat64_i386", it: &zstruct_stat64_i386},
 		{name: "stat_arm64", it: &zstruct_stat_arm64},
@@ -1984,6 +2018,8 @@ var (
 		{name: "utimbuf", it: &zstruct_utimbuf},
 		{name: "utsname", it: &zstruct_utsname},
 		{name: "winsize", it: &zstruct_winsize},
+		{name: "xattr_get", it: &zstruct_xattr_get},
+		{name: "xattr_set", it: &zstruct_xattr_set},
 	}
 	zunions = [...]named[union]{
 		{name: "bpf_attr", it: &zunion_bpf_attr},
@@ -2011,7 +2047,7 @@ var (
 		{name: "waitid_id", it: &zunion_waitid_id},
 	}
 	ztypes = [...]named[typ]{
-		{name: "key", it: &zt811},
+		{name: "key", it: &zt832},
 	}
 )
 
@@ -2768,302 +2804,367 @@ var (
 	zt749  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
 	zt750  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
 	zt751  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
-	zt752  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic1}
-	zt753  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic2}
-	zt754  = typ{Kind: 20, Width: 4, Set: &zset_reboot_cmds}
-	zt755  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt756  = typ{Kind: 19, Width: 4, Set: &zset_delete_module_flags}
-	zt757  = typ{Kind: 13, Dir: 2, Width: 254}
-	zt758  = typ{Kind: 13, Width: 254}
-	zt759  = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
-	zt760  = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt761  = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
-	zt762  = typ{Kind: 2, Width: 4, Format: 4}
-	zt763  = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt764  = typ{Kind: 39, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt765  = typ{Kind: 39, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt766  = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
-	zt767  = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
-	zt768  = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
-	zt769  = typ{Kind: 27, Struct: &zstruct_epoll_data}
-	zt770  = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
-	zt771  = typ{Kind: 27, Struct: &zstruct_epoll_event}
-	zt772  = typ{Kind: 26, Dir: 2, Elem: &zt771, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt773  = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
-	zt774  = typ{Kind: 34, Dir: 2, Elem: &zt773, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt775  = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
-	zt776  = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
-	zt777  = typ{Kind: 27, Struct: &zstruct_sigval}
-	zt778  = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
-	zt779  = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
-	zt780  = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
-	zt781  = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
-	zt782  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
-	zt783  = typ{Kind: 27, Struct: &zstruct_sigevent_none}
-	zt784  = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
-	zt785  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
-	zt786  = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
-	zt787  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
-	zt788  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
-	zt789  = typ{Kind: 27, Struct: &zstruct_timeval_date}
-	zt790  = typ{Kind: 26, Dir: 1, Elem: &zt789, Len: &expr{Op: 0, Num: 0x2}}
-	zt791  = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
-	zt792  = typ{Kind: 35, Width: 254}
-	zt793  = typ{Kind: 26, Dir: 1, Elem: &zt792, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt794  = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
-	zt795  = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
-	zt796  = typ{Kind: 26, Dir: 1, Elem: &zt792, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt797  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
-	zt798  = typ{Kind: 26, Dir: 2, Elem: &zt792, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt799  = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
-	zt800  = typ{Kind: 10, Width: 4}
-	zt801  = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
-	zt802  = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x4}}
-	zt803  = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
-	zt804  = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
-	zt805  = typ{Kind: 27, Struct: &zstruct_kexec_segment}
-	zt806  = typ{Kind: 26, Dir: 1, Elem: &zt805, Len: &expr{Op: 1, Num: 0x1}}
-	zt807  = typ{Kind: 19, Width: 254, Set: &zset_kexec_flags}
-	zt808  = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
-	zt809  = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
-	zt810  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
-	zt811  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_spec}
-	zt812  = typ{Kind: 20, Width: 4, Set: &zset_keyctl_commands}
-	zt813  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_KEYRING_ID", Vals: []val{{Name: "KEYCTL_GET_KEYRING_ID", Value: 0x0, Mask: 0x0}}}}
-	zt814  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_JOIN_SESSION_KEYRING", Vals: []val{{Name: "KEYCTL_JOIN_SESSION_KEYRING", Value: 0x1, Mask: 0x1}}}}
-	zt815  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UPDATE", Vals: []val{{Name: "KEYCTL_UPDATE", Value: 0x2, Mask: 0x2}}}}
-	zt816  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REVOKE", Vals: []val{{Name: "KEYCTL_REVOKE", Value: 0x3, Mask: 0x3}}}}
-	zt817  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CHOWN", Vals: []val{{Name: "KEYCTL_CHOWN", Value: 0x4, Mask: 0x4}}}}
-	zt818  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SETPERM", Vals: []val{{Name: "KEYCTL_SETPERM", Value: 0x5, Mask: 0x5}}}}
-	zt819  = typ{Kind: 19, Width: 4, Set: &zset_key_perms}
-	zt820  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_DESCRIBE", Vals: []val{{Name: "KEYCTL_DESCRIBE", Value: 0x6, Mask: 0x6}}}}
-	zt821  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
-	zt822  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CLEAR", Vals: []val{{Name: "KEYCTL_CLEAR", Value: 0x7, Mask: 0x7}}}}
-	zt823  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_LINK", Vals: []val{{Name: "KEYCTL_LINK", Value: 0x8, Mask: 0x8}}}}
-	zt824  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UNLINK", Vals: []val{{Name: "KEYCTL_UNLINK", Value: 0x9, Mask: 0x9}}}}
-	zt825  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SEARCH", Vals: []val{{Name: "KEYCTL_SEARCH", Value: 0xa, Mask: 0xa}}}}
-	zt826  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_READ", Vals: []val{{Name: "KEYCTL_READ", Value: 0xb, Mask: 0xb}}}}
-	zt827  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
-	zt828  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE", Vals: []val{{Name: "KEYCTL_INSTANTIATE", Value: 0xc, Mask: 0xc}}}}
-	zt829  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_NEGATE", Vals: []val{{Name: "KEYCTL_NEGATE", Value: 0xd, Mask: 0xd}}}}
-	zt830  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_REQKEY_KEYRING", Vals: []val{{Name: "KEYCTL_SET_REQKEY_KEYRING", Value: 0xe, Mask: 0xe}}}}
-	zt831  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_reqkey}
-	zt832  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_TIMEOUT", Vals: []val{{Name: "KEYCTL_SET_TIMEOUT", Value: 0xf, Mask: 0xf}}}}
-	zt833  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_ASSUME_AUTHORITY", Vals: []val{{Name: "KEYCTL_ASSUME_AUTHORITY", Value: 0x10, Mask: 0x10}}}}
-	zt834  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_SECURITY", Vals: []val{{Name: "KEYCTL_GET_SECURITY", Value: 0x11, Mask: 0x11}}}}
-	zt835  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SESSION_TO_PARENT", Vals: []val{{Name: "KEYCTL_SESSION_TO_PARENT", Value: 0x12, Mask: 0x12}}}}
-	zt836  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REJECT", Vals: []val{{Name: "KEYCTL_REJECT", Value: 0x13, Mask: 0x13}}}}
-	zt837  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE_IOV", Vals: []val{{Name: "KEYCTL_INSTANTIATE_IOV", Value: 0x14, Mask: 0x14}}}}
-	zt838  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 1, Num: 0x3}}
-	zt839  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INVALIDATE", Vals: []val{{Name: "KEYCTL_INVALIDATE", Value: 0x15, Mask: 0x15}}}}
-	zt840  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_PERSISTENT", Vals: []val{{Name: "KEYCTL_GET_PERSISTENT", Value: 0x16, Mask: 0x16}}}}
-	zt841  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_RESTRICT_KEYRING", Vals: []val{{Name: "KEYCTL_RESTRICT_KEYRING", Value: 0x1d, Mask: 0x1d}}}}
-	zt842  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_MOVE", Vals: []val{{Name: "KEYCTL_MOVE", Value: 0x1e, Mask: 0x1e}}}}
-	zt843  = typ{Kind: 19, Width: 4, Set: &zset_keyctl_move}
-	zt844  = typ{Kind: 20, Width: 4, Set: &zset_ioprio_who}
-	zt845  = typ{Kind: 0, Width: 4, Format: 5}
-	zt846  = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
-	zt847  = typ{Kind: 26, Dir: 1, Elem: &zt792, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt848  = typ{Kind: 6, Width: 4}
-	zt849  = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
-	zt850  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
-	zt851  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt852  = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
-	zt853  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
-	zt854  = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
-	zt855  = typ{Kind: 1, Dir: 2, Width: 255}
-	zt856  = typ{Kind: 0, Dir: 1, Width: 8}
-	zt857  = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
-	zt858  = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
-	zt859  = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
-	zt860  = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
-	zt861  = typ{Kind: 37, Width: 4}
-	zt862  = typ{Kind: 26, Dir: 2, Elem: &zt861, Len: &expr{Op: 1, Num: 0x1}}
-	zt863  = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
-	zt864  = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
-	zt865  = typ{Kind: 26, Dir: 1, Elem: &zt864, Len: &expr{Op: 0, Num: 0x2}}
-	zt866  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
-	zt867  = typ{Kind: 20, Width: 4, Set: &zset_clocks}
-	zt868  = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
-	zt869  = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
-	zt870  = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt871  = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
-	zt872  = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
-	zt873  = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
-	zt874  = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
-	zt875  = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
-	zt876  = typ{Kind: 20, Width: 4, Set: &zset_perf_sizes}
-	zt877  = typ{Kind: 20, Width: 8, Set: &zset_perf_hw}
-	zt878  = typ{Kind: 20, Width: 8, Set: &zset_perf_sw}
-	zt879  = typ{Kind: 28, Union: &zunion_perf_config, Sel: &expr{Op: 2}}
-	zt880  = typ{Kind: 19, Width: 8, Set: &zset_perf_samples}
-	zt881  = typ{Kind: 19, Width: 8, Set: &zset_perf_read}
-	zt882  = typ{Kind: 20, Width: 8, Format: 13, Set: &zset_perf_skid}
-	zt883  = typ{Kind: 27, Dir: 1, Struct: &zstruct_perf_event_attr, Len: &expr{Op: 6, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 13, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0}}}}}
-	zt884  = typ{Kind: 19, Width: 254, Set: &zset_perf_open_flags}
-	zt885  = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt886  = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt887  = typ{Kind: 26, Dir: 3, Elem: &zt886, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt888  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
-	zt889  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
-	zt890  = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
-	zt891  = typ{Kind: 18, Width: 8}
-	zt892  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
-	zt893  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
-	zt894  = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt895  = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt896  = typ{Kind: 26, Dir: 3, Elem: &zt895, Len: &expr{Op: 1, Num: 0x2}}
-	zt897  = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
-	zt898  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
-	zt899  = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
-	zt900  = typ{Kind: 26, Dir: 2, Elem: &zt899, Len: &expr{Op: 1, Num: 0x2}}
-	zt901  = typ{Kind: 27, Struct: &zstruct_iovec_addr}
-	zt902  = typ{Kind: 26, Dir: 1, Elem: &zt901, Len: &expr{Op: 1, Num: 0x4}}
-	zt903  = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
-	zt904  = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
-	zt905  = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
-	zt906  = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
-	zt907  = typ{Kind: 19, Width: 4, Set: &zset_module_flags}
-	zt908  = typ{Kind: 19, Width: 8, Set: &zset_sched_flags}
-	zt909  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sched_attr_set, Len: &expr{Op: 6, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x30}, R: &expr{Op: 13, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0}}}}}
-	zt910  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sched_attr, Len: &expr{Op: 1, Num: 0x2}}
-	zt911  = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
-	zt912  = typ{Kind: 20, Width: 4, Set: &zset_seccomp_ops}
-	zt913  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_SET_MODE_FILTER", Vals: []val{{Name: "SECCOMP_SET_MODE_FILTER", Value: 0x1, Mask: 0x1}}}}
-	zt914  = typ{Kind: 19, Width: 4, Set: &zset_seccomp_flags}
-	zt915  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_ACTION_AVAIL", Vals: []val{{Name: "SECCOMP_GET_ACTION_AVAIL", Value: 0x2, Mask: 0x2}}}}
-	zt916  = typ{Kind: 20, Dir: 1, Width: 4, Set: &zset_seccomp_actions}
-	zt917  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_NOTIF_SIZES", Vals: []val{{Name: "SECCOMP_GET_NOTIF_SIZES", Value: 0x3, Mask: 0x3}}}}
-	zt918  = typ{Kind: 27, Dir: 2, Struct: &zstruct_seccomp_notif_sizes}
-	zt919  = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt920  = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
-	zt921  = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
-	zt922  = typ{Kind: 19, Width: 254, Set: &zset_kexec_file_flags}
-	zt923  = typ{Kind: 20, Width: 4, Set: &zset_bpf_commands}
-	zt924  = typ{Kind: 20, Width: 4, Set: &zset_bpf_map_types}
-	zt925  = typ{Kind: 19, Width: 4, Set: &zset_bpf_map_flags}
-	zt926  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x10}}
-	zt927  = typ{Kind: 27, Struct: &zstruct_bpf_map_create}
-	zt928  = typ{Kind: 4, Width: 8}
-	zt929  = typ{Kind: 20, Width: 8, Set: &zset_bpf_update_flags}
-	zt930  = typ{Kind: 27, Struct: &zstruct_bpf_map_elem}
-	zt931  = typ{Kind: 20, Width: 8, Set: &zset_bpf_lookup_flags}
-	zt932  = typ{Kind: 27, Struct: &zstruct_bpf_map_look}
-	zt933  = typ{Kind: 27, Struct: &zstruct_bpf_map_key}
-	zt934  = typ{Kind: 27, Struct: &zstruct_bpf_map_next}
-	zt935  = typ{Kind: 20, Width: 4, Set: &zset_bpf_prog_types}
-	zt936  = typ{Kind: 32, Len: &expr{Op: 0}}
-	zt937  = typ{Kind: 19, Width: 4, Set: &zset_bpf_prog_flags}
-	zt938  = typ{Kind: 20, Width: 4, Set: &zset_bpf_attach_types}
-	zt939  = typ{Kind: 27, Struct: &zstruct_bpf_prog_load}
-	zt940  = typ{Kind: 19, Width: 4, Set: &zset_bpf_file_flags}
-	zt941  = typ{Kind: 27, Struct: &zstruct_bpf_obj}
-	zt942  = typ{Kind: 27, Struct: &zstruct_bpf_attach}
-	zt943  = typ{Kind: 27, Struct: &zstruct_bpf_id}
-	zt944  = typ{Kind: 27, Struct: &zstruct_bpf_info}
-	zt945  = typ{Kind: 28, Dir: 1, Union: &zunion_bpf_attr, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 1}}
-	zt946  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_CREATE", Vals: []val{{Name: "BPF_MAP_CREATE", Value: 0x0, Mask: 0x0}}}}
-	zt947  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_LOAD", Vals: []val{{Name: "BPF_PROG_LOAD", Value: 0x5, Mask: 0x5}}}}
-	zt948  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_OBJ_GET", Vals: []val{{Name: "BPF_OBJ_GET", Value: 0x7, Mask: 0x7}}}}
-	zt949  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_GET_FD_BY_ID", Vals: []val{{Name: "BPF_PROG_GET_FD_BY_ID", Value: 0xd, Mask: 0xd}}}}
-	zt950  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_GET_FD_BY_ID", Vals: []val{{Name: "BPF_MAP_GET_FD_BY_ID", Value: 0xe, Mask: 0xe}}}}
-	zt951  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_RAW_TRACEPOINT_OPEN", Vals: []val{{Name: "BPF_RAW_TRACEPOINT_OPEN", Value: 0x11, Mask: 0x11}}}}
-	zt952  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_LOAD", Vals: []val{{Name: "BPF_BTF_LOAD", Value: 0x12, Mask: 0x12}}}}
-	zt953  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_GET_FD_BY_ID", Vals: []val{{Name: "BPF_BTF_GET_FD_BY_ID", Value: 0x13, Mask: 0x13}}}}
-	zt954  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_CREATE", Vals: []val{{Name: "BPF_LINK_CREATE", Value: 0x1c, Mask: 0x1c}}}}
-	zt955  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_GET_FD_BY_ID", Vals: []val{{Name: "BPF_LINK_GET_FD_BY_ID", Value: 0x1e, Mask: 0x1e}}}}
-	zt956  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_ITER_CREATE", Vals: []val{{Name: "BPF_ITER_CREATE", Value: 0x21, Mask: 0x21}}}}
-	zt957  = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
-	zt958  = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
-	zt959  = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
-	zt960  = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
-	zt961  = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
-	zt962  = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
-	zt963  = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
-	zt964  = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
-	zt965  = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
-	zt966  = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
-	zt967  = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
-	zt968  = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
-	zt969  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
-	zt970  = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
-	zt971  = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
-	zt972  = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
-	zt973  = typ{Kind: 9, Width: 8}
-	zt974  = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
-	zt975  = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
-	zt976  = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
-	zt977  = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
-	zt978  = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
-	zt979  = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
-	zt980  = typ{Kind: 10, Width: 8}
-	zt981  = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
-	zt982  = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
-	zt983  = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
-	zt984  = typ{Kind: 26, Dir: 1, Elem: &zt901, Len: &expr{Op: 1, Num: 0x2}}
-	zt985  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
-	zt986  = typ{Kind: 19, Width: 8, Set: &zset_landlock_fs}
-	zt987  = typ{Kind: 19, Width: 8, Set: &zset_landlock_net}
-	zt988  = typ{Kind: 19, Width: 8, Set: &zset_landlock_scope}
-	zt989  = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_ruleset_attr, Len: &expr{Op: 1, Num: 0x1}}
-	zt990  = typ{Kind: 19, Width: 4, Set: &zset_landlock_create}
-	zt991  = typ{Kind: 20, Width: 4, Set: &zset_landlock_rule}
-	zt992  = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_path}
-	zt993  = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_port}
-	zt994  = typ{Kind: 28, Union: &zunion_landlock_attr, Sel: &expr{Op: 1, Num: 0x1}}
-	zt995  = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
-	zt996  = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
-	zt997  = typ{Kind: 27, Struct: &zstruct_futex_waitv}
-	zt998  = typ{Kind: 26, Dir: 1, Elem: &zt997, Len: &expr{Op: 1, Num: 0x1}}
-	zt999  = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
-	zt1000 = typ{Kind: 26, Dir: 1, Elem: &zt997, Len: &expr{Op: 0, Num: 0x2}}
-	zt1001 = typ{Kind: 8, Width: 2}
-	zt1002 = typ{Kind: 13, Dir: 1, Width: 254}
-	zt1003 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt1004 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt1005 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt1006 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt1007 = typ{Kind: 26, Dir: 2, Elem: &zt1001, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt1008 = typ{Kind: 26, Dir: 1, Elem: &zt1001, Len: &expr{Op: 1}}
-	zt1009 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt1010 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt1011 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt1012 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt1013 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt1014 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt1015 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt1016 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt1017 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt1018 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt1019 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt1020 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt1021 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt1022 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt1023 = typ{Kind: 2, Width: 254, Format: 3}
-	zt1024 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt1025 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt1026 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt1027 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt1028 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt1029 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
-	zt1030 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt1031 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt1032 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt1033 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt1034 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt1035 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt1036 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt1037 = typ{Kind: 26, Dir: 1, Elem: &zt1036, Len: &expr{Op: 0, Num: 0x2}}
-	zt1038 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
-	zt1039 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt1040 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
-	zt1041 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
-	zt1042 = typ{Kind: 26, Dir: 2, Elem: &zt1041, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt1043 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt1044 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt1045 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt1046 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
-	zt1047 = typ{Kind: 24, Width: 2}
+	zt752  = typ{Kind: 19, Width: 254, Set: &zset_mount_flags}
+	zt753  = typ{Kind: 19, Width: 4, Set: &zset_umount_flags}
+	zt754  = typ{Kind: 19, Width: 4, Set: &zset_swap_flags}
+	zt755  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic1}
+	zt756  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic2}
+	zt757  = typ{Kind: 20, Width: 4, Set: &zset_reboot_cmds}
+	zt758  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt759  = typ{Kind: 19, Width: 4, Set: &zset_delete_module_flags}
+	zt760  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
+	zt761  = typ{Kind: 19, Width: 4, Set: &zset_xattr_flags}
+	zt762  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
+	zt763  = typ{Kind: 13, Dir: 2, Width: 254}
+	zt764  = typ{Kind: 13, Width: 254}
+	zt765  = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt766  = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt767  = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt768  = typ{Kind: 2, Width: 4, Format: 4}
+	zt769  = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt770  = typ{Kind: 39, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt771  = typ{Kind: 39, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt772  = typ{Kind: 2, Dir: 2, Width: 254}
+	zt773  = typ{Kind: 27, Struct: &zstruct_io_event}
+	zt774  = typ{Kind: 26, Dir: 2, Elem: &zt773, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt775  = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
+	zt776  = typ{Kind: 20, Width: 2, Set: &zset_iocb_cmds}
+	zt777  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0xb}}
+	zt778  = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 2, Num: 0xb}}
+	zt779  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 2, Num: 0xb}}
+	zt780  = typ{Kind: 19, Width: 8, Set: &zset_poll_events}
+	zt781  = typ{Kind: 19, Width: 4, Set: &zset_iocb_flags}
+	zt782  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb}
+	zt783  = typ{Kind: 26, Dir: 1, Elem: &zt782, Len: &expr{Op: 1, Num: 0x1}}
+	zt784  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x28}}
+	zt785  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb_head}
+	zt786  = typ{Kind: 27, Dir: 2, Struct: &zstruct_io_event}
+	zt787  = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt788  = typ{Kind: 22, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt789  = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
+	zt790  = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
+	zt791  = typ{Kind: 27, Struct: &zstruct_epoll_data}
+	zt792  = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
+	zt793  = typ{Kind: 27, Struct: &zstruct_epoll_event}
+	zt794  = typ{Kind: 26, Dir: 2, Elem: &zt793, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt795  = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
+	zt796  = typ{Kind: 34, Dir: 2, Elem: &zt795, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt797  = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
+	zt798  = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt799  = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt800  = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt801  = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt802  = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt803  = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt804  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt805  = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt806  = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt807  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt808  = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt809  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt810  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt811  = typ{Kind: 27, Struct: &zstruct_timeval_date}
+	zt812  = typ{Kind: 26, Dir: 1, Elem: &zt811, Len: &expr{Op: 0, Num: 0x2}}
+	zt813  = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt814  = typ{Kind: 35, Width: 254}
+	zt815  = typ{Kind: 26, Dir: 1, Elem: &zt814, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt816  = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt817  = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt818  = typ{Kind: 26, Dir: 1, Elem: &zt814, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt819  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt820  = typ{Kind: 26, Dir: 2, Elem: &zt814, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt821  = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt822  = typ{Kind: 10, Width: 4}
+	zt823  = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
+	zt824  = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x4}}
+	zt825  = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
+	zt826  = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
+	zt827  = typ{Kind: 27, Struct: &zstruct_kexec_segment}
+	zt828  = typ{Kind: 26, Dir: 1, Elem: &zt827, Len: &expr{Op: 1, Num: 0x1}}
+	zt829  = typ{Kind: 19, Width: 254, Set: &zset_kexec_flags}
+	zt830  = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt831  = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt832  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_spec}
+	zt833  = typ{Kind: 20, Width: 4, Set: &zset_keyctl_commands}
+	zt834  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_KEYRING_ID", Vals: []val{{Name: "KEYCTL_GET_KEYRING_ID", Value: 0x0, Mask: 0x0}}}}
+	zt835  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_JOIN_SESSION_KEYRING", Vals: []val{{Name: "KEYCTL_JOIN_SESSION_KEYRING", Value: 0x1, Mask: 0x1}}}}
+	zt836  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UPDATE", Vals: []val{{Name: "KEYCTL_UPDATE", Value: 0x2, Mask: 0x2}}}}
+	zt837  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REVOKE", Vals: []val{{Name: "KEYCTL_REVOKE", Value: 0x3, Mask: 0x3}}}}
+	zt838  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CHOWN", Vals: []val{{Name: "KEYCTL_CHOWN", Value: 0x4, Mask: 0x4}}}}
+	zt839  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SETPERM", Vals: []val{{Name: "KEYCTL_SETPERM", Value: 0x5, Mask: 0x5}}}}
+	zt840  = typ{Kind: 19, Width: 4, Set: &zset_key_perms}
+	zt841  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_DESCRIBE", Vals: []val{{Name: "KEYCTL_DESCRIBE", Value: 0x6, Mask: 0x6}}}}
+	zt842  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
+	zt843  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CLEAR", Vals: []val{{Name: "KEYCTL_CLEAR", Value: 0x7, Mask: 0x7}}}}
+	zt844  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_LINK", Vals: []val{{Name: "KEYCTL_LINK", Value: 0x8, Mask: 0x8}}}}
+	zt845  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UNLINK", Vals: []val{{Name: "KEYCTL_UNLINK", Value: 0x9, Mask: 0x9}}}}
+	zt846  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SEARCH", Vals: []val{{Name: "KEYCTL_SEARCH", Value: 0xa, Mask: 0xa}}}}
+	zt847  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_READ", Vals: []val{{Name: "KEYCTL_READ", Value: 0xb, Mask: 0xb}}}}
+	zt848  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE", Vals: []val{{Name: "KEYCTL_INSTANTIATE", Value: 0xc, Mask: 0xc}}}}
+	zt849  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_NEGATE", Vals: []val{{Name: "KEYCTL_NEGATE", Value: 0xd, Mask: 0xd}}}}
+	zt850  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_REQKEY_KEYRING", Vals: []val{{Name: "KEYCTL_SET_REQKEY_KEYRING", Value: 0xe, Mask: 0xe}}}}
+	zt851  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_reqkey}
+	zt852  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_TIMEOUT", Vals: []val{{Name: "KEYCTL_SET_TIMEOUT", Value: 0xf, Mask: 0xf}}}}
+	zt853  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_ASSUME_AUTHORITY", Vals: []val{{Name: "KEYCTL_ASSUME_AUTHORITY", Value: 0x10, Mask: 0x10}}}}
+	zt854  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_SECURITY", Vals: []val{{Name: "KEYCTL_GET_SECURITY", Value: 0x11, Mask: 0x11}}}}
+	zt855  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SESSION_TO_PARENT", Vals: []val{{Name: "KEYCTL_SESSION_TO_PARENT", Value: 0x12, Mask: 0x12}}}}
+	zt856  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REJECT", Vals: []val{{Name: "KEYCTL_REJECT", Value: 0x13, Mask: 0x13}}}}
+	zt857  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE_IOV", Vals: []val{{Name: "KEYCTL_INSTANTIATE_IOV", Value: 0x14, Mask: 0x14}}}}
+	zt858  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 1, Num: 0x3}}
+	zt859  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INVALIDATE", Vals: []val{{Name: "KEYCTL_INVALIDATE", Value: 0x15, Mask: 0x15}}}}
+	zt860  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_PERSISTENT", Vals: []val{{Name: "KEYCTL_GET_PERSISTENT", Value: 0x16, Mask: 0x16}}}}
+	zt861  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_RESTRICT_KEYRING", Vals: []val{{Name: "KEYCTL_RESTRICT_KEYRING", Value: 0x1d, Mask: 0x1d}}}}
+	zt862  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_MOVE", Vals: []val{{Name: "KEYCTL_MOVE", Value: 0x1e, Mask: 0x1e}}}}
+	zt863  = typ{Kind: 19, Width: 4, Set: &zset_keyctl_move}
+	zt864  = typ{Kind: 20, Width: 4, Set: &zset_ioprio_who}
+	zt865  = typ{Kind: 0, Width: 4, Format: 5}
+	zt866  = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
+	zt867  = typ{Kind: 26, Dir: 1, Elem: &zt814, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt868  = typ{Kind: 6, Width: 4}
+	zt869  = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
+	zt870  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
+	zt871  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt872  = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
+	zt873  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
+	zt874  = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt875  = typ{Kind: 1, Dir: 2, Width: 255}
+	zt876  = typ{Kind: 0, Dir: 1, Width: 8}
+	zt877  = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
+	zt878  = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
+	zt879  = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
+	zt880  = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt881  = typ{Kind: 37, Width: 4}
+	zt882  = typ{Kind: 26, Dir: 2, Elem: &zt881, Len: &expr{Op: 1, Num: 0x1}}
+	zt883  = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt884  = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
+	zt885  = typ{Kind: 26, Dir: 1, Elem: &zt884, Len: &expr{Op: 0, Num: 0x2}}
+	zt886  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
+	zt887  = typ{Kind: 20, Width: 4, Set: &zset_clocks}
+	zt888  = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
+	zt889  = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
+	zt890  = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt891  = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
+	zt892  = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
+	zt893  = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
+	zt894  = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
+	zt895  = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
+	zt896  = typ{Kind: 20, Width: 4, Set: &zset_perf_sizes}
+	zt897  = typ{Kind: 20, Width: 8, Set: &zset_perf_hw}
+	zt898  = typ{Kind: 20, Width: 8, Set: &zset_perf_sw}
+	zt899  = typ{Kind: 28, Union: &zunion_perf_config, Sel: &expr{Op: 2}}
+	zt900  = typ{Kind: 19, Width: 8, Set: &zset_perf_samples}
+	zt901  = typ{Kind: 19, Width: 8, Set: &zset_perf_read}
+	zt902  = typ{Kind: 20, Width: 8, Format: 13, Set: &zset_perf_skid}
+	zt903  = typ{Kind: 27, Dir: 1, Struct: &zstruct_perf_event_attr, Len: &expr{Op: 6, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 13, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0}}}}}
+	zt904  = typ{Kind: 19, Width: 254, Set: &zset_perf_open_flags}
+	zt905  = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt906  = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt907  = typ{Kind: 26, Dir: 3, Elem: &zt906, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt908  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
+	zt909  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
+	zt910  = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
+	zt911  = typ{Kind: 18, Width: 8}
+	zt912  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt913  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt914  = typ{Kind: 24, Width: 2, Len: &expr{Op: 2}}
+	zt915  = typ{Kind: 27, Dir: 3, Struct: &zstruct_file_handle, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0xffffffff}}}}
+	zt916  = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_handle_in, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}}}
+	zt917  = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt918  = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt919  = typ{Kind: 26, Dir: 3, Elem: &zt918, Len: &expr{Op: 1, Num: 0x2}}
+	zt920  = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt921  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt922  = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt923  = typ{Kind: 26, Dir: 2, Elem: &zt922, Len: &expr{Op: 1, Num: 0x2}}
+	zt924  = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt925  = typ{Kind: 26, Dir: 1, Elem: &zt924, Len: &expr{Op: 1, Num: 0x4}}
+	zt926  = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt927  = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt928  = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt929  = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt930  = typ{Kind: 19, Width: 4, Set: &zset_module_flags}
+	zt931  = typ{Kind: 19, Width: 8, Set: &zset_sched_flags}
+	zt932  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sched_attr_set, Len: &expr{Op: 6, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x30}, R: &expr{Op: 13, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0}}}}}
+	zt933  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sched_attr, Len: &expr{Op: 1, Num: 0x2}}
+	zt934  = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
+	zt935  = typ{Kind: 20, Width: 4, Set: &zset_seccomp_ops}
+	zt936  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_SET_MODE_FILTER", Vals: []val{{Name: "SECCOMP_SET_MODE_FILTER", Value: 0x1, Mask: 0x1}}}}
+	zt937  = typ{Kind: 19, Width: 4, Set: &zset_seccomp_flags}
+	zt938  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_ACTION_AVAIL", Vals: []val{{Name: "SECCOMP_GET_ACTION_AVAIL", Value: 0x2, Mask: 0x2}}}}
+	zt939  = typ{Kind: 20, Dir: 1, Width: 4, Set: &zset_seccomp_actions}
+	zt940  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_NOTIF_SIZES", Vals: []val{{Name: "SECCOMP_GET_NOTIF_SIZES", Value: 0x3, Mask: 0x3}}}}
+	zt941  = typ{Kind: 27, Dir: 2, Struct: &zstruct_seccomp_notif_sizes}
+	zt942  = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt943  = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt944  = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
+	zt945  = typ{Kind: 19, Width: 254, Set: &zset_kexec_file_flags}
+	zt946  = typ{Kind: 20, Width: 4, Set: &zset_bpf_commands}
+	zt947  = typ{Kind: 20, Width: 4, Set: &zset_bpf_map_types}
+	zt948  = typ{Kind: 19, Width: 4, Set: &zset_bpf_map_flags}
+	zt949  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x10}}
+	zt950  = typ{Kind: 27, Struct: &zstruct_bpf_map_create}
+	zt951  = typ{Kind: 4, Width: 8}
+	zt952  = typ{Kind: 20, Width: 8, Set: &zset_bpf_update_flags}
+	zt953  = typ{Kind: 27, Struct: &zstruct_bpf_map_elem}
+	zt954  = typ{Kind: 20, Width: 8, Set: &zset_bpf_lookup_flags}
+	zt955  = typ{Kind: 27, Struct: &zstruct_bpf_map_look}
+	zt956  = typ{Kind: 27, Struct: &zstruct_bpf_map_key}
+	zt957  = typ{Kind: 27, Struct: &zstruct_bpf_map_next}
+	zt958  = typ{Kind: 20, Width: 4, Set: &zset_bpf_prog_types}
+	zt959  = typ{Kind: 32, Len: &expr{Op: 0}}
+	zt960  = typ{Kind: 19, Width: 4, Set: &zset_bpf_prog_flags}
+	zt961  = typ{Kind: 20, Width: 4, Set: &zset_bpf_attach_types}
+	zt962  = typ{Kind: 27, Struct: &zstruct_bpf_prog_load}
+	zt963  = typ{Kind: 19, Width: 4, Set: &zset_bpf_file_flags}
+	zt964  = typ{Kind: 27, Struct: &zstruct_bpf_obj}
+	zt965  = typ{Kind: 27, Struct: &zstruct_bpf_attach}
+	zt966  = typ{Kind: 27, Struct: &zstruct_bpf_id}
+	zt967  = typ{Kind: 27, Struct: &zstruct_bpf_info}
+	zt968  = typ{Kind: 28, Dir: 1, Union: &zunion_bpf_attr, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 1}}
+	zt969  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_CREATE", Vals: []val{{Name: "BPF_MAP_CREATE", Value: 0x0, Mask: 0x0}}}}
+	zt970  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_LOAD", Vals: []val{{Name: "BPF_PROG_LOAD", Value: 0x5, Mask: 0x5}}}}
+	zt971  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_OBJ_GET", Vals: []val{{Name: "BPF_OBJ_GET", Value: 0x7, Mask: 0x7}}}}
+	zt972  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_GET_FD_BY_ID", Vals: []val{{Name: "BPF_PROG_GET_FD_BY_ID", Value: 0xd, Mask: 0xd}}}}
+	zt973  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_GET_FD_BY_ID", Vals: []val{{Name: "BPF_MAP_GET_FD_BY_ID", Value: 0xe, Mask: 0xe}}}}
+	zt974  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_RAW_TRACEPOINT_OPEN", Vals: []val{{Name: "BPF_RAW_TRACEPOINT_OPEN", Value: 0x11, Mask: 0x11}}}}
+	zt975  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_LOAD", Vals: []val{{Name: "BPF_BTF_LOAD", Value: 0x12, Mask: 0x12}}}}
+	zt976  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_GET_FD_BY_ID", Vals: []val{{Name: "BPF_BTF_GET_FD_BY_ID", Value: 0x13, Mask: 0x13}}}}
+	zt977  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_CREATE", Vals: []val{{Name: "BPF_LINK_CREATE", Value: 0x1c, Mask: 0x1c}}}}
+	zt978  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_GET_FD_BY_ID", Vals: []val{{Name: "BPF_LINK_GET_FD_BY_ID", Value: 0x1e, Mask: 0x1e}}}}
+	zt979  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_ITER_CREATE", Vals: []val{{Name: "BPF_ITER_CREATE", Value: 0x21, Mask: 0x21}}}}
+	zt980  = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt981  = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt982  = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt983  = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt984  = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
+	zt985  = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt986  = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt987  = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
+	zt988  = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
+	zt989  = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
+	zt990  = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
+	zt991  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
+	zt992  = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
+	zt993  = typ{Kind: 27, Dir: 1, Struct: &zstruct_aio_sigset}
+	zt994  = typ{Kind: 19, Width: 4, Set: &zset_uring_setup_flags}
+	zt995  = typ{Kind: 19, Width: 4, Set: &zset_uring_features}
+	zt996  = typ{Kind: 27, Struct: &zstruct_sq_off}
+	zt997  = typ{Kind: 27, Struct: &zstruct_cq_off}
+	zt998  = typ{Kind: 27, Dir: 3, Struct: &zstruct_io_uring_params}
+	zt999  = typ{Kind: 19, Width: 4, Set: &zset_uring_enter_flags}
+	zt1000 = typ{Kind: 20, Width: 4, Set: &zset_uring_ops}
+	zt1001 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_BUFFERS", Vals: []val{{Name: "IORING_REGISTER_BUFFERS", Value: 0x0, Mask: 0x0}}}}
+	zt1002 = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 1, Num: 0x3}}
+	zt1003 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_FILES", Vals: []val{{Name: "IORING_REGISTER_FILES", Value: 0x2, Mask: 0x2}}}}
+	zt1004 = typ{Kind: 26, Dir: 1, Elem: &zt0, Len: &expr{Op: 1, Num: 0x3}}
+	zt1005 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD", Vals: []val{{Name: "IORING_REGISTER_EVENTFD", Value: 0x4, Mask: 0x4}}}}
+	zt1006 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD_ASYNC", Vals: []val{{Name: "IORING_REGISTER_EVENTFD_ASYNC", Value: 0x7, Mask: 0x7}}}}
+	zt1007 = typ{Kind: 19, Width: 4, Set: &zset_open_tree_flags}
+	zt1008 = typ{Kind: 19, Width: 4, Set: &zset_move_mount_flags}
+	zt1009 = typ{Kind: 19, Width: 4, Set: &zset_fsopen_flags}
+	zt1010 = typ{Kind: 20, Width: 4, Set: &zset_fsconfig_cmds}
+	zt1011 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FLAG", Vals: []val{{Name: "FSCONFIG_SET_FLAG", Value: 0x0, Mask: 0x0}}}}
+	zt1012 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_STRING", Vals: []val{{Name: "FSCONFIG_SET_STRING", Value: 0x1, Mask: 0x1}}}}
+	zt1013 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_BINARY", Vals: []val{{Name: "FSCONFIG_SET_BINARY", Value: 0x2, Mask: 0x2}}}}
+	zt1014 = typ{Kind: 24, Dir: 1, Width: 2, Len: &expr{Op: 1, Num: 0x4}}
+	zt1015 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH", Vals: []val{{Name: "FSCONFIG_SET_PATH", Value: 0x3, Mask: 0x3}}}}
+	zt1016 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH_EMPTY", Vals: []val{{Name: "FSCONFIG_SET_PATH_EMPTY", Value: 0x4, Mask: 0x4}}}}
+	zt1017 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FD", Vals: []val{{Name: "FSCONFIG_SET_FD", Value: 0x5, Mask: 0x5}}}}
+	zt1018 = typ{Kind: 19, Width: 4, Set: &zset_fsmount_flags}
+	zt1019 = typ{Kind: 19, Width: 4, Set: &zset_mount_attrs}
+	zt1020 = typ{Kind: 19, Width: 4, Set: &zset_fspick_flags}
+	zt1021 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt1022 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
+	zt1023 = typ{Kind: 9, Width: 8}
+	zt1024 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt1025 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
+	zt1026 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
+	zt1027 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
+	zt1028 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
+	zt1029 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
+	zt1030 = typ{Kind: 10, Width: 8}
+	zt1031 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
+	zt1032 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
+	zt1033 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
+	zt1034 = typ{Kind: 26, Dir: 1, Elem: &zt924, Len: &expr{Op: 1, Num: 0x2}}
+	zt1035 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt1036 = typ{Kind: 19, Width: 8, Set: &zset_mount_attrs}
+	zt1037 = typ{Kind: 20, Width: 8, Set: &zset_propagation}
+	zt1038 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mount_attr, Len: &expr{Op: 1, Num: 0x4}}
+	zt1039 = typ{Kind: 19, Width: 8, Set: &zset_landlock_fs}
+	zt1040 = typ{Kind: 19, Width: 8, Set: &zset_landlock_net}
+	zt1041 = typ{Kind: 19, Width: 8, Set: &zset_landlock_scope}
+	zt1042 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_ruleset_attr, Len: &expr{Op: 1, Num: 0x1}}
+	zt1043 = typ{Kind: 19, Width: 4, Set: &zset_landlock_create}
+	zt1044 = typ{Kind: 20, Width: 4, Set: &zset_landlock_rule}
+	zt1045 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_path}
+	zt1046 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_port}
+	zt1047 = typ{Kind: 28, Union: &zunion_landlock_attr, Sel: &expr{Op: 1, Num: 0x1}}
+	zt1048 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
+	zt1049 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt1050 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt1051 = typ{Kind: 26, Dir: 1, Elem: &zt1050, Len: &expr{Op: 1, Num: 0x1}}
+	zt1052 = typ{Kind: 27, Dir: 1, Struct: &zstruct_cachestat_range}
+	zt1053 = typ{Kind: 27, Dir: 2, Struct: &zstruct_cachestat}
+	zt1054 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt1055 = typ{Kind: 26, Dir: 1, Elem: &zt1050, Len: &expr{Op: 0, Num: 0x2}}
+	zt1056 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mnt_id_req, Len: &expr{Op: 0, Num: 0x18}}
+	zt1057 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
+	zt1058 = typ{Kind: 26, Dir: 2, Elem: &zt80, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1059 = typ{Kind: 19, Width: 4, Set: &zset_listmount_flags}
+	zt1060 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_set, Len: &expr{Op: 1, Num: 0x5}}
+	zt1061 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_get, Len: &expr{Op: 1, Num: 0x5}}
+	zt1062 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x4}, RetLen: &expr{Op: 4}}
+	zt1063 = typ{Kind: 19, Width: 8, Set: &zset_fa_xflags}
+	zt1064 = typ{Kind: 27, Dir: 2, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
+	zt1065 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
+	zt1066 = typ{Kind: 8, Width: 2}
+	zt1067 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt1068 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt1069 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt1070 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt1071 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt1072 = typ{Kind: 26, Dir: 2, Elem: &zt1066, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt1073 = typ{Kind: 26, Dir: 1, Elem: &zt1066, Len: &expr{Op: 1}}
+	zt1074 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt1075 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt1076 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt1077 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt1078 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt1079 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt1080 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt1081 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt1082 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt1083 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt1084 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt1085 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt1086 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt1087 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt1088 = typ{Kind: 2, Width: 254, Format: 3}
+	zt1089 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt1090 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt1091 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt1092 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt1093 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt1094 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
+	zt1095 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt1096 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt1097 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt1098 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt1099 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt1100 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt1101 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt1102 = typ{Kind: 26, Dir: 1, Elem: &zt1101, Len: &expr{Op: 0, Num: 0x2}}
+	zt1103 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
+	zt1104 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt1105 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
+	zt1106 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
+	zt1107 = typ{Kind: 26, Dir: 2, Elem: &zt1106, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1108 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt1109 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt1110 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt1111 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
+	zt1112 = typ{Kind: 24, Width: 2}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -12519,10 +12620,10 @@ var zcall_fstatfs = call{Name: "fstatfs", Args: []field{
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_sysfs = call{Name: "sysfs", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt176, Reg: 0, Reg32: 0},
 	{Name: "arg1", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "arg2", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_prio_which = set{Name: "prio_which", Unknown: "PRIO_???", Vals: []val{
 	{Name: "PRIO_PROCESS", Value: 0x0, Mask: 0x0},
@@ -12629,9 +12730,9 @@ var zcall_modify_ldt = call{Name: "modify_ldt", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_pivot_root = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "new_root", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "put_old", Type: &zt4, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall__sysctl = call{Name: "_sysctl", Args: []field{
 	{Name: "args", Type: &zt25, Reg: 0, Reg32: 0},
@@ -13409,27 +13510,76 @@ var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
 	{Name: "tz", Type: &zt751, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
+var zset_mount_flags = set{Name: "mount_flags", Unknown: "MS_???", Vals: []val{
+	{Name: "MS_MGC_VAL", Value: 0xc0ed0000, Mask: 0xffff0000},
+	{Name: "MS_RDONLY", Value: 0x1, Mask: 0x1},
+	{Name: "MS_NOSUID", Value: 0x2, Mask: 0x2},
+	{Name: "MS_NODEV", Value: 0x4, Mask: 0x4},
+	{Name: "MS_NOEXEC", Value: 0x8, Mask: 0x8},
+	{Name: "MS_SYNCHRONOUS", Value: 0x10, Mask: 0x10},
+	{Name: "MS_REMOUNT", Value: 0x20, Mask: 0x20},
+	{Name: "MS_MANDLOCK", Value: 0x40, Mask: 0x40},
+	{Name: "MS_DIRSYNC", Value: 0x80, Mask: 0x80},
+	{Name: "MS_NOSYMFOLLOW", Value: 0x100, Mask: 0x100},
+	{Name: "MS_NOATIME", Value: 0x400, Mask: 0x400},
+	{Name: "MS_NODIRATIME", Value: 0x800, Mask: 0x800},
+	{Name: "MS_BIND", Value: 0x1000, Mask: 0x1000},
+	{Name: "MS_MOVE", Value: 0x2000, Mask: 0x2000},
+	{Name: "MS_REC", Value: 0x4000, Mask: 0x4000},
+	{Name: "MS_SILENT", Value: 0x8000, Mask: 0x8000},
+	{Name: "MS_POSIXACL", Value: 0x10000, Mask: 0x10000},
+	{Name: "MS_UNBINDABLE", Value: 0x20000, Mask: 0x20000},
+	{Name: "MS_PRIVATE", Value: 0x40000, Mask: 0x40000},
+	{Name: "MS_SLAVE", Value: 0x80000, Mask: 0x80000},
+	{Name: "MS_SHARED", Value: 0x100000, Mask: 0x100000},
+	{Name: "MS_RELATIME", Value: 0x200000, Mask: 0x200000},
+	{Name: "MS_KERNMOUNT", Value: 0x400000, Mask: 0x400000},
+	{Name: "MS_I_VERSION", Value: 0x800000, Mask: 0x800000},
+	{Name: "MS_STRICTATIME", Value: 0x1000000, Mask: 0x1000000},
+	{Name: "MS_LAZYTIME", Value: 0x2000000, Mask: 0x2000000},
+	{Name: "MS_SUBMOUNT", Value: 0x4000000, Mask: 0x4000000},
+	{Name: "MS_NOREMOTELOCK", Value: 0x8000000, Mask: 0x8000000},
+	{Name: "MS_NOSEC", Value: 0x10000000, Mask: 0x10000000},
+	{Name: "MS_BORN", Value: 0x20000000, Mask: 0x20000000},
+	{Name: "MS_ACTIVE", Value: 0x40000000, Mask: 0x40000000},
+	{Name: "MS_NOUSER", Value: 0x80000000, Mask: 0x80000000},
+}}
+
 var zcall_mount = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
+	{Name: "dev_name", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "dir_name", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt733, Reg: 2, Reg32: 2, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3020}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
+	{Name: "flags", Type: &zt752, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt733, Reg: 4, Reg32: 4, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3000}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
+}, Ret: &zt7, Class: 0x1, Defer: 5}
+
+var zset_umount_flags = set{Name: "umount_flags", Unknown: "MNT_???", Vals: []val{
+	{Name: "MNT_FORCE", Value: 0x1, Mask: 0x1},
+	{Name: "MNT_DETACH", Value: 0x2, Mask: 0x2},
+	{Name: "MNT_EXPIRE", Value: 0x4, Mask: 0x4},
+	{Name: "UMOUNT_NOFOLLOW", Value: 0x8, Mask: 0x8},
+}}
 
 var zcall_umount2 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "name", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt753, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
+
+var zset_swap_flags = set{Name: "swap_flags", Vals: []val{
+	{Name: "SWAP_FLAG_PREFER", Value: 0x8000, Mask: 0x8000},
+	{Name: "SWAP_FLAG_DISCARD", Value: 0x10000, Mask: 0x10000},
+	{Name: "SWAP_FLAG_DISCARD_ONCE", Value: 0x20000, Mask: 0x20000},
+	{Name: "SWAP_FLAG_DISCARD_PAGES", Value: 0x40000, Mask: 0x40000},
+}}
 
 var zcall_swapon = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "specialfile", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "swap_flags", Type: &zt754, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_swapoff = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "specialfile", Type: &zt4, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zset_reboot_magic1 = set{Name: "reboot_magic1", Unknown: "LINUX_REBOOT_MAGIC_???", Vals: []val{
 	{Name: "LINUX_REBOOT_MAGIC1", Value: 0xfee1dead, Mask: 0xfee1dead},
@@ -13454,19 +13604,19 @@ var zset_reboot_cmds = set{Name: "reboot_cmds", Unknown: "LINUX_REBOOT_CMD_???",
 }}
 
 var zcall_reboot = call{Name: "reboot", Args: []field{
-	{Name: "magic1", Type: &zt752, Reg: 0, Reg32: 0},
-	{Name: "magic2", Type: &zt753, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt754, Reg: 2, Reg32: 2},
+	{Name: "magic1", Type: &zt755, Reg: 0, Reg32: 0},
+	{Name: "magic2", Type: &zt756, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt757, Reg: 2, Reg32: 2},
 	{Name: "arg", Type: &zt733, Reg: 3, Reg32: 3, Cond: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xa1b2c3d4}}},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_sethostname = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt755, Reg: 0, Reg32: 0, When: &expr{Op: 15, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1000000}}},
+	{Name: "name", Type: &zt758, Reg: 0, Reg32: 0, When: &expr{Op: 15, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1000000}}},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setdomainname = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt755, Reg: 0, Reg32: 0, When: &expr{Op: 15, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1000000}}},
+	{Name: "name", Type: &zt758, Reg: 0, Reg32: 0, When: &expr{Op: 15, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1000000}}},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -13498,7 +13648,7 @@ var zset_delete_module_flags = set{Name: "delete_module_flags", Unknown: "O_???"
 
 var zcall_delete_module = call{Name: "delete_module", Args: []field{
 	{Name: "name_user", Type: &zt733, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt756, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt759, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_kernel_syms = call{Name: "get_kernel_syms", Args: []field{
@@ -13524,7 +13674,7 @@ var zcall_nfsservctl = call{Name: "nfsservctl", Args: []field{
 	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "argp", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "resp", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_getpmsg = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
 
@@ -13544,83 +13694,88 @@ var zcall_readahead = call{Name: "readahead", Args: []field{
 	{Name: "count", Type: &zt2, Reg: 2, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
+var zset_xattr_flags = set{Name: "xattr_flags", Unknown: "XATTR_???", Vals: []val{
+	{Name: "XATTR_CREATE", Value: 0x1, Mask: 0x1},
+	{Name: "XATTR_REPLACE", Value: 0x2, Mask: 0x2},
+}}
+
 var zcall_setxattr = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt760, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt761, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zcall_lsetxattr = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt760, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt761, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zcall_fsetxattr = call{Name: "fsetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt760, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt761, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x2, Defer: 5}
 
 var zcall_getxattr = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt762, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt2, Class: 0x1, Defer: 2}
 
 var zcall_lgetxattr = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt762, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt2, Class: 0x1, Defer: 2}
 
 var zcall_fgetxattr = call{Name: "fgetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt762, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
+}, Ret: &zt2, Class: 0x2, Defer: 2}
 
 var zcall_listxattr = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt1, Reg: 1, Reg32: 1, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt2, Class: 0x1, Defer: 1}
 
 var zcall_llistxattr = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt1, Reg: 1, Reg32: 1, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt2, Class: 0x1, Defer: 1}
 
 var zcall_flistxattr = call{Name: "flistxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "list", Type: &zt1, Reg: 1, Reg32: 1, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_removexattr = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_lremovexattr = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_fremovexattr = call{Name: "fremovexattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_tkill = call{Name: "tkill", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
@@ -13628,8 +13783,8 @@ var zcall_tkill = call{Name: "tkill", Args: []field{
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt757, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Aux: &zt758, Class: 0x100, Defer: 0}
+	{Name: "tloc", Type: &zt763, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Aux: &zt764, Class: 0x100, Defer: 0}
 
 var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 	{Name: "FUTEX_WAIT", Value: 0x0, Mask: 0x0},
@@ -13678,30 +13833,30 @@ var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
 }}
 
 var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
-	{Vals: []uint64{0x9, 0xa}, Type: &zt761},
+	{Vals: []uint64{0x9, 0xa}, Type: &zt767},
 	{Vals: []uint64{0x4, 0xc}, Type: &zt11},
-	{Vals: []uint64{0x5}, Type: &zt762},
+	{Vals: []uint64{0x5}, Type: &zt768},
 }, Else: &zt176}
 
 var zcall_futex = call{Name: "futex", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt759, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt765, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt760, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt766, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt763, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt769, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt764, Reg: 2, Reg32: 2},
+	{Name: "user_mask_ptr", Type: &zt770, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt765, Reg: 2, Reg32: 2},
+	{Name: "user_mask_ptr", Type: &zt771, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
@@ -13709,43 +13864,106 @@ var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_io_setup = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x4, Defer: 2, Derived: true}
+	{Name: "nr_reqs", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt772, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_io_destroy = call{Name: "io_destroy", Args: []field{
 	{Name: "ctx", Type: &zt29, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x4, Defer: 1, Derived: true}
+}, Ret: &zt7, Class: 0x4, Defer: 1}
+
+var zstruct_io_event = structure{Name: "io_event", Size: [3]uint16{32, 32, 32}, Fields: []field{
+	{Name: "data", Type: &zt80, Off: [3]uint16{0, 0, 0}},
+	{Name: "obj", Type: &zt80, Off: [3]uint16{8, 8, 8}},
+	{Name: "res", Type: &zt13, Off: [3]uint16{16, 16, 16}},
+	{Name: "res2", Type: &zt13, Off: [3]uint16{24, 24, 24}},
+}}
 
 var zcall_io_getevents = call{Name: "io_getevents", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt774, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt245, Attr: 16, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zset_rwf_flags = set{Name: "rwf_flags", Unknown: "RWF_???", Vals: []val{
+	{Name: "RWF_HIPRI", Value: 0x1, Mask: 0x1},
+	{Name: "RWF_DSYNC", Value: 0x2, Mask: 0x2},
+	{Name: "RWF_SYNC", Value: 0x4, Mask: 0x4},
+	{Name: "RWF_NOWAIT", Value: 0x8, Mask: 0x8},
+	{Name: "RWF_APPEND", Value: 0x10, Mask: 0x10},
+	{Name: "RWF_NOAPPEND", Value: 0x20, Mask: 0x20},
+	{Name: "RWF_ATOMIC", Value: 0x40, Mask: 0x40},
+	{Name: "RWF_DONTCACHE", Value: 0x80, Mask: 0x80},
+}}
+
+var zset_iocb_cmds = set{Name: "iocb_cmds", Unknown: "IOCB_CMD_???", Vals: []val{
+	{Name: "IOCB_CMD_PREAD", Value: 0x0, Mask: 0x0},
+	{Name: "IOCB_CMD_PWRITE", Value: 0x1, Mask: 0x1},
+	{Name: "IOCB_CMD_FSYNC", Value: 0x2, Mask: 0x2},
+	{Name: "IOCB_CMD_FDSYNC", Value: 0x3, Mask: 0x3},
+	{Name: "IOCB_CMD_POLL", Value: 0x5, Mask: 0x5},
+	{Name: "IOCB_CMD_NOOP", Value: 0x6, Mask: 0x6},
+	{Name: "IOCB_CMD_PREADV", Value: 0x7, Mask: 0x7},
+	{Name: "IOCB_CMD_PWRITEV", Value: 0x8, Mask: 0x8},
+}}
+
+var zset_iocb_flags = set{Name: "iocb_flags", Unknown: "IOCB_FLAG_???", Vals: []val{
+	{Name: "IOCB_FLAG_RESFD", Value: 0x1, Mask: 0x1},
+	{Name: "IOCB_FLAG_IOPRIO", Value: 0x2, Mask: 0x2},
+}}
+
+var zstruct_iocb = structure{Name: "iocb", Size: [3]uint16{64, 64, 64}, Fields: []field{
+	{Name: "aio_data", Type: &zt80, Off: [3]uint16{0, 0, 0}},
+	{Name: "aio_key", Type: &zt11, Attr: 2, Off: [3]uint16{8, 8, 8}},
+	{Name: "aio_rw_flags", Type: &zt775, Attr: 2, Off: [3]uint16{12, 12, 12}},
+	{Name: "aio_lio_opcode", Type: &zt776, Off: [3]uint16{16, 16, 16}},
+	{Name: "aio_reqprio", Type: &zt429, Attr: 2, Off: [3]uint16{18, 18, 18}},
+	{Name: "aio_fildes", Type: &zt0, Off: [3]uint16{20, 20, 20}},
+	{Name: "aio_buf", Type: &zt80, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0}}},
+	{Name: "aio_buf", Type: &zt777, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x1}}},
+	{Name: "aio_buf", Type: &zt778, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "aio_buf", Type: &zt779, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}},
+	{Name: "aio_buf", Type: &zt780, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x5}}},
+	{Name: "aio_nbytes", Type: &zt9, Off: [3]uint16{32, 32, 32}, Cond: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "aio_offset", Type: &zt13, Off: [3]uint16{40, 40, 40}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "aio_reserved2", Type: &zt177, Off: [3]uint16{48, 48, 48}},
+	{Name: "aio_flags", Type: &zt781, Attr: 2, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "aio_resfd", Type: &zt0, Off: [3]uint16{60, 60, 60}, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0xe}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}}},
+}}
 
 var zcall_io_submit = call{Name: "io_submit", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "iocbpp", Type: &zt783, Reg: 2, Reg32: 2, When: &expr{Op: 19, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zstruct_iocb_head = structure{Name: "iocb_head", Size: [3]uint16{64, 64, 64}, Fields: []field{
+	{Name: "aio_data", Type: &zt80, Off: [3]uint16{0, 0, 0}},
+	{Name: "aio_key", Type: &zt11, Attr: 2, Off: [3]uint16{8, 8, 8}},
+	{Name: "aio_rw_flags", Type: &zt775, Attr: 2, Off: [3]uint16{12, 12, 12}},
+	{Name: "aio_lio_opcode", Type: &zt776, Off: [3]uint16{16, 16, 16}},
+	{Name: "aio_reqprio", Type: &zt429, Attr: 2, Off: [3]uint16{18, 18, 18}},
+	{Name: "aio_fildes", Type: &zt0, Off: [3]uint16{20, 20, 20}},
+	{Name: "rest", Type: &zt784, Off: [3]uint16{24, 24, 24}},
+}}
 
 var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "iocb", Type: &zt785, Reg: 1, Reg32: 1},
+	{Name: "result", Type: &zt786, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt766, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt787, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "cookie64", Type: &zt9, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt788, Reg: 1, Reg32: 2},
+	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_epoll_create = call{Name: "epoll_create", Args: []field{
 	{Name: "size", Type: &zt7, Reg: 0, Reg32: 0},
@@ -13781,20 +13999,20 @@ var zstruct_epoll_data = structure{Name: "epoll_data", Size: [3]uint16{8, 4, 8},
 }}
 
 var zstruct_epoll_event = structure{Name: "epoll_event", Size: [3]uint16{12, 8, 12}, Packed: true, Fields: []field{
-	{Name: "events", Type: &zt768, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt769, Off: [3]uint16{4, 4, 4}},
+	{Name: "events", Type: &zt790, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt791, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_epoll_ctl_old = call{Name: "epoll_ctl_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt767, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt789, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt770, Reg: 3, Reg32: 3},
+	{Name: "event", Type: &zt792, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_epoll_wait_old = call{Name: "epoll_wait_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt772, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt794, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -13817,7 +14035,7 @@ var zstruct_linux_dirent64 = structure{Name: "linux_dirent64", Size: [3]uint16{2
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt774, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt796, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
@@ -13847,7 +14065,7 @@ var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt775, Reg: 3, Reg32: 4},
+	{Name: "advice", Type: &zt797, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
@@ -13891,24 +14109,24 @@ var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16
 }}
 
 var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "all", Type: &zt782, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt804, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt780},
-	{Vals: []uint64{0x2}, Type: &zt781},
-}, Else: &zt783}
+	{Vals: []uint64{0x4}, Type: &zt802},
+	{Vals: []uint64{0x2}, Type: &zt803},
+}, Else: &zt805}
 
 var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
-	{Name: "sigev_value", Type: &zt777, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_signo", Type: &zt778, Off: [3]uint16{8, 4, 4}},
-	{Name: "sigev_notify", Type: &zt779, Off: [3]uint16{12, 8, 8}},
-	{Name: "rest", Type: &zt784, Attr: 256, Off: [3]uint16{16, 12, 12}},
+	{Name: "sigev_value", Type: &zt799, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt800, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt801, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt806, Attr: 256, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt776, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt785, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt807, Reg: 1, Reg32: 1},
 	{Name: "created_timer_id", Type: &zt45, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -13923,14 +14141,14 @@ var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 3
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt786, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt787, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt788, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt808, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt809, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt810, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt788, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt810, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
@@ -13942,23 +14160,23 @@ var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt776, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt245, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt776, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt246, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt776, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt246, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt776, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt786, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt808, Reg: 1, Reg32: 1},
 	{Name: "rqtp", Type: &zt245, Reg: 2, Reg32: 2},
 	{Name: "rmtp", Type: &zt246, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
@@ -13969,16 +14187,16 @@ var zcall_exit_group = call{Name: "exit_group", Args: []field{
 
 var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt772, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt794, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_epoll_ctl = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt767, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt789, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt770, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt792, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_tgkill = call{Name: "tgkill", Args: []field{
@@ -13994,7 +14212,7 @@ var zstruct_timeval_date = structure{Name: "timeval_date", Size: [3]uint16{16, 8
 
 var zcall_utimes = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt790, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt812, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
@@ -14021,15 +14239,15 @@ var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val
 var zcall_mbind = call{Name: "mbind", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt791, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt793, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt813, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt815, Reg: 3, Reg32: 3},
 	{Name: "maxnode", Type: &zt26, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt794, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt816, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt795, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt796, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt817, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt818, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
@@ -14049,11 +14267,11 @@ var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_?
 }}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt797, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt798, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt819, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt820, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt799, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt821, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
@@ -14061,18 +14279,18 @@ var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
 }}
 
 var zstruct_mq_attr = structure{Name: "mq_attr", Size: [3]uint16{64, 32, 64}, Fields: []field{
-	{Name: "mq_flags", Type: &zt801, Off: [3]uint16{0, 0, 0}},
+	{Name: "mq_flags", Type: &zt823, Off: [3]uint16{0, 0, 0}},
 	{Name: "mq_maxmsg", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "mq_msgsize", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "mq_curmsgs", Type: &zt23, Off: [3]uint16{24, 12, 24}},
-	{Name: "unused", Type: &zt802, Attr: 4, Off: [3]uint16{32, 16, 32}},
+	{Name: "unused", Type: &zt824, Attr: 4, Off: [3]uint16{32, 16, 32}},
 }}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
 	{Name: "u_name", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "oflag", Type: &zt5, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt800, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
-	{Name: "u_attr", Type: &zt803, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "mode", Type: &zt822, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "u_attr", Type: &zt825, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
 }, Ret: &zt0, Class: 0x2, Defer: 4}
 
 var zcall_mq_unlink = call{Name: "mq_unlink", Args: []field{
@@ -14097,13 +14315,13 @@ var zcall_mq_timedreceive = call{Name: "mq_timedreceive", Args: []field{
 
 var zcall_mq_notify = call{Name: "mq_notify", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt785, Reg: 1, Reg32: 1},
+	{Name: "u_notification", Type: &zt807, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_mq_getsetattr = call{Name: "mq_getsetattr", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt803, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt804, Reg: 2, Reg32: 2},
+	{Name: "u_mqstat", Type: &zt825, Reg: 1, Reg32: 1},
+	{Name: "u_omqstat", Type: &zt826, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_kexec_segment = structure{Name: "kexec_segment", Size: [3]uint16{32, 16, 16}, Fields: []field{
@@ -14124,8 +14342,8 @@ var zset_kexec_flags = set{Name: "kexec_flags", Unknown: "KEXEC_???", Vals: []va
 var zcall_kexec_load = call{Name: "kexec_load", Args: []field{
 	{Name: "entry", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "nr_segments", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt806, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt807, Reg: 3, Reg32: 3},
+	{Name: "segments", Type: &zt828, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt829, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_waitid_types = set{Name: "waitid_types", Unknown: "P_???", Vals: []val{
@@ -14141,8 +14359,8 @@ var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
 }, Else: &zt7}
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt808, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt809, Reg: 1, Reg32: 1},
+	{Name: "which", Type: &zt830, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt831, Reg: 1, Reg32: 1},
 	{Name: "infop", Type: &zt579, Reg: 2, Reg32: 2},
 	{Name: "options", Type: &zt424, Reg: 3, Reg32: 3},
 	{Name: "ru", Type: &zt425, Reg: 4, Reg32: 4},
@@ -14162,16 +14380,16 @@ var zset_key_spec = set{Name: "key_spec", Vals: []val{
 var zcall_add_key = call{Name: "add_key", Args: []field{
 	{Name: "_type", Type: &zt733, Reg: 0, Reg32: 0},
 	{Name: "_description", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt810, Reg: 2, Reg32: 2},
+	{Name: "_payload", Type: &zt760, Reg: 2, Reg32: 2},
 	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt811, Reg: 4, Reg32: 4},
+	{Name: "ringid", Type: &zt832, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_request_key = call{Name: "request_key", Args: []field{
 	{Name: "_type", Type: &zt733, Reg: 0, Reg32: 0},
 	{Name: "_description", Type: &zt733, Reg: 1, Reg32: 1},
 	{Name: "_callout_info", Type: &zt733, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt811, Reg: 3, Reg32: 3},
+	{Name: "destringid", Type: &zt832, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_keyctl_commands = set{Name: "keyctl_commands", Unknown: "KEYCTL_???", Vals: []val{
@@ -14211,31 +14429,31 @@ var zset_keyctl_commands = set{Name: "keyctl_commands", Unknown: "KEYCTL_???", V
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32}}
 
 var zcall_keyctl__GET_KEYRING_ID = call{Name: "keyctl", Variant: "GET_KEYRING_ID", Args: []field{
-	{Name: "cmd", Type: &zt813, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt811, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt834, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__JOIN = call{Name: "keyctl", Variant: "JOIN", Args: []field{
-	{Name: "cmd", Type: &zt814, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt835, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt733, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__UPDATE = call{Name: "keyctl", Variant: "UPDATE", Args: []field{
-	{Name: "cmd", Type: &zt815, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt811, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt810, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt836, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt760, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_keyctl__ONE = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt816, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt811, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt837, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__CHOWN = call{Name: "keyctl", Variant: "CHOWN", Args: []field{
-	{Name: "cmd", Type: &zt817, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt811, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt838, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt226, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt226, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
@@ -14272,63 +14490,63 @@ var zset_key_perms = set{Name: "key_perms", Unknown: "KEY_???", Vals: []val{
 }}
 
 var zcall_keyctl__SETPERM = call{Name: "keyctl", Variant: "SETPERM", Args: []field{
-	{Name: "cmd", Type: &zt818, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt811, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt819, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt839, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt840, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__TEXT = call{Name: "keyctl", Variant: "TEXT", Args: []field{
-	{Name: "cmd", Type: &zt820, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt811, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt821, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt841, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt842, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__ONE_2 = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt822, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt811, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt843, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__TWO = call{Name: "keyctl", Variant: "TWO", Args: []field{
-	{Name: "cmd", Type: &zt823, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt811, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt811, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt844, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt832, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__TWO_2 = call{Name: "keyctl", Variant: "TWO", Args: []field{
-	{Name: "cmd", Type: &zt824, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt811, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt811, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt845, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt832, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__SEARCH = call{Name: "keyctl", Variant: "SEARCH", Args: []field{
-	{Name: "cmd", Type: &zt825, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt811, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt846, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt733, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt733, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt811, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt832, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__READ = call{Name: "keyctl", Variant: "READ", Args: []field{
-	{Name: "cmd", Type: &zt826, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt811, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt827, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt847, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt762, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__INSTANTIATE = call{Name: "keyctl", Variant: "INSTANTIATE", Args: []field{
-	{Name: "cmd", Type: &zt828, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt811, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt810, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt760, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt811, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt832, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__NEGATE = call{Name: "keyctl", Variant: "NEGATE", Args: []field{
-	{Name: "cmd", Type: &zt829, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt811, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt849, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt811, Reg: 3, Reg32: 3},
+	{Name: "arg4", Type: &zt832, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_key_reqkey = set{Name: "key_reqkey", Unknown: "KEY_REQKEY_DEFL_???", Vals: []val{
@@ -14344,62 +14562,62 @@ var zset_key_reqkey = set{Name: "key_reqkey", Unknown: "KEY_REQKEY_DEFL_???", Va
 }}
 
 var zcall_keyctl__REQKEY = call{Name: "keyctl", Variant: "REQKEY", Args: []field{
-	{Name: "cmd", Type: &zt830, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt831, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt850, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt851, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__TIMEOUT = call{Name: "keyctl", Variant: "TIMEOUT", Args: []field{
-	{Name: "cmd", Type: &zt832, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt811, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt852, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__ONE_3 = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt833, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt811, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt853, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__TEXT_2 = call{Name: "keyctl", Variant: "TEXT", Args: []field{
-	{Name: "cmd", Type: &zt834, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt811, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt821, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt854, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt842, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__SESSION_TO_PARENT = call{Name: "keyctl", Variant: "SESSION_TO_PARENT", Args: []field{
-	{Name: "cmd", Type: &zt835, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt855, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_keyctl__REJECT = call{Name: "keyctl", Variant: "REJECT", Args: []field{
-	{Name: "cmd", Type: &zt836, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt811, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt856, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt411, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt811, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt832, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__INSTANTIATE_IOV = call{Name: "keyctl", Variant: "INSTANTIATE_IOV", Args: []field{
-	{Name: "cmd", Type: &zt837, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt811, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt838, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt857, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt858, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt811, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt832, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__ONE_4 = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt839, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt811, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt859, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__PERSISTENT = call{Name: "keyctl", Variant: "PERSISTENT", Args: []field{
-	{Name: "cmd", Type: &zt840, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt860, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt811, Reg: 2, Reg32: 2},
+	{Name: "arg3", Type: &zt832, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__RESTRICT = call{Name: "keyctl", Variant: "RESTRICT", Args: []field{
-	{Name: "cmd", Type: &zt841, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt811, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt861, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt733, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt733, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
@@ -14409,15 +14627,15 @@ var zset_keyctl_move = set{Name: "keyctl_move", Unknown: "KEYCTL_MOVE_???", Vals
 }}
 
 var zcall_keyctl__MOVE = call{Name: "keyctl", Variant: "MOVE", Args: []field{
-	{Name: "cmd", Type: &zt842, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt811, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt811, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt811, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt843, Reg: 4, Reg32: 4},
+	{Name: "cmd", Type: &zt862, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt832, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt832, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt863, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl = call{Name: "keyctl", Args: []field{
-	{Name: "cmd", Type: &zt812, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt833, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -14457,15 +14675,15 @@ var zset_ioprio_who = set{Name: "ioprio_who", Unknown: "IOPRIO_WHO_???", Vals: [
 }}
 
 var zcall_ioprio_set = call{Name: "ioprio_set", Args: []field{
-	{Name: "which", Type: &zt844, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt864, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "ioprio", Type: &zt845, Reg: 2, Reg32: 2},
+	{Name: "ioprio", Type: &zt865, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_ioprio_get = call{Name: "ioprio_get", Args: []field{
-	{Name: "which", Type: &zt844, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt864, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Aux: &zt845, Class: 0x0, Defer: 2}
+}, Ret: &zt7, Aux: &zt865, Class: 0x0, Defer: 2}
 
 var zcall_inotify_init = call{Name: "inotify_init", Args: []field{}, Ret: &zt0, Class: 0x2, Defer: 0}
 
@@ -14497,7 +14715,7 @@ var zset_inotify_flags = set{Name: "inotify_flags", Unknown: "IN_???", Vals: []v
 var zcall_inotify_add_watch = call{Name: "inotify_add_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt846, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt866, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
@@ -14508,25 +14726,25 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt847, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt847, Reg: 3, Reg32: 3},
+	{Name: "old_nodes", Type: &zt867, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt867, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt634, Reg: 2, Reg32: 2},
 	{Name: "dev", Type: &zt635, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
@@ -14542,74 +14760,74 @@ var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
 }}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt226, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt226, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt849, Reg: 4, Reg32: 4},
+	{Name: "flag", Type: &zt869, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt790, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt812, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt18, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt849, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt869, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt849, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt869, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt848, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt868, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt848, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt868, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt849, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt869, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt848, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt868, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt4, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt827, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt762, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x3, Defer: 2}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zstruct_pselect6_sig = structure{Name: "pselect6_sig", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "sigmask", Type: &zt851, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigmask", Type: &zt871, Off: [3]uint16{0, 0, 0}},
 	{Name: "sigsetsize", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -14618,15 +14836,15 @@ var zcall_pselect6 = call{Name: "pselect6", Args: []field{
 	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt850, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt852, Reg: 5, Reg32: 5},
+	{Name: "tsp", Type: &zt870, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt872, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll = call{Name: "ppoll", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt850, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt853, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt870, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt873, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
@@ -14648,7 +14866,7 @@ var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: 
 }}
 
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt854, Reg: 0, Reg32: 0},
+	{Name: "unshare_flags", Type: &zt874, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
@@ -14659,7 +14877,7 @@ var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "head_ptr", Type: &zt525, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt855, Reg: 2, Reg32: 2},
+	{Name: "len_ptr", Type: &zt875, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals: []val{
@@ -14671,18 +14889,18 @@ var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals:
 
 var zcall_splice = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt856, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt876, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt856, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt876, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt857, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt877, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_tee = call{Name: "tee", Args: []field{
 	{Name: "fdin", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fdout", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt857, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt877, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_sync_file_range_flags = set{Name: "sync_file_range_flags", Unknown: "SYNC_FILE_RANGE_???", Vals: []val{
@@ -14695,14 +14913,14 @@ var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "nbytes", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "flags", Type: &zt858, Reg: 3, Reg32: 5},
+	{Name: "flags", Type: &zt878, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "iov", Type: &zt211, Reg: 1, Reg32: 1},
 	{Name: "nr_segs", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt857, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt877, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
@@ -14713,10 +14931,10 @@ var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", V
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt859, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt860, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt862, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt863, Reg: 5, Reg32: 5},
+	{Name: "pages", Type: &zt879, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt880, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt882, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt883, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
@@ -14725,18 +14943,18 @@ var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16,
 }}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt865, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt849, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt885, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt869, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt772, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt794, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt866, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt886, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
@@ -14754,8 +14972,8 @@ var zset_timerfd_flags = set{Name: "timerfd_flags", Unknown: "TFD_???", Vals: []
 }}
 
 var zcall_timerfd_create = call{Name: "timerfd_create", Args: []field{
-	{Name: "clockid", Type: &zt867, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt868, Reg: 1, Reg32: 1},
+	{Name: "clockid", Type: &zt887, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt888, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_eventfd = call{Name: "eventfd", Args: []field{
@@ -14775,21 +14993,21 @@ var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals
 
 var zcall_fallocate = call{Name: "fallocate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt869, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt889, Reg: 1, Reg32: 1},
 	{Name: "offset", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "len", Type: &zt13, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_timerfd_settime = call{Name: "timerfd_settime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt868, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt787, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt788, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt888, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt809, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt810, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_timerfd_gettime = call{Name: "timerfd_gettime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt788, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt810, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
@@ -14801,7 +15019,7 @@ var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "upeer_sockaddr", Type: &zt301, Reg: 1, Reg32: 1},
 	{Name: "upeer_addrlen", Type: &zt302, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt870, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt890, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zset_signalfd_flags = set{Name: "signalfd_flags", Unknown: "SFD_???", Vals: []val{
@@ -14813,7 +15031,7 @@ var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "user_mask", Type: &zt598, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt871, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt891, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x12, Defer: 4}
 
 var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []val{
@@ -14824,7 +15042,7 @@ var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []
 
 var zcall_eventfd2 = call{Name: "eventfd2", Args: []field{
 	{Name: "count", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt872, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt892, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []val{
@@ -14832,7 +15050,7 @@ var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []va
 }}
 
 var zcall_epoll_create1 = call{Name: "epoll_create1", Args: []field{
-	{Name: "flags", Type: &zt873, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt893, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: []val{
@@ -14876,12 +15094,12 @@ var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
 	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt874, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt894, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_pipe2 = call{Name: "pipe2", Args: []field{
 	{Name: "fildes", Type: &zt213, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt874, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt894, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 0}
 
 var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???", Vals: []val{
@@ -14890,7 +15108,7 @@ var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???",
 }}
 
 var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
-	{Name: "flags", Type: &zt875, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt895, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_preadv = call{Name: "preadv", Args: []field{
@@ -14956,8 +15174,8 @@ var zset_perf_sw = set{Name: "perf_sw", Unknown: "PERF_COUNT_SW_???", Vals: []va
 }}
 
 var zunion_perf_config = union{Name: "perf_config", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt877},
-	{Vals: []uint64{0x1}, Type: &zt878},
+	{Vals: []uint64{0x0}, Type: &zt897},
+	{Vals: []uint64{0x1}, Type: &zt898},
 }, Else: &zt80}
 
 var zset_perf_samples = set{Name: "perf_samples", Unknown: "PERF_SAMPLE_???", Vals: []val{
@@ -15005,11 +15223,11 @@ var zset_perf_skid = set{Name: "perf_skid", Vals: []val{
 
 var zstruct_perf_event_attr = structure{Name: "perf_event_attr", Size: [3]uint16{128, 128, 128}, Fields: []field{
 	{Name: "type", Type: &zt569, Off: [3]uint16{0, 0, 0}},
-	{Name: "size", Type: &zt876, Off: [3]uint16{4, 4, 4}},
-	{Name: "config", Type: &zt879, Off: [3]uint16{8, 8, 8}},
+	{Name: "size", Type: &zt896, Off: [3]uint16{4, 4, 4}},
+	{Name: "config", Type: &zt899, Off: [3]uint16{8, 8, 8}},
 	{Name: "sample_period", Type: &zt9, Off: [3]uint16{16, 16, 16}},
-	{Name: "sample_type", Type: &zt880, Off: [3]uint16{24, 24, 24}},
-	{Name: "read_format", Type: &zt881, Off: [3]uint16{32, 32, 32}},
+	{Name: "sample_type", Type: &zt900, Off: [3]uint16{24, 24, 24}},
+	{Name: "read_format", Type: &zt901, Off: [3]uint16{32, 32, 32}},
 	{Name: "disabled", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{0, 1}},
 	{Name: "inherit", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{1, 1}},
 	{Name: "pinned", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{2, 1}},
@@ -15025,7 +15243,7 @@ var zstruct_perf_event_attr = structure{Name: "perf_event_attr", Size: [3]uint16
 	{Name: "enable_on_exec", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{12, 1}},
 	{Name: "task", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{13, 1}},
 	{Name: "watermark", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{14, 1}},
-	{Name: "precise_ip", Type: &zt882, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{15, 2}},
+	{Name: "precise_ip", Type: &zt902, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{15, 2}},
 	{Name: "mmap_data", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{17, 1}},
 	{Name: "sample_id_all", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{18, 1}},
 	{Name: "exclude_host", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{19, 1}},
@@ -15072,21 +15290,21 @@ var zset_perf_open_flags = set{Name: "perf_open_flags", Unknown: "PERF_FLAG_???"
 }}
 
 var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt883, Reg: 0, Reg32: 0},
+	{Name: "attr_uptr", Type: &zt903, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt884, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt904, Reg: 4, Reg32: 4},
 }, Ret: &zt0, Class: 0x2, Defer: 5}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt885, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt905, Attr: 16384, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 16384, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt887, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt907, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt245, Reg: 4, Reg32: 4},
@@ -15112,7 +15330,7 @@ var zset_fanotify_init_flags = set{Name: "fanotify_init_flags", Unknown: "+FAN_C
 }}
 
 var zcall_fanotify_init = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt888, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt908, Reg: 0, Reg32: 0},
 	{Name: "event_f_flags", Type: &zt5, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
@@ -15157,40 +15375,52 @@ var zset_fanotify_events = set{Name: "fanotify_events", Unknown: "FAN_???", Vals
 
 var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt889, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt890, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt848, Reg: 3, Reg32: 4},
+	{Name: "flags", Type: &zt909, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt910, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt868, Reg: 3, Reg32: 4},
 	{Name: "pathname", Type: &zt4, Reg: 4, Reg32: 5},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt891, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt891, Off: [3]uint16{8, 8, 8}},
+	{Name: "rlim_cur", Type: &zt911, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt911, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "resource", Type: &zt515, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt892, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt893, Reg: 3, Reg32: 3},
+	{Name: "new_rlim", Type: &zt912, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt913, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
+var zstruct_file_handle = structure{Name: "file_handle", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "handle_bytes", Type: &zt11, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "handle_type", Type: &zt7, Attr: 16384, Off: [3]uint16{4, 4, 4}},
+	{Name: "f_handle", Type: &zt914, Attr: 16384, Off: [3]uint16{8, 8, 8}},
+}}
+
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt915, Reg: 2, Reg32: 2},
+	{Name: "mnt_id", Type: &zt45, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt869, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 2}
+
+var zstruct_file_handle_in = structure{Name: "file_handle_in", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "handle_bytes", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "handle_type", Type: &zt7, Off: [3]uint16{4, 4, 4}},
+	{Name: "f_handle", Type: &zt914, Off: [3]uint16{8, 8, 8}},
+}}
 
 var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "mountdirfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "handle", Type: &zt916, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt776, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
 	{Name: "utx", Type: &zt747, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
 }, Ret: &zt7, Aux: &zt748, Class: 0x100, Defer: 1}
 
@@ -15199,13 +15429,13 @@ var zcall_syncfs = call{Name: "syncfs", Args: []field{
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt894, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt917, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 16384, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt896, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt919, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
@@ -15223,7 +15453,7 @@ var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: [
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt897, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt920, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
@@ -15233,15 +15463,15 @@ var zcall_getcpu = call{Name: "getcpu", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt898, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt921, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt900, Reg: 1, Reg32: 1},
+	{Name: "lvec", Type: &zt923, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt902, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt925, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 1}
@@ -15250,7 +15480,7 @@ var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt211, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt902, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt925, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 6}
@@ -15278,15 +15508,15 @@ var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16
 
 var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt0},
-	{Vals: []uint64{0x7}, Type: &zt905},
+	{Vals: []uint64{0x7}, Type: &zt928},
 }, Else: &zt29}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
 	{Name: "pid1", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "pid2", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt903, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt904, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
-	{Name: "idx2", Type: &zt906, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "type", Type: &zt926, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt927, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt929, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zset_module_flags = set{Name: "module_flags", Unknown: "MODULE_INIT_???", Vals: []val{
@@ -15298,7 +15528,7 @@ var zset_module_flags = set{Name: "module_flags", Unknown: "MODULE_INIT_???", Va
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "uargs", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt907, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt930, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zset_sched_flags = set{Name: "sched_flags", Unknown: "SCHED_FLAG_???", Vals: []val{
@@ -15314,7 +15544,7 @@ var zset_sched_flags = set{Name: "sched_flags", Unknown: "SCHED_FLAG_???", Vals:
 var zstruct_sched_attr_set = structure{Name: "sched_attr_set", Size: [3]uint16{56, 56, 56}, Fields: []field{
 	{Name: "size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
 	{Name: "sched_policy", Type: &zt646, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
-	{Name: "sched_flags", Type: &zt908, Off: [3]uint16{8, 8, 8}},
+	{Name: "sched_flags", Type: &zt931, Off: [3]uint16{8, 8, 8}},
 	{Name: "sched_nice", Type: &zt7, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
 	{Name: "sched_priority", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
 	{Name: "sched_runtime", Type: &zt9, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
@@ -15326,14 +15556,14 @@ var zstruct_sched_attr_set = structure{Name: "sched_attr_set", Size: [3]uint16{5
 
 var zcall_sched_setattr = call{Name: "sched_setattr", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt909, Reg: 1, Reg32: 1},
+	{Name: "uattr", Type: &zt932, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Attr: 8, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zstruct_sched_attr = structure{Name: "sched_attr", Size: [3]uint16{56, 56, 56}, Fields: []field{
 	{Name: "size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
 	{Name: "sched_policy", Type: &zt646, Off: [3]uint16{4, 4, 4}},
-	{Name: "sched_flags", Type: &zt908, Off: [3]uint16{8, 8, 8}},
+	{Name: "sched_flags", Type: &zt931, Off: [3]uint16{8, 8, 8}},
 	{Name: "sched_nice", Type: &zt7, Off: [3]uint16{16, 16, 16}},
 	{Name: "sched_priority", Type: &zt11, Off: [3]uint16{20, 20, 20}},
 	{Name: "sched_runtime", Type: &zt9, Off: [3]uint16{24, 24, 24}},
@@ -15345,7 +15575,7 @@ var zstruct_sched_attr = structure{Name: "sched_attr", Size: [3]uint16{56, 56, 5
 
 var zcall_sched_getattr = call{Name: "sched_getattr", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt910, Reg: 1, Reg32: 1},
+	{Name: "uattr", Type: &zt933, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -15357,11 +15587,11 @@ var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []
 }}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt848, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt868, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt911, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt934, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zset_seccomp_ops = set{Name: "seccomp_ops", Unknown: "SECCOMP_SET_MODE_???", Vals: []val{
@@ -15381,8 +15611,8 @@ var zset_seccomp_flags = set{Name: "seccomp_flags", Unknown: "SECCOMP_FILTER_FLA
 }}
 
 var zcall_seccomp__SET_MODE_FILTER = call{Name: "seccomp", Variant: "SET_MODE_FILTER", Args: []field{
-	{Name: "op", Type: &zt913, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt914, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt936, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt937, Reg: 1, Reg32: 1},
 	{Name: "uargs", Type: &zt682, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
@@ -15398,9 +15628,9 @@ var zset_seccomp_actions = set{Name: "seccomp_actions", Unknown: "SECCOMP_RET_??
 }}
 
 var zcall_seccomp__GET_ACTION_AVAIL = call{Name: "seccomp", Variant: "GET_ACTION_AVAIL", Args: []field{
-	{Name: "op", Type: &zt915, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt938, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt916, Reg: 2, Reg32: 2},
+	{Name: "uargs", Type: &zt939, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_seccomp_notif_sizes = structure{Name: "seccomp_notif_sizes", Size: [3]uint16{6, 6, 6}, Fields: []field{
@@ -15410,13 +15640,13 @@ var zstruct_seccomp_notif_sizes = structure{Name: "seccomp_notif_sizes", Size: [
 }}
 
 var zcall_seccomp__GET_NOTIF_SIZES = call{Name: "seccomp", Variant: "GET_NOTIF_SIZES", Args: []field{
-	{Name: "op", Type: &zt917, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt918, Reg: 2, Reg32: 2},
+	{Name: "uargs", Type: &zt941, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_seccomp = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt912, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt935, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
 	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
@@ -15432,9 +15662,9 @@ var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 }}
 
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt919, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt942, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt920, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt943, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
@@ -15448,7 +15678,7 @@ var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
 	{Name: "uname_ptr", Type: &zt733, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt921, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt944, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_kexec_file_flags = set{Name: "kexec_file_flags", Unknown: "KEXEC_FILE_???", Vals: []val{
@@ -15462,7 +15692,7 @@ var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
 	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "cmdline_len", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "cmdline_ptr", Type: &zt3, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt922, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt945, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 5}
 
 var zset_bpf_commands = set{Name: "bpf_commands", Unknown: "BPF_???", Vals: []val{
@@ -15556,14 +15786,14 @@ var zset_bpf_map_flags = set{Name: "bpf_map_flags", Unknown: "BPF_F_???", Vals: 
 }}
 
 var zstruct_bpf_map_create = structure{Name: "bpf_map_create", Size: [3]uint16{72, 72, 72}, Fields: []field{
-	{Name: "map_type", Type: &zt924, Off: [3]uint16{0, 0, 0}},
+	{Name: "map_type", Type: &zt947, Off: [3]uint16{0, 0, 0}},
 	{Name: "key_size", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "value_size", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "max_entries", Type: &zt11, Off: [3]uint16{12, 12, 12}},
-	{Name: "map_flags", Type: &zt925, Off: [3]uint16{16, 16, 16}},
+	{Name: "map_flags", Type: &zt948, Off: [3]uint16{16, 16, 16}},
 	{Name: "inner_map_fd", Type: &zt0, Off: [3]uint16{20, 20, 20}},
 	{Name: "numa_node", Type: &zt11, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x4}}},
-	{Name: "map_name", Type: &zt926, Off: [3]uint16{28, 28, 28}},
+	{Name: "map_name", Type: &zt949, Off: [3]uint16{28, 28, 28}},
 	{Name: "map_ifindex", Type: &zt11, Off: [3]uint16{44, 44, 44}},
 	{Name: "btf_fd", Type: &zt0, Off: [3]uint16{48, 48, 48}},
 	{Name: "btf_key_type_id", Type: &zt11, Off: [3]uint16{52, 52, 52}},
@@ -15580,9 +15810,9 @@ var zset_bpf_update_flags = set{Name: "bpf_update_flags", Unknown: "BPF_???", Va
 
 var zstruct_bpf_map_elem = structure{Name: "bpf_map_elem", Size: [3]uint16{32, 28, 32}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt928, Off: [3]uint16{8, 4, 8}},
-	{Name: "value", Type: &zt928, Off: [3]uint16{16, 12, 16}},
-	{Name: "flags", Type: &zt929, Off: [3]uint16{24, 20, 24}},
+	{Name: "key", Type: &zt951, Off: [3]uint16{8, 4, 8}},
+	{Name: "value", Type: &zt951, Off: [3]uint16{16, 12, 16}},
+	{Name: "flags", Type: &zt952, Off: [3]uint16{24, 20, 24}},
 }}
 
 var zset_bpf_lookup_flags = set{Name: "bpf_lookup_flags", Unknown: "BPF_???", Vals: []val{
@@ -15592,20 +15822,20 @@ var zset_bpf_lookup_flags = set{Name: "bpf_lookup_flags", Unknown: "BPF_???", Va
 
 var zstruct_bpf_map_look = structure{Name: "bpf_map_look", Size: [3]uint16{32, 28, 32}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt928, Off: [3]uint16{8, 4, 8}},
-	{Name: "value", Type: &zt928, Off: [3]uint16{16, 12, 16}},
-	{Name: "flags", Type: &zt931, Off: [3]uint16{24, 20, 24}},
+	{Name: "key", Type: &zt951, Off: [3]uint16{8, 4, 8}},
+	{Name: "value", Type: &zt951, Off: [3]uint16{16, 12, 16}},
+	{Name: "flags", Type: &zt954, Off: [3]uint16{24, 20, 24}},
 }}
 
 var zstruct_bpf_map_key = structure{Name: "bpf_map_key", Size: [3]uint16{16, 12, 16}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt928, Off: [3]uint16{8, 4, 8}},
+	{Name: "key", Type: &zt951, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zstruct_bpf_map_next = structure{Name: "bpf_map_next", Size: [3]uint16{24, 20, 24}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt928, Off: [3]uint16{8, 4, 8}},
-	{Name: "next_key", Type: &zt928, Off: [3]uint16{16, 12, 16}},
+	{Name: "key", Type: &zt951, Off: [3]uint16{8, 4, 8}},
+	{Name: "next_key", Type: &zt951, Off: [3]uint16{16, 12, 16}},
 }}
 
 var zset_bpf_prog_types = set{Name: "bpf_prog_types", Unknown: "BPF_PROG_TYPE_???", Vals: []val{
@@ -15699,30 +15929,30 @@ var zset_bpf_attach_types = set{Name: "bpf_attach_types", Unknown: "BPF_???", Va
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43}}
 
 var zstruct_bpf_prog_load = structure{Name: "bpf_prog_load", Size: [3]uint16{128, 124, 128}, Fields: []field{
-	{Name: "prog_type", Type: &zt935, Off: [3]uint16{0, 0, 0}},
+	{Name: "prog_type", Type: &zt958, Off: [3]uint16{0, 0, 0}},
 	{Name: "insn_cnt", Type: &zt11, Off: [3]uint16{4, 4, 4}},
-	{Name: "insns", Type: &zt928, Off: [3]uint16{8, 8, 8}},
+	{Name: "insns", Type: &zt951, Off: [3]uint16{8, 8, 8}},
 	{Name: "license", Type: &zt733, Off: [3]uint16{16, 16, 16}},
-	{Name: "hi", Type: &zt936, Off: [3]uint16{24, 20, 20}},
+	{Name: "hi", Type: &zt959, Off: [3]uint16{24, 20, 20}},
 	{Name: "log_level", Type: &zt11, Off: [3]uint16{24, 20, 20}},
 	{Name: "log_size", Type: &zt11, Off: [3]uint16{28, 24, 24}},
-	{Name: "log_buf", Type: &zt928, Off: [3]uint16{32, 28, 32}},
+	{Name: "log_buf", Type: &zt951, Off: [3]uint16{32, 28, 32}},
 	{Name: "kern_version", Type: &zt11, Off: [3]uint16{40, 36, 40}},
-	{Name: "prog_flags", Type: &zt937, Off: [3]uint16{44, 40, 44}},
-	{Name: "prog_name", Type: &zt926, Off: [3]uint16{48, 44, 48}},
+	{Name: "prog_flags", Type: &zt960, Off: [3]uint16{44, 40, 44}},
+	{Name: "prog_name", Type: &zt949, Off: [3]uint16{48, 44, 48}},
 	{Name: "prog_ifindex", Type: &zt11, Off: [3]uint16{64, 60, 64}},
-	{Name: "expected_attach_type", Type: &zt938, Off: [3]uint16{68, 64, 68}},
+	{Name: "expected_attach_type", Type: &zt961, Off: [3]uint16{68, 64, 68}},
 	{Name: "prog_btf_fd", Type: &zt0, Off: [3]uint16{72, 68, 72}},
 	{Name: "func_info_rec_size", Type: &zt11, Off: [3]uint16{76, 72, 76}},
-	{Name: "func_info", Type: &zt928, Off: [3]uint16{80, 76, 80}},
+	{Name: "func_info", Type: &zt951, Off: [3]uint16{80, 76, 80}},
 	{Name: "func_info_cnt", Type: &zt11, Off: [3]uint16{88, 84, 88}},
 	{Name: "line_info_rec_size", Type: &zt11, Off: [3]uint16{92, 88, 92}},
-	{Name: "line_info", Type: &zt928, Off: [3]uint16{96, 92, 96}},
+	{Name: "line_info", Type: &zt951, Off: [3]uint16{96, 92, 96}},
 	{Name: "line_info_cnt", Type: &zt11, Off: [3]uint16{104, 100, 104}},
 	{Name: "attach_btf_id", Type: &zt11, Off: [3]uint16{108, 104, 108}},
 	{Name: "attach_prog_fd", Type: &zt0, Off: [3]uint16{112, 108, 112}},
 	{Name: "core_relo_cnt", Type: &zt11, Off: [3]uint16{116, 112, 116}},
-	{Name: "fd_array", Type: &zt928, Off: [3]uint16{120, 116, 120}},
+	{Name: "fd_array", Type: &zt951, Off: [3]uint16{120, 116, 120}},
 }}
 
 var zset_bpf_file_flags = set{Name: "bpf_file_flags", Unknown: "BPF_F_???", Vals: []val{
@@ -15733,14 +15963,14 @@ var zset_bpf_file_flags = set{Name: "bpf_file_flags", Unknown: "BPF_F_???", Vals
 var zstruct_bpf_obj = structure{Name: "bpf_obj", Size: [3]uint16{24, 16, 16}, Fields: []field{
 	{Name: "pathname", Type: &zt733, Off: [3]uint16{0, 0, 0}},
 	{Name: "bpf_fd", Type: &zt0, Off: [3]uint16{8, 4, 4}},
-	{Name: "file_flags", Type: &zt940, Off: [3]uint16{12, 8, 8}},
-	{Name: "path_fd", Type: &zt848, Off: [3]uint16{16, 12, 12}},
+	{Name: "file_flags", Type: &zt963, Off: [3]uint16{12, 8, 8}},
+	{Name: "path_fd", Type: &zt868, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zstruct_bpf_attach = structure{Name: "bpf_attach", Size: [3]uint16{20, 20, 20}, Fields: []field{
 	{Name: "target_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
 	{Name: "attach_bpf_fd", Type: &zt0, Off: [3]uint16{4, 4, 4}},
-	{Name: "attach_type", Type: &zt938, Off: [3]uint16{8, 8, 8}},
+	{Name: "attach_type", Type: &zt961, Off: [3]uint16{8, 8, 8}},
 	{Name: "attach_flags", Type: &zt176, Off: [3]uint16{12, 12, 12}},
 	{Name: "replace_bpf_fd", Type: &zt0, Off: [3]uint16{16, 16, 16}},
 }}
@@ -15754,91 +15984,91 @@ var zstruct_bpf_id = structure{Name: "bpf_id", Size: [3]uint16{12, 12, 12}, Fiel
 var zstruct_bpf_info = structure{Name: "bpf_info", Size: [3]uint16{16, 16, 16}, Fields: []field{
 	{Name: "bpf_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
 	{Name: "info_len", Type: &zt11, Off: [3]uint16{4, 4, 4}},
-	{Name: "info", Type: &zt928, Off: [3]uint16{8, 8, 8}},
+	{Name: "info", Type: &zt951, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zunion_bpf_attr = union{Name: "bpf_attr", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt927},
-	{Vals: []uint64{0x2}, Type: &zt930},
-	{Vals: []uint64{0x1, 0x15}, Type: &zt932},
-	{Vals: []uint64{0x3}, Type: &zt933},
-	{Vals: []uint64{0x4}, Type: &zt934},
-	{Vals: []uint64{0x5}, Type: &zt939},
-	{Vals: []uint64{0x6, 0x7}, Type: &zt941},
-	{Vals: []uint64{0x8, 0x9}, Type: &zt942},
-	{Vals: []uint64{0xb, 0xc, 0x17, 0x1f}, Type: &zt943},
-	{Vals: []uint64{0xf}, Type: &zt944},
+	{Vals: []uint64{0x0}, Type: &zt950},
+	{Vals: []uint64{0x2}, Type: &zt953},
+	{Vals: []uint64{0x1, 0x15}, Type: &zt955},
+	{Vals: []uint64{0x3}, Type: &zt956},
+	{Vals: []uint64{0x4}, Type: &zt957},
+	{Vals: []uint64{0x5}, Type: &zt962},
+	{Vals: []uint64{0x6, 0x7}, Type: &zt964},
+	{Vals: []uint64{0x8, 0x9}, Type: &zt965},
+	{Vals: []uint64{0xb, 0xc, 0x17, 0x1f}, Type: &zt966},
+	{Vals: []uint64{0xf}, Type: &zt967},
 }}
 
 var zcall_bpf__FD = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt946, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt945, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt969, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_2 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt947, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt945, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt970, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_3 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt948, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt945, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt971, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_4 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt949, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt945, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt972, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_5 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt950, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt945, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt973, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_6 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt951, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt945, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt974, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_7 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt952, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt945, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt975, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_8 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt953, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt945, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt976, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_9 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt954, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt945, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt977, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_10 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt955, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt945, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt978, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_11 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt956, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt945, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt979, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf = call{Name: "bpf", Args: []field{
-	{Name: "cmd", Type: &zt923, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt945, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt946, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_bpf__FD,
@@ -15861,11 +16091,11 @@ var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: [
 }}
 
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "argv", Type: &zt420, Reg: 2, Reg32: 2},
 	{Name: "envp", Type: &zt421, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt957, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt980, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0xb, Defer: 5}
 
 var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
@@ -15875,7 +16105,7 @@ var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
 }}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt958, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt981, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
@@ -15896,14 +16126,14 @@ var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_C
 }}
 
 var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
-	{Name: "cmd", Type: &zt961, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt960, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt984, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt983, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
-}, Ret: &zt29, Aux: &zt959, Class: 0x0, Defer: 3}
+}, Ret: &zt29, Aux: &zt982, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt959, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt960, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt982, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt983, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_membarrier__QUERY,
@@ -15916,28 +16146,17 @@ var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt962, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt985, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt856, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt876, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt856, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt876, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt176, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
-
-var zset_rwf_flags = set{Name: "rwf_flags", Unknown: "RWF_???", Vals: []val{
-	{Name: "RWF_HIPRI", Value: 0x1, Mask: 0x1},
-	{Name: "RWF_DSYNC", Value: 0x2, Mask: 0x2},
-	{Name: "RWF_SYNC", Value: 0x4, Mask: 0x4},
-	{Name: "RWF_NOWAIT", Value: 0x8, Mask: 0x8},
-	{Name: "RWF_APPEND", Value: 0x10, Mask: 0x10},
-	{Name: "RWF_NOAPPEND", Value: 0x20, Mask: 0x20},
-	{Name: "RWF_ATOMIC", Value: 0x40, Mask: 0x40},
-	{Name: "RWF_DONTCACHE", Value: 0x80, Mask: 0x80},
-}}
 
 var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -15945,7 +16164,7 @@ var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt963, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt775, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
@@ -15954,7 +16173,7 @@ var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt963, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt775, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
@@ -15972,7 +16191,7 @@ var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
 	{Name: "flags", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt964, Reg: 1, Reg32: 1},
+	{Name: "init_val", Type: &zt986, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
@@ -16035,9 +16254,9 @@ var zstruct_statx_timestamp = structure{Name: "statx_timestamp", Size: [3]uint16
 }}
 
 var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "stx_mask", Type: &zt966, Off: [3]uint16{0, 0, 0}},
+	{Name: "stx_mask", Type: &zt988, Off: [3]uint16{0, 0, 0}},
 	{Name: "stx_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "stx_attributes", Type: &zt967, Off: [3]uint16{8, 8, 8}},
+	{Name: "stx_attributes", Type: &zt989, Off: [3]uint16{8, 8, 8}},
 	{Name: "stx_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{16, 16, 16}},
 	{Name: "stx_uid", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
 	{Name: "stx_gid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
@@ -16046,11 +16265,11 @@ var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fie
 	{Name: "stx_ino", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "stx_size", Type: &zt9, Off: [3]uint16{40, 40, 40}},
 	{Name: "stx_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "stx_attributes_mask", Type: &zt967, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "stx_atime", Type: &zt968, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "stx_btime", Type: &zt968, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
-	{Name: "stx_ctime", Type: &zt968, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
-	{Name: "stx_mtime", Type: &zt968, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "stx_attributes_mask", Type: &zt989, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "stx_atime", Type: &zt990, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "stx_btime", Type: &zt990, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
+	{Name: "stx_ctime", Type: &zt990, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
+	{Name: "stx_mtime", Type: &zt990, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
 	{Name: "stx_rdev_major", Type: &zt11, Attr: 1, Off: [3]uint16{128, 128, 128}},
 	{Name: "stx_rdev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{132, 132, 132}},
 	{Name: "stx_dev_major", Type: &zt11, Attr: 1, Off: [3]uint16{136, 136, 136}},
@@ -16058,25 +16277,30 @@ var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fie
 	{Name: "stx_mnt_id", Type: &zt80, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
 	{Name: "stx_dio_mem_align", Type: &zt11, Attr: 1, Off: [3]uint16{152, 152, 152}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
 	{Name: "stx_dio_offset_align", Type: &zt11, Attr: 1, Off: [3]uint16{156, 156, 156}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
-	{Name: "spare3", Type: &zt969, Off: [3]uint16{160, 160, 160}},
+	{Name: "spare3", Type: &zt991, Off: [3]uint16{160, 160, 160}},
 }}
 
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt965, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt966, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt970, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt987, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt988, Reg: 3, Reg32: 3},
+	{Name: "buffer", Type: &zt992, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1803, Defer: 4}
+
+var zstruct_aio_sigset = structure{Name: "aio_sigset", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "sigmask", Type: &zt871, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigsetsize", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+}}
 
 var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt25, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt774, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt245, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt993, Reg: 5, Reg32: 5},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_rseq = call{Name: "rseq", Args: []field{
 	{Name: "rseq", Type: &zt25, Reg: 0, Reg32: 0},
@@ -16096,65 +16320,332 @@ var zcall_pidfd_send_signal = call{Name: "pidfd_send_signal", Args: []field{
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1a, Defer: 4}
 
+var zset_uring_setup_flags = set{Name: "uring_setup_flags", Unknown: "IORING_SETUP_???", Vals: []val{
+	{Name: "IORING_SETUP_IOPOLL", Value: 0x1, Mask: 0x1},
+	{Name: "IORING_SETUP_SQPOLL", Value: 0x2, Mask: 0x2},
+	{Name: "IORING_SETUP_SQ_AFF", Value: 0x4, Mask: 0x4},
+	{Name: "IORING_SETUP_CQSIZE", Value: 0x8, Mask: 0x8},
+	{Name: "IORING_SETUP_CLAMP", Value: 0x10, Mask: 0x10},
+	{Name: "IORING_SETUP_ATTACH_WQ", Value: 0x20, Mask: 0x20},
+	{Name: "IORING_SETUP_R_DISABLED", Value: 0x40, Mask: 0x40},
+	{Name: "IORING_SETUP_SUBMIT_ALL", Value: 0x80, Mask: 0x80},
+	{Name: "IORING_SETUP_COOP_TASKRUN", Value: 0x100, Mask: 0x100},
+	{Name: "IORING_SETUP_TASKRUN_FLAG", Value: 0x200, Mask: 0x200},
+	{Name: "IORING_SETUP_SQE128", Value: 0x400, Mask: 0x400},
+	{Name: "IORING_SETUP_CQE32", Value: 0x800, Mask: 0x800},
+	{Name: "IORING_SETUP_SINGLE_ISSUER", Value: 0x1000, Mask: 0x1000},
+	{Name: "IORING_SETUP_DEFER_TASKRUN", Value: 0x2000, Mask: 0x2000},
+	{Name: "IORING_SETUP_NO_MMAP", Value: 0x4000, Mask: 0x4000},
+	{Name: "IORING_SETUP_REGISTERED_FD_ONLY", Value: 0x8000, Mask: 0x8000},
+	{Name: "IORING_SETUP_NO_SQARRAY", Value: 0x10000, Mask: 0x10000},
+}}
+
+var zset_uring_features = set{Name: "uring_features", Unknown: "IORING_FEAT_???", Vals: []val{
+	{Name: "IORING_FEAT_SINGLE_MMAP", Value: 0x1, Mask: 0x1},
+	{Name: "IORING_FEAT_NODROP", Value: 0x2, Mask: 0x2},
+	{Name: "IORING_FEAT_SUBMIT_STABLE", Value: 0x4, Mask: 0x4},
+	{Name: "IORING_FEAT_RW_CUR_POS", Value: 0x8, Mask: 0x8},
+	{Name: "IORING_FEAT_CUR_PERSONALITY", Value: 0x10, Mask: 0x10},
+	{Name: "IORING_FEAT_FAST_POLL", Value: 0x20, Mask: 0x20},
+	{Name: "IORING_FEAT_POLL_32BITS", Value: 0x40, Mask: 0x40},
+	{Name: "IORING_FEAT_SQPOLL_NONFIXED", Value: 0x80, Mask: 0x80},
+	{Name: "IORING_FEAT_EXT_ARG", Value: 0x100, Mask: 0x100},
+	{Name: "IORING_FEAT_NATIVE_WORKERS", Value: 0x200, Mask: 0x200},
+	{Name: "IORING_FEAT_RSRC_TAGS", Value: 0x400, Mask: 0x400},
+	{Name: "IORING_FEAT_CQE_SKIP", Value: 0x800, Mask: 0x800},
+	{Name: "IORING_FEAT_LINKED_FILE", Value: 0x1000, Mask: 0x1000},
+	{Name: "IORING_FEAT_REG_REG_RING", Value: 0x2000, Mask: 0x2000},
+	{Name: "IORING_FEAT_RECVSEND_BUNDLE", Value: 0x4000, Mask: 0x4000},
+	{Name: "IORING_FEAT_MIN_TIMEOUT", Value: 0x8000, Mask: 0x8000},
+	{Name: "IORING_FEAT_RW_ATTR", Value: 0x10000, Mask: 0x10000},
+	{Name: "IORING_FEAT_NO_IOWAIT", Value: 0x20000, Mask: 0x20000},
+}}
+
+var zstruct_sq_off = structure{Name: "sq_off", Size: [3]uint16{40, 40, 40}, Fields: []field{
+	{Name: "head", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "tail", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "ring_mask", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "ring_entries", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "flags", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "dropped", Type: &zt11, Off: [3]uint16{20, 20, 20}},
+	{Name: "array", Type: &zt11, Off: [3]uint16{24, 24, 24}},
+	{Name: "resv1", Type: &zt12, Off: [3]uint16{28, 28, 28}},
+	{Name: "user_addr", Type: &zt80, Attr: 2, Off: [3]uint16{32, 32, 32}},
+}}
+
+var zstruct_cq_off = structure{Name: "cq_off", Size: [3]uint16{40, 40, 40}, Fields: []field{
+	{Name: "head", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "tail", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "ring_mask", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "ring_entries", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "overflow", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "cqes", Type: &zt11, Off: [3]uint16{20, 20, 20}},
+	{Name: "flags", Type: &zt11, Off: [3]uint16{24, 24, 24}},
+	{Name: "resv1", Type: &zt12, Off: [3]uint16{28, 28, 28}},
+	{Name: "user_addr", Type: &zt80, Attr: 2, Off: [3]uint16{32, 32, 32}},
+}}
+
+var zstruct_io_uring_params = structure{Name: "io_uring_params", Size: [3]uint16{120, 120, 120}, Show: []uint8{2, 3, 4, 6, 0, 1, 5, 8, 9}, Fields: []field{
+	{Name: "sq_entries", Type: &zt11, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "cq_entries", Type: &zt11, Attr: 16384, Off: [3]uint16{4, 4, 4}},
+	{Name: "flags", Type: &zt994, Off: [3]uint16{8, 8, 8}},
+	{Name: "sq_thread_cpu", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "sq_thread_idle", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "features", Type: &zt995, Attr: 16384, Off: [3]uint16{20, 20, 20}},
+	{Name: "wq_fd", Type: &zt0, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "resv", Type: &zt621, Off: [3]uint16{28, 28, 28}},
+	{Name: "sq_off", Type: &zt996, Attr: 16384, Off: [3]uint16{40, 40, 40}},
+	{Name: "cq_off", Type: &zt997, Attr: 16384, Off: [3]uint16{80, 80, 80}},
+}}
+
 var zcall_io_uring_setup = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "entries", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "params", Type: &zt998, Reg: 1, Reg32: 1},
+}, Ret: &zt0, Class: 0x2, Defer: 1}
+
+var zset_uring_enter_flags = set{Name: "uring_enter_flags", Unknown: "IORING_ENTER_???", Vals: []val{
+	{Name: "IORING_ENTER_GETEVENTS", Value: 0x1, Mask: 0x1},
+	{Name: "IORING_ENTER_SQ_WAKEUP", Value: 0x2, Mask: 0x2},
+	{Name: "IORING_ENTER_SQ_WAIT", Value: 0x4, Mask: 0x4},
+	{Name: "IORING_ENTER_EXT_ARG", Value: 0x8, Mask: 0x8},
+	{Name: "IORING_ENTER_REGISTERED_RING", Value: 0x10, Mask: 0x10},
+	{Name: "IORING_ENTER_ABS_TIMER", Value: 0x20, Mask: 0x20},
+	{Name: "IORING_ENTER_EXT_ARG_REG", Value: 0x40, Mask: 0x40},
+	{Name: "IORING_ENTER_NO_IOWAIT", Value: 0x80, Mask: 0x80},
+}}
 
 var zcall_io_uring_enter = call{Name: "io_uring_enter", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt25, Reg: 4, Reg32: 4},
+	{Name: "to_submit", Type: &zt11, Reg: 1, Reg32: 1},
+	{Name: "min_complete", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt999, Reg: 3, Reg32: 3},
+	{Name: "argp", Type: &zt886, Reg: 4, Reg32: 4},
 	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x12, Defer: 6, Derived: true}
+}, Ret: &zt7, Class: 0x12, Defer: 6}
+
+var zset_uring_ops = set{Name: "uring_ops", Unknown: "IORING_REGISTER_???", Vals: []val{
+	{Name: "IORING_REGISTER_BUFFERS", Value: 0x0, Mask: 0x0},
+	{Name: "IORING_UNREGISTER_BUFFERS", Value: 0x1, Mask: 0x1},
+	{Name: "IORING_REGISTER_FILES", Value: 0x2, Mask: 0x2},
+	{Name: "IORING_UNREGISTER_FILES", Value: 0x3, Mask: 0x3},
+	{Name: "IORING_REGISTER_EVENTFD", Value: 0x4, Mask: 0x4},
+	{Name: "IORING_UNREGISTER_EVENTFD", Value: 0x5, Mask: 0x5},
+	{Name: "IORING_REGISTER_FILES_UPDATE", Value: 0x6, Mask: 0x6},
+	{Name: "IORING_REGISTER_EVENTFD_ASYNC", Value: 0x7, Mask: 0x7},
+	{Name: "IORING_REGISTER_PROBE", Value: 0x8, Mask: 0x8},
+	{Name: "IORING_REGISTER_PERSONALITY", Value: 0x9, Mask: 0x9},
+	{Name: "IORING_UNREGISTER_PERSONALITY", Value: 0xa, Mask: 0xa},
+	{Name: "IORING_REGISTER_RESTRICTIONS", Value: 0xb, Mask: 0xb},
+	{Name: "IORING_REGISTER_ENABLE_RINGS", Value: 0xc, Mask: 0xc},
+	{Name: "IORING_REGISTER_FILES2", Value: 0xd, Mask: 0xd},
+	{Name: "IORING_REGISTER_FILES_UPDATE2", Value: 0xe, Mask: 0xe},
+	{Name: "IORING_REGISTER_BUFFERS2", Value: 0xf, Mask: 0xf},
+	{Name: "IORING_REGISTER_BUFFERS_UPDATE", Value: 0x10, Mask: 0x10},
+	{Name: "IORING_REGISTER_IOWQ_AFF", Value: 0x11, Mask: 0x11},
+	{Name: "IORING_UNREGISTER_IOWQ_AFF", Value: 0x12, Mask: 0x12},
+	{Name: "IORING_REGISTER_IOWQ_MAX_WORKERS", Value: 0x13, Mask: 0x13},
+	{Name: "IORING_REGISTER_RING_FDS", Value: 0x14, Mask: 0x14},
+	{Name: "IORING_UNREGISTER_RING_FDS", Value: 0x15, Mask: 0x15},
+	{Name: "IORING_REGISTER_PBUF_RING", Value: 0x16, Mask: 0x16},
+	{Name: "IORING_UNREGISTER_PBUF_RING", Value: 0x17, Mask: 0x17},
+	{Name: "IORING_REGISTER_SYNC_CANCEL", Value: 0x18, Mask: 0x18},
+	{Name: "IORING_REGISTER_FILE_ALLOC_RANGE", Value: 0x19, Mask: 0x19},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25}}
+
+var zcall_io_uring_register__buffers = call{Name: "io_uring_register", Variant: "buffers", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "opcode", Type: &zt1001, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1002, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x6, Defer: 4}
+
+var zcall_io_uring_register__files = call{Name: "io_uring_register", Variant: "files", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "opcode", Type: &zt1003, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1004, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x6, Defer: 4}
+
+var zcall_io_uring_register__files_2 = call{Name: "io_uring_register", Variant: "files", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "opcode", Type: &zt1005, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1004, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x6, Defer: 4}
+
+var zcall_io_uring_register__files_3 = call{Name: "io_uring_register", Variant: "files", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "opcode", Type: &zt1006, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1004, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "opcode", Type: &zt1000, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
+	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x6, Defer: 4, Key: 1, Variants: []*call{
+	&zcall_io_uring_register__buffers,
+	&zcall_io_uring_register__files,
+	&zcall_io_uring_register__files_2,
+	&zcall_io_uring_register__files_3,
+}}
+
+var zset_open_tree_flags = set{Name: "open_tree_flags", Unknown: "OPEN_TREE_???", Vals: []val{
+	{Name: "OPEN_TREE_CLONE", Value: 0x1, Mask: 0x1},
+	{Name: "OPEN_TREE_NAMESPACE", Value: 0x2, Mask: 0x2},
+	{Name: "OPEN_TREE_CLOEXEC", Value: 0x80000, Mask: 0x80000},
+	{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100, Mask: 0x100},
+	{Name: "AT_NO_AUTOMOUNT", Value: 0x800, Mask: 0x800},
+	{Name: "AT_EMPTY_PATH", Value: 0x1000, Mask: 0x1000},
+	{Name: "AT_RECURSIVE", Value: 0x8000, Mask: 0x8000},
+}}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1007, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x3, Defer: 3}
+
+var zset_move_mount_flags = set{Name: "move_mount_flags", Unknown: "MOVE_MOUNT_???", Vals: []val{
+	{Name: "MOVE_MOUNT_F_SYMLINKS", Value: 0x1, Mask: 0x1},
+	{Name: "MOVE_MOUNT_F_AUTOMOUNTS", Value: 0x2, Mask: 0x2},
+	{Name: "MOVE_MOUNT_F_EMPTY_PATH", Value: 0x4, Mask: 0x4},
+	{Name: "MOVE_MOUNT_T_SYMLINKS", Value: 0x10, Mask: 0x10},
+	{Name: "MOVE_MOUNT_T_AUTOMOUNTS", Value: 0x20, Mask: 0x20},
+	{Name: "MOVE_MOUNT_T_EMPTY_PATH", Value: 0x40, Mask: 0x40},
+	{Name: "MOVE_MOUNT_SET_GROUP", Value: 0x100, Mask: 0x100},
+	{Name: "MOVE_MOUNT_BENEATH", Value: 0x200, Mask: 0x200},
+}}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt848, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "from_dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "from_pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "to_dfd", Type: &zt868, Reg: 2, Reg32: 2},
+	{Name: "to_pathname", Type: &zt4, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1008, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
+
+var zset_fsopen_flags = set{Name: "fsopen_flags", Unknown: "FSOPEN_???", Vals: []val{
+	{Name: "FSOPEN_CLOEXEC", Value: 0x1, Mask: 0x1},
+}}
 
 var zcall_fsopen = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "_fs_name", Type: &zt733, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1009, Reg: 1, Reg32: 1},
+}, Ret: &zt0, Class: 0x2, Defer: 2}
+
+var zset_fsconfig_cmds = set{Name: "fsconfig_cmds", Unknown: "FSCONFIG_???", Vals: []val{
+	{Name: "FSCONFIG_SET_FLAG", Value: 0x0, Mask: 0x0},
+	{Name: "FSCONFIG_SET_STRING", Value: 0x1, Mask: 0x1},
+	{Name: "FSCONFIG_SET_BINARY", Value: 0x2, Mask: 0x2},
+	{Name: "FSCONFIG_SET_PATH", Value: 0x3, Mask: 0x3},
+	{Name: "FSCONFIG_SET_PATH_EMPTY", Value: 0x4, Mask: 0x4},
+	{Name: "FSCONFIG_SET_FD", Value: 0x5, Mask: 0x5},
+	{Name: "FSCONFIG_CMD_CREATE", Value: 0x6, Mask: 0x6},
+	{Name: "FSCONFIG_CMD_RECONFIGURE", Value: 0x7, Mask: 0x7},
+	{Name: "FSCONFIG_CMD_CREATE_EXCL", Value: 0x8, Mask: 0x8},
+}}
+
+var zcall_fsconfig__FLAG = call{Name: "fsconfig", Variant: "FLAG", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt1011, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
+
+var zcall_fsconfig__STRING = call{Name: "fsconfig", Variant: "STRING", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt1012, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt733, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
+
+var zcall_fsconfig__BINARY = call{Name: "fsconfig", Variant: "BINARY", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt1013, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt1014, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
+
+var zcall_fsconfig__PATH = call{Name: "fsconfig", Variant: "PATH", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt1015, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt4, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt868, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
+
+var zcall_fsconfig__PATH_2 = call{Name: "fsconfig", Variant: "PATH", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt1016, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt4, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt868, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
+
+var zcall_fsconfig__FD = call{Name: "fsconfig", Variant: "FD", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt1017, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt0, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig = call{Name: "fsconfig", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1010, Reg: 1, Reg32: 1},
 	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt7, Class: 0x3, Defer: 5, Key: 1, Variants: []*call{
+	&zcall_fsconfig__FLAG,
+	&zcall_fsconfig__STRING,
+	&zcall_fsconfig__BINARY,
+	&zcall_fsconfig__PATH,
+	&zcall_fsconfig__PATH_2,
+	&zcall_fsconfig__FD,
+}}
+
+var zset_fsmount_flags = set{Name: "fsmount_flags", Unknown: "FSMOUNT_???", Vals: []val{
+	{Name: "FSMOUNT_CLOEXEC", Value: 0x1, Mask: 0x1},
+	{Name: "FSMOUNT_NAMESPACE", Value: 0x2, Mask: 0x2},
+}}
+
+var zset_mount_attrs = set{Name: "mount_attrs", Unknown: "MOUNT_ATTR_???", Vals: []val{
+	{Name: "MOUNT_ATTR_RDONLY", Value: 0x1, Mask: 0x1},
+	{Name: "MOUNT_ATTR_NOSUID", Value: 0x2, Mask: 0x2},
+	{Name: "MOUNT_ATTR_NODEV", Value: 0x4, Mask: 0x4},
+	{Name: "MOUNT_ATTR_NOEXEC", Value: 0x8, Mask: 0x8},
+	{Name: "MOUNT_ATTR_NOATIME", Value: 0x10, Mask: 0x10},
+	{Name: "MOUNT_ATTR_STRICTATIME", Value: 0x20, Mask: 0x20},
+	{Name: "MOUNT_ATTR_NODIRATIME", Value: 0x80, Mask: 0x80},
+	{Name: "MOUNT_ATTR_IDMAP", Value: 0x100000, Mask: 0x100000},
+	{Name: "MOUNT_ATTR_NOSYMFOLLOW", Value: 0x200000, Mask: 0x200000},
+}}
 
 var zcall_fsmount = call{Name: "fsmount", Args: []field{
 	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt1018, Reg: 1, Reg32: 1},
+	{Name: "attr_flags", Type: &zt1019, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zset_fspick_flags = set{Name: "fspick_flags", Unknown: "FSPICK_???", Vals: []val{
+	{Name: "FSPICK_CLOEXEC", Value: 0x1, Mask: 0x1},
+	{Name: "FSPICK_SYMLINK_NOFOLLOW", Value: 0x2, Mask: 0x2},
+	{Name: "FSPICK_NO_AUTOMOUNT", Value: 0x4, Mask: 0x4},
+	{Name: "FSPICK_EMPTY_PATH", Value: 0x8, Mask: 0x8},
+}}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1020, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x3, Defer: 3}
 
 var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", Vals: []val{
 	{Name: "PIDFD_NONBLOCK", Value: 0x800, Mask: 0x800},
@@ -16163,7 +16654,7 @@ var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", 
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt971, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1021, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
@@ -16197,19 +16688,19 @@ var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []
 
 var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
 	{Vals: []uint64{0x1}, Type: &zt9},
-}, Else: &zt973}
+}, Else: &zt1023}
 
 var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
-	{Name: "flags", Type: &zt972, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt928, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt928, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
-	{Name: "parent_tid", Type: &zt928, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
-	{Name: "exit_signal", Type: &zt974, Off: [3]uint16{32, 32, 32}},
-	{Name: "stack", Type: &zt928, Off: [3]uint16{40, 40, 40}},
+	{Name: "flags", Type: &zt1022, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt951, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt951, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt951, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt1024, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt951, Off: [3]uint16{40, 40, 40}},
 	{Name: "stack_size", Type: &zt80, Off: [3]uint16{48, 48, 48}},
-	{Name: "tls", Type: &zt928, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "set_tid", Type: &zt928, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
-	{Name: "set_tid", Type: &zt975, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
+	{Name: "tls", Type: &zt951, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt951, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
+	{Name: "set_tid", Type: &zt1025, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
 	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}},
 	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xb}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
 }}
@@ -16222,8 +16713,8 @@ var zstruct_clone_result = structure{Name: "clone_result", Size: [3]uint16{32, 2
 }}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt976, Reg: 0, Reg32: 0},
-	{Name: "changed", Type: &zt977, Attr: 4096, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
+	{Name: "uargs", Type: &zt1026, Reg: 0, Reg32: 0},
+	{Name: "changed", Type: &zt1027, Attr: 4096, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt235, Class: 0x8, Defer: 1}
 
@@ -16235,7 +16726,7 @@ var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANG
 var zcall_close_range = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "max_fd", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt978, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1028, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals: []val{
@@ -16248,15 +16739,15 @@ var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals
 }}
 
 var zstruct_open_how = structure{Name: "open_how", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "flags", Type: &zt979, Off: [3]uint16{0, 0, 0}},
-	{Name: "mode", Type: &zt980, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "resolve", Type: &zt981, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt1029, Off: [3]uint16{0, 0, 0}},
+	{Name: "mode", Type: &zt1030, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "resolve", Type: &zt1031, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt982, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
+	{Name: "how", Type: &zt1032, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
@@ -16273,15 +16764,15 @@ var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals:
 }}
 
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt983, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1033, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt984, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt1034, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "behavior", Type: &zt220, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
@@ -16294,20 +16785,34 @@ var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 1
 
 var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt772, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt794, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt985, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt866, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt1035, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt886, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
+var zset_propagation = set{Name: "propagation", Unknown: "MS_???", Vals: []val{
+	{Name: "MS_UNBINDABLE", Value: 0x20000, Mask: 0x20000},
+	{Name: "MS_PRIVATE", Value: 0x40000, Mask: 0x40000},
+	{Name: "MS_SLAVE", Value: 0x80000, Mask: 0x80000},
+	{Name: "MS_SHARED", Value: 0x100000, Mask: 0x100000},
+}}
+
+var zstruct_mount_attr = structure{Name: "mount_attr", Size: [3]uint16{32, 32, 32}, Fields: []field{
+	{Name: "attr_set", Type: &zt1036, Off: [3]uint16{0, 0, 0}},
+	{Name: "attr_clr", Type: &zt1036, Off: [3]uint16{8, 8, 8}},
+	{Name: "propagation", Type: &zt1037, Off: [3]uint16{16, 16, 16}},
+	{Name: "userns_fd", Type: &zt9, Off: [3]uint16{24, 24, 24}},
+}}
+
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt869, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt1038, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_quotactl_fd = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -16344,9 +16849,9 @@ var zset_landlock_scope = set{Name: "landlock_scope", Unknown: "LANDLOCK_SCOPE_?
 }}
 
 var zstruct_landlock_ruleset_attr = structure{Name: "landlock_ruleset_attr", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "handled_access_fs", Type: &zt986, Off: [3]uint16{0, 0, 0}},
-	{Name: "handled_access_net", Type: &zt987, Off: [3]uint16{8, 8, 8}},
-	{Name: "scoped", Type: &zt988, Off: [3]uint16{16, 16, 16}},
+	{Name: "handled_access_fs", Type: &zt1039, Off: [3]uint16{0, 0, 0}},
+	{Name: "handled_access_net", Type: &zt1040, Off: [3]uint16{8, 8, 8}},
+	{Name: "scoped", Type: &zt1041, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zset_landlock_create = set{Name: "landlock_create", Unknown: "LANDLOCK_CREATE_RULESET_???", Vals: []val{
@@ -16354,9 +16859,9 @@ var zset_landlock_create = set{Name: "landlock_create", Unknown: "LANDLOCK_CREAT
 }}
 
 var zcall_landlock_create_ruleset = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt989, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt1042, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt990, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1043, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zset_landlock_rule = set{Name: "landlock_rule", Unknown: "LANDLOCK_RULE_???", Vals: []val{
@@ -16365,24 +16870,24 @@ var zset_landlock_rule = set{Name: "landlock_rule", Unknown: "LANDLOCK_RULE_???"
 }}
 
 var zstruct_landlock_path = structure{Name: "landlock_path", Size: [3]uint16{12, 12, 12}, Packed: true, Fields: []field{
-	{Name: "allowed_access", Type: &zt986, Off: [3]uint16{0, 0, 0}},
+	{Name: "allowed_access", Type: &zt1039, Off: [3]uint16{0, 0, 0}},
 	{Name: "parent_fd", Type: &zt0, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_landlock_port = structure{Name: "landlock_port", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "allowed_access", Type: &zt987, Off: [3]uint16{0, 0, 0}},
+	{Name: "allowed_access", Type: &zt1040, Off: [3]uint16{0, 0, 0}},
 	{Name: "port", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zunion_landlock_attr = union{Name: "landlock_attr", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt992},
-	{Vals: []uint64{0x2}, Type: &zt993},
+	{Vals: []uint64{0x1}, Type: &zt1045},
+	{Vals: []uint64{0x2}, Type: &zt1046},
 }, Else: &zt25}
 
 var zcall_landlock_add_rule = call{Name: "landlock_add_rule", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt991, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt994, Reg: 2, Reg32: 2},
+	{Name: "rule_type", Type: &zt1044, Reg: 1, Reg32: 1},
+	{Name: "rule_attr", Type: &zt1047, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
@@ -16396,7 +16901,7 @@ var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
 }}
 
 var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt995, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1048, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
@@ -16412,16 +16917,16 @@ var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???"
 var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
 	{Name: "val", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "uaddr", Type: &zt80, Off: [3]uint16{8, 8, 8}},
-	{Name: "flags", Type: &zt996, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt1049, Off: [3]uint16{16, 16, 16}},
 	{Name: "__reserved", Type: &zt176, Attr: 2, Off: [3]uint16{20, 20, 20}},
 }}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt998, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt1051, Reg: 0, Reg32: 0},
 	{Name: "nr_futexes", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt985, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt776, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt1035, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt798, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
@@ -16431,18 +16936,31 @@ var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: 
 	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
+var zstruct_cachestat_range = structure{Name: "cachestat_range", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "off", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "len", Type: &zt9, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zstruct_cachestat = structure{Name: "cachestat", Size: [3]uint16{40, 40, 40}, Fields: []field{
+	{Name: "nr_cache", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "nr_dirty", Type: &zt9, Off: [3]uint16{8, 8, 8}},
+	{Name: "nr_writeback", Type: &zt9, Off: [3]uint16{16, 16, 16}},
+	{Name: "nr_evicted", Type: &zt9, Off: [3]uint16{24, 24, 24}},
+	{Name: "nr_recently_evicted", Type: &zt9, Off: [3]uint16{32, 32, 32}},
+}}
+
 var zcall_cachestat = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "cstat_range", Type: &zt1052, Reg: 1, Reg32: 1},
+	{Name: "cstat", Type: &zt1053, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt849, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt869, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
@@ -16453,45 +16971,57 @@ var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_S
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
 	{Name: "addr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt999, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1054, Reg: 2, Reg32: 2},
 }, Ret: &zt25, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "mask", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt996, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1049, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "val", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt996, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt985, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt776, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt1049, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt1035, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt798, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt1000, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt1055, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
+var zstruct_mnt_id_req = structure{Name: "mnt_id_req", Size: [3]uint16{32, 32, 32}, Fields: []field{
+	{Name: "size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "mnt_ns_fd", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "mnt_id", Type: &zt80, Off: [3]uint16{8, 8, 8}},
+	{Name: "param", Type: &zt80, Off: [3]uint16{16, 16, 16}},
+	{Name: "mnt_ns_id", Type: &zt80, Off: [3]uint16{24, 24, 24}},
+}}
+
 var zcall_statmount = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt1056, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt1057, Reg: 1, Reg32: 1},
 	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zset_listmount_flags = set{Name: "listmount_flags", Unknown: "LISTMOUNT_???", Vals: []val{
+	{Name: "LISTMOUNT_REVERSE", Value: 0x1, Mask: 0x1},
+}}
 
 var zcall_listmount = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt1056, Reg: 0, Reg32: 0},
+	{Name: "mnt_ids", Type: &zt1058, Reg: 1, Reg32: 1},
 	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt1059, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_lsm_get_self_attr = call{Name: "lsm_get_self_attr", Args: []field{
 	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
@@ -16519,62 +17049,92 @@ var zcall_mseal = call{Name: "mseal", Args: []field{
 	{Name: "flags", Type: &zt80, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
+var zstruct_xattr_set = structure{Name: "xattr_set", Size: [3]uint16{16, 12, 12}, Fields: []field{
+	{Name: "value", Type: &zt209, Off: [3]uint16{0, 0, 0}},
+	{Name: "size", Type: &zt11, Off: [3]uint16{8, 4, 4}},
+	{Name: "flags", Type: &zt761, Off: [3]uint16{12, 8, 8}},
+}}
+
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt869, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt733, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt1060, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt7, Class: 0x3, Defer: 6}
+
+var zstruct_xattr_get = structure{Name: "xattr_get", Size: [3]uint16{16, 12, 12}, Fields: []field{
+	{Name: "value", Type: &zt206, Off: [3]uint16{0, 0, 0}},
+	{Name: "size", Type: &zt11, Off: [3]uint16{8, 4, 4}},
+	{Name: "flags", Type: &zt761, Off: [3]uint16{12, 8, 8}},
+}}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt869, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt733, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt1061, Attr: 8, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt2, Class: 0x3, Defer: 4}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt869, Reg: 2, Reg32: 2},
+	{Name: "list", Type: &zt1062, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt2, Class: 0x3, Defer: 3}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt869, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt733, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1007, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt1038, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt0, Class: 0x3, Defer: 5}
+
+var zset_fa_xflags = set{Name: "fa_xflags", Unknown: "FS_XFLAG_???", Vals: []val{
+	{Name: "FS_XFLAG_REALTIME", Value: 0x1, Mask: 0x1},
+	{Name: "FS_XFLAG_PREALLOC", Value: 0x2, Mask: 0x2},
+	{Name: "FS_XFLAG_IMMUTABLE", Value: 0x8, Mask: 0x8},
+	{Name: "FS_XFLAG_APPEND", Value: 0x10, Mask: 0x10},
+	{Name: "FS_XFLAG_SYNC", Value: 0x20, Mask: 0x20},
+	{Name: "FS_XFLAG_NOATIME", Value: 0x40, Mask: 0x40},
+	{Name: "FS_XFLAG_NODUMP", Value: 0x80, Mask: 0x80},
+}}
+
+var zstruct_file_attr = structure{Name: "file_attr", Size: [3]uint16{24, 24, 24}, Fields: []field{
+	{Name: "fa_xflags", Type: &zt1063, Off: [3]uint16{0, 0, 0}},
+	{Name: "fa_extsize", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "fa_nextents", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "fa_projid", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "fa_cowextsize", Type: &zt11, Off: [3]uint16{20, 20, 20}},
+}}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "attr", Type: &zt1064, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt869, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 2}
 
 var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "attr", Type: &zt1065, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt869, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_listns = call{Name: "listns", Args: []field{
 	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
@@ -16593,8 +17153,8 @@ var zcall_waitpid = call{Name: "waitpid", Args: []field{
 
 var zcall_lchown_2 = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1001, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1001, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1066, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1066, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt23, Class: 0x4, Defer: 0, Derived: true}
@@ -16604,24 +17164,16 @@ var zcall_oldstat = call{Name: "oldstat", Args: []field{
 	{Name: "statbuf", Type: &zt25, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 2}
 
-var zcall_mount_2 = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
 var zcall_umount = call{Name: "umount", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt4, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt1001, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt1066, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt1002, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt1067, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_oldfstat = call{Name: "oldfstat", Args: []field{
@@ -16642,18 +17194,13 @@ var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt23, Class: 0x0, D
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt1001, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt1066, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
 	{Name: "sig", Type: &zt30, Reg: 0, Reg32: 0},
 	{Name: "handler", Type: &zt31, Reg: 1, Reg32: 1},
 }, Ret: &zt29, Aux: &zt31, Class: 0x10, Defer: 2}
-
-var zcall_umount2_2 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_lock = call{Name: "lock", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
@@ -16667,62 +17214,57 @@ var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
 	{Name: "sa_handler", Type: &zt31, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt1003, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_mask", Type: &zt1068, Off: [3]uint16{8, 4, 4}},
 	{Name: "sa_flags", Type: &zt32, Off: [3]uint16{16, 8, 8}},
 	{Name: "sa_restorer", Type: &zt25, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "sig", Type: &zt30, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt1004, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt1005, Reg: 2, Reg32: 2},
+	{Name: "act", Type: &zt1069, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt1070, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt29, Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt1003, Reg: 0, Reg32: 0},
+	{Name: "newmask", Type: &zt1068, Reg: 0, Reg32: 0},
 }, Ret: &zt29, Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt1001, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1001, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt1066, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1066, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt1001, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1001, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt1066, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1066, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt1003, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt1068, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt1006, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt1071, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt1007, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt1072, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt1008, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt1073, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_oldlstat = call{Name: "oldlstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "statbuf", Type: &zt25, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 2}
-
-var zcall_swapon_2 = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_readdir = call{Name: "readdir", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -16740,19 +17282,19 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt1009, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt1074, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt25, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1001, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1001, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1066, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1066, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt1010, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1075, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
@@ -16762,18 +17304,18 @@ var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64,
 	{Name: "f_fsid", Type: &zt641, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt1011, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt1012, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt1076, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt1077, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1013, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1078, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1013, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1078, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
@@ -16792,28 +17334,28 @@ var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt1014, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt1079, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt1015, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt1080, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt1016, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt1081, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1017, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1082, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1017, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1082, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1017, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1082, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
@@ -16825,10 +17367,6 @@ var zcall_idle = call{Name: "idle", Args: []field{}, Ret: &zt23, Class: 0x0, Def
 var zcall_vm86old = call{Name: "vm86old", Args: []field{
 	{Name: "user_vm86", Type: &zt25, Reg: 0, Reg32: 0},
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_swapoff_2 = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_ipc = call{Name: "ipc", Args: []field{
 	{Name: "call", Type: &zt176, Reg: 0, Reg32: 0},
@@ -16851,8 +17389,8 @@ var zcall_clone_2 = call{Name: "clone", Args: []field{
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt36, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt1018, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt1006, Reg: 2, Reg32: 2},
+	{Name: "nset", Type: &zt1083, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt1071, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
@@ -16876,27 +17414,21 @@ var zcall_bdflush = call{Name: "bdflush", Args: []field{
 	{Name: "data", Type: &zt29, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
-var zcall_sysfs_2 = call{Name: "sysfs", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg1", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "arg2", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt1001, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt1066, Reg: 0, Reg32: 0},
 }, Ret: &zt226, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt1001, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt1066, Reg: 0, Reg32: 0},
 }, Ret: &zt226, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt26, Attr: 4, Reg: 1, Reg32: 1},
 	{Name: "offset_low", Type: &zt26, Attr: 4, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt1019, Reg: 3, Reg32: 3},
+	{Name: "result", Type: &zt1084, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt24, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -16913,15 +17445,15 @@ var zcall__sysctl_2 = call{Name: "_sysctl", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt1001, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1001, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt1001, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt1066, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1066, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt1066, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt1020, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1020, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt1020, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt1085, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1085, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt1085, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -16937,37 +17469,31 @@ var zcall_query_module_2 = call{Name: "query_module", Args: []field{
 	{Name: "ret", Type: &zt25, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
-var zcall_nfsservctl_2 = call{Name: "nfsservctl", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "argp", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "resp", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt1001, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1001, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt1001, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt1066, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1066, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt1066, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt1020, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1020, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt1020, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt1085, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1085, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt1085, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt1021, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt1086, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt33, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt1022, Reg: 6, Reg32: 6},
+	{Name: "frame", Type: &zt1087, Reg: 6, Reg32: 6},
 }, Ret: &zt23, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1001, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1001, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1066, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1066, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
@@ -16985,7 +17511,7 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt27, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt28, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt1023, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt1088, Reg: 5, Reg32: 5},
 }, Ret: &zt25, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
@@ -17011,28 +17537,28 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt1015, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt1080, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt1016, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt1081, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt1024, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt1089, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1025, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1090, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1025, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1090, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1025, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1090, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
@@ -17120,11 +17646,6 @@ var zcall_setfsuid32 = call{Name: "setfsuid32", Args: []field{
 var zcall_setfsgid32 = call{Name: "setfsgid32", Args: []field{
 	{Name: "gid", Type: &zt226, Reg: 0, Reg32: 0},
 }, Ret: &zt226, Class: 0x80, Defer: 1}
-
-var zcall_pivot_root_2 = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_fcntl64__DUPFD = call{Name: "fcntl64", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -17350,128 +17871,15 @@ var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 	&zcall_fcntl64__SET_RW_HINT_2,
 }}
 
-var zcall_setxattr_2 = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_lsetxattr_2 = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_fsetxattr_2 = call{Name: "fsetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_getxattr_2 = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_lgetxattr_2 = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_fgetxattr_2 = call{Name: "fgetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_listxattr_2 = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_llistxattr_2 = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_flistxattr_2 = call{Name: "flistxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_removexattr_2 = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_lremovexattr_2 = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_fremovexattr_2 = call{Name: "fremovexattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1026, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1091, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
-var zcall_io_setup_2 = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_io_destroy_2 = call{Name: "io_destroy", Args: []field{
-	{Name: "ctx", Type: &zt29, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_io_getevents_2 = call{Name: "io_getevents", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_io_submit_2 = call{Name: "io_submit", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_io_cancel_2 = call{Name: "io_cancel", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_lookup_dcookie_2 = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt1010, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1075, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
@@ -17481,84 +17889,61 @@ var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84,
 	{Name: "f_fsid", Type: &zt641, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt1011, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt1012, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt1076, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt1077, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1027, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1092, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1027, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1092, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt775, Reg: 3, Reg32: 5},
+	{Name: "advice", Type: &zt797, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1025, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt849, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt1090, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt869, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
-
-var zcall_name_to_handle_at_2 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_open_by_handle_at_2 = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_io_pgetevents_2 = call{Name: "io_pgetevents", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt25, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_msgsnd_2 = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1028, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1093, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgflg", Type: &zt445, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1029, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1094, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
 	{Name: "msgflg", Type: &zt445, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x20, Defer: 1}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt776, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1030, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1095, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt776, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt985, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1035, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -17578,7 +17963,7 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt1031, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt1096, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -17594,49 +17979,49 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 }}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt776, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt1032, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt1097, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
 }, Ret: &zt7, Aux: &zt748, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt776, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1030, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1095, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt776, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt786, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt985, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt1030, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt808, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt1035, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt1095, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt1033, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt1033, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt1098, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt1098, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt1034, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt1099, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt786, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt1035, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt1034, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt808, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt1100, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt1099, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt1034, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt1099, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_timerfd_settime64 = call{Name: "timerfd_settime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt868, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt1035, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt1034, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt888, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt1100, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt1099, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16{16, 16, 16}, Dated: true, Fields: []field{
@@ -17645,10 +18030,10 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 }}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt1037, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt849, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt1102, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt869, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
@@ -17656,26 +18041,26 @@ var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
 	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt1038, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt852, Reg: 5, Reg32: 5},
+	{Name: "tsp", Type: &zt1103, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt872, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll_time64 = call{Name: "ppoll_time64", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt1038, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt853, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt1103, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt873, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
 var zcall_io_pgetevents_time64 = call{Name: "io_pgetevents_time64", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt25, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt774, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt1035, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt993, Reg: 5, Reg32: 5},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_recvmmsg_time64 = call{Name: "recvmmsg_time64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -17711,96 +18096,28 @@ var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
 	{Name: "uthese", Type: &zt37, Reg: 0, Reg32: 0},
 	{Name: "uinfo", Type: &zt579, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt985, Reg: 2, Reg32: 2},
+	{Name: "uts", Type: &zt1035, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt30, Class: 0x10, Defer: 1}
 
 var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt985},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt1035},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
 }, Else: &zt25}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt759, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt765, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt1039, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt1104, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt763, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt769, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt1030, Reg: 1, Reg32: 1},
+	{Name: "interval", Type: &zt1095, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
-
-var zcall_io_uring_setup_2 = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_io_uring_enter_2 = call{Name: "io_uring_enter", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x12, Defer: 6, Derived: true}
-
-var zcall_io_uring_register_2 = call{Name: "io_uring_register", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
-
-var zcall_open_tree_2 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_move_mount_2 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt848, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsopen_2 = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fsconfig_2 = call{Name: "fsconfig", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsmount_2 = call{Name: "fsmount", Args: []field{
-	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_fspick_2 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_mount_setattr_2 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_quotactl_fd_2 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -17808,27 +18125,6 @@ var zcall_quotactl_fd_2 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_cachestat_2 = call{Name: "cachestat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_statmount_2 = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_listmount_2 = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_get_self_attr_2 = call{Name: "lsm_get_self_attr", Args: []field{
 	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
@@ -17850,63 +18146,6 @@ var zcall_lsm_list_modules_2 = call{Name: "lsm_list_modules", Args: []field{
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_removexattrat_2 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_setattr_2 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
 var zcall_listns_2 = call{Name: "listns", Args: []field{
 	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "ns_ids", Type: &zt25, Reg: 1, Reg32: 1},
@@ -17917,42 +18156,9 @@ var zcall_listns_2 = call{Name: "listns", Args: []field{
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1026, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1091, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
-
-var zcall_sysfs_3 = call{Name: "sysfs", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg1", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "arg2", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_pivot_root_3 = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_mount_3 = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_umount2_3 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_swapon_3 = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_swapoff_3 = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_quotactl_3 = call{Name: "quotactl", Args: []field{
 	{Name: "cmd", Type: &zt176, Reg: 0, Reg32: 0},
@@ -17971,226 +18177,12 @@ var zcall_tuxcall_2 = call{Name: "tuxcall", Args: []field{}, Ret: &zt23, Class: 
 
 var zcall_security_2 = call{Name: "security", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_setxattr_3 = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_lsetxattr_3 = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_fsetxattr_3 = call{Name: "fsetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_getxattr_3 = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_lgetxattr_3 = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_fgetxattr_3 = call{Name: "fgetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_listxattr_3 = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_llistxattr_3 = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_flistxattr_3 = call{Name: "flistxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_removexattr_3 = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_lremovexattr_3 = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_fremovexattr_3 = call{Name: "fremovexattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_io_destroy_3 = call{Name: "io_destroy", Args: []field{
-	{Name: "ctx", Type: &zt29, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_io_getevents_3 = call{Name: "io_getevents", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_io_cancel_3 = call{Name: "io_cancel", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_lookup_dcookie_3 = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_name_to_handle_at_3 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_open_by_handle_at_3 = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_io_pgetevents_3 = call{Name: "io_pgetevents", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt25, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_io_uring_setup_3 = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_io_uring_enter_3 = call{Name: "io_uring_enter", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x12, Defer: 6, Derived: true}
-
-var zcall_io_uring_register_3 = call{Name: "io_uring_register", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
-
-var zcall_open_tree_3 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_move_mount_3 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt848, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsopen_3 = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fsconfig_3 = call{Name: "fsconfig", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsmount_3 = call{Name: "fsmount", Args: []field{
-	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_fspick_3 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_mount_setattr_3 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
 var zcall_quotactl_fd_3 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
 	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_cachestat_3 = call{Name: "cachestat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_statmount_3 = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_listmount_3 = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_get_self_attr_3 = call{Name: "lsm_get_self_attr", Args: []field{
 	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
@@ -18212,63 +18204,6 @@ var zcall_lsm_list_modules_3 = call{Name: "lsm_list_modules", Args: []field{
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_removexattrat_3 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_setattr_3 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
 var zcall_listns_3 = call{Name: "listns", Args: []field{
 	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "ns_ids", Type: &zt25, Reg: 1, Reg32: 1},
@@ -18276,174 +18211,26 @@ var zcall_listns_3 = call{Name: "listns", Args: []field{
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
-var zcall_io_setup_3 = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_io_submit_3 = call{Name: "io_submit", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_io_setup_4 = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_io_destroy_4 = call{Name: "io_destroy", Args: []field{
-	{Name: "ctx", Type: &zt29, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_io_submit_4 = call{Name: "io_submit", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_io_cancel_4 = call{Name: "io_cancel", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_io_getevents_4 = call{Name: "io_getevents", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_setxattr_4 = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_lsetxattr_4 = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_fsetxattr_4 = call{Name: "fsetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_getxattr_4 = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_lgetxattr_4 = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_fgetxattr_4 = call{Name: "fgetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_listxattr_4 = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_llistxattr_4 = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_flistxattr_4 = call{Name: "flistxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_removexattr_4 = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_lremovexattr_4 = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_fremovexattr_4 = call{Name: "fremovexattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_lookup_dcookie_4 = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
 var zstruct_epoll_event_arm64 = structure{Name: "epoll_event_arm64", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "events", Type: &zt768, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt769, Off: [3]uint16{8, 4, 8}},
+	{Name: "events", Type: &zt790, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt791, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_epoll_ctl_2 = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt767, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt789, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt1040, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt1105, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1042, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1107, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt866, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt886, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
-
-var zcall_umount2_4 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_mount_4 = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_pivot_root_4 = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_nfsservctl_3 = call{Name: "nfsservctl", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "argp", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "resp", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_quotactl_4 = call{Name: "quotactl", Args: []field{
 	{Name: "cmd", Type: &zt176, Reg: 0, Reg32: 0},
@@ -18465,135 +18252,35 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt1043, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt1108, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt1044, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt1109, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt1045, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt1110, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{120, 120, 120}},
 }}
 
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1046, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt849, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt1111, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt869, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1046, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1111, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
-
-var zcall_swapon_4 = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_swapoff_4 = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_name_to_handle_at_4 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_open_by_handle_at_4 = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_io_pgetevents_4 = call{Name: "io_pgetevents", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt25, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_io_uring_setup_4 = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_io_uring_enter_4 = call{Name: "io_uring_enter", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x12, Defer: 6, Derived: true}
-
-var zcall_io_uring_register_4 = call{Name: "io_uring_register", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
-
-var zcall_open_tree_4 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_move_mount_4 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt848, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsopen_4 = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fsconfig_4 = call{Name: "fsconfig", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsmount_4 = call{Name: "fsmount", Args: []field{
-	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_fspick_4 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1042, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1107, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt985, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt866, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt1035, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt886, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
-
-var zcall_mount_setattr_4 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_quotactl_fd_4 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -18601,27 +18288,6 @@ var zcall_quotactl_fd_4 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_cachestat_4 = call{Name: "cachestat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_statmount_4 = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_listmount_4 = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_get_self_attr_4 = call{Name: "lsm_get_self_attr", Args: []field{
 	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
@@ -18642,63 +18308,6 @@ var zcall_lsm_list_modules_4 = call{Name: "lsm_list_modules", Args: []field{
 	{Name: "size", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_removexattrat_4 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_setattr_4 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_listns_4 = call{Name: "listns", Args: []field{
 	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
@@ -18812,5 +18421,5 @@ var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
 var zstruct_bpf_other = structure{Name: "bpf_other", Size: [3]uint16{0, 0, 0}, Fields: []field{
-	{Name: "raw", Type: &zt1047, Attr: 64, Off: [3]uint16{0, 0, 0}},
+	{Name: "raw", Type: &zt1112, Attr: 64, Off: [3]uint16{0, 0, 0}},
 }}
