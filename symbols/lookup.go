@@ -207,13 +207,22 @@ func (f *File) byGlob(glob string) []Match {
 	if strings.Contains(base, "[") && !strings.Contains(base, "]") {
 		base, versioned = glob, false // the sign is in a set
 	}
+	version = strings.TrimPrefix(version, "@")
 	return f.matches(func(e *entry) bool {
 		n := f.table.name(e)
 		if matchGlob(glob, n) {
 			return true
 		}
-		if versioned && e.version != 0 {
-			return matchGlob(base, n) && matchGlob(strings.TrimPrefix(version, "@"), f.table.versions[e.version&^versionDefault])
+		own := f.table.versions[e.version&^versionDefault]
+		if e.version == 0 && e.source <= SourceDebugData {
+			n, own, _ = strings.Cut(n, "@")
+			own = strings.TrimPrefix(own, "@")
+		}
+		if versioned && own != "" {
+			return matchGlob(base, n) && matchGlob(version, own)
+		}
+		if matchGlob(glob, n) {
+			return true
 		}
 		if !mangled(n) {
 			return false

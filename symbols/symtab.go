@@ -65,7 +65,9 @@ func (t *table) decodeSymbols(m *image, b []byte, strs string, source Source, ve
 			continue // marks of the ARM and RISC-V psABIs: code or data follows
 		}
 		if versions != nil {
-			e.version = versions.of(i)
+			if e.version = versions.of(i); e.version&versionDefault != 0 && versions.needed[e.version&^versionDefault] {
+				e.version &^= versionDefault // of another object
+			}
 			if e.version != 0 && e.section == uint16(elf.SHN_ABS) && t.versions[e.version&^versionDefault] == cString(strs, uint64(e.name), maxName) {
 				continue // the version itself
 			}
@@ -80,6 +82,8 @@ type versionTable struct {
 	index []byte // .gnu.version: 16 bits for each symbol
 	m     *image
 	known map[uint16]uint16 // to the index in table.versions
+
+	needed map[uint16]bool // indexes of the versions that are other objects'
 }
 
 // hiddenVersion is the bit of .gnu.version that marks a version as not the default one.
@@ -101,38 +105,32 @@ func (v *versionTable) of(i int) uint16 {
 // maxVersions bounds the versions of a file; there are 15 bits for their numbers.
 const maxVersions = 1 << 14
 
-// readVersions reads .gnu.version and .gnu.version_d (Linux Standard Base, symbol versioning).
-// Versions that cannot be read are left out: names without them still help.
+// readVersions reads .gnu.version, .gnu.version_d and .gnu.version_r (Linux Standard Base, symbol
+// versioning). Versions that cannot be read are left out: names without them still help.
 func (t *table) readVersions(m *image) *versionTable {
-	index, defs := m.sectionOf(elf.SHT_GNU_VERSYM), m.sectionOf(elf.SHT_GNU_VERDEF)
-	if index == nil || defs == nil || int(defs.Link) >= len(m.sections) {
+	index := m.sectionOf(elf.SHT_GNU_VERSYM)
+	if index == nil {
 		return nil
 	}
-	v := &versionTable{m: m, known: map[uint16]uint16{}}
+	v := &versionTable{m: m, known: map[uint16]uint16{}, needed: map[uint16]bool{}}
 	var err error
 	if v.index, err = m.data(index); err != nil {
 		return nil
 	}
-	b, err := m.data(defs)
-	if err != nil {
-		return nil
-	}
-	strs := &m.sections[defs.Link]
-	names, err := m.readString("section "+strs.Name, strs.Offset, strs.Size)
-	if err != nil {
-		return nil
+	add := func(number uint16, name string) {
+		if name != "" && number != 0 && len(t.versions) < maxVersions {
+			t.versions = append(t.versions, strings.Clone(name))
+			v.known[number&^hiddenVersion] = uint16(len(t.versions) - 1)
+		}
 	}
 	// Elf64_Verdef: version, flags, number, count of names (16 bits each), hash, offset of the
 	// first Verdaux, offset of the next Verdef (32 bits each). Verdaux: name, next.
+	b, names := m.withNames(elf.SHT_GNU_VERDEF)
 	for off, n := uint64(0), 0; n < maxVersions && off+20 <= uint64(len(b)); n++ {
 		d := b[off:]
 		number, base := m.order.Uint16(d[4:]), m.order.Uint16(d[2:])&1 != 0
-		aux := off + uint64(m.order.Uint32(d[12:]))
-		if aux+8 <= uint64(len(b)) && !base {
-			if name := cString(names, uint64(m.order.Uint32(b[aux:])), 1024); name != "" {
-				t.versions = append(t.versions, strings.Clone(name))
-				v.known[number&^hiddenVersion] = uint16(len(t.versions) - 1)
-			}
+		if aux := off + uint64(m.order.Uint32(d[12:])); aux+8 <= uint64(len(b)) && !base {
+			add(number, cString(names, uint64(m.order.Uint32(b[aux:])), 1024))
 		}
 		next := uint64(m.order.Uint32(d[16:]))
 		if next == 0 {
@@ -140,5 +138,47 @@ func (t *table) readVersions(m *image) *versionTable {
 		}
 		off += next
 	}
+	// Elf64_Verneed: version, count (16 bits each), file, first Vernaux, next Verneed. Vernaux:
+	// hash, flags, number (16 bits each), name, next. Variables that the program has a copy of are
+	// defined in it, with the version that it needs of the library.
+	b, names = m.withNames(elf.SHT_GNU_VERNEED)
+	left := maxVersions
+	for off := uint64(0); left > 0 && off+16 <= uint64(len(b)); {
+		aux := off + uint64(m.order.Uint32(b[off+8:]))
+		for ; left > 0 && aux+16 <= uint64(len(b)); left-- {
+			before := len(t.versions)
+			add(m.order.Uint16(b[aux+6:]), cString(names, uint64(m.order.Uint32(b[aux+8:])), 1024))
+			if len(t.versions) > before {
+				v.needed[uint16(before)] = true
+			}
+			next := uint64(m.order.Uint32(b[aux+12:]))
+			if next == 0 {
+				break
+			}
+			aux += next
+		}
+		next := uint64(m.order.Uint32(b[off+12:]))
+		if next == 0 {
+			break
+		}
+		off, left = off+next, left-1
+	}
 	return v
+}
+
+// withNames is the content of the first section of that type, and its string table.
+func (m *image) withNames(kind elf.SectionType) (b []byte, names string) {
+	s := m.sectionOf(kind)
+	if s == nil || int(s.Link) >= len(m.sections) {
+		return nil, ""
+	}
+	b, err := m.data(s)
+	if err != nil {
+		return nil, ""
+	}
+	strs := &m.sections[s.Link]
+	if names, err = m.readString("section "+strs.Name, strs.Offset, strs.Size); err != nil {
+		return nil, ""
+	}
+	return b, names
 }

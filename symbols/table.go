@@ -96,24 +96,26 @@ func (e *entry) addressed() bool {
 // doubles.
 func (t *table) merge() {
 	seed := maphash.MakeSeed()
-	key := func(e *entry) uint64 {
-		name := t.name(e)
-		if i := strings.IndexByte(name, '@'); i > 0 {
-			name = name[:i]
-		}
-		return maphash.String(seed, name) ^ e.addr*0x9e3779b97f4a7c15
+	key := func(e *entry, name, version string) uint64 {
+		return maphash.String(seed, name) + 3*maphash.String(seed, version) ^ e.addr*0x9e3779b97f4a7c15
 	}
-	dynamic := map[uint64]int32{}
-	primary := 0
+	dynamic := map[uint64]int32{} // by name, and by name and version
+	primary := false
 	for i := range t.entries {
-		switch e := &t.entries[i]; e.source {
+		e := &t.entries[i]
+		switch e.source {
 		case SourceDynsym:
-			dynamic[key(e)] = int32(i)
+			name, version := t.name(e), t.versions[e.version&^versionDefault]
+			plain := key(e, name, "")
+			if _, ok := dynamic[plain]; !ok || e.version&versionDefault != 0 {
+				dynamic[plain] = int32(i)
+			}
+			dynamic[key(e, name, version)] = int32(i)
 		case SourceSymtab, SourceDebugFile, SourceDebugData:
-			primary++
+			primary = true
 		}
 	}
-	if len(dynamic) == 0 || primary == 0 {
+	if len(dynamic) == 0 || !primary {
 		return
 	}
 	drop := make(map[int32]bool, len(dynamic))
@@ -122,12 +124,13 @@ func (t *table) merge() {
 		if e.source > SourceDebugData {
 			continue
 		}
-		d, ok := dynamic[key(e)]
-		if !ok || t.entries[d].section == 0 != (e.section == 0) {
+		name, version, versioned := strings.Cut(t.name(e), "@")
+		d, ok := dynamic[key(e, name, strings.TrimPrefix(version, "@"))]
+		if !ok || !versioned && e.binding == BindLocal {
 			continue
 		}
 		drop[d] = true
-		if e.binding != BindLocal && !strings.Contains(t.name(e), "@") {
+		if !versioned {
 			e.version = t.entries[d].version
 		}
 		if e.size == 0 {

@@ -143,6 +143,10 @@ func (p *symbolPrinter) flush() error {
 			}
 		}
 	} else if len(rows) > 0 {
+		// Two mangled names of one function, as constructors have, look alike.
+		rows = slices.CompactFunc(rows, func(a, b symbolRow) bool {
+			return a.shown == b.shown && a.order == b.order && a.Object == b.Object && a.Type == b.Type && a.Size == b.Size
+		})
 		p.text(rows)
 	}
 	return p.w.Flush()
