@@ -23,6 +23,7 @@ type traceOutput struct {
 	streams  map[int]*stream
 	command  *exec.Cmd // of -o '|command'
 	pipe     io.Closer
+	dumper   dumper
 
 	mu    sync.Mutex // the encoders, between the tracer's thread and the flusher
 	timer *time.Timer
@@ -42,6 +43,7 @@ const flushAfter = 100 * time.Millisecond
 
 func openTraceOutput(opts *TraceOptions, std Streams, messages *Messages) (*traceOutput, error) {
 	o := &traceOutput{opts: opts, messages: messages, streams: map[int]*stream{}}
+	o.dumper.read, o.dumper.write = opts.ReadDump, opts.WriteDump
 	command, pipes := opts.Pipes()
 	switch {
 	case pipes:
@@ -55,17 +57,17 @@ func openTraceOutput(opts *TraceOptions, std Streams, messages *Messages) (*trac
 			return nil, fail("Can't popen '%s': %s", command, reason(err))
 		}
 		o.command, o.pipe = cmd, w
-		o.shared = o.stream(w, false, false)
+		o.shared = o.newStream(w, false, false)
 	case opts.Output == "":
 		f, _ := std.Err.(*os.File)
-		o.shared = o.stream(keepOpen{std.Err}, true, useColor(opts.Color, f, os.Getenv))
+		o.shared = o.newStream(keepOpen{std.Err}, true, useColor(opts.Color, f, os.Getenv))
 	case opts.OutputSeparately:
 	default:
 		f, err := openOutput(opts.Output, opts.OutputAppend)
 		if err != nil {
 			return nil, err
 		}
-		o.shared = o.stream(f, false, opts.Color == ColorAlways)
+		o.shared = o.newStream(f, false, opts.Color == ColorAlways)
 	}
 	return o, nil
 }
@@ -76,9 +78,9 @@ type keepOpen struct{ io.Writer }
 // Close implements io.Closer.
 func (keepOpen) Close() error { return nil }
 
-// stream makes the encoder for a writer. live means that somebody watches, or that the program writes to
+// newStream makes the encoder for a writer. live means that somebody watches, or that the program writes to
 // the same place: nothing is held back.
-func (o *traceOutput) stream(w io.WriteCloser, live, color bool) *stream {
+func (o *traceOutput) newStream(w io.WriteCloser, live, color bool) *stream {
 	s := &stream{file: w}
 	if o.opts.Format == FormatJSON {
 		s.enc = event.NewJSON(w, event.JSONOptions{FlushEach: live})
@@ -117,13 +119,21 @@ func (o *traceOutput) textOptions() event.TextOptions {
 		t.Raw = func(c *decode.Call) bool { return opts.Raw.Has(c.ABI, c.Number) }
 	}
 	if opts.ReadDump != nil || opts.WriteDump != nil {
-		t.Dump = func(b []byte, c *decode.Call) []byte { return b }
+		t.Dump = o.dumper.dump
 	}
 	return t
 }
 
 var hexStyles = [...]event.HexStyle{
 	HexNone: event.HexNone, HexNonASCIIChars: event.HexNonASCIIChars, HexNonASCII: event.HexNonASCII, HexAll: event.HexAll,
+}
+
+// open returns the stream of a thread if there is one.
+func (o *traceOutput) open(tid int) *stream {
+	if o.shared != nil {
+		return o.shared
+	}
+	return o.streams[tid]
 }
 
 // of returns the stream of a thread.
@@ -140,9 +150,9 @@ func (o *traceOutput) of(tid int) *stream {
 		if o.err == nil {
 			o.err = err
 		}
-		s = o.stream(keepOpen{io.Discard}, false, false)
+		s = o.newStream(keepOpen{io.Discard}, false, false)
 	} else {
-		s = o.stream(f, false, o.opts.Color == ColorAlways)
+		s = o.newStream(f, false, o.opts.Color == ColorAlways)
 	}
 	o.streams[tid] = s
 	return s
@@ -156,8 +166,14 @@ func (o *traceOutput) encode(ev *event.Event, live int) {
 	if s.text != nil {
 		s.text.SetLive(live)
 	}
+	if ev.Kind == event.Superseded {
+		o.changeID(ev.By, ev.TID)
+	}
 	if err := s.enc.Encode(ev); err != nil && o.err == nil {
 		o.err = err
+	}
+	if ev.Kind == event.Superseded {
+		return // the file and the id belong to the thread that called execve now
 	}
 	if o.opts.OutputSeparately && ev.Kind.Last() {
 		o.closeStream(s)
@@ -171,6 +187,38 @@ func (o *traceOutput) encode(ev *event.Event, live int) {
 			o.timer.Reset(flushAfter)
 		}
 	}
+}
+
+// drop forgets what was kept back of a thread's call, which is not to be shown.
+func (o *traceOutput) drop(tid int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s := o.open(tid); s != nil && s.text != nil {
+		s.text.Drop(tid)
+	}
+}
+
+// renamed is told that execve has given the id of its leader to a thread.
+func (o *traceOutput) renamed(from, to int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.shared != nil && o.shared.text != nil {
+		o.shared.text.Renamed(from, to)
+	}
+	o.changeID(from, to)
+}
+
+// changeID completes the file of a thread that goes on in the file of its former leader.
+func (o *traceOutput) changeID(from, to int) {
+	s := o.streams[from]
+	if s == nil {
+		return
+	}
+	if s.text != nil {
+		s.text.Renamed(from, to)
+	}
+	o.closeStream(s)
+	delete(o.streams, from)
 }
 
 // flush writes out what is buffered, so that nobody who watches the file waits for long, and little

@@ -107,6 +107,9 @@ func (r *traceRun) traceOptions() farcall.Options {
 		Undecoded: o.Summary == SummaryOnly && len(o.Paths) == 0 && o.TraceFDs == nil,
 		Decode:    decode.Options{StringLimit: o.StringLimit},
 	}
+	if o.StringLimit == 0 {
+		t.Decode.StringLimit = -1
+	}
 	if !o.Calls.IsAll() {
 		t.Calls = o.Calls
 	}
@@ -116,7 +119,7 @@ func (r *traceRun) traceOptions() farcall.Options {
 		t.Seccomp = farcall.SeccompOff
 	}
 	abbrevAll, verboseAll := o.Abbrev.IsAll(), o.Verbose.IsAll()
-	if !abbrevAll || !verboseAll || o.StringLimit == 0 {
+	if !abbrevAll || !verboseAll {
 		t.DecodeCall = func(t *farcall.Task, nr uint64, d *decode.Options) {
 			d.Verbose = !o.Abbrev.Has(t.ABI, nr)
 			d.Shallow = !o.Verbose.Has(t.ABI, nr)

@@ -78,22 +78,25 @@ func (w *watcher) observe(t *farcall.Task, ev *event.Event) {
 			delete(w.tasks, ev.By)
 			w.tasks[t.TID] = t
 		}
+		w.print(t, ev)
 		if w.opts.DetachOnExec {
 			_ = t.Detach() // never filtered, see traceOptions
 		}
 		return
 	case event.Detached:
 		delete(w.tasks, t.TID)
-		w.print(ev)
 		if !w.opts.Quiet.Has(QuietAttach) {
 			w.run.out.say("Process " + strconv.Itoa(t.TID) + " detached")
 		}
-		return
+		if !w.opts.Status.Has(StatusDetached) {
+			w.run.out.drop(t.TID)
+		}
 	case event.Vanished:
 		delete(w.tasks, t.TID)
 		return
 	case event.Superseded:
 		if w.opts.Quiet.Has(QuietThreadExecve) {
+			w.run.out.renamed(ev.By, ev.TID)
 			return
 		}
 	case event.Exited, event.Killed:
@@ -103,13 +106,14 @@ func (w *watcher) observe(t *farcall.Task, ev *event.Event) {
 			return
 		}
 	}
-	w.print(ev)
+	w.print(t, ev)
 }
 
-func (w *watcher) print(ev *event.Event) {
+func (w *watcher) print(t *farcall.Task, ev *event.Event) {
 	if w.opts.Summary == SummaryOnly {
 		return
 	}
+	w.run.out.dumper.task = t
 	w.run.out.encode(ev, w.run.tracer.Tasks())
 }
 
@@ -122,7 +126,7 @@ func (w *watcher) entry(t *farcall.Task, s *shown, ev *event.Event) {
 		s.sys = int64(t.SystemTime())
 	}
 	if !s.skip {
-		w.print(ev)
+		w.print(t, ev)
 	}
 }
 
@@ -132,6 +136,7 @@ func (w *watcher) exit(t *farcall.Task, s *shown, ev *event.Event) {
 		return
 	}
 	if !w.opts.Status.Has(statusOf(ev)) {
+		w.run.out.drop(t.TID)
 		return
 	}
 	if w.summary != nil && !ev.Lost {
@@ -141,7 +146,7 @@ func (w *watcher) exit(t *farcall.Task, s *shown, ev *event.Event) {
 		}
 		w.summary.Add(ev.ABI, ev.Call, max(0, spent-int64(w.opts.Overhead.Time)))
 	}
-	w.print(ev)
+	w.print(t, ev)
 	if w.opts.SyscallLimit > 0 {
 		if w.shown++; w.shown == w.opts.SyscallLimit {
 			go func() { _ = w.run.tracer.Detach() }() // never filtered, see traceOptions
@@ -153,8 +158,6 @@ func statusOf(ev *event.Event) StatusSet {
 	switch {
 	case ev.Lost:
 		return StatusUnfinished
-	case ev.Call.Failed && ev.Call.Ret <= -512 && ev.Call.Ret >= -516:
-		return StatusUnavailable
 	case ev.Call.Failed:
 		return StatusFailed
 	}
