@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"farcall/decode"
 	"farcall/event"
 	"farcall/internal/engine"
 	"farcall/internal/ptrace"
@@ -24,6 +25,9 @@ func (s *sink) task(t *engine.Thread) *Task {
 	task.mem.Memory = t.Memory()
 	task.ev.Call = &task.call
 	task.launched = s.main != nil && s.main.Thread == t
+	if f := s.Tracer.opts.Resolver; f != nil {
+		task.Resolver = f(task)
+	}
 	t.User = task
 	s.tasks++
 	return task
@@ -78,9 +82,9 @@ func neverReturns(d *syscalls.Call) bool {
 // resumed names the call that restart_syscall goes on with. The last call that was seen is it, as no
 // other can come between an interruption and its end but those of signal handlers.
 func (t *Task) resumed(c *engine.Call) string {
-	switch {
-	case c.Entered && t.call.Desc != nil:
-		return t.call.Desc.Name
+	switch last := &t.call; {
+	case last.Desc != nil && last.Failed && last.Ret == -int64(engine.ERESTARTRestartblock):
+		return last.Desc.Name
 	case c.Number >= 0:
 		if d := linux.Describe(c.ABI, uint64(c.Number)); d != nil {
 			return d.Name
@@ -102,7 +106,7 @@ func (t *Task) leave() {
 
 // begin decodes the entry of a call.
 func (t *Task) begin(nr uint64, c *engine.Call) {
-	desc := linux.Describe(c.ABI, nr)
+	desc := t.tracer.describe(c.ABI, nr)
 	if desc == nil {
 		desc = t.unknownCall(nr)
 	}
@@ -112,11 +116,25 @@ func (t *Task) begin(nr uint64, c *engine.Call) {
 	}
 	o := t.tracer.opts.Decode
 	o.Resolve = t.Resolver
+	if n, ok := t.Resolver.(decode.Network); ok {
+		o.Net = n
+	}
 	if f := t.tracer.opts.DecodeCall; f != nil {
 		f(t, nr, &o)
 	}
 	t.call.SP = c.SP
 	t.call.Enter(desc, c.ABI, nr, c.Args, &t.mem, o)
+}
+
+// describe looks a call up, first among the user's own descriptions.
+func (tr *Tracer) describe(abi syscalls.ABI, nr uint64) *syscalls.Call {
+	desc := linux.Describe(abi, nr)
+	if own := tr.opts.Descriptions; own != nil && desc != nil {
+		if c := own.Calls[abi][desc.Name]; c != nil {
+			return c
+		}
+	}
+	return desc
 }
 
 // unknownCall describes a number that no table has.

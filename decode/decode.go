@@ -18,6 +18,11 @@ type Options struct {
 	Net         Network
 }
 
+// A Remarker is a Resolver that has something to say behind a process or thread id.
+type Remarker interface {
+	Remark(dst []byte, pid int32) []byte
+}
+
 // A Network finds out what numbers that stand for parts of the network refer to.
 type Network interface {
 	// Netlink is the protocol family of a netlink socket, -1 if the descriptor is none.
@@ -476,12 +481,15 @@ func (c *Call) contents(v *Value, n uint64, inline []byte) {
 
 func (c *Call) resolve(v *Value) {
 	r := c.opts.Resolve
-	if r == nil {
+	if r == nil || v.Type.Kind == syscalls.KindFD && int32(v.Num) < 0 {
 		return
 	}
 	b := c.bytes[len(c.bytes):]
 	if v.Type.Kind == syscalls.KindPID {
 		b = r.PID(b, int32(v.Num))
+		if r, ok := r.(Remarker); ok {
+			v.Note = r.Remark(nil, int32(v.Num))
+		}
 	} else {
 		b = r.FD(b, int32(v.Num))
 	}
@@ -520,11 +528,11 @@ func (c *Call) pointee(v *Value) {
 			v.State = Address
 			return
 		}
-		if !nul && ok && t.Len == nil { // a NUL right behind the limit leaves the string whole
+		if !nul && ok && (t.Len == nil || t.Dir == syscalls.In) { // a NUL right behind the limit leaves the string whole
 			next := c.read(addr+uint64(len(s)), 1)
 			nul = len(next) == 1 && next[0] == 0
 		}
-		v.Bytes, v.More = s, !nul && t.Len == nil
+		v.Bytes, v.More = s, !nul && (t.Len == nil || t.Dir == syscalls.In)
 		c.region(t, addr, len(s)+1)
 	case syscalls.KindBytes:
 		n := c.length(t, maxBuffer)
@@ -553,7 +561,7 @@ func (c *Call) pointee(v *Value) {
 	case syscalls.KindSigset:
 		n := c.length(t, 128)
 		c.region(t, addr, n)
-		if n == 0 || n > 8 { // the kernel takes no other size than 8, or 4 from the oldest calls
+		if n == 0 || n > 8 || n < c.ABI.WordSize() && t.RetLen == nil { // the kernel takes no other size than 8, or 4 from the oldest calls
 			v.State = Address
 			break
 		}
@@ -709,6 +717,10 @@ func (c *Call) structure(v *Value, b []byte) {
 		}
 		n++
 		if m.When != nil && c.guarded(s, m.When, num) {
+			continue
+		}
+		if m.Attr&syscalls.AttrBrief != 0 && !c.opts.Verbose && c.visit == nil && num != 0 {
+			s.State, s.Addr = Address, num
 			continue
 		}
 		if f.was != nil {

@@ -84,6 +84,25 @@ func NewText(w io.Writer, opts TextOptions) *Text {
 // SetLive tells how many threads are being traced, which BracketPID wants to know.
 func (t *Text) SetLive(n int) { t.live = n }
 
+// SetNumber tells the number of a thread's last call where that is not encoded.
+func (t *Text) SetNumber(tid int, nr uint64) {
+	if t.numbers != nil {
+		t.numbers[tid] = nr
+	}
+}
+
+// Message writes a line about the event's thread.
+func (t *Text) Message(e *Event, text string) {
+	note := *e
+	note.Kind = numKinds // its call is none yet
+	t.leader(&note)
+	t.buf = append(t.buf, text...)
+	t.end("\n")
+	if t.opts.FlushEach {
+		t.Flush()
+	}
+}
+
 // Drop forgets the beginning of a thread's line that WholeLines keeps back: the call is not to be shown.
 func (t *Text) Drop(tid int) {
 	if held := t.held[tid]; held != nil {
@@ -136,7 +155,7 @@ func (t *Text) signal(e *Event) {
 	t.leader(e)
 	t.paint(sgrSignal)
 	t.buf = append(t.buf, "--- "...)
-	t.buf = t.opts.appendSignal(t.buf, e.Signo)
+	t.buf = appendSignalName(t.buf, e.Signo)
 	t.buf = append(t.buf, ' ')
 	if e.Siginfo != nil {
 		t.buf = t.opts.appendValue(t.buf, e.Siginfo, e.ABI)
@@ -150,7 +169,7 @@ func (t *Text) groupStop(e *Event) {
 	t.leader(e)
 	t.paint(sgrSignal)
 	t.buf = append(t.buf, "--- stopped by "...)
-	t.buf = t.opts.appendSignal(t.buf, e.Signo)
+	t.buf = appendSignalName(t.buf, e.Signo)
 	t.buf = append(t.buf, " ---"...)
 	t.endPainted()
 }
@@ -168,7 +187,7 @@ func (t *Text) killed(e *Event) {
 	t.leader(e)
 	t.paint(sgrError)
 	t.buf = append(t.buf, "+++ killed by "...)
-	t.buf = t.opts.appendSignal(t.buf, e.Signo)
+	t.buf = appendSignalName(t.buf, e.Signo)
 	if e.Core {
 		t.buf = append(t.buf, " (core dumped)"...)
 	}
@@ -518,7 +537,7 @@ func (t *Text) unfinished(e *Event) bool {
 	if e.Resumes != "" {
 		return false
 	}
-	return t.raw(e.Call) || int(e.Call.Desc.Defer) < len(e.Call.Desc.Args)
+	return !t.raw(e.Call) && int(e.Call.Desc.Defer) < len(e.Call.Desc.Args)
 }
 
 // frame writes one line of a stack trace.
@@ -546,7 +565,7 @@ func (t *Text) result(e *Event) {
 		t.buf = append(t.buf, '?')
 		return
 	case c.Failed:
-		t.failure(int(-c.Ret))
+		t.failure(int(-c.Ret), t.raw(c))
 		return
 	case t.raw(c):
 		t.buf = appendHex(t.buf, uint64(c.Ret))
@@ -560,6 +579,9 @@ func (t *Text) result(e *Event) {
 	case syscalls.KindFD, syscalls.KindPID, syscalls.KindUint:
 		t.buf = strconv.AppendInt(t.buf, c.Ret, 10)
 		t.buf = appendFound(t.buf, c.Result.Bytes)
+		if len(c.Result.Note) > 0 {
+			t.buf = append(append(append(t.buf, " /* "...), c.Result.Note...), " */"...)
+		}
 	default:
 		t.buf = t.opts.appendValue(t.buf, &c.Result, c.ABI)
 	}
@@ -572,7 +594,9 @@ func (t *Text) result(e *Event) {
 	}
 	t.buf = append(t.buf, " ("...)
 	t.buf = append(t.buf, c.Desc.AuxText...)
-	if len(c.Aux.Note) > 0 {
+	if c.Aux.Type.Kind == syscalls.KindTime {
+		t.buf = AppendClock(t.buf, int64(c.Aux.Num), 0)
+	} else if len(c.Aux.Note) > 0 {
 		t.buf = append(t.buf, c.Aux.Note...)
 	} else {
 		style := t.opts.Style
@@ -584,10 +608,10 @@ func (t *Text) result(e *Event) {
 	t.buf = append(t.buf, ')')
 }
 
-// failure writes an error number.
-func (t *Text) failure(errno int) {
+// failure writes an error number. Those by which the kernel restarts a call are none to the program, unless raw.
+func (t *Text) failure(errno int, raw bool) {
 	name := syscalls.ErrnoName(errno)
-	restart := errno >= 512 && errno <= 516 && errno != 515
+	restart := errno >= 512 && errno <= 516 && errno != 515 && !raw
 	switch {
 	case restart:
 		t.buf = append(t.buf, "? "...)
@@ -602,10 +626,21 @@ func (t *Text) failure(errno int) {
 	} else {
 		t.buf = append(t.buf, name...)
 		t.buf = append(t.buf, " ("...)
-		t.buf = append(t.buf, syscalls.ErrnoText(errno)...)
+		if raw && errno >= 512 {
+			t.buf = strconv.AppendInt(append(t.buf, "Unknown error "...), int64(errno), 10)
+		} else {
+			t.buf = append(t.buf, syscalls.ErrnoText(errno)...)
+		}
 		t.buf = append(t.buf, ')')
 	}
 	if !restart {
 		t.unpaint()
 	}
+}
+
+func appendSignalName(b []byte, n int) []byte {
+	if name := syscalls.SignalName(n); name != "" {
+		return append(b, name...)
+	}
+	return strconv.AppendInt(b, int64(n), 10)
 }

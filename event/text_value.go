@@ -1,6 +1,8 @@
 package event
 
 import (
+	"bytes"
+	"encoding/binary"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -182,14 +184,7 @@ func (s *Style) appendContents(b []byte, v *decode.Value, abi syscalls.ABI) []by
 		}
 		return b
 	case syscalls.KindMAC:
-		for i, x := range v.Bytes {
-			if i > 0 {
-				b = append(b, ':')
-			}
-			const digits = "0123456789abcdef"
-			b = append(b, digits[x>>4], digits[x&15])
-		}
-		return b
+		return s.appendNetBytes(b, v, v.Bytes)
 	case syscalls.KindErrnum:
 		if name := syscalls.ErrnoName(int(v.Num)); name != "" {
 			return s.appendNamed(b, name, v.Num, true, abi)
@@ -202,10 +197,8 @@ func (s *Style) appendContents(b []byte, v *decode.Value, abi syscalls.ABI) []by
 			return s.AppendQuoted(append(b, '@'), v.Bytes[1:])
 		}
 		return s.AppendQuoted(b, v.Bytes)
-	case syscalls.KindIPv4:
-		return appendIPv4(append(b, "inet_addr(\""...), v.Bytes, "\")")
-	case syscalls.KindIPv6:
-		return appendIPv6(b, v.Bytes)
+	case syscalls.KindIPv4, syscalls.KindIPv6:
+		return s.appendNetBytes(b, v, v.Bytes)
 	case syscalls.KindFlags:
 		if len(v.Sub) > 0 {
 			return s.appendParts(b, v, abi)
@@ -280,6 +273,9 @@ func appendFound(b, found []byte) []byte {
 	}
 	b = append(b, '<')
 	b = append(b, found...)
+	if bytes.HasSuffix(found, []byte(">(deleted)")) { // the bracket is closed already: one of the path would be escaped
+		return b
+	}
 	return append(b, '>')
 }
 
@@ -337,6 +333,16 @@ func (s *Style) AppendFlags(b []byte, set *syscalls.Set, n uint64, abi syscalls.
 	if len(set.Unknown) > 0 && set.Unknown[0] == '|' && s.Consts != Abbrev {
 		return s.appendMixed(b, set, n, abi)
 	}
+	if perm := set.PermMask(); perm != 0 && (s.Consts != Abbrev && n&^perm != 0) {
+		plain := *set
+		plain.Vals = plain.Vals[:len(plain.Vals)-1]
+		if plain.ARM64 != nil {
+			plain.ARM64 = plain.ARM64[:len(plain.ARM64)-1]
+		}
+		return syscalls.AppendPerm(append(s.appendApart(b, &plain, n&^perm, abi), '|'), n&perm)
+	} else if perm != 0 && n&^perm == 0 {
+		return syscalls.AppendPerm(b, n)
+	}
 	if s.Consts == Raw {
 		return appendHex(b, n)
 	}
@@ -363,6 +369,23 @@ func (s *Style) AppendFlags(b []byte, set *syscalls.Set, n uint64, abi syscalls.
 		b = append(b, " /* "...)
 		b = append(b, strings.TrimPrefix(set.Unknown, "|")...)
 		b = append(b, " */"...)
+	}
+	return b
+}
+
+// appendApart writes flags, and the number in some of their bits beside them.
+func (s *Style) appendApart(b []byte, set *syscalls.Set, n uint64, abi syscalls.ABI) []byte {
+	f := set.Shifted(abi)
+	if f == nil || n&f.Mask == 0 {
+		return s.AppendFlags(b, set, n, abi)
+	}
+	if n&^f.Mask != 0 {
+		b = append(s.AppendFlags(b, set, n&^f.Mask, abi), '|')
+	}
+	b = append(strconv.AppendUint(b, n&f.Mask>>f.Value, 10), "<<"...)
+	b = strconv.AppendUint(b, f.Value, 10)
+	if s.Consts == Verbose {
+		b = append(append(append(b, " /* "...), f.Name...), " */"...)
 	}
 	return b
 }
@@ -494,7 +517,7 @@ func (s *Style) appendMembers(b []byte, vs []decode.Value, abi syscalls.ABI, som
 			b = append(b, ", "...)
 		}
 		some = true
-		if m.Type.Kind == syscalls.KindIPv6 && m.Attr&syscalls.AttrPlain == 0 { // the name is inside
+		if m.Type.Kind == syscalls.KindIPv6 && m.Attr&syscalls.AttrPlain == 0 && s.Consts == Abbrev { // the name is inside
 			b = appendIPv6(b, m.Bytes)
 			b = append(append(b[:len(b)-1], ", &"...), m.Name...)
 			b = append(b, ')')
@@ -560,19 +583,53 @@ func (s *Style) appendBits(b []byte, set *syscalls.Set, n uint64, width int, abi
 
 // appendNet writes a number in network byte order.
 func (s *Style) appendNet(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
-	n := uint64(bits.ReverseBytes32(uint32(v.Num)))
-	if v.Type.Width == 4 {
-		b = append(b, "htonl("...)
-	} else {
-		n >>= 16
-		b = append(b, "htons("...)
+	if set := v.Type.Set; set != nil && v.Type.Width == 1 { // an argument: its number stands in a register
+		b = s.AppendEnum(append(b, "htons("...), set, uint64(bits.ReverseBytes16(uint16(v.Num))), abi)
+		return append(b, ')')
 	}
-	if v.Type.Set != nil {
-		b = s.AppendEnum(b, v.Type.Set, n, abi)
-	} else {
-		b = strconv.AppendUint(b, n, 10)
+	var raw [4]byte
+	binary.LittleEndian.PutUint32(raw[:], uint32(v.Num))
+	return s.appendNetBytes(b, v, raw[:max(2, v.Type.Width)])
+}
+
+// appendNetBytes writes what stands in network byte order: in C, as bytes, or both.
+func (s *Style) appendNetBytes(b []byte, v *decode.Value, raw []byte) []byte {
+	if s.Consts != Abbrev {
+		hex := Style{Hex: HexAll}
+		b = hex.AppendQuoted(b, raw)
+		if s.Consts == Raw {
+			return b
+		}
+		b = append(b, " /* "...)
 	}
-	return append(b, ')')
+	switch {
+	case v.Type.Kind == syscalls.KindIPv4:
+		b = appendIPv4(append(b, "inet_addr(\""...), raw, "\")")
+	case v.Type.Kind == syscalls.KindIPv6:
+		b = appendIPv6(b, raw)
+	case v.Type.Kind == syscalls.KindMAC:
+		for i, x := range raw {
+			if i > 0 {
+				b = append(b, ':')
+			}
+			const digits = "0123456789abcdef"
+			b = append(b, digits[x>>4], digits[x&15])
+		}
+	case len(raw) == 4:
+		b = strconv.AppendUint(append(b, "htonl("...), uint64(binary.BigEndian.Uint32(raw)), 10)
+		b = append(b, ')')
+	case v.Type.Set != nil:
+		plain := Style{}
+		b = plain.AppendEnum(append(b, "htons("...), v.Type.Set, uint64(binary.BigEndian.Uint16(raw)), syscalls.AMD64)
+		b = append(b, ')')
+	default:
+		b = strconv.AppendUint(append(b, "htons("...), uint64(binary.BigEndian.Uint16(raw)), 10)
+		b = append(b, ')')
+	}
+	if s.Consts == Verbose {
+		b = append(b, " */"...)
+	}
+	return b
 }
 
 func (s *Style) appendMode(b []byte, n uint64) []byte {

@@ -22,7 +22,7 @@ var baseTypes = map[string]Type{
 	"mode": {Kind: KindMode, Width: 4}, "dev": {Kind: KindDev, Width: 8},
 	"time": {Kind: KindTime, Width: WidthLong}, "nsec": {Kind: KindNsec, Width: WidthLong},
 	"port": {Kind: KindPort, Width: 2}, "ipv4": {Kind: KindIPv4, Width: 4}, "ipv6": {Kind: KindIPv6, Width: 16},
-	"net32": {Kind: KindPort, Width: 4}, "ifindex": {Kind: KindIfindex, Width: 4}, "hex8": {Kind: KindHex8, Width: 4},
+	"net32": {Kind: KindPort, Width: 4}, "netarg": {Kind: KindPort, Width: 1}, "ifindex": {Kind: KindIfindex, Width: 4}, "hex8": {Kind: KindHex8, Width: 4},
 	"rlim": {Kind: KindRlim, Width: 8}, "date": {Kind: KindDate, Width: WidthLong},
 	"str": {Kind: KindString}, "path": {Kind: KindPath},
 	"strings": {Kind: KindStrings}, "env": {Kind: KindEnv},
@@ -40,7 +40,7 @@ var baseTypes = map[string]Type{
 
 var attrNames = map[string]Attr{
 	"v": AttrVerbose, "nz": AttrNonzero, "hide": AttrHidden, "exit": AttrExit,
-	"entry": AttrEntry, "name": AttrNamed, "plain": AttrPlain, "flat": AttrFlat, "was": AttrWas, "over": AttrOver, "after": AttrAfter, "arrow": AttrArrow, "ok": AttrOK, "apart": AttrApart,
+	"entry": AttrEntry, "name": AttrNamed, "plain": AttrPlain, "flat": AttrFlat, "was": AttrWas, "over": AttrOver, "brief": AttrBrief, "after": AttrAfter, "arrow": AttrArrow, "ok": AttrOK, "apart": AttrApart,
 }
 
 // field parses: NAME TYPE [@ATTR | @if(EXPR) | @when(EXPR) | @reg(N) | @bits(LOWEST, COUNT)]...

@@ -76,6 +76,21 @@ func (s *Set) lookup(a ABI, v uint64) string {
 func (s *Set) AppendFlags(dst []byte, a ABI, v uint64, sep byte) (out []byte, known bool) {
 	vals := s.For(a)
 	rest := v
+	perm := s.PermMask()
+	if perm != 0 {
+		rest &^= perm
+		vals = vals[:len(vals)-1]
+		defer func() {
+			if rest := v &^ perm; rest != 0 && !known {
+				out = append(strconv.AppendUint(append(out, "0x"...), rest, 16), sep)
+			} else if known {
+				out = append(out, sep)
+			}
+			out, known = AppendPerm(out, v&perm), true
+		}()
+	}
+	var number uint64 // what stands in the bits of shifted
+	var shifted *Val
 	for i := range vals {
 		f := &vals[i]
 		if f.Value == 0 && f.Mask == 0 { // a name for "nothing set"
@@ -86,12 +101,8 @@ func (s *Set) AppendFlags(dst []byte, a ABI, v uint64, sep byte) (out []byte, kn
 		}
 		if f.Value&^f.Mask != 0 { // a number in the bits of the mask, which begin at bit Value
 			if n := rest & f.Mask >> f.Value; n != 0 {
-				if known {
-					dst = append(dst, sep)
-				}
-				dst = append(append(strconv.AppendUint(dst, n, 10), "<<"...), f.Name...)
+				number, shifted = n, f
 				rest &^= f.Mask
-				known = true
 			}
 			continue
 		}
@@ -105,11 +116,54 @@ func (s *Set) AppendFlags(dst []byte, a ABI, v uint64, sep byte) (out []byte, kn
 		rest &^= f.Mask
 		known = true
 	}
-	if rest != 0 && known {
-		dst = append(dst, sep, '0', 'x')
+	if rest != 0 && (known || shifted != nil) {
+		if known {
+			dst = append(dst, sep)
+		}
+		dst = append(dst, '0', 'x')
 		dst = strconv.AppendUint(dst, rest, 16)
+		known = true
+	}
+	if shifted != nil {
+		if known {
+			dst = append(dst, sep)
+		}
+		dst = append(append(strconv.AppendUint(dst, number, 10), "<<"...), shifted.Name...)
+		known = true
 	}
 	return dst, known
+}
+
+// Shifted returns the value that stands for a number in some bits of the set, nil if there is none.
+func (s *Set) Shifted(a ABI) *Val {
+	vals := s.For(a)
+	for i := range vals {
+		if f := &vals[i]; f.Value&^f.Mask != 0 && f.Mask != 0 {
+			return f
+		}
+	}
+	return nil
+}
+
+// PermMask is the mask of the permission bits among the flags: the last value, without a name, stands for them.
+func (s *Set) PermMask() uint64 {
+	if n := len(s.Vals); n > 0 && s.Vals[n-1].Name == "" {
+		return s.Vals[n-1].Mask
+	}
+	return 0
+}
+
+// AppendPerm appends permission bits in octal, with at least three digits: %#03o of C.
+func AppendPerm(dst []byte, n uint64) []byte {
+	switch {
+	case n == 0:
+		return append(dst, "000"...)
+	case n < 8:
+		dst = append(dst, "00"...)
+	default:
+		dst = append(dst, '0')
+	}
+	return strconv.AppendUint(dst, n, 8)
 }
 
 // Rest returns the bits of v that no name covers.

@@ -198,6 +198,25 @@ func (o *traceOutput) drop(tid int) {
 	}
 }
 
+// number is told of a call that is not shown.
+func (o *traceOutput) number(tid int, nr uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s := o.of(tid); s.text != nil {
+		s.text.SetNumber(tid, nr)
+	}
+}
+
+// note puts a message in a line of its own among those of the trace.
+func (o *traceOutput) note(ev *event.Event, text string, live int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s := o.of(ev.TID); s.text != nil {
+		s.text.SetLive(live)
+		s.text.Message(ev, text)
+	}
+}
+
 // renamed is told that execve has given the id of its leader to a thread.
 func (o *traceOutput) renamed(from, to int) {
 	o.mu.Lock()
@@ -228,14 +247,14 @@ func (o *traceOutput) flush() {
 	defer o.mu.Unlock()
 	o.dirty = false
 	if o.shared != nil {
-		o.note(o.shared.enc.Flush())
+		o.keep(o.shared.enc.Flush())
 	}
 	for _, s := range o.streams {
-		o.note(s.enc.Flush())
+		o.keep(s.enc.Flush())
 	}
 }
 
-func (o *traceOutput) note(err error) {
+func (o *traceOutput) keep(err error) {
 	if err != nil && o.err == nil {
 		o.err = err
 	}
@@ -246,9 +265,19 @@ func (o *traceOutput) say(text string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.shared != nil {
-		o.note(o.shared.enc.Flush())
+		o.keep(o.shared.enc.Flush())
 	}
 	o.messages.Warn(text)
+}
+
+// tell writes an error to standard error behind what the trace has there.
+func (o *traceOutput) tell(err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.shared != nil {
+		o.keep(o.shared.enc.Flush())
+	}
+	o.messages.Error(err)
 }
 
 // write puts text behind the trace; with one file for each thread it goes to standard error.
@@ -256,19 +285,20 @@ func (o *traceOutput) write(f func(io.Writer) error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.shared == nil {
-		o.note(f(o.messages.w))
+		o.keep(f(o.messages.w))
 		return
 	}
-	o.note(o.shared.enc.Flush())
-	o.note(f(o.shared.file))
+	o.keep(o.shared.enc.Flush())
+	o.keep(f(o.shared.file))
 }
 
 func (o *traceOutput) closeStream(s *stream) {
-	o.note(s.enc.Flush())
-	o.note(s.file.Close())
+	o.keep(s.enc.Flush())
+	o.keep(s.file.Close())
 }
 
-// close completes the output and returns the first error there was with it.
+// close completes the output and returns the first error there was with it. For strace that is no failure: it
+// says it, and the status is the program's.
 func (o *traceOutput) close() error {
 	o.mu.Lock()
 	if o.timer != nil {
@@ -285,12 +315,18 @@ func (o *traceOutput) close() error {
 	if o.command != nil {
 		_ = o.command.Wait() // its status is not ours
 	}
-	if err == nil || errors.Is(err, unix.EPIPE) {
+	if err == nil {
 		return nil
 	}
 	var known *commandError
-	if errors.As(err, &known) {
+	switch {
+	case errors.As(err, &known):
 		return err
+	case o.opts.AsStrace && o.opts.Output != "":
+		o.messages.Warn(o.opts.Output + ": " + reason(err))
+		return nil
+	case o.opts.AsStrace, errors.Is(err, unix.EPIPE): // whoever reads it has had enough
+		return nil
 	}
 	name := o.opts.Output
 	if name == "" {

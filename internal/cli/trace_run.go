@@ -3,13 +3,19 @@ package cli
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"strings"
 
 	"farcall"
 	"farcall/decode"
+	"farcall/filter"
+	"farcall/internal/linux"
+	"farcall/syscalls"
+	descriptions "farcall/syscalls/linux"
 
 	"golang.org/x/sys/unix"
 )
@@ -42,6 +48,8 @@ type traceRun struct {
 	tracer   *farcall.Tracer
 	out      *traceOutput
 	watch    *watcher
+
+	launchTold bool
 }
 
 func (r *traceRun) run() (int, error) {
@@ -50,7 +58,13 @@ func (r *traceRun) run() (int, error) {
 		return 0, err
 	}
 	r.out = out
-	r.tracer = farcall.New(r.traceOptions())
+	options := r.traceOptions()
+	if r.opts.Describe != "" {
+		if options.Descriptions, err = readDescriptions(r.opts.Describe); err != nil {
+			return 0, err
+		}
+	}
+	r.tracer = farcall.New(options)
 	r.watch = newWatcher(r)
 	r.tracer.Observe(r.watch.observe)
 
@@ -76,11 +90,8 @@ func (r *traceRun) status(err error, interrupted unix.Signal) (int, error) {
 		dieOf(interrupted)
 		return 128 + int(interrupted), nil
 	case errors.As(err, &launch):
-		text := launch.Op + ": " + reason(launch.Err)
-		if launch.Op == "execve" {
-			text = "exec: " + reason(launch.Err)
-		}
-		return 0, &commandError{text: text, hint: launchHint(launch)}
+		r.launchFailed()
+		return exitFailure, nil
 	case errors.As(err, &exit) && exit.Signal != 0:
 		dieOf(exit.Signal)
 		return 128 + int(exit.Signal), nil
@@ -90,12 +101,55 @@ func (r *traceRun) status(err error, interrupted unix.Signal) (int, error) {
 	return 0, err
 }
 
+// unnamedCalls are the numbers without a call, which strace shows whatever the set.
+func unnamedCalls() *filter.CallSet {
+	named := new(filter.CallSet)
+	for abi := syscalls.ABI(0); abi < syscalls.NumABI; abi++ {
+		for nr := range abi.Names() {
+			named.Add(abi, nr)
+		}
+	}
+	return named.Complement()
+}
+
+// launchFailed says, once, why the program could not be executed.
+func (r *traceRun) launchFailed() {
+	var launch *farcall.LaunchError
+	if !errors.As(r.tracer.LaunchErr(), &launch) || r.launchTold {
+		return
+	}
+	r.launchTold = true
+	text := launch.Op + ": " + reason(launch.Err)
+	if launch.Op == "execve" {
+		text = "exec: " + reason(launch.Err)
+	}
+	r.out.tell(&commandError{text: text, hint: launchHint(launch)})
+}
+
 // launchHint is the remedy for a program that could not be executed.
 func launchHint(e *farcall.LaunchError) string {
 	if e.Op == "execve" && errors.Is(e.Err, unix.EACCES) {
 		return deniedHint(e.Path)
 	}
 	return launchDiagnosis(e.Op, e.Err)
+}
+
+// lookedUp is what to say about descriptors and process ids.
+func lookedUp(o *TraceOptions) linux.Show {
+	var s linux.Show
+	for _, x := range []struct {
+		wanted bool
+		show   linux.Show
+	}{
+		{o.DecodeFDs.Has(FDPath), linux.Paths}, {o.DecodeFDs.Has(FDSocket), linux.Sockets},
+		{o.DecodeFDs.Has(FDDevice), linux.Devices}, {o.DecodeFDs.Has(FDPidfd), linux.PIDFDs},
+		{o.DecodePIDs.Has(PIDComm), linux.Commands}, {o.DecodePIDs.Has(PIDNamespace), linux.Namespaces},
+	} {
+		if x.wanted {
+			s |= x.show
+		}
+	}
+	return s
 }
 
 // traceOptions are the options of the tracer.
@@ -110,8 +164,11 @@ func (r *traceRun) traceOptions() farcall.Options {
 	if o.StringLimit == 0 {
 		t.Decode.StringLimit = -1
 	}
-	if !o.Calls.IsAll() {
-		t.Calls = o.Calls
+	info := linux.NewFDInfo(lookedUp(o))
+	t.Resolver = func(t *farcall.Task) decode.Resolver { return info.Task(t.TID) }
+	// The number of a thread's last call is shown with other lines too: all have to be seen (-n).
+	if !o.Calls.IsAll() && !o.SyscallNumber {
+		t.Calls = o.Calls.Union(unnamedCalls())
 	}
 	// A filter is inherited by what the program starts and cannot be taken off again: it is of no use
 	// where the tracer lets go of the program.
@@ -250,4 +307,17 @@ func credential(name string) (*farcall.Credential, error) {
 		}
 	}
 	return c, nil
+}
+
+// readDescriptions reads the file of --describe.
+func readDescriptions(name string) (*syscalls.Table, error) {
+	t, err := descriptions.ParseDescriptions(os.DirFS(filepath.Dir(name)), filepath.Base(name))
+	var pe *fs.PathError
+	switch {
+	case errors.As(err, &pe):
+		return nil, fail("--describe: cannot read '%s': %s", name, reason(err))
+	case err != nil:
+		return nil, &commandError{text: "--describe: " + err.Error(), hint: "docs/HOWTO-add-a-system-call.md explains the language"}
+	}
+	return t, nil
 }

@@ -19,6 +19,7 @@ type watcher struct {
 	opts    *TraceOptions
 	summary *event.Summary
 	shown   uint64
+	started bool // the first program's execve is over
 	tasks   map[int]*farcall.Task
 	abis    map[int]syscalls.ABI // processes that do not have the tracer's own ABI
 	paths   *pathFilter
@@ -57,11 +58,7 @@ func (w *watcher) observe(t *farcall.Task, ev *event.Event) {
 	case event.CallExit:
 		w.exit(t, s, ev)
 		return
-	case event.Signal:
-		if !w.opts.Signals.Has(ev.Signo) {
-			return
-		}
-	case event.GroupStop:
+	case event.Signal, event.GroupStop:
 		if !w.opts.Signals.Has(ev.Signo) {
 			return
 		}
@@ -79,7 +76,10 @@ func (w *watcher) observe(t *farcall.Task, ev *event.Event) {
 			w.tasks[t.TID] = t
 		}
 		w.print(t, ev)
-		if w.opts.DetachOnExec {
+		// The execve by which farcall itself starts the program does not count.
+		first := t.Launched() && !w.started
+		w.started = w.started || first
+		if w.opts.DetachOnExec && !first {
 			_ = t.Detach() // never filtered, see traceOptions
 		}
 		return
@@ -102,7 +102,13 @@ func (w *watcher) observe(t *farcall.Task, ev *event.Event) {
 	case event.Exited, event.Killed:
 		delete(w.tasks, t.TID)
 		delete(w.abis, t.TID)
-		if ev.Kind == event.Exited && w.opts.Quiet.Has(QuietExit) {
+		if t.Launched() && !w.started {
+			w.run.launchFailed()
+		}
+		switch {
+		case ev.Kind == event.Exited && w.opts.Quiet.Has(QuietExit):
+			return
+		case ev.Kind == event.Killed && !w.opts.Signals.Has(ev.Signo):
 			return
 		}
 	}
@@ -119,9 +125,12 @@ func (w *watcher) print(t *farcall.Task, ev *event.Event) {
 
 func (w *watcher) entry(t *farcall.Task, s *shown, ev *event.Event) {
 	if ev.ABI != native || len(w.abis) > 0 {
-		w.personality(t, ev.ABI)
+		w.personality(t, ev)
 	}
-	s.skip = w.paths != nil && !w.paths.match(t, ev.Call)
+	if w.opts.SyscallNumber {
+		w.run.out.number(t.TID, ev.Call.Number)
+	}
+	s.skip = w.paths != nil && !w.paths.match(t, ev.Call) || w.opts.SyscallNumber && !w.wanted(ev)
 	if w.summary != nil && !w.opts.WallClock {
 		s.sys = int64(t.SystemTime())
 	}
@@ -130,13 +139,14 @@ func (w *watcher) entry(t *farcall.Task, s *shown, ev *event.Event) {
 	}
 }
 
+// wanted tells whether a call is in the set of those to be shown, for traces that see all.
+func (w *watcher) wanted(ev *event.Event) bool {
+	return w.opts.Calls.Has(ev.ABI, ev.Call.Number) || ev.ABI.Name(ev.Call.Number) == ""
+}
+
 func (w *watcher) exit(t *farcall.Task, s *shown, ev *event.Event) {
 	if s.skip {
 		s.skip = false
-		return
-	}
-	if !w.opts.Status.Has(statusOf(ev)) {
-		w.run.out.drop(t.TID)
 		return
 	}
 	if w.summary != nil && !ev.Lost {
@@ -145,6 +155,10 @@ func (w *watcher) exit(t *farcall.Task, s *shown, ev *event.Event) {
 			spent = int64(t.SystemTime()) - s.sys
 		}
 		w.summary.Add(ev.ABI, ev.Call, max(0, spent-int64(w.opts.Overhead.Time)))
+	}
+	if !w.opts.Status.Has(statusOf(ev)) {
+		w.run.out.drop(t.TID)
+		return
 	}
 	w.print(t, ev)
 	if w.opts.SyscallLimit > 0 {
@@ -168,7 +182,8 @@ func statusOf(ev *event.Event) StatusSet {
 const native = nativeABI
 
 // personality says when a process's calls change from one ABI to another.
-func (w *watcher) personality(t *farcall.Task, abi syscalls.ABI) {
+func (w *watcher) personality(t *farcall.Task, ev *event.Event) {
+	abi := ev.ABI
 	was, known := w.abis[t.PID]
 	if !known {
 		was = native
@@ -184,7 +199,7 @@ func (w *watcher) personality(t *farcall.Task, abi syscalls.ABI) {
 	if abi == syscalls.X32 {
 		mode = "x32"
 	}
-	w.run.out.say(fmt.Sprintf("[ Process PID=%d runs in %s mode. ]", t.TID, mode))
+	w.run.out.note(ev, fmt.Sprintf("[ Process PID=%d runs in %s mode. ]", t.TID, mode), w.run.tracer.Tasks())
 }
 
 // attached says that farcall has taken hold of a process, once for all its threads.
