@@ -1601,6 +1601,10 @@ var (
 		{name: "grnd_flags", it: &zset_grnd_flags},
 		{name: "hci_channels", it: &zset_hci_channels},
 		{name: "icmp_types", it: &zset_icmp_types},
+		{name: "ifa_flags", it: &zset_ifa_flags},
+		{name: "ifa_types", it: &zset_ifa_types},
+		{name: "iff_flags", it: &zset_iff_flags},
+		{name: "ifla_types", it: &zset_ifla_types},
 		{name: "inode_flags", it: &zset_inode_flags},
 		{name: "inotify_flags", it: &zset_inotify_flags},
 		{name: "inotify_init_flags", it: &zset_inotify_init_flags},
@@ -1633,6 +1637,12 @@ var (
 		{name: "msg_flags", it: &zset_msg_flags},
 		{name: "msync_flags", it: &zset_msync_flags},
 		{name: "nfc_protocols", it: &zset_nfc_protocols},
+		{name: "nlm_ack_flags", it: &zset_nlm_ack_flags},
+		{name: "nlm_del_flags", it: &zset_nlm_del_flags},
+		{name: "nlm_flags", it: &zset_nlm_flags},
+		{name: "nlm_get_flags", it: &zset_nlm_get_flags},
+		{name: "nlm_new_flags", it: &zset_nlm_new_flags},
+		{name: "nlmsg_types", it: &zset_nlmsg_types},
 		{name: "notify_flags", it: &zset_notify_flags},
 		{name: "open_flags", it: &zset_open_flags},
 		{name: "open_mode_flags", it: &zset_open_mode_flags},
@@ -1661,6 +1671,14 @@ var (
 		{name: "rename_flags", it: &zset_rename_flags},
 		{name: "resolve_flags", it: &zset_resolve_flags},
 		{name: "rlimits", it: &zset_rlimits},
+		{name: "rt_protocols", it: &zset_rt_protocols},
+		{name: "rt_scopes", it: &zset_rt_scopes},
+		{name: "rt_tables", it: &zset_rt_tables},
+		{name: "rta_types", it: &zset_rta_types},
+		{name: "rtext_filters", it: &zset_rtext_filters},
+		{name: "rtm_flags", it: &zset_rtm_flags},
+		{name: "rtm_types", it: &zset_rtm_types},
+		{name: "rtn_types", it: &zset_rtn_types},
 		{name: "rusage_who", it: &zset_rusage_who},
 		{name: "rw_hints", it: &zset_rw_hints},
 		{name: "rwf_flags", it: &zset_rwf_flags},
@@ -1720,6 +1738,7 @@ var (
 		{name: "so_udp", it: &zset_so_udp},
 		{name: "so_vsock", it: &zset_so_vsock},
 		{name: "so_xdp", it: &zset_so_xdp},
+		{name: "sock_diag_types", it: &zset_sock_diag_types},
 		{name: "sock_families", it: &zset_sock_families},
 		{name: "sock_flags", it: &zset_sock_flags},
 		{name: "sock_levels", it: &zset_sock_levels},
@@ -1776,6 +1795,13 @@ var (
 		{name: "fsxattr_in", it: &zstruct_fsxattr_in},
 		{name: "futex_waitv", it: &zstruct_futex_waitv},
 		{name: "group_req", it: &zstruct_group_req},
+		{name: "ifa_attr", it: &zstruct_ifa_attr},
+		{name: "ifa_cacheinfo", it: &zstruct_ifa_cacheinfo},
+		{name: "ifaddr_short", it: &zstruct_ifaddr_short},
+		{name: "ifaddrmsg", it: &zstruct_ifaddrmsg},
+		{name: "ifinfo_short", it: &zstruct_ifinfo_short},
+		{name: "ifinfomsg", it: &zstruct_ifinfomsg},
+		{name: "ifla_attr", it: &zstruct_ifla_attr},
 		{name: "in_pktinfo", it: &zstruct_in_pktinfo},
 		{name: "iovec_addr", it: &zstruct_iovec_addr},
 		{name: "iovec_got", it: &zstruct_iovec_got},
@@ -1807,6 +1833,14 @@ var (
 		{name: "msqid_ds_i386", it: &zstruct_msqid_ds_i386},
 		{name: "msqid_ds_set", it: &zstruct_msqid_ds_set},
 		{name: "msqid_ds_set_i386", it: &zstruct_msqid_ds_set_i386},
+		{name: "nlattr_addr", it: &zstruct_nlattr_addr},
+		{name: "nlattr_link", it: &zstruct_nlattr_link},
+		{name: "nlattr_route", it: &zstruct_nlattr_route},
+		{name: "nlmsg_other", it: &zstruct_nlmsg_other},
+		{name: "nlmsg_route", it: &zstruct_nlmsg_route},
+		{name: "nlmsgerr", it: &zstruct_nlmsgerr},
+		{name: "nlmsghdr_other", it: &zstruct_nlmsghdr_other},
+		{name: "nlmsghdr_route", it: &zstruct_nlmsghdr_route},
 		{name: "old_mmap", it: &zstruct_old_mmap},
 		{name: "old_sigaction", it: &zstruct_old_sigaction},
 		{name: "open_how", it: &zstruct_open_how},
@@ -1815,6 +1849,17 @@ var (
 		{name: "pselect6_sig", it: &zstruct_pselect6_sig},
 		{name: "rlimit", it: &zstruct_rlimit},
 		{name: "rlimit64", it: &zstruct_rlimit64},
+		{name: "rt_addr", it: &zstruct_rt_addr},
+		{name: "rt_inner", it: &zstruct_rt_inner},
+		{name: "rt_link", it: &zstruct_rt_link},
+		{name: "rt_other", it: &zstruct_rt_other},
+		{name: "rt_route", it: &zstruct_rt_route},
+		{name: "rt_short", it: &zstruct_rt_short},
+		{name: "rta_attr", it: &zstruct_rta_attr},
+		{name: "rta_cacheinfo", it: &zstruct_rta_cacheinfo},
+		{name: "rtmsg", it: &zstruct_rtmsg},
+		{name: "rtnl_link_stats", it: &zstruct_rtnl_link_stats},
+		{name: "rtnl_link_stats64", it: &zstruct_rtnl_link_stats64},
 		{name: "rusage", it: &zstruct_rusage},
 		{name: "sembuf", it: &zstruct_sembuf},
 		{name: "semid_ds", it: &zstruct_semid_ds},
@@ -1903,10 +1948,21 @@ var (
 		{name: "futex_utime", it: &zunion_futex_utime},
 		{name: "futex_utime64", it: &zunion_futex_utime64},
 		{name: "futex_val3", it: &zunion_futex_val3},
+		{name: "ifa_data", it: &zunion_ifa_data},
+		{name: "ifla_data", it: &zunion_ifla_data},
 		{name: "in6_scope", it: &zunion_in6_scope},
 		{name: "kcmp_idx", it: &zunion_kcmp_idx},
 		{name: "kcmp_idx2", it: &zunion_kcmp_idx2},
 		{name: "msg_data", it: &zunion_msg_data},
+		{name: "nlm_all_flags", it: &zunion_nlm_all_flags},
+		{name: "nlmsg_type", it: &zunion_nlmsg_type},
+		{name: "other_flags", it: &zunion_other_flags},
+		{name: "other_message", it: &zunion_other_message},
+		{name: "other_type", it: &zunion_other_type},
+		{name: "rt_address", it: &zunion_rt_address},
+		{name: "rt_message", it: &zunion_rt_message},
+		{name: "rt_payload", it: &zunion_rt_payload},
+		{name: "rta_data", it: &zunion_rta_data},
 		{name: "si_code", it: &zunion_si_code},
 		{name: "sigevent_rest", it: &zunion_sigevent_rest},
 		{name: "sigevent_signo", it: &zunion_sigevent_signo},
@@ -2225,485 +2281,555 @@ var (
 	zt301 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x2}}
 	zt302 = typ{Kind: 0, Dir: 3, Width: 4}
 	zt303 = typ{Kind: 24}
-	zt304 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
-	zt305 = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
-	zt306 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
-	zt307 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
-	zt308 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
-	zt309 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
-	zt310 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
-	zt311 = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
-	zt312 = typ{Kind: 26, Dir: 1, Elem: &zt311, Len: &expr{Op: 2, Num: 0x3}}
-	zt313 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
-	zt314 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
-	zt315 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
-	zt316 = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
-	zt317 = typ{Kind: 26, Elem: &zt0}
-	zt318 = typ{Kind: 27, Struct: &zstruct_ucred}
-	zt319 = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
-	zt320 = typ{Kind: 27, Struct: &zstruct_timespec}
-	zt321 = typ{Kind: 26, Elem: &zt320, Len: &expr{Op: 0, Num: 0x3}}
-	zt322 = typ{Kind: 26, Elem: &zt105}
-	zt323 = typ{Kind: 26, Elem: &zt11}
-	zt324 = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
-	zt325 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
-	zt326 = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
-	zt327 = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
-	zt328 = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
-	zt329 = typ{Kind: 27, Struct: &zstruct_cmsg}
-	zt330 = typ{Kind: 41, Dir: 1, Elem: &zt329, Len: &expr{Op: 2, Num: 0x5}}
-	zt331 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt332 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
-	zt333 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
-	zt334 = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
-	zt335 = typ{Kind: 26, Dir: 1, Elem: &zt334, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
-	zt336 = typ{Kind: 41, Dir: 2, Elem: &zt329, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
-	zt337 = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}, &expr{Op: 4}}}
-	zt338 = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
-	zt339 = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
-	zt340 = typ{Kind: 27, Struct: &zstruct_linger}
-	zt341 = typ{Kind: 27, Struct: &zstruct_sock_fprog}
-	zt342 = typ{Kind: 27, Struct: &zstruct_ip_mreq}
-	zt343 = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
-	zt344 = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
-	zt345 = typ{Kind: 27, Struct: &zstruct_group_req}
-	zt346 = typ{Kind: 46, Width: 4, Set: &zset_icmp_types}
-	zt347 = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
-	zt348 = typ{Kind: 44, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
-	zt349 = typ{Kind: 27, Struct: &zstruct_packet_mreq}
-	zt350 = typ{Kind: 27, Struct: &zstruct_tpacket_req}
-	zt351 = typ{Kind: 24, Width: 4}
-	zt352 = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
-	zt353 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{Name: "SOL_IP", Value: 0x0, Mask: 0x0}}}}
-	zt354 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
-	zt355 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1}}}}
-	zt356 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
-	zt357 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{Name: "SOL_TCP", Value: 0x6, Mask: 0x6}}}}
-	zt358 = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
-	zt359 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{Name: "SOL_UDP", Value: 0x11, Mask: 0x11}}}}
-	zt360 = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
-	zt361 = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28}}}}
-	zt362 = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
-	zt363 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29}}}}
-	zt364 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
-	zt365 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65}}}}
-	zt366 = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
-	zt367 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84}}}}
-	zt368 = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
-	zt369 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{Name: "SOL_RAW", Value: 0xff, Mask: 0xff}}}}
-	zt370 = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
-	zt371 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{Name: "SOL_IPX", Value: 0x100, Mask: 0x100}}}}
-	zt372 = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
-	zt373 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{Name: "SOL_AX25", Value: 0x101, Mask: 0x101}}}}
-	zt374 = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
-	zt375 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107}}}}
-	zt376 = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
-	zt377 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a}}}}
-	zt378 = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
-	zt379 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c}}}}
-	zt380 = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
-	zt381 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d}}}}
-	zt382 = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
-	zt383 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e}}}}
-	zt384 = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
-	zt385 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f}}}}
-	zt386 = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
-	zt387 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110}}}}
-	zt388 = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
-	zt389 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111}}}}
-	zt390 = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
-	zt391 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112}}}}
-	zt392 = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
-	zt393 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113}}}}
-	zt394 = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
-	zt395 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{Name: "SOL_RDS", Value: 0x114, Mask: 0x114}}}}
-	zt396 = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
-	zt397 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115}}}}
-	zt398 = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
-	zt399 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116}}}}
-	zt400 = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
-	zt401 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{Name: "SOL_ALG", Value: 0x117, Mask: 0x117}}}}
-	zt402 = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
-	zt403 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{Name: "SOL_NFC", Value: 0x118, Mask: 0x118}}}}
-	zt404 = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
-	zt405 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{Name: "SOL_KCM", Value: 0x119, Mask: 0x119}}}}
-	zt406 = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
-	zt407 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a}}}}
-	zt408 = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
-	zt409 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b}}}}
-	zt410 = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
-	zt411 = typ{Kind: 45, Width: 4}
-	zt412 = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
-	zt413 = typ{Kind: 26, Elem: &zt226, Len: &expr{Op: 0, Num: 0x1}}
-	zt414 = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
-	zt415 = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
-	zt416 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
-	zt417 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
-	zt418 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
-	zt419 = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
-	zt420 = typ{Kind: 30, Dir: 1}
-	zt421 = typ{Kind: 31, Dir: 1}
-	zt422 = typ{Kind: 32}
-	zt423 = typ{Kind: 36, Dir: 2, Width: 4}
-	zt424 = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
-	zt425 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
-	zt426 = typ{Kind: 19, Width: 4, Set: &zset_ipc_flags}
-	zt427 = typ{Kind: 0, Width: 2}
-	zt428 = typ{Kind: 19, Width: 2, Set: &zset_sem_op_flags}
-	zt429 = typ{Kind: 27, Struct: &zstruct_sembuf}
-	zt430 = typ{Kind: 26, Dir: 1, Elem: &zt429, Len: &expr{Op: 1, Num: 0x2}}
-	zt431 = typ{Kind: 19, Width: 4, Set: &zset_sem_cmds}
-	zt432 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x7}}
-	zt433 = typ{Kind: 27, Dir: 1, Struct: &zstruct_semid_ds_set}
-	zt434 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x1}}
-	zt435 = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds}
-	zt436 = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds_arm64}
-	zt437 = typ{Kind: 27, Dir: 2, Struct: &zstruct_seminfo}
-	zt438 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT", Vals: []val{{Name: "SEM_STAT", Value: 0x12, Mask: 0x12}}}}
-	zt439 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_INFO", Vals: []val{{Name: "SEM_INFO", Value: 0x13, Mask: 0x13}}}}
-	zt440 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT_ANY", Vals: []val{{Name: "SEM_STAT_ANY", Value: 0x14, Mask: 0x14}}}}
-	zt441 = typ{Kind: 24, Len: &expr{Op: 3}}
-	zt442 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt443 = typ{Kind: 19, Width: 4, Set: &zset_ipc_msg_flags}
-	zt444 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 4}}}
-	zt445 = typ{Kind: 19, Width: 4, Set: &zset_msg_cmds}
-	zt446 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x5}}
-	zt447 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x3}}
-	zt448 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set}
-	zt449 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set_i386}
-	zt450 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds}
-	zt451 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds_i386}
-	zt452 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msginfo}
-	zt453 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT", Vals: []val{{Name: "MSG_STAT", Value: 0xb, Mask: 0xb}}}}
-	zt454 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_INFO", Vals: []val{{Name: "MSG_INFO", Value: 0xc, Mask: 0xc}}}}
-	zt455 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT_ANY", Vals: []val{{Name: "MSG_STAT_ANY", Value: 0xd, Mask: 0xd}}}}
-	zt456 = typ{Kind: 20, Width: 4, Set: &zset_fcntl_cmds}
-	zt457 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD", Vals: []val{{Name: "F_DUPFD", Value: 0x0, Mask: 0x0}}}}
-	zt458 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFD", Vals: []val{{Name: "F_GETFD", Value: 0x1, Mask: 0x1}}}}
-	zt459 = typ{Kind: 19, Width: 4, Set: &zset_fd_flags}
-	zt460 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFD", Vals: []val{{Name: "F_SETFD", Value: 0x2, Mask: 0x2}}}}
-	zt461 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFL", Vals: []val{{Name: "F_GETFL", Value: 0x3, Mask: 0x3}}}}
-	zt462 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFL", Vals: []val{{Name: "F_SETFL", Value: 0x4, Mask: 0x4}}}}
-	zt463 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK", Vals: []val{{Name: "F_GETLK", Value: 0x5, Mask: 0x5}}}}
-	zt464 = typ{Kind: 20, Width: 2, Set: &zset_lock_types}
-	zt465 = typ{Kind: 20, Width: 2, Set: &zset_whence}
-	zt466 = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock_out}
-	zt467 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK", Vals: []val{{Name: "F_SETLK", Value: 0x6, Mask: 0x6}}}}
-	zt468 = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock}
-	zt469 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW", Vals: []val{{Name: "F_SETLKW", Value: 0x7, Mask: 0x7}}}}
-	zt470 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN", Vals: []val{{Name: "F_SETOWN", Value: 0x8, Mask: 0x8}}}}
-	zt471 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN", Vals: []val{{Name: "F_GETOWN", Value: 0x9, Mask: 0x9}}}}
-	zt472 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETSIG", Vals: []val{{Name: "F_SETSIG", Value: 0xa, Mask: 0xa}}}}
-	zt473 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETSIG", Vals: []val{{Name: "F_GETSIG", Value: 0xb, Mask: 0xb}}}}
-	zt474 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK64", Vals: []val{{Name: "F_GETLK64", Value: 0xc, Mask: 0xc}}}}
-	zt475 = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock64_out}
-	zt476 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK64", Vals: []val{{Name: "F_SETLK64", Value: 0xd, Mask: 0xd}}}}
-	zt477 = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock64}
-	zt478 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW64", Vals: []val{{Name: "F_SETLKW64", Value: 0xe, Mask: 0xe}}}}
-	zt479 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN_EX", Vals: []val{{Name: "F_SETOWN_EX", Value: 0xf, Mask: 0xf}}}}
-	zt480 = typ{Kind: 20, Width: 4, Set: &zset_owner_types}
-	zt481 = typ{Kind: 27, Dir: 1, Struct: &zstruct_f_owner_ex}
-	zt482 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN_EX", Vals: []val{{Name: "F_GETOWN_EX", Value: 0x10, Mask: 0x10}}}}
-	zt483 = typ{Kind: 27, Dir: 2, Struct: &zstruct_f_owner_ex}
-	zt484 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_GETLK", Vals: []val{{Name: "F_OFD_GETLK", Value: 0x24, Mask: 0x24}}}}
-	zt485 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLK", Vals: []val{{Name: "F_OFD_SETLK", Value: 0x25, Mask: 0x25}}}}
-	zt486 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLKW", Vals: []val{{Name: "F_OFD_SETLKW", Value: 0x26, Mask: 0x26}}}}
-	zt487 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLEASE", Vals: []val{{Name: "F_SETLEASE", Value: 0x400, Mask: 0x400}}}}
-	zt488 = typ{Kind: 20, Width: 4, Set: &zset_lock_types}
-	zt489 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLEASE", Vals: []val{{Name: "F_GETLEASE", Value: 0x401, Mask: 0x401}}}}
-	zt490 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_NOTIFY", Vals: []val{{Name: "F_NOTIFY", Value: 0x402, Mask: 0x402}}}}
-	zt491 = typ{Kind: 19, Width: 4, Set: &zset_notify_flags}
-	zt492 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD_CLOEXEC", Vals: []val{{Name: "F_DUPFD_CLOEXEC", Value: 0x406, Mask: 0x406}}}}
-	zt493 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETPIPE_SZ", Vals: []val{{Name: "F_SETPIPE_SZ", Value: 0x407, Mask: 0x407}}}}
-	zt494 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETPIPE_SZ", Vals: []val{{Name: "F_GETPIPE_SZ", Value: 0x408, Mask: 0x408}}}}
-	zt495 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_ADD_SEALS", Vals: []val{{Name: "F_ADD_SEALS", Value: 0x409, Mask: 0x409}}}}
-	zt496 = typ{Kind: 19, Width: 4, Set: &zset_seal_flags}
-	zt497 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_SEALS", Vals: []val{{Name: "F_GET_SEALS", Value: 0x40a, Mask: 0x40a}}}}
-	zt498 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_RW_HINT", Vals: []val{{Name: "F_GET_RW_HINT", Value: 0x40b, Mask: 0x40b}}}}
-	zt499 = typ{Kind: 20, Dir: 2, Width: 8, Set: &zset_rw_hints}
-	zt500 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_RW_HINT", Vals: []val{{Name: "F_SET_RW_HINT", Value: 0x40c, Mask: 0x40c}}}}
-	zt501 = typ{Kind: 20, Dir: 1, Width: 8, Set: &zset_rw_hints}
-	zt502 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_FILE_RW_HINT", Vals: []val{{Name: "F_GET_FILE_RW_HINT", Value: 0x40d, Mask: 0x40d}}}}
-	zt503 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_FILE_RW_HINT", Vals: []val{{Name: "F_SET_FILE_RW_HINT", Value: 0x40e, Mask: 0x40e}}}}
-	zt504 = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
-	zt505 = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
-	zt506 = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
-	zt507 = typ{Kind: 27, Struct: &zstruct_linux_dirent}
-	zt508 = typ{Kind: 34, Dir: 2, Elem: &zt507, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt509 = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
-	zt510 = typ{Kind: 3, Width: 4}
-	zt511 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
-	zt512 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
-	zt513 = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
-	zt514 = typ{Kind: 18, Width: 254}
-	zt515 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
-	zt516 = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
-	zt517 = typ{Kind: 38, Width: 254}
-	zt518 = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
-	zt519 = typ{Kind: 26, Dir: 2, Elem: &zt226, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt520 = typ{Kind: 26, Dir: 1, Elem: &zt226, Len: &expr{Op: 1}}
-	zt521 = typ{Kind: 8, Dir: 2, Width: 4}
-	zt522 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}}
-	zt523 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
-	zt524 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
-	zt525 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
-	zt526 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
-	zt527 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
-	zt528 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
-	zt529 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
-	zt530 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
-	zt531 = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
-	zt532 = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
-	zt533 = typ{Kind: 27, Struct: &zstruct_si_queue}
-	zt534 = typ{Kind: 27, Struct: &zstruct_si_kill}
-	zt535 = typ{Kind: 27, Struct: &zstruct_si_value}
-	zt536 = typ{Kind: 27, Struct: &zstruct_si_timer}
-	zt537 = typ{Kind: 27, Struct: &zstruct_si_poll}
-	zt538 = typ{Kind: 27, Struct: &zstruct_si_exited}
-	zt539 = typ{Kind: 27, Struct: &zstruct_si_child}
-	zt540 = typ{Kind: 27, Struct: &zstruct_si_fault}
-	zt541 = typ{Kind: 27, Struct: &zstruct_si_mce}
-	zt542 = typ{Kind: 2, Width: 255}
-	zt543 = typ{Kind: 27, Struct: &zstruct_si_bounds}
-	zt544 = typ{Kind: 27, Struct: &zstruct_si_pkey}
-	zt545 = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
-	zt546 = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
-	zt547 = typ{Kind: 27, Struct: &zstruct_si_perf}
-	zt548 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
-	zt549 = typ{Kind: 27, Struct: &zstruct_si_size}
-	zt550 = typ{Kind: 0, Width: 4, Format: 6}
-	zt551 = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
-	zt552 = typ{Kind: 27, Struct: &zstruct_si_sys}
-	zt553 = typ{Kind: 27, Struct: &zstruct_si_other}
-	zt554 = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1d}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}}}}}}
-	zt555 = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
-	zt556 = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
-	zt557 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt558 = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
-	zt559 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
-	zt560 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
-	zt561 = typ{Kind: 33, Width: 254}
-	zt562 = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
-	zt563 = typ{Kind: 11, Width: 2}
-	zt564 = typ{Kind: 12, Width: 4}
-	zt565 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
-	zt566 = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
-	zt567 = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
-	zt568 = typ{Kind: 26, Elem: &zt176, Len: &expr{Op: 0, Num: 0x2}}
-	zt569 = typ{Kind: 27, Struct: &zstruct_fsid}
-	zt570 = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
-	zt571 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
-	zt572 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
-	zt573 = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
-	zt574 = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
-	zt575 = typ{Kind: 35, Width: 4}
-	zt576 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
-	zt577 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
-	zt578 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
-	zt579 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
-	zt580 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
-	zt581 = typ{Kind: 4, Dir: 2, Width: 255}
-	zt582 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
-	zt583 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
-	zt584 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
-	zt585 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
-	zt586 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
-	zt587 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
-	zt588 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
-	zt589 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
-	zt590 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
-	zt591 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
-	zt592 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
-	zt593 = typ{Kind: 13, Dir: 2, Width: 254}
-	zt594 = typ{Kind: 13, Width: 254}
-	zt595 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
-	zt596 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt597 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
-	zt598 = typ{Kind: 2, Width: 4, Format: 4}
-	zt599 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt600 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
-	zt601 = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
-	zt602 = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
-	zt603 = typ{Kind: 27, Struct: &zstruct_epoll_data}
-	zt604 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
-	zt605 = typ{Kind: 27, Struct: &zstruct_epoll_event}
-	zt606 = typ{Kind: 26, Dir: 2, Elem: &zt605, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt607 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
-	zt608 = typ{Kind: 34, Dir: 2, Elem: &zt607, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt609 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
-	zt610 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
-	zt611 = typ{Kind: 27, Struct: &zstruct_sigval}
-	zt612 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
-	zt613 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
-	zt614 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
-	zt615 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
-	zt616 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
-	zt617 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
-	zt618 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
-	zt619 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
-	zt620 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
-	zt621 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
-	zt622 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
-	zt623 = typ{Kind: 27, Struct: &zstruct_timeval_date}
-	zt624 = typ{Kind: 26, Dir: 1, Elem: &zt623, Len: &expr{Op: 0, Num: 0x2}}
-	zt625 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
-	zt626 = typ{Kind: 35, Width: 254}
-	zt627 = typ{Kind: 26, Dir: 1, Elem: &zt626, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt628 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
-	zt629 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
-	zt630 = typ{Kind: 26, Dir: 1, Elem: &zt626, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt631 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
-	zt632 = typ{Kind: 26, Dir: 2, Elem: &zt626, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt633 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
-	zt634 = typ{Kind: 10, Width: 4}
-	zt635 = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
-	zt636 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x4}}
-	zt637 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
-	zt638 = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
-	zt639 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
-	zt640 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
-	zt641 = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
-	zt642 = typ{Kind: 26, Dir: 1, Elem: &zt626, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt643 = typ{Kind: 6, Width: 4}
-	zt644 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
-	zt645 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
-	zt646 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
-	zt647 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt648 = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
-	zt649 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
-	zt650 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
-	zt651 = typ{Kind: 1, Dir: 2, Width: 255}
-	zt652 = typ{Kind: 0, Dir: 1, Width: 8}
-	zt653 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
-	zt654 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
-	zt655 = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
-	zt656 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
-	zt657 = typ{Kind: 37, Width: 4}
-	zt658 = typ{Kind: 26, Dir: 2, Elem: &zt657, Len: &expr{Op: 1, Num: 0x1}}
-	zt659 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
-	zt660 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
-	zt661 = typ{Kind: 26, Dir: 1, Elem: &zt660, Len: &expr{Op: 0, Num: 0x2}}
-	zt662 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
-	zt663 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
-	zt664 = typ{Kind: 20, Width: 4, Set: &zset_clocks}
-	zt665 = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
-	zt666 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
-	zt667 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt668 = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
-	zt669 = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
-	zt670 = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
-	zt671 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
-	zt672 = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
-	zt673 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt674 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt675 = typ{Kind: 26, Dir: 3, Elem: &zt674, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt676 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
-	zt677 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
-	zt678 = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
-	zt679 = typ{Kind: 18, Width: 8}
-	zt680 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
-	zt681 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
-	zt682 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt683 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt684 = typ{Kind: 26, Dir: 3, Elem: &zt683, Len: &expr{Op: 1, Num: 0x2}}
-	zt685 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
-	zt686 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
-	zt687 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
-	zt688 = typ{Kind: 26, Dir: 2, Elem: &zt687, Len: &expr{Op: 1, Num: 0x2}}
-	zt689 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
-	zt690 = typ{Kind: 26, Dir: 1, Elem: &zt689, Len: &expr{Op: 1, Num: 0x4}}
-	zt691 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
-	zt692 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
-	zt693 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
-	zt694 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
-	zt695 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
-	zt696 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt697 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
-	zt698 = typ{Kind: 22, Dir: 1}
-	zt699 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
-	zt700 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
-	zt701 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
-	zt702 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
-	zt703 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
-	zt704 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
-	zt705 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
-	zt706 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
-	zt707 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
-	zt708 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
-	zt709 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
-	zt710 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
-	zt711 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
-	zt712 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
-	zt713 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
-	zt714 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
-	zt715 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
-	zt716 = typ{Kind: 4, Width: 8}
-	zt717 = typ{Kind: 9, Width: 8}
-	zt718 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
-	zt719 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
-	zt720 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
-	zt721 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
-	zt722 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
-	zt723 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
-	zt724 = typ{Kind: 10, Width: 8}
-	zt725 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
-	zt726 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
-	zt727 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
-	zt728 = typ{Kind: 26, Dir: 1, Elem: &zt689, Len: &expr{Op: 1, Num: 0x2}}
-	zt729 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
-	zt730 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
-	zt731 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
-	zt732 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
-	zt733 = typ{Kind: 26, Dir: 1, Elem: &zt732, Len: &expr{Op: 1, Num: 0x1}}
-	zt734 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
-	zt735 = typ{Kind: 26, Dir: 1, Elem: &zt732, Len: &expr{Op: 0, Num: 0x2}}
-	zt736 = typ{Kind: 8, Width: 2}
-	zt737 = typ{Kind: 13, Dir: 1, Width: 254}
-	zt738 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt739 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt740 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt741 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt742 = typ{Kind: 26, Dir: 2, Elem: &zt736, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt743 = typ{Kind: 26, Dir: 1, Elem: &zt736, Len: &expr{Op: 1}}
-	zt744 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt745 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt746 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt747 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt748 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt749 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt750 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt751 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt752 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt753 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt754 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt755 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt756 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt757 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt758 = typ{Kind: 2, Width: 254, Format: 3}
-	zt759 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt760 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt761 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt762 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt763 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt764 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
-	zt765 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt766 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt767 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt768 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt769 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt770 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt771 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt772 = typ{Kind: 26, Dir: 1, Elem: &zt771, Len: &expr{Op: 0, Num: 0x2}}
-	zt773 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
-	zt774 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt775 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
-	zt776 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
-	zt777 = typ{Kind: 26, Dir: 2, Elem: &zt776, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt778 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt779 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt780 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt781 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
-	zt782 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
+	zt304 = typ{Kind: 20, Width: 2, Set: &zset_nlmsg_types}
+	zt305 = typ{Kind: 20, Width: 2, Set: &zset_rtm_types}
+	zt306 = typ{Kind: 28, Union: &zunion_nlmsg_type, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0xf}}}
+	zt307 = typ{Kind: 19, Width: 2, Set: &zset_nlm_new_flags}
+	zt308 = typ{Kind: 19, Width: 2, Set: &zset_nlm_del_flags}
+	zt309 = typ{Kind: 19, Width: 2, Set: &zset_nlm_get_flags}
+	zt310 = typ{Kind: 19, Width: 2, Set: &zset_nlm_ack_flags}
+	zt311 = typ{Kind: 19, Width: 2, Set: &zset_nlm_flags}
+	zt312 = typ{Kind: 28, Union: &zunion_nlm_all_flags, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 8, L: &expr{Op: 16, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0xf}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x7c}}}, R: &expr{Op: 6, L: &expr{Op: 0, Num: 0x1}, R: &expr{Op: 10, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x5}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}}}}
+	zt313 = typ{Kind: 27, Struct: &zstruct_nlmsghdr_route}
+	zt314 = typ{Kind: 37, Width: 4}
+	zt315 = typ{Kind: 20, Width: 1, Set: &zset_sock_families}
+	zt316 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
+	zt317 = typ{Kind: 19, Width: 4, Set: &zset_iff_flags}
+	zt318 = typ{Kind: 27, Struct: &zstruct_ifinfomsg}
+	zt319 = typ{Kind: 19, Width: 2, Set: &zset_ifla_types}
+	zt320 = typ{Kind: 27, Struct: &zstruct_nlattr_link}
+	zt321 = typ{Kind: 44}
+	zt322 = typ{Kind: 25}
+	zt323 = typ{Kind: 19, Width: 4, Set: &zset_rtext_filters}
+	zt324 = typ{Kind: 27, Struct: &zstruct_rtnl_link_stats}
+	zt325 = typ{Kind: 27, Struct: &zstruct_rtnl_link_stats64}
+	zt326 = typ{Kind: 24, Width: 2}
+	zt327 = typ{Kind: 28, Union: &zunion_ifla_data, Sel: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x10}}, R: &expr{Op: 0, Num: 0x3fff}}}
+	zt328 = typ{Kind: 27, Struct: &zstruct_ifla_attr}
+	zt329 = typ{Kind: 41, Elem: &zt328}
+	zt330 = typ{Kind: 27, Struct: &zstruct_rt_link}
+	zt331 = typ{Kind: 19, Width: 1, Set: &zset_ifa_flags}
+	zt332 = typ{Kind: 20, Width: 1, Set: &zset_rt_scopes}
+	zt333 = typ{Kind: 27, Struct: &zstruct_ifaddrmsg}
+	zt334 = typ{Kind: 19, Width: 2, Set: &zset_ifa_types}
+	zt335 = typ{Kind: 27, Struct: &zstruct_nlattr_addr}
+	zt336 = typ{Kind: 28, Union: &zunion_rt_address, Sel: &expr{Op: 3}}
+	zt337 = typ{Kind: 27, Struct: &zstruct_ifa_cacheinfo}
+	zt338 = typ{Kind: 19, Width: 4, Set: &zset_ifa_flags}
+	zt339 = typ{Kind: 28, Union: &zunion_ifa_data, Sel: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x10}}, R: &expr{Op: 0, Num: 0x3fff}}}
+	zt340 = typ{Kind: 27, Struct: &zstruct_ifa_attr, Params: []*expr{&expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xff}}}}
+	zt341 = typ{Kind: 41, Elem: &zt340}
+	zt342 = typ{Kind: 27, Struct: &zstruct_rt_addr}
+	zt343 = typ{Kind: 20, Width: 1, Set: &zset_rt_tables}
+	zt344 = typ{Kind: 20, Width: 1, Set: &zset_rt_protocols}
+	zt345 = typ{Kind: 20, Width: 1, Set: &zset_rtn_types}
+	zt346 = typ{Kind: 19, Width: 4, Set: &zset_rtm_flags}
+	zt347 = typ{Kind: 27, Struct: &zstruct_rtmsg}
+	zt348 = typ{Kind: 19, Width: 2, Set: &zset_rta_types}
+	zt349 = typ{Kind: 27, Struct: &zstruct_nlattr_route}
+	zt350 = typ{Kind: 27, Struct: &zstruct_rta_cacheinfo}
+	zt351 = typ{Kind: 20, Width: 4, Set: &zset_rt_tables}
+	zt352 = typ{Kind: 28, Union: &zunion_rta_data, Sel: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x10}}, R: &expr{Op: 0, Num: 0x3fff}}}
+	zt353 = typ{Kind: 27, Struct: &zstruct_rta_attr, Params: []*expr{&expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xff}}}}
+	zt354 = typ{Kind: 41, Elem: &zt353}
+	zt355 = typ{Kind: 27, Struct: &zstruct_rt_route}
+	zt356 = typ{Kind: 26, Elem: &zt105}
+	zt357 = typ{Kind: 27, Struct: &zstruct_ifinfo_short}
+	zt358 = typ{Kind: 27, Struct: &zstruct_ifaddr_short}
+	zt359 = typ{Kind: 27, Struct: &zstruct_rt_short}
+	zt360 = typ{Kind: 27, Struct: &zstruct_rt_other}
+	zt361 = typ{Kind: 28, Union: &zunion_rt_payload, Sel: &expr{Op: 6, L: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}, R: &expr{Op: 8, L: &expr{Op: 8, L: &expr{Op: 0, Num: 0x10000}, R: &expr{Op: 15, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 0, Num: 0x18}}}, R: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}, R: &expr{Op: 0, Num: 0xf}}}}}
+	zt362 = typ{Kind: 27, Struct: &zstruct_rt_inner}
+	zt363 = typ{Kind: 41, Elem: &zt362}
+	zt364 = typ{Kind: 27, Struct: &zstruct_nlmsgerr}
+	zt365 = typ{Kind: 28, Union: &zunion_rt_message, Sel: &expr{Op: 6, L: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}, R: &expr{Op: 8, L: &expr{Op: 8, L: &expr{Op: 0, Num: 0x10000}, R: &expr{Op: 15, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 0, Num: 0x18}}}, R: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}, R: &expr{Op: 0, Num: 0xf}}}}}
+	zt366 = typ{Kind: 27, Struct: &zstruct_nlmsg_route}
+	zt367 = typ{Kind: 41, Elem: &zt366}
+	zt368 = typ{Kind: 20, Width: 2, Set: &zset_sock_diag_types}
+	zt369 = typ{Kind: 28, Union: &zunion_other_type, Sel: &expr{Op: 13, L: &expr{Op: 3}, R: &expr{Op: 0, Num: 0x5}}}
+	zt370 = typ{Kind: 28, Union: &zunion_other_flags, Sel: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 3}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0xf}}}}
+	zt371 = typ{Kind: 27, Struct: &zstruct_nlmsghdr_other, Params: []*expr{&expr{Op: 3}}}
+	zt372 = typ{Kind: 28, Union: &zunion_other_message, Sel: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}}
+	zt373 = typ{Kind: 27, Struct: &zstruct_nlmsg_other, Params: []*expr{&expr{Op: 0, Num: 0x5}}}
+	zt374 = typ{Kind: 41, Elem: &zt373}
+	zt375 = typ{Kind: 27, Struct: &zstruct_nlmsg_other, Params: []*expr{&expr{Op: 0}}}
+	zt376 = typ{Kind: 41, Elem: &zt375}
+	zt377 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt378 = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
+	zt379 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
+	zt380 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt381 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
+	zt382 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
+	zt383 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt384 = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt385 = typ{Kind: 26, Dir: 1, Elem: &zt384, Len: &expr{Op: 2, Num: 0x3}}
+	zt386 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
+	zt387 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
+	zt388 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
+	zt389 = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
+	zt390 = typ{Kind: 26, Elem: &zt0}
+	zt391 = typ{Kind: 27, Struct: &zstruct_ucred}
+	zt392 = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
+	zt393 = typ{Kind: 27, Struct: &zstruct_timespec}
+	zt394 = typ{Kind: 26, Elem: &zt393, Len: &expr{Op: 0, Num: 0x3}}
+	zt395 = typ{Kind: 26, Elem: &zt11}
+	zt396 = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
+	zt397 = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
+	zt398 = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
+	zt399 = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
+	zt400 = typ{Kind: 27, Struct: &zstruct_cmsg}
+	zt401 = typ{Kind: 41, Dir: 1, Elem: &zt400, Len: &expr{Op: 2, Num: 0x5}}
+	zt402 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt403 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
+	zt404 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt405 = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt406 = typ{Kind: 26, Dir: 1, Elem: &zt405, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
+	zt407 = typ{Kind: 41, Dir: 2, Elem: &zt400, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
+	zt408 = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}, &expr{Op: 4}}}
+	zt409 = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
+	zt410 = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
+	zt411 = typ{Kind: 27, Struct: &zstruct_linger}
+	zt412 = typ{Kind: 27, Struct: &zstruct_sock_fprog}
+	zt413 = typ{Kind: 27, Struct: &zstruct_ip_mreq}
+	zt414 = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
+	zt415 = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
+	zt416 = typ{Kind: 27, Struct: &zstruct_group_req}
+	zt417 = typ{Kind: 46, Width: 4, Set: &zset_icmp_types}
+	zt418 = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
+	zt419 = typ{Kind: 44, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
+	zt420 = typ{Kind: 27, Struct: &zstruct_packet_mreq}
+	zt421 = typ{Kind: 27, Struct: &zstruct_tpacket_req}
+	zt422 = typ{Kind: 24, Width: 4}
+	zt423 = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt424 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{Name: "SOL_IP", Value: 0x0, Mask: 0x0}}}}
+	zt425 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
+	zt426 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1}}}}
+	zt427 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
+	zt428 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{Name: "SOL_TCP", Value: 0x6, Mask: 0x6}}}}
+	zt429 = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
+	zt430 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{Name: "SOL_UDP", Value: 0x11, Mask: 0x11}}}}
+	zt431 = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
+	zt432 = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28}}}}
+	zt433 = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
+	zt434 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29}}}}
+	zt435 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
+	zt436 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65}}}}
+	zt437 = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
+	zt438 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84}}}}
+	zt439 = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
+	zt440 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{Name: "SOL_RAW", Value: 0xff, Mask: 0xff}}}}
+	zt441 = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
+	zt442 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{Name: "SOL_IPX", Value: 0x100, Mask: 0x100}}}}
+	zt443 = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
+	zt444 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{Name: "SOL_AX25", Value: 0x101, Mask: 0x101}}}}
+	zt445 = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
+	zt446 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107}}}}
+	zt447 = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
+	zt448 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a}}}}
+	zt449 = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
+	zt450 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c}}}}
+	zt451 = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
+	zt452 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d}}}}
+	zt453 = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
+	zt454 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e}}}}
+	zt455 = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
+	zt456 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f}}}}
+	zt457 = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
+	zt458 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110}}}}
+	zt459 = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
+	zt460 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111}}}}
+	zt461 = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
+	zt462 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112}}}}
+	zt463 = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
+	zt464 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113}}}}
+	zt465 = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
+	zt466 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{Name: "SOL_RDS", Value: 0x114, Mask: 0x114}}}}
+	zt467 = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
+	zt468 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115}}}}
+	zt469 = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
+	zt470 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116}}}}
+	zt471 = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
+	zt472 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{Name: "SOL_ALG", Value: 0x117, Mask: 0x117}}}}
+	zt473 = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
+	zt474 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{Name: "SOL_NFC", Value: 0x118, Mask: 0x118}}}}
+	zt475 = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
+	zt476 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{Name: "SOL_KCM", Value: 0x119, Mask: 0x119}}}}
+	zt477 = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
+	zt478 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a}}}}
+	zt479 = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
+	zt480 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b}}}}
+	zt481 = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
+	zt482 = typ{Kind: 45, Width: 4}
+	zt483 = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
+	zt484 = typ{Kind: 26, Elem: &zt226, Len: &expr{Op: 0, Num: 0x1}}
+	zt485 = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
+	zt486 = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt487 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
+	zt488 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
+	zt489 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
+	zt490 = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
+	zt491 = typ{Kind: 30, Dir: 1}
+	zt492 = typ{Kind: 31, Dir: 1}
+	zt493 = typ{Kind: 32}
+	zt494 = typ{Kind: 36, Dir: 2, Width: 4}
+	zt495 = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
+	zt496 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
+	zt497 = typ{Kind: 19, Width: 4, Set: &zset_ipc_flags}
+	zt498 = typ{Kind: 0, Width: 2}
+	zt499 = typ{Kind: 19, Width: 2, Set: &zset_sem_op_flags}
+	zt500 = typ{Kind: 27, Struct: &zstruct_sembuf}
+	zt501 = typ{Kind: 26, Dir: 1, Elem: &zt500, Len: &expr{Op: 1, Num: 0x2}}
+	zt502 = typ{Kind: 19, Width: 4, Set: &zset_sem_cmds}
+	zt503 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x7}}
+	zt504 = typ{Kind: 27, Dir: 1, Struct: &zstruct_semid_ds_set}
+	zt505 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x1}}
+	zt506 = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds}
+	zt507 = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds_arm64}
+	zt508 = typ{Kind: 27, Dir: 2, Struct: &zstruct_seminfo}
+	zt509 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT", Vals: []val{{Name: "SEM_STAT", Value: 0x12, Mask: 0x12}}}}
+	zt510 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_INFO", Vals: []val{{Name: "SEM_INFO", Value: 0x13, Mask: 0x13}}}}
+	zt511 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT_ANY", Vals: []val{{Name: "SEM_STAT_ANY", Value: 0x14, Mask: 0x14}}}}
+	zt512 = typ{Kind: 24, Len: &expr{Op: 3}}
+	zt513 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt514 = typ{Kind: 19, Width: 4, Set: &zset_ipc_msg_flags}
+	zt515 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 4}}}
+	zt516 = typ{Kind: 19, Width: 4, Set: &zset_msg_cmds}
+	zt517 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x5}}
+	zt518 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x3}}
+	zt519 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set}
+	zt520 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set_i386}
+	zt521 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds}
+	zt522 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds_i386}
+	zt523 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msginfo}
+	zt524 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT", Vals: []val{{Name: "MSG_STAT", Value: 0xb, Mask: 0xb}}}}
+	zt525 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_INFO", Vals: []val{{Name: "MSG_INFO", Value: 0xc, Mask: 0xc}}}}
+	zt526 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT_ANY", Vals: []val{{Name: "MSG_STAT_ANY", Value: 0xd, Mask: 0xd}}}}
+	zt527 = typ{Kind: 20, Width: 4, Set: &zset_fcntl_cmds}
+	zt528 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD", Vals: []val{{Name: "F_DUPFD", Value: 0x0, Mask: 0x0}}}}
+	zt529 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFD", Vals: []val{{Name: "F_GETFD", Value: 0x1, Mask: 0x1}}}}
+	zt530 = typ{Kind: 19, Width: 4, Set: &zset_fd_flags}
+	zt531 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFD", Vals: []val{{Name: "F_SETFD", Value: 0x2, Mask: 0x2}}}}
+	zt532 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFL", Vals: []val{{Name: "F_GETFL", Value: 0x3, Mask: 0x3}}}}
+	zt533 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFL", Vals: []val{{Name: "F_SETFL", Value: 0x4, Mask: 0x4}}}}
+	zt534 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK", Vals: []val{{Name: "F_GETLK", Value: 0x5, Mask: 0x5}}}}
+	zt535 = typ{Kind: 20, Width: 2, Set: &zset_lock_types}
+	zt536 = typ{Kind: 20, Width: 2, Set: &zset_whence}
+	zt537 = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock_out}
+	zt538 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK", Vals: []val{{Name: "F_SETLK", Value: 0x6, Mask: 0x6}}}}
+	zt539 = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock}
+	zt540 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW", Vals: []val{{Name: "F_SETLKW", Value: 0x7, Mask: 0x7}}}}
+	zt541 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN", Vals: []val{{Name: "F_SETOWN", Value: 0x8, Mask: 0x8}}}}
+	zt542 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN", Vals: []val{{Name: "F_GETOWN", Value: 0x9, Mask: 0x9}}}}
+	zt543 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETSIG", Vals: []val{{Name: "F_SETSIG", Value: 0xa, Mask: 0xa}}}}
+	zt544 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETSIG", Vals: []val{{Name: "F_GETSIG", Value: 0xb, Mask: 0xb}}}}
+	zt545 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK64", Vals: []val{{Name: "F_GETLK64", Value: 0xc, Mask: 0xc}}}}
+	zt546 = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock64_out}
+	zt547 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK64", Vals: []val{{Name: "F_SETLK64", Value: 0xd, Mask: 0xd}}}}
+	zt548 = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock64}
+	zt549 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW64", Vals: []val{{Name: "F_SETLKW64", Value: 0xe, Mask: 0xe}}}}
+	zt550 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN_EX", Vals: []val{{Name: "F_SETOWN_EX", Value: 0xf, Mask: 0xf}}}}
+	zt551 = typ{Kind: 20, Width: 4, Set: &zset_owner_types}
+	zt552 = typ{Kind: 27, Dir: 1, Struct: &zstruct_f_owner_ex}
+	zt553 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN_EX", Vals: []val{{Name: "F_GETOWN_EX", Value: 0x10, Mask: 0x10}}}}
+	zt554 = typ{Kind: 27, Dir: 2, Struct: &zstruct_f_owner_ex}
+	zt555 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_GETLK", Vals: []val{{Name: "F_OFD_GETLK", Value: 0x24, Mask: 0x24}}}}
+	zt556 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLK", Vals: []val{{Name: "F_OFD_SETLK", Value: 0x25, Mask: 0x25}}}}
+	zt557 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLKW", Vals: []val{{Name: "F_OFD_SETLKW", Value: 0x26, Mask: 0x26}}}}
+	zt558 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLEASE", Vals: []val{{Name: "F_SETLEASE", Value: 0x400, Mask: 0x400}}}}
+	zt559 = typ{Kind: 20, Width: 4, Set: &zset_lock_types}
+	zt560 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLEASE", Vals: []val{{Name: "F_GETLEASE", Value: 0x401, Mask: 0x401}}}}
+	zt561 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_NOTIFY", Vals: []val{{Name: "F_NOTIFY", Value: 0x402, Mask: 0x402}}}}
+	zt562 = typ{Kind: 19, Width: 4, Set: &zset_notify_flags}
+	zt563 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD_CLOEXEC", Vals: []val{{Name: "F_DUPFD_CLOEXEC", Value: 0x406, Mask: 0x406}}}}
+	zt564 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETPIPE_SZ", Vals: []val{{Name: "F_SETPIPE_SZ", Value: 0x407, Mask: 0x407}}}}
+	zt565 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETPIPE_SZ", Vals: []val{{Name: "F_GETPIPE_SZ", Value: 0x408, Mask: 0x408}}}}
+	zt566 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_ADD_SEALS", Vals: []val{{Name: "F_ADD_SEALS", Value: 0x409, Mask: 0x409}}}}
+	zt567 = typ{Kind: 19, Width: 4, Set: &zset_seal_flags}
+	zt568 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_SEALS", Vals: []val{{Name: "F_GET_SEALS", Value: 0x40a, Mask: 0x40a}}}}
+	zt569 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_RW_HINT", Vals: []val{{Name: "F_GET_RW_HINT", Value: 0x40b, Mask: 0x40b}}}}
+	zt570 = typ{Kind: 20, Dir: 2, Width: 8, Set: &zset_rw_hints}
+	zt571 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_RW_HINT", Vals: []val{{Name: "F_SET_RW_HINT", Value: 0x40c, Mask: 0x40c}}}}
+	zt572 = typ{Kind: 20, Dir: 1, Width: 8, Set: &zset_rw_hints}
+	zt573 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_FILE_RW_HINT", Vals: []val{{Name: "F_GET_FILE_RW_HINT", Value: 0x40d, Mask: 0x40d}}}}
+	zt574 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_FILE_RW_HINT", Vals: []val{{Name: "F_SET_FILE_RW_HINT", Value: 0x40e, Mask: 0x40e}}}}
+	zt575 = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
+	zt576 = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
+	zt577 = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
+	zt578 = typ{Kind: 27, Struct: &zstruct_linux_dirent}
+	zt579 = typ{Kind: 34, Dir: 2, Elem: &zt578, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt580 = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
+	zt581 = typ{Kind: 3, Width: 4}
+	zt582 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
+	zt583 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
+	zt584 = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
+	zt585 = typ{Kind: 18, Width: 254}
+	zt586 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
+	zt587 = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
+	zt588 = typ{Kind: 38, Width: 254}
+	zt589 = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
+	zt590 = typ{Kind: 26, Dir: 2, Elem: &zt226, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt591 = typ{Kind: 26, Dir: 1, Elem: &zt226, Len: &expr{Op: 1}}
+	zt592 = typ{Kind: 8, Dir: 2, Width: 4}
+	zt593 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}}
+	zt594 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
+	zt595 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
+	zt596 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
+	zt597 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
+	zt598 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
+	zt599 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
+	zt600 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
+	zt601 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
+	zt602 = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
+	zt603 = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
+	zt604 = typ{Kind: 27, Struct: &zstruct_si_queue}
+	zt605 = typ{Kind: 27, Struct: &zstruct_si_kill}
+	zt606 = typ{Kind: 27, Struct: &zstruct_si_value}
+	zt607 = typ{Kind: 27, Struct: &zstruct_si_timer}
+	zt608 = typ{Kind: 27, Struct: &zstruct_si_poll}
+	zt609 = typ{Kind: 27, Struct: &zstruct_si_exited}
+	zt610 = typ{Kind: 27, Struct: &zstruct_si_child}
+	zt611 = typ{Kind: 27, Struct: &zstruct_si_fault}
+	zt612 = typ{Kind: 27, Struct: &zstruct_si_mce}
+	zt613 = typ{Kind: 2, Width: 255}
+	zt614 = typ{Kind: 27, Struct: &zstruct_si_bounds}
+	zt615 = typ{Kind: 27, Struct: &zstruct_si_pkey}
+	zt616 = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
+	zt617 = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
+	zt618 = typ{Kind: 27, Struct: &zstruct_si_perf}
+	zt619 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
+	zt620 = typ{Kind: 27, Struct: &zstruct_si_size}
+	zt621 = typ{Kind: 0, Width: 4, Format: 6}
+	zt622 = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
+	zt623 = typ{Kind: 27, Struct: &zstruct_si_sys}
+	zt624 = typ{Kind: 27, Struct: &zstruct_si_other}
+	zt625 = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1d}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}}}}}}
+	zt626 = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
+	zt627 = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
+	zt628 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt629 = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
+	zt630 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
+	zt631 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
+	zt632 = typ{Kind: 33, Width: 254}
+	zt633 = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
+	zt634 = typ{Kind: 11, Width: 2}
+	zt635 = typ{Kind: 12, Width: 4}
+	zt636 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
+	zt637 = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
+	zt638 = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
+	zt639 = typ{Kind: 26, Elem: &zt176, Len: &expr{Op: 0, Num: 0x2}}
+	zt640 = typ{Kind: 27, Struct: &zstruct_fsid}
+	zt641 = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
+	zt642 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
+	zt643 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
+	zt644 = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
+	zt645 = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
+	zt646 = typ{Kind: 35, Width: 4}
+	zt647 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
+	zt648 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
+	zt649 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
+	zt650 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
+	zt651 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
+	zt652 = typ{Kind: 4, Dir: 2, Width: 255}
+	zt653 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
+	zt654 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
+	zt655 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
+	zt656 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
+	zt657 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
+	zt658 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
+	zt659 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
+	zt660 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
+	zt661 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
+	zt662 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
+	zt663 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
+	zt664 = typ{Kind: 13, Dir: 2, Width: 254}
+	zt665 = typ{Kind: 13, Width: 254}
+	zt666 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt667 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt668 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt669 = typ{Kind: 2, Width: 4, Format: 4}
+	zt670 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt671 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt672 = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
+	zt673 = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
+	zt674 = typ{Kind: 27, Struct: &zstruct_epoll_data}
+	zt675 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
+	zt676 = typ{Kind: 27, Struct: &zstruct_epoll_event}
+	zt677 = typ{Kind: 26, Dir: 2, Elem: &zt676, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt678 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
+	zt679 = typ{Kind: 34, Dir: 2, Elem: &zt678, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt680 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
+	zt681 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt682 = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt683 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt684 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt685 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt686 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt687 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt688 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt689 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt690 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt691 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt692 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt693 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt694 = typ{Kind: 27, Struct: &zstruct_timeval_date}
+	zt695 = typ{Kind: 26, Dir: 1, Elem: &zt694, Len: &expr{Op: 0, Num: 0x2}}
+	zt696 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt697 = typ{Kind: 35, Width: 254}
+	zt698 = typ{Kind: 26, Dir: 1, Elem: &zt697, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt699 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt700 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt701 = typ{Kind: 26, Dir: 1, Elem: &zt697, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt702 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt703 = typ{Kind: 26, Dir: 2, Elem: &zt697, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt704 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt705 = typ{Kind: 10, Width: 4}
+	zt706 = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
+	zt707 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x4}}
+	zt708 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
+	zt709 = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
+	zt710 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt711 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt712 = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
+	zt713 = typ{Kind: 26, Dir: 1, Elem: &zt697, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt714 = typ{Kind: 6, Width: 4}
+	zt715 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
+	zt716 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
+	zt717 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
+	zt718 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt719 = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
+	zt720 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
+	zt721 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt722 = typ{Kind: 1, Dir: 2, Width: 255}
+	zt723 = typ{Kind: 0, Dir: 1, Width: 8}
+	zt724 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
+	zt725 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
+	zt726 = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
+	zt727 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt728 = typ{Kind: 26, Dir: 2, Elem: &zt314, Len: &expr{Op: 1, Num: 0x1}}
+	zt729 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt730 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
+	zt731 = typ{Kind: 26, Dir: 1, Elem: &zt730, Len: &expr{Op: 0, Num: 0x2}}
+	zt732 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
+	zt733 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
+	zt734 = typ{Kind: 20, Width: 4, Set: &zset_clocks}
+	zt735 = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
+	zt736 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
+	zt737 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt738 = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
+	zt739 = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
+	zt740 = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
+	zt741 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
+	zt742 = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
+	zt743 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt744 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt745 = typ{Kind: 26, Dir: 3, Elem: &zt744, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt746 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
+	zt747 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
+	zt748 = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
+	zt749 = typ{Kind: 18, Width: 8}
+	zt750 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt751 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt752 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt753 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt754 = typ{Kind: 26, Dir: 3, Elem: &zt753, Len: &expr{Op: 1, Num: 0x2}}
+	zt755 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt756 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt757 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt758 = typ{Kind: 26, Dir: 2, Elem: &zt757, Len: &expr{Op: 1, Num: 0x2}}
+	zt759 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt760 = typ{Kind: 26, Dir: 1, Elem: &zt759, Len: &expr{Op: 1, Num: 0x4}}
+	zt761 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt762 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt763 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt764 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt765 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
+	zt766 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt767 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt768 = typ{Kind: 22, Dir: 1}
+	zt769 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
+	zt770 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt771 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt772 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt773 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt774 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
+	zt775 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt776 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
+	zt777 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt778 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
+	zt779 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
+	zt780 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
+	zt781 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
+	zt782 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
+	zt783 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
+	zt784 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt785 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
+	zt786 = typ{Kind: 4, Width: 8}
+	zt787 = typ{Kind: 9, Width: 8}
+	zt788 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt789 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
+	zt790 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
+	zt791 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
+	zt792 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
+	zt793 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
+	zt794 = typ{Kind: 10, Width: 8}
+	zt795 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
+	zt796 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
+	zt797 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
+	zt798 = typ{Kind: 26, Dir: 1, Elem: &zt759, Len: &expr{Op: 1, Num: 0x2}}
+	zt799 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt800 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
+	zt801 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt802 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt803 = typ{Kind: 26, Dir: 1, Elem: &zt802, Len: &expr{Op: 1, Num: 0x1}}
+	zt804 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt805 = typ{Kind: 26, Dir: 1, Elem: &zt802, Len: &expr{Op: 0, Num: 0x2}}
+	zt806 = typ{Kind: 8, Width: 2}
+	zt807 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt808 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt809 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt810 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt811 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt812 = typ{Kind: 26, Dir: 2, Elem: &zt806, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt813 = typ{Kind: 26, Dir: 1, Elem: &zt806, Len: &expr{Op: 1}}
+	zt814 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt815 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt816 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt817 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt818 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt819 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt820 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt821 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt822 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt823 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt824 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt825 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt826 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt827 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt828 = typ{Kind: 2, Width: 254, Format: 3}
+	zt829 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt830 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt831 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt832 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt833 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt834 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
+	zt835 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt836 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt837 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt838 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt839 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt840 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt841 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt842 = typ{Kind: 26, Dir: 1, Elem: &zt841, Len: &expr{Op: 0, Num: 0x2}}
+	zt843 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
+	zt844 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt845 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
+	zt846 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
+	zt847 = typ{Kind: 26, Dir: 2, Elem: &zt846, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt848 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt849 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt850 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt851 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
+	zt852 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -8130,8 +8256,693 @@ var zcall_accept = call{Name: "accept", Args: []field{
 	{Name: "upeer_addrlen", Type: &zt302, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
+var zset_nlmsg_types = set{Name: "nlmsg_types", Unknown: "NLMSG_???", Vals: []val{
+	{Name: "NLMSG_NOOP", Value: 0x1, Mask: 0x1},
+	{Name: "NLMSG_ERROR", Value: 0x2, Mask: 0x2},
+	{Name: "NLMSG_DONE", Value: 0x3, Mask: 0x3},
+	{Name: "NLMSG_OVERRUN", Value: 0x4, Mask: 0x4},
+}}
+
+var zset_rtm_types = set{Name: "rtm_types", Unknown: "RTM_???", Vals: []val{
+	{Name: "NLMSG_NOOP", Value: 0x1, Mask: 0x1},
+	{Name: "NLMSG_ERROR", Value: 0x2, Mask: 0x2},
+	{Name: "NLMSG_DONE", Value: 0x3, Mask: 0x3},
+	{Name: "NLMSG_OVERRUN", Value: 0x4, Mask: 0x4},
+	{Name: "RTM_NEWLINK", Value: 0x10, Mask: 0x10},
+	{Name: "RTM_DELLINK", Value: 0x11, Mask: 0x11},
+	{Name: "RTM_GETLINK", Value: 0x12, Mask: 0x12},
+	{Name: "RTM_SETLINK", Value: 0x13, Mask: 0x13},
+	{Name: "RTM_NEWADDR", Value: 0x14, Mask: 0x14},
+	{Name: "RTM_DELADDR", Value: 0x15, Mask: 0x15},
+	{Name: "RTM_GETADDR", Value: 0x16, Mask: 0x16},
+	{Name: "RTM_NEWROUTE", Value: 0x18, Mask: 0x18},
+	{Name: "RTM_DELROUTE", Value: 0x19, Mask: 0x19},
+	{Name: "RTM_GETROUTE", Value: 0x1a, Mask: 0x1a},
+	{Name: "RTM_NEWNEIGH", Value: 0x1c, Mask: 0x1c},
+	{Name: "RTM_DELNEIGH", Value: 0x1d, Mask: 0x1d},
+	{Name: "RTM_GETNEIGH", Value: 0x1e, Mask: 0x1e},
+	{Name: "RTM_NEWRULE", Value: 0x20, Mask: 0x20},
+	{Name: "RTM_DELRULE", Value: 0x21, Mask: 0x21},
+	{Name: "RTM_GETRULE", Value: 0x22, Mask: 0x22},
+	{Name: "RTM_NEWQDISC", Value: 0x24, Mask: 0x24},
+	{Name: "RTM_DELQDISC", Value: 0x25, Mask: 0x25},
+	{Name: "RTM_GETQDISC", Value: 0x26, Mask: 0x26},
+	{Name: "RTM_NEWTCLASS", Value: 0x28, Mask: 0x28},
+	{Name: "RTM_DELTCLASS", Value: 0x29, Mask: 0x29},
+	{Name: "RTM_GETTCLASS", Value: 0x2a, Mask: 0x2a},
+	{Name: "RTM_NEWTFILTER", Value: 0x2c, Mask: 0x2c},
+	{Name: "RTM_DELTFILTER", Value: 0x2d, Mask: 0x2d},
+	{Name: "RTM_GETTFILTER", Value: 0x2e, Mask: 0x2e},
+	{Name: "RTM_NEWACTION", Value: 0x30, Mask: 0x30},
+	{Name: "RTM_DELACTION", Value: 0x31, Mask: 0x31},
+	{Name: "RTM_GETACTION", Value: 0x32, Mask: 0x32},
+	{Name: "RTM_NEWPREFIX", Value: 0x34, Mask: 0x34},
+	{Name: "RTM_GETMULTICAST", Value: 0x3a, Mask: 0x3a},
+	{Name: "RTM_GETANYCAST", Value: 0x3e, Mask: 0x3e},
+	{Name: "RTM_NEWNEIGHTBL", Value: 0x40, Mask: 0x40},
+	{Name: "RTM_GETNEIGHTBL", Value: 0x42, Mask: 0x42},
+	{Name: "RTM_SETNEIGHTBL", Value: 0x43, Mask: 0x43},
+	{Name: "RTM_NEWNDUSEROPT", Value: 0x44, Mask: 0x44},
+	{Name: "RTM_NEWADDRLABEL", Value: 0x48, Mask: 0x48},
+	{Name: "RTM_DELADDRLABEL", Value: 0x49, Mask: 0x49},
+	{Name: "RTM_GETADDRLABEL", Value: 0x4a, Mask: 0x4a},
+	{Name: "RTM_GETDCB", Value: 0x4e, Mask: 0x4e},
+	{Name: "RTM_SETDCB", Value: 0x4f, Mask: 0x4f},
+	{Name: "RTM_NEWNETCONF", Value: 0x50, Mask: 0x50},
+	{Name: "RTM_DELNETCONF", Value: 0x51, Mask: 0x51},
+	{Name: "RTM_GETNETCONF", Value: 0x52, Mask: 0x52},
+	{Name: "RTM_NEWMDB", Value: 0x54, Mask: 0x54},
+	{Name: "RTM_DELMDB", Value: 0x55, Mask: 0x55},
+	{Name: "RTM_GETMDB", Value: 0x56, Mask: 0x56},
+	{Name: "RTM_NEWNSID", Value: 0x58, Mask: 0x58},
+	{Name: "RTM_DELNSID", Value: 0x59, Mask: 0x59},
+	{Name: "RTM_GETNSID", Value: 0x5a, Mask: 0x5a},
+	{Name: "RTM_NEWSTATS", Value: 0x5c, Mask: 0x5c},
+	{Name: "RTM_GETSTATS", Value: 0x5e, Mask: 0x5e},
+	{Name: "RTM_SETSTATS", Value: 0x5f, Mask: 0x5f},
+	{Name: "RTM_NEWCACHEREPORT", Value: 0x60, Mask: 0x60},
+	{Name: "RTM_NEWCHAIN", Value: 0x64, Mask: 0x64},
+	{Name: "RTM_DELCHAIN", Value: 0x65, Mask: 0x65},
+	{Name: "RTM_GETCHAIN", Value: 0x66, Mask: 0x66},
+	{Name: "RTM_NEWNEXTHOP", Value: 0x68, Mask: 0x68},
+	{Name: "RTM_DELNEXTHOP", Value: 0x69, Mask: 0x69},
+	{Name: "RTM_GETNEXTHOP", Value: 0x6a, Mask: 0x6a},
+	{Name: "RTM_NEWLINKPROP", Value: 0x6c, Mask: 0x6c},
+	{Name: "RTM_DELLINKPROP", Value: 0x6d, Mask: 0x6d},
+	{Name: "RTM_GETLINKPROP", Value: 0x6e, Mask: 0x6e},
+	{Name: "RTM_NEWVLAN", Value: 0x70, Mask: 0x70},
+	{Name: "RTM_DELVLAN", Value: 0x71, Mask: 0x71},
+	{Name: "RTM_GETVLAN", Value: 0x72, Mask: 0x72},
+	{Name: "RTM_NEWNEXTHOPBUCKET", Value: 0x74, Mask: 0x74},
+	{Name: "RTM_DELNEXTHOPBUCKET", Value: 0x75, Mask: 0x75},
+	{Name: "RTM_GETNEXTHOPBUCKET", Value: 0x76, Mask: 0x76},
+	{Name: "RTM_NEWTUNNEL", Value: 0x78, Mask: 0x78},
+	{Name: "RTM_DELTUNNEL", Value: 0x79, Mask: 0x79},
+	{Name: "RTM_GETTUNNEL", Value: 0x7a, Mask: 0x7a},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74}}
+
+var zunion_nlmsg_type = union{Name: "nlmsg_type", Alts: []alt{
+	{Vals: []uint64{0x0}, Type: &zt304},
+}, Else: &zt305}
+
+var zset_nlm_new_flags = set{Name: "nlm_new_flags", Unknown: "NLM_F_???", Vals: []val{
+	{Name: "NLM_F_REQUEST", Value: 0x1, Mask: 0x1},
+	{Name: "NLM_F_MULTI", Value: 0x2, Mask: 0x2},
+	{Name: "NLM_F_ACK", Value: 0x4, Mask: 0x4},
+	{Name: "NLM_F_ECHO", Value: 0x8, Mask: 0x8},
+	{Name: "NLM_F_DUMP_INTR", Value: 0x10, Mask: 0x10},
+	{Name: "NLM_F_DUMP_FILTERED", Value: 0x20, Mask: 0x20},
+	{Name: "NLM_F_REPLACE", Value: 0x100, Mask: 0x100},
+	{Name: "NLM_F_EXCL", Value: 0x200, Mask: 0x200},
+	{Name: "NLM_F_CREATE", Value: 0x400, Mask: 0x400},
+	{Name: "NLM_F_APPEND", Value: 0x800, Mask: 0x800},
+}}
+
+var zset_nlm_del_flags = set{Name: "nlm_del_flags", Unknown: "NLM_F_???", Vals: []val{
+	{Name: "NLM_F_REQUEST", Value: 0x1, Mask: 0x1},
+	{Name: "NLM_F_MULTI", Value: 0x2, Mask: 0x2},
+	{Name: "NLM_F_ACK", Value: 0x4, Mask: 0x4},
+	{Name: "NLM_F_ECHO", Value: 0x8, Mask: 0x8},
+	{Name: "NLM_F_DUMP_INTR", Value: 0x10, Mask: 0x10},
+	{Name: "NLM_F_DUMP_FILTERED", Value: 0x20, Mask: 0x20},
+	{Name: "NLM_F_NONREC", Value: 0x100, Mask: 0x100},
+	{Name: "NLM_F_BULK", Value: 0x200, Mask: 0x200},
+}}
+
+var zset_nlm_get_flags = set{Name: "nlm_get_flags", Unknown: "NLM_F_???", Vals: []val{
+	{Name: "NLM_F_REQUEST", Value: 0x1, Mask: 0x1},
+	{Name: "NLM_F_MULTI", Value: 0x2, Mask: 0x2},
+	{Name: "NLM_F_ACK", Value: 0x4, Mask: 0x4},
+	{Name: "NLM_F_ECHO", Value: 0x8, Mask: 0x8},
+	{Name: "NLM_F_DUMP_INTR", Value: 0x10, Mask: 0x10},
+	{Name: "NLM_F_DUMP_FILTERED", Value: 0x20, Mask: 0x20},
+	{Name: "NLM_F_DUMP", Value: 0x300, Mask: 0x300},
+	{Name: "NLM_F_ROOT", Value: 0x100, Mask: 0x100},
+	{Name: "NLM_F_MATCH", Value: 0x200, Mask: 0x200},
+	{Name: "NLM_F_ATOMIC", Value: 0x400, Mask: 0x400},
+}}
+
+var zset_nlm_ack_flags = set{Name: "nlm_ack_flags", Unknown: "NLM_F_???", Vals: []val{
+	{Name: "NLM_F_REQUEST", Value: 0x1, Mask: 0x1},
+	{Name: "NLM_F_MULTI", Value: 0x2, Mask: 0x2},
+	{Name: "NLM_F_ACK", Value: 0x4, Mask: 0x4},
+	{Name: "NLM_F_ECHO", Value: 0x8, Mask: 0x8},
+	{Name: "NLM_F_DUMP_INTR", Value: 0x10, Mask: 0x10},
+	{Name: "NLM_F_DUMP_FILTERED", Value: 0x20, Mask: 0x20},
+	{Name: "NLM_F_CAPPED", Value: 0x100, Mask: 0x100},
+	{Name: "NLM_F_ACK_TLVS", Value: 0x200, Mask: 0x200},
+}}
+
+var zset_nlm_flags = set{Name: "nlm_flags", Unknown: "NLM_F_???", Vals: []val{
+	{Name: "NLM_F_REQUEST", Value: 0x1, Mask: 0x1},
+	{Name: "NLM_F_MULTI", Value: 0x2, Mask: 0x2},
+	{Name: "NLM_F_ACK", Value: 0x4, Mask: 0x4},
+	{Name: "NLM_F_ECHO", Value: 0x8, Mask: 0x8},
+	{Name: "NLM_F_DUMP_INTR", Value: 0x10, Mask: 0x10},
+	{Name: "NLM_F_DUMP_FILTERED", Value: 0x20, Mask: 0x20},
+}}
+
+var zunion_nlm_all_flags = union{Name: "nlm_all_flags", Alts: []alt{
+	{Vals: []uint64{0x1}, Type: &zt307},
+	{Vals: []uint64{0x2}, Type: &zt308},
+	{Vals: []uint64{0x3}, Type: &zt309},
+	{Vals: []uint64{0x5}, Type: &zt310},
+}, Else: &zt311}
+
+var zstruct_nlmsghdr_route = structure{Name: "nlmsghdr_route", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "nlmsg_len", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "nlmsg_type", Type: &zt306, Off: [3]uint16{4, 4, 4}},
+	{Name: "nlmsg_flags", Type: &zt312, Off: [3]uint16{6, 6, 6}},
+	{Name: "nlmsg_seq", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "nlmsg_pid", Type: &zt7, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zset_iff_flags = set{Name: "iff_flags", Unknown: "IFF_???", Vals: []val{
+	{Name: "IFF_UP", Value: 0x1, Mask: 0x1},
+	{Name: "IFF_BROADCAST", Value: 0x2, Mask: 0x2},
+	{Name: "IFF_DEBUG", Value: 0x4, Mask: 0x4},
+	{Name: "IFF_LOOPBACK", Value: 0x8, Mask: 0x8},
+	{Name: "IFF_POINTOPOINT", Value: 0x10, Mask: 0x10},
+	{Name: "IFF_NOTRAILERS", Value: 0x20, Mask: 0x20},
+	{Name: "IFF_RUNNING", Value: 0x40, Mask: 0x40},
+	{Name: "IFF_NOARP", Value: 0x80, Mask: 0x80},
+	{Name: "IFF_PROMISC", Value: 0x100, Mask: 0x100},
+	{Name: "IFF_ALLMULTI", Value: 0x200, Mask: 0x200},
+	{Name: "IFF_MASTER", Value: 0x400, Mask: 0x400},
+	{Name: "IFF_SLAVE", Value: 0x800, Mask: 0x800},
+	{Name: "IFF_MULTICAST", Value: 0x1000, Mask: 0x1000},
+	{Name: "IFF_PORTSEL", Value: 0x2000, Mask: 0x2000},
+	{Name: "IFF_AUTOMEDIA", Value: 0x4000, Mask: 0x4000},
+	{Name: "IFF_DYNAMIC", Value: 0x8000, Mask: 0x8000},
+	{Name: "IFF_LOWER_UP", Value: 0x10000, Mask: 0x10000},
+	{Name: "IFF_DORMANT", Value: 0x20000, Mask: 0x20000},
+	{Name: "IFF_ECHO", Value: 0x40000, Mask: 0x40000},
+}}
+
+var zstruct_ifinfomsg = structure{Name: "ifinfomsg", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "ifi_family", Type: &zt315, Off: [3]uint16{0, 0, 0}},
+	{Name: "pad", Type: &zt316, Off: [3]uint16{1, 1, 1}},
+	{Name: "ifi_type", Type: &zt282, Off: [3]uint16{2, 2, 2}},
+	{Name: "ifi_index", Type: &zt275, Off: [3]uint16{4, 4, 4}},
+	{Name: "ifi_flags", Type: &zt317, Off: [3]uint16{8, 8, 8}},
+	{Name: "ifi_change", Type: &zt317, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zset_ifla_types = set{Name: "ifla_types", Unknown: "IFLA_???", Vals: []val{
+	{Name: "NLA_F_NESTED", Value: 0x8000, Mask: 0x8000},
+	{Name: "NLA_F_NET_BYTEORDER", Value: 0x4000, Mask: 0x4000},
+	{Name: "IFLA_UNSPEC", Value: 0x0, Mask: 0x3fff},
+	{Name: "IFLA_ADDRESS", Value: 0x1, Mask: 0x3fff},
+	{Name: "IFLA_BROADCAST", Value: 0x2, Mask: 0x3fff},
+	{Name: "IFLA_IFNAME", Value: 0x3, Mask: 0x3fff},
+	{Name: "IFLA_MTU", Value: 0x4, Mask: 0x3fff},
+	{Name: "IFLA_LINK", Value: 0x5, Mask: 0x3fff},
+	{Name: "IFLA_QDISC", Value: 0x6, Mask: 0x3fff},
+	{Name: "IFLA_STATS", Value: 0x7, Mask: 0x3fff},
+	{Name: "IFLA_COST", Value: 0x8, Mask: 0x3fff},
+	{Name: "IFLA_PRIORITY", Value: 0x9, Mask: 0x3fff},
+	{Name: "IFLA_MASTER", Value: 0xa, Mask: 0x3fff},
+	{Name: "IFLA_WIRELESS", Value: 0xb, Mask: 0x3fff},
+	{Name: "IFLA_PROTINFO", Value: 0xc, Mask: 0x3fff},
+	{Name: "IFLA_TXQLEN", Value: 0xd, Mask: 0x3fff},
+	{Name: "IFLA_MAP", Value: 0xe, Mask: 0x3fff},
+	{Name: "IFLA_WEIGHT", Value: 0xf, Mask: 0x3fff},
+	{Name: "IFLA_OPERSTATE", Value: 0x10, Mask: 0x3fff},
+	{Name: "IFLA_LINKMODE", Value: 0x11, Mask: 0x3fff},
+	{Name: "IFLA_LINKINFO", Value: 0x12, Mask: 0x3fff},
+	{Name: "IFLA_NET_NS_PID", Value: 0x13, Mask: 0x3fff},
+	{Name: "IFLA_IFALIAS", Value: 0x14, Mask: 0x3fff},
+	{Name: "IFLA_NUM_VF", Value: 0x15, Mask: 0x3fff},
+	{Name: "IFLA_VFINFO_LIST", Value: 0x16, Mask: 0x3fff},
+	{Name: "IFLA_STATS64", Value: 0x17, Mask: 0x3fff},
+	{Name: "IFLA_VF_PORTS", Value: 0x18, Mask: 0x3fff},
+	{Name: "IFLA_PORT_SELF", Value: 0x19, Mask: 0x3fff},
+	{Name: "IFLA_AF_SPEC", Value: 0x1a, Mask: 0x3fff},
+	{Name: "IFLA_GROUP", Value: 0x1b, Mask: 0x3fff},
+	{Name: "IFLA_NET_NS_FD", Value: 0x1c, Mask: 0x3fff},
+	{Name: "IFLA_EXT_MASK", Value: 0x1d, Mask: 0x3fff},
+	{Name: "IFLA_PROMISCUITY", Value: 0x1e, Mask: 0x3fff},
+	{Name: "IFLA_NUM_TX_QUEUES", Value: 0x1f, Mask: 0x3fff},
+	{Name: "IFLA_NUM_RX_QUEUES", Value: 0x20, Mask: 0x3fff},
+	{Name: "IFLA_CARRIER", Value: 0x21, Mask: 0x3fff},
+	{Name: "IFLA_PHYS_PORT_ID", Value: 0x22, Mask: 0x3fff},
+	{Name: "IFLA_CARRIER_CHANGES", Value: 0x23, Mask: 0x3fff},
+	{Name: "IFLA_PHYS_SWITCH_ID", Value: 0x24, Mask: 0x3fff},
+	{Name: "IFLA_LINK_NETNSID", Value: 0x25, Mask: 0x3fff},
+	{Name: "IFLA_PHYS_PORT_NAME", Value: 0x26, Mask: 0x3fff},
+	{Name: "IFLA_PROTO_DOWN", Value: 0x27, Mask: 0x3fff},
+	{Name: "IFLA_GSO_MAX_SEGS", Value: 0x28, Mask: 0x3fff},
+	{Name: "IFLA_GSO_MAX_SIZE", Value: 0x29, Mask: 0x3fff},
+	{Name: "IFLA_PAD", Value: 0x2a, Mask: 0x3fff},
+	{Name: "IFLA_XDP", Value: 0x2b, Mask: 0x3fff},
+	{Name: "IFLA_EVENT", Value: 0x2c, Mask: 0x3fff},
+	{Name: "IFLA_NEW_NETNSID", Value: 0x2d, Mask: 0x3fff},
+	{Name: "IFLA_TARGET_NETNSID", Value: 0x2e, Mask: 0x3fff},
+	{Name: "IFLA_CARRIER_UP_COUNT", Value: 0x2f, Mask: 0x3fff},
+	{Name: "IFLA_CARRIER_DOWN_COUNT", Value: 0x30, Mask: 0x3fff},
+	{Name: "IFLA_NEW_IFINDEX", Value: 0x31, Mask: 0x3fff},
+	{Name: "IFLA_MIN_MTU", Value: 0x32, Mask: 0x3fff},
+	{Name: "IFLA_MAX_MTU", Value: 0x33, Mask: 0x3fff},
+	{Name: "IFLA_PROP_LIST", Value: 0x34, Mask: 0x3fff},
+	{Name: "IFLA_ALT_IFNAME", Value: 0x35, Mask: 0x3fff},
+	{Name: "IFLA_PERM_ADDRESS", Value: 0x36, Mask: 0x3fff},
+	{Name: "IFLA_PROTO_DOWN_REASON", Value: 0x37, Mask: 0x3fff},
+	{Name: "IFLA_PARENT_DEV_NAME", Value: 0x38, Mask: 0x3fff},
+	{Name: "IFLA_PARENT_DEV_BUS_NAME", Value: 0x39, Mask: 0x3fff},
+	{Name: "IFLA_GRO_MAX_SIZE", Value: 0x3a, Mask: 0x3fff},
+	{Name: "IFLA_TSO_MAX_SIZE", Value: 0x3b, Mask: 0x3fff},
+	{Name: "IFLA_TSO_MAX_SEGS", Value: 0x3c, Mask: 0x3fff},
+	{Name: "IFLA_ALLMULTI", Value: 0x3d, Mask: 0x3fff},
+	{Name: "IFLA_DEVLINK_PORT", Value: 0x3e, Mask: 0x3fff},
+	{Name: "IFLA_GSO_IPV4_MAX_SIZE", Value: 0x3f, Mask: 0x3fff},
+	{Name: "IFLA_GRO_IPV4_MAX_SIZE", Value: 0x40, Mask: 0x3fff},
+	{Name: "IFLA_DPLL_PIN", Value: 0x41, Mask: 0x3fff},
+	{Name: "IFLA_MAX_PACING_OFFLOAD_HORIZON", Value: 0x42, Mask: 0x3fff},
+	{Name: "IFLA_NETNS_IMMUTABLE", Value: 0x43, Mask: 0x3fff},
+	{Name: "IFLA_HEADROOM", Value: 0x44, Mask: 0x3fff},
+	{Name: "IFLA_TAILROOM", Value: 0x45, Mask: 0x3fff},
+}}
+
+var zstruct_nlattr_link = structure{Name: "nlattr_link", Size: [3]uint16{4, 4, 4}, Fields: []field{
+	{Name: "nla_len", Type: &zt139, Off: [3]uint16{0, 0, 0}},
+	{Name: "nla_type", Type: &zt319, Off: [3]uint16{2, 2, 2}},
+}}
+
+var zset_rtext_filters = set{Name: "rtext_filters", Unknown: "RTEXT_FILTER_???", Vals: []val{
+	{Name: "RTEXT_FILTER_VF", Value: 0x1, Mask: 0x1},
+	{Name: "RTEXT_FILTER_BRVLAN", Value: 0x2, Mask: 0x2},
+	{Name: "RTEXT_FILTER_BRVLAN_COMPRESSED", Value: 0x4, Mask: 0x4},
+	{Name: "RTEXT_FILTER_SKIP_STATS", Value: 0x8, Mask: 0x8},
+	{Name: "RTEXT_FILTER_MRP", Value: 0x10, Mask: 0x10},
+	{Name: "RTEXT_FILTER_CFM_CONFIG", Value: 0x20, Mask: 0x20},
+	{Name: "RTEXT_FILTER_CFM_STATUS", Value: 0x40, Mask: 0x40},
+	{Name: "RTEXT_FILTER_MST", Value: 0x80, Mask: 0x80},
+}}
+
+var zstruct_rtnl_link_stats = structure{Name: "rtnl_link_stats", Size: [3]uint16{96, 96, 96}, Fields: []field{
+	{Name: "rx_packets", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "tx_packets", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "rx_bytes", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "tx_bytes", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "rx_errors", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "tx_errors", Type: &zt11, Off: [3]uint16{20, 20, 20}},
+	{Name: "rx_dropped", Type: &zt11, Off: [3]uint16{24, 24, 24}},
+	{Name: "tx_dropped", Type: &zt11, Off: [3]uint16{28, 28, 28}},
+	{Name: "multicast", Type: &zt11, Off: [3]uint16{32, 32, 32}},
+	{Name: "collisions", Type: &zt11, Off: [3]uint16{36, 36, 36}},
+	{Name: "rx_length_errors", Type: &zt11, Off: [3]uint16{40, 40, 40}},
+	{Name: "rx_over_errors", Type: &zt11, Off: [3]uint16{44, 44, 44}},
+	{Name: "rx_crc_errors", Type: &zt11, Off: [3]uint16{48, 48, 48}},
+	{Name: "rx_frame_errors", Type: &zt11, Off: [3]uint16{52, 52, 52}},
+	{Name: "rx_fifo_errors", Type: &zt11, Off: [3]uint16{56, 56, 56}},
+	{Name: "rx_missed_errors", Type: &zt11, Off: [3]uint16{60, 60, 60}},
+	{Name: "tx_aborted_errors", Type: &zt11, Off: [3]uint16{64, 64, 64}},
+	{Name: "tx_carrier_errors", Type: &zt11, Off: [3]uint16{68, 68, 68}},
+	{Name: "tx_fifo_errors", Type: &zt11, Off: [3]uint16{72, 72, 72}},
+	{Name: "tx_heartbeat_errors", Type: &zt11, Off: [3]uint16{76, 76, 76}},
+	{Name: "tx_window_errors", Type: &zt11, Off: [3]uint16{80, 80, 80}},
+	{Name: "rx_compressed", Type: &zt11, Off: [3]uint16{84, 84, 84}},
+	{Name: "tx_compressed", Type: &zt11, Off: [3]uint16{88, 88, 88}},
+	{Name: "rx_nohandler", Type: &zt11, Off: [3]uint16{92, 92, 92}},
+}}
+
+var zstruct_rtnl_link_stats64 = structure{Name: "rtnl_link_stats64", Size: [3]uint16{200, 200, 200}, Packed: true, Fields: []field{
+	{Name: "rx_packets", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "tx_packets", Type: &zt9, Off: [3]uint16{8, 8, 8}},
+	{Name: "rx_bytes", Type: &zt9, Off: [3]uint16{16, 16, 16}},
+	{Name: "tx_bytes", Type: &zt9, Off: [3]uint16{24, 24, 24}},
+	{Name: "rx_errors", Type: &zt9, Off: [3]uint16{32, 32, 32}},
+	{Name: "tx_errors", Type: &zt9, Off: [3]uint16{40, 40, 40}},
+	{Name: "rx_dropped", Type: &zt9, Off: [3]uint16{48, 48, 48}},
+	{Name: "tx_dropped", Type: &zt9, Off: [3]uint16{56, 56, 56}},
+	{Name: "multicast", Type: &zt9, Off: [3]uint16{64, 64, 64}},
+	{Name: "collisions", Type: &zt9, Off: [3]uint16{72, 72, 72}},
+	{Name: "rx_length_errors", Type: &zt9, Off: [3]uint16{80, 80, 80}},
+	{Name: "rx_over_errors", Type: &zt9, Off: [3]uint16{88, 88, 88}},
+	{Name: "rx_crc_errors", Type: &zt9, Off: [3]uint16{96, 96, 96}},
+	{Name: "rx_frame_errors", Type: &zt9, Off: [3]uint16{104, 104, 104}},
+	{Name: "rx_fifo_errors", Type: &zt9, Off: [3]uint16{112, 112, 112}},
+	{Name: "rx_missed_errors", Type: &zt9, Off: [3]uint16{120, 120, 120}},
+	{Name: "tx_aborted_errors", Type: &zt9, Off: [3]uint16{128, 128, 128}},
+	{Name: "tx_carrier_errors", Type: &zt9, Off: [3]uint16{136, 136, 136}},
+	{Name: "tx_fifo_errors", Type: &zt9, Off: [3]uint16{144, 144, 144}},
+	{Name: "tx_heartbeat_errors", Type: &zt9, Off: [3]uint16{152, 152, 152}},
+	{Name: "tx_window_errors", Type: &zt9, Off: [3]uint16{160, 160, 160}},
+	{Name: "rx_compressed", Type: &zt9, Off: [3]uint16{168, 168, 168}},
+	{Name: "tx_compressed", Type: &zt9, Off: [3]uint16{176, 176, 176}},
+	{Name: "rx_nohandler", Type: &zt9, Off: [3]uint16{184, 184, 184}},
+	{Name: "rx_otherhost_dropped", Type: &zt9, Off: [3]uint16{192, 192, 192}},
+}}
+
+var zunion_ifla_data = union{Name: "ifla_data", Alts: []alt{
+	{Vals: []uint64{0x1, 0x2, 0x36}, Type: &zt321},
+	{Vals: []uint64{0x3, 0x14, 0x35, 0x38, 0x39, 0x26, 0x6}, Type: &zt322},
+	{Vals: []uint64{0x1d}, Type: &zt323},
+	{Vals: []uint64{0x4, 0xd, 0x1b, 0x1e, 0x1f, 0x20, 0x23, 0x28, 0x29, 0x2f, 0x30, 0x32, 0x33, 0x3a, 0x3b, 0x3c, 0x3d, 0x3f, 0x40}, Type: &zt11, Min: 4, Only: false},
+	{Vals: []uint64{0x5, 0xa}, Type: &zt275, Min: 4, Only: false},
+	{Vals: []uint64{0x10, 0x11, 0x21, 0x27}, Type: &zt218, Min: 1, Only: false},
+	{Vals: []uint64{0x7}, Type: &zt324},
+	{Vals: []uint64{0x17}, Type: &zt325},
+}, Else: &zt326}
+
+var zstruct_ifla_attr = structure{Name: "ifla_attr", Size: [3]uint16{204, 204, 204}, Tuple: true, Fields: []field{
+	{Name: "attr", Type: &zt320, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt327, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zstruct_rt_link = structure{Name: "rt_link", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "info", Type: &zt318, Off: [3]uint16{0, 0, 0}},
+	{Name: "attrs", Type: &zt329, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zset_ifa_flags = set{Name: "ifa_flags", Unknown: "IFA_F_???", Vals: []val{
+	{Name: "IFA_F_SECONDARY", Value: 0x1, Mask: 0x1},
+	{Name: "IFA_F_NODAD", Value: 0x2, Mask: 0x2},
+	{Name: "IFA_F_OPTIMISTIC", Value: 0x4, Mask: 0x4},
+	{Name: "IFA_F_DADFAILED", Value: 0x8, Mask: 0x8},
+	{Name: "IFA_F_HOMEADDRESS", Value: 0x10, Mask: 0x10},
+	{Name: "IFA_F_DEPRECATED", Value: 0x20, Mask: 0x20},
+	{Name: "IFA_F_TENTATIVE", Value: 0x40, Mask: 0x40},
+	{Name: "IFA_F_PERMANENT", Value: 0x80, Mask: 0x80},
+	{Name: "IFA_F_MANAGETEMPADDR", Value: 0x100, Mask: 0x100},
+	{Name: "IFA_F_NOPREFIXROUTE", Value: 0x200, Mask: 0x200},
+	{Name: "IFA_F_MCAUTOJOIN", Value: 0x400, Mask: 0x400},
+	{Name: "IFA_F_STABLE_PRIVACY", Value: 0x800, Mask: 0x800},
+}}
+
+var zset_rt_scopes = set{Name: "rt_scopes", Vals: []val{
+	{Name: "RT_SCOPE_UNIVERSE", Value: 0x0, Mask: 0x0},
+	{Name: "RT_SCOPE_SITE", Value: 0xc8, Mask: 0xc8},
+	{Name: "RT_SCOPE_LINK", Value: 0xfd, Mask: 0xfd},
+	{Name: "RT_SCOPE_HOST", Value: 0xfe, Mask: 0xfe},
+	{Name: "RT_SCOPE_NOWHERE", Value: 0xff, Mask: 0xff},
+}}
+
+var zstruct_ifaddrmsg = structure{Name: "ifaddrmsg", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "ifa_family", Type: &zt315, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifa_prefixlen", Type: &zt218, Off: [3]uint16{1, 1, 1}},
+	{Name: "ifa_flags", Type: &zt331, Off: [3]uint16{2, 2, 2}},
+	{Name: "ifa_scope", Type: &zt332, Off: [3]uint16{3, 3, 3}},
+	{Name: "ifa_index", Type: &zt275, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zset_ifa_types = set{Name: "ifa_types", Unknown: "IFA_???", Vals: []val{
+	{Name: "NLA_F_NESTED", Value: 0x8000, Mask: 0x8000},
+	{Name: "NLA_F_NET_BYTEORDER", Value: 0x4000, Mask: 0x4000},
+	{Name: "IFA_UNSPEC", Value: 0x0, Mask: 0x3fff},
+	{Name: "IFA_ADDRESS", Value: 0x1, Mask: 0x3fff},
+	{Name: "IFA_LOCAL", Value: 0x2, Mask: 0x3fff},
+	{Name: "IFA_LABEL", Value: 0x3, Mask: 0x3fff},
+	{Name: "IFA_BROADCAST", Value: 0x4, Mask: 0x3fff},
+	{Name: "IFA_ANYCAST", Value: 0x5, Mask: 0x3fff},
+	{Name: "IFA_CACHEINFO", Value: 0x6, Mask: 0x3fff},
+	{Name: "IFA_MULTICAST", Value: 0x7, Mask: 0x3fff},
+	{Name: "IFA_FLAGS", Value: 0x8, Mask: 0x3fff},
+	{Name: "IFA_RT_PRIORITY", Value: 0x9, Mask: 0x3fff},
+	{Name: "IFA_TARGET_NETNSID", Value: 0xa, Mask: 0x3fff},
+	{Name: "IFA_PROTO", Value: 0xb, Mask: 0x3fff},
+}}
+
+var zstruct_nlattr_addr = structure{Name: "nlattr_addr", Size: [3]uint16{4, 4, 4}, Fields: []field{
+	{Name: "nla_len", Type: &zt139, Off: [3]uint16{0, 0, 0}},
+	{Name: "nla_type", Type: &zt334, Off: [3]uint16{2, 2, 2}},
+}}
+
+var zunion_rt_address = union{Name: "rt_address", Alts: []alt{
+	{Vals: []uint64{0x2}, Type: &zt271, Min: 4, Only: false},
+	{Vals: []uint64{0xa}, Type: &zt274, Min: 16, Only: false},
+}, Else: &zt326}
+
+var zstruct_ifa_cacheinfo = structure{Name: "ifa_cacheinfo", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "ifa_prefered", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifa_valid", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "cstamp", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "tstamp", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zunion_ifa_data = union{Name: "ifa_data", Alts: []alt{
+	{Vals: []uint64{0x1, 0x2, 0x4, 0x5, 0x7}, Type: &zt336},
+	{Vals: []uint64{0x3}, Type: &zt322},
+	{Vals: []uint64{0x6}, Type: &zt337},
+	{Vals: []uint64{0x8}, Type: &zt338},
+	{Vals: []uint64{0x9}, Type: &zt11},
+}, Else: &zt326}
+
+var zstruct_ifa_attr = structure{Name: "ifa_attr", Size: [3]uint16{20, 20, 20}, Tuple: true, Fields: []field{
+	{Name: "attr", Type: &zt335, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt339, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zstruct_rt_addr = structure{Name: "rt_addr", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "info", Type: &zt333, Off: [3]uint16{0, 0, 0}},
+	{Name: "attrs", Type: &zt341, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zset_rt_tables = set{Name: "rt_tables", Vals: []val{
+	{Name: "RT_TABLE_UNSPEC", Value: 0x0, Mask: 0x0},
+	{Name: "RT_TABLE_COMPAT", Value: 0xfc, Mask: 0xfc},
+	{Name: "RT_TABLE_DEFAULT", Value: 0xfd, Mask: 0xfd},
+	{Name: "RT_TABLE_MAIN", Value: 0xfe, Mask: 0xfe},
+	{Name: "RT_TABLE_LOCAL", Value: 0xff, Mask: 0xff},
+}}
+
+var zset_rt_protocols = set{Name: "rt_protocols", Unknown: "RTPROT_???", Vals: []val{
+	{Name: "RTPROT_UNSPEC", Value: 0x0, Mask: 0x0},
+	{Name: "RTPROT_REDIRECT", Value: 0x1, Mask: 0x1},
+	{Name: "RTPROT_KERNEL", Value: 0x2, Mask: 0x2},
+	{Name: "RTPROT_BOOT", Value: 0x3, Mask: 0x3},
+	{Name: "RTPROT_STATIC", Value: 0x4, Mask: 0x4},
+	{Name: "RTPROT_GATED", Value: 0x8, Mask: 0x8},
+	{Name: "RTPROT_RA", Value: 0x9, Mask: 0x9},
+	{Name: "RTPROT_MRT", Value: 0xa, Mask: 0xa},
+	{Name: "RTPROT_ZEBRA", Value: 0xb, Mask: 0xb},
+	{Name: "RTPROT_BIRD", Value: 0xc, Mask: 0xc},
+	{Name: "RTPROT_DNROUTED", Value: 0xd, Mask: 0xd},
+	{Name: "RTPROT_XORP", Value: 0xe, Mask: 0xe},
+	{Name: "RTPROT_NTK", Value: 0xf, Mask: 0xf},
+	{Name: "RTPROT_DHCP", Value: 0x10, Mask: 0x10},
+	{Name: "RTPROT_MROUTED", Value: 0x11, Mask: 0x11},
+	{Name: "RTPROT_KEEPALIVED", Value: 0x12, Mask: 0x12},
+	{Name: "RTPROT_BABEL", Value: 0x2a, Mask: 0x2a},
+	{Name: "RTPROT_OPENR", Value: 0x63, Mask: 0x63},
+	{Name: "RTPROT_BGP", Value: 0xba, Mask: 0xba},
+	{Name: "RTPROT_ISIS", Value: 0xbb, Mask: 0xbb},
+	{Name: "RTPROT_OSPF", Value: 0xbc, Mask: 0xbc},
+	{Name: "RTPROT_RIP", Value: 0xbd, Mask: 0xbd},
+	{Name: "RTPROT_EIGRP", Value: 0xc0, Mask: 0xc0},
+}}
+
+var zset_rtn_types = set{Name: "rtn_types", Unknown: "RTN_???", Vals: []val{
+	{Name: "RTN_UNSPEC", Value: 0x0, Mask: 0x0},
+	{Name: "RTN_UNICAST", Value: 0x1, Mask: 0x1},
+	{Name: "RTN_LOCAL", Value: 0x2, Mask: 0x2},
+	{Name: "RTN_BROADCAST", Value: 0x3, Mask: 0x3},
+	{Name: "RTN_ANYCAST", Value: 0x4, Mask: 0x4},
+	{Name: "RTN_MULTICAST", Value: 0x5, Mask: 0x5},
+	{Name: "RTN_BLACKHOLE", Value: 0x6, Mask: 0x6},
+	{Name: "RTN_UNREACHABLE", Value: 0x7, Mask: 0x7},
+	{Name: "RTN_PROHIBIT", Value: 0x8, Mask: 0x8},
+	{Name: "RTN_THROW", Value: 0x9, Mask: 0x9},
+	{Name: "RTN_NAT", Value: 0xa, Mask: 0xa},
+	{Name: "RTN_XRESOLVE", Value: 0xb, Mask: 0xb},
+}}
+
+var zset_rtm_flags = set{Name: "rtm_flags", Unknown: "RTM_F_???", Vals: []val{
+	{Name: "RTNH_F_DEAD", Value: 0x1, Mask: 0x1},
+	{Name: "RTNH_F_PERVASIVE", Value: 0x2, Mask: 0x2},
+	{Name: "RTNH_F_ONLINK", Value: 0x4, Mask: 0x4},
+	{Name: "RTNH_F_OFFLOAD", Value: 0x8, Mask: 0x8},
+	{Name: "RTNH_F_LINKDOWN", Value: 0x10, Mask: 0x10},
+	{Name: "RTNH_F_UNRESOLVED", Value: 0x20, Mask: 0x20},
+	{Name: "RTNH_F_TRAP", Value: 0x40, Mask: 0x40},
+	{Name: "RTM_F_NOTIFY", Value: 0x100, Mask: 0x100},
+	{Name: "RTM_F_CLONED", Value: 0x200, Mask: 0x200},
+	{Name: "RTM_F_EQUALIZE", Value: 0x400, Mask: 0x400},
+	{Name: "RTM_F_PREFIX", Value: 0x800, Mask: 0x800},
+	{Name: "RTM_F_LOOKUP_TABLE", Value: 0x1000, Mask: 0x1000},
+	{Name: "RTM_F_FIB_MATCH", Value: 0x2000, Mask: 0x2000},
+	{Name: "RTM_F_OFFLOAD", Value: 0x4000, Mask: 0x4000},
+	{Name: "RTM_F_TRAP", Value: 0x8000, Mask: 0x8000},
+}}
+
+var zstruct_rtmsg = structure{Name: "rtmsg", Size: [3]uint16{12, 12, 12}, Fields: []field{
+	{Name: "rtm_family", Type: &zt315, Off: [3]uint16{0, 0, 0}},
+	{Name: "rtm_dst_len", Type: &zt218, Off: [3]uint16{1, 1, 1}},
+	{Name: "rtm_src_len", Type: &zt218, Off: [3]uint16{2, 2, 2}},
+	{Name: "rtm_tos", Type: &zt105, Off: [3]uint16{3, 3, 3}},
+	{Name: "rtm_table", Type: &zt343, Off: [3]uint16{4, 4, 4}},
+	{Name: "rtm_protocol", Type: &zt344, Off: [3]uint16{5, 5, 5}},
+	{Name: "rtm_scope", Type: &zt332, Off: [3]uint16{6, 6, 6}},
+	{Name: "rtm_type", Type: &zt345, Off: [3]uint16{7, 7, 7}},
+	{Name: "rtm_flags", Type: &zt346, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zset_rta_types = set{Name: "rta_types", Unknown: "RTA_???", Vals: []val{
+	{Name: "NLA_F_NESTED", Value: 0x8000, Mask: 0x8000},
+	{Name: "NLA_F_NET_BYTEORDER", Value: 0x4000, Mask: 0x4000},
+	{Name: "RTA_UNSPEC", Value: 0x0, Mask: 0x3fff},
+	{Name: "RTA_DST", Value: 0x1, Mask: 0x3fff},
+	{Name: "RTA_SRC", Value: 0x2, Mask: 0x3fff},
+	{Name: "RTA_IIF", Value: 0x3, Mask: 0x3fff},
+	{Name: "RTA_OIF", Value: 0x4, Mask: 0x3fff},
+	{Name: "RTA_GATEWAY", Value: 0x5, Mask: 0x3fff},
+	{Name: "RTA_PRIORITY", Value: 0x6, Mask: 0x3fff},
+	{Name: "RTA_PREFSRC", Value: 0x7, Mask: 0x3fff},
+	{Name: "RTA_METRICS", Value: 0x8, Mask: 0x3fff},
+	{Name: "RTA_MULTIPATH", Value: 0x9, Mask: 0x3fff},
+	{Name: "RTA_PROTOINFO", Value: 0xa, Mask: 0x3fff},
+	{Name: "RTA_FLOW", Value: 0xb, Mask: 0x3fff},
+	{Name: "RTA_CACHEINFO", Value: 0xc, Mask: 0x3fff},
+	{Name: "RTA_SESSION", Value: 0xd, Mask: 0x3fff},
+	{Name: "RTA_MP_ALGO", Value: 0xe, Mask: 0x3fff},
+	{Name: "RTA_TABLE", Value: 0xf, Mask: 0x3fff},
+	{Name: "RTA_MARK", Value: 0x10, Mask: 0x3fff},
+	{Name: "RTA_MFC_STATS", Value: 0x11, Mask: 0x3fff},
+	{Name: "RTA_VIA", Value: 0x12, Mask: 0x3fff},
+	{Name: "RTA_NEWDST", Value: 0x13, Mask: 0x3fff},
+	{Name: "RTA_PREF", Value: 0x14, Mask: 0x3fff},
+	{Name: "RTA_ENCAP_TYPE", Value: 0x15, Mask: 0x3fff},
+	{Name: "RTA_ENCAP", Value: 0x16, Mask: 0x3fff},
+	{Name: "RTA_EXPIRES", Value: 0x17, Mask: 0x3fff},
+	{Name: "RTA_PAD", Value: 0x18, Mask: 0x3fff},
+	{Name: "RTA_UID", Value: 0x19, Mask: 0x3fff},
+	{Name: "RTA_TTL_PROPAGATE", Value: 0x1a, Mask: 0x3fff},
+	{Name: "RTA_IP_PROTO", Value: 0x1b, Mask: 0x3fff},
+	{Name: "RTA_SPORT", Value: 0x1c, Mask: 0x3fff},
+	{Name: "RTA_DPORT", Value: 0x1d, Mask: 0x3fff},
+	{Name: "RTA_NH_ID", Value: 0x1e, Mask: 0x3fff},
+	{Name: "RTA_FLOWLABEL", Value: 0x1f, Mask: 0x3fff},
+}}
+
+var zstruct_nlattr_route = structure{Name: "nlattr_route", Size: [3]uint16{4, 4, 4}, Fields: []field{
+	{Name: "nla_len", Type: &zt139, Off: [3]uint16{0, 0, 0}},
+	{Name: "nla_type", Type: &zt348, Off: [3]uint16{2, 2, 2}},
+}}
+
+var zstruct_rta_cacheinfo = structure{Name: "rta_cacheinfo", Size: [3]uint16{32, 32, 32}, Fields: []field{
+	{Name: "rta_clntref", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "rta_lastuse", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "rta_expires", Type: &zt7, Off: [3]uint16{8, 8, 8}},
+	{Name: "rta_error", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "rta_used", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "rta_id", Type: &zt176, Off: [3]uint16{20, 20, 20}},
+	{Name: "rta_ts", Type: &zt11, Off: [3]uint16{24, 24, 24}},
+	{Name: "rta_tsage", Type: &zt11, Off: [3]uint16{28, 28, 28}},
+}}
+
+var zunion_rta_data = union{Name: "rta_data", Alts: []alt{
+	{Vals: []uint64{0x1, 0x2, 0x5, 0x7}, Type: &zt336},
+	{Vals: []uint64{0x3, 0x4}, Type: &zt275},
+	{Vals: []uint64{0x6, 0x10, 0xb}, Type: &zt11},
+	{Vals: []uint64{0xc}, Type: &zt350},
+	{Vals: []uint64{0x14}, Type: &zt218},
+	{Vals: []uint64{0xf}, Type: &zt351},
+}, Else: &zt326}
+
+var zstruct_rta_attr = structure{Name: "rta_attr", Size: [3]uint16{36, 36, 36}, Tuple: true, Fields: []field{
+	{Name: "attr", Type: &zt349, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt352, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zstruct_rt_route = structure{Name: "rt_route", Size: [3]uint16{12, 12, 12}, Fields: []field{
+	{Name: "info", Type: &zt347, Off: [3]uint16{0, 0, 0}},
+	{Name: "attrs", Type: &zt354, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zstruct_ifinfo_short = structure{Name: "ifinfo_short", Size: [3]uint16{1, 1, 1}, Fields: []field{
+	{Name: "ifi_family", Type: &zt315, Off: [3]uint16{0, 0, 0}},
+	{Name: "rest", Type: &zt356, Attr: 1, Off: [3]uint16{1, 1, 1}},
+}}
+
+var zstruct_ifaddr_short = structure{Name: "ifaddr_short", Size: [3]uint16{1, 1, 1}, Fields: []field{
+	{Name: "ifa_family", Type: &zt315, Off: [3]uint16{0, 0, 0}},
+	{Name: "rest", Type: &zt356, Attr: 1, Off: [3]uint16{1, 1, 1}},
+}}
+
+var zstruct_rt_short = structure{Name: "rt_short", Size: [3]uint16{1, 1, 1}, Fields: []field{
+	{Name: "rtm_family", Type: &zt315, Off: [3]uint16{0, 0, 0}},
+	{Name: "rest", Type: &zt356, Attr: 1, Off: [3]uint16{1, 1, 1}},
+}}
+
+var zstruct_rt_other = structure{Name: "rt_other", Size: [3]uint16{1, 1, 1}, Fields: []field{
+	{Name: "family", Type: &zt315, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt326, Off: [3]uint16{1, 1, 1}},
+}}
+
+var zunion_rt_payload = union{Name: "rt_payload", Alts: []alt{
+	{Vals: []uint64{0x10, 0x11, 0x12, 0x13}, Type: &zt330, Min: 16, Only: false},
+	{Vals: []uint64{0x14, 0x15, 0x16}, Type: &zt342, Min: 8, Only: false},
+	{Vals: []uint64{0x18, 0x19, 0x1a}, Type: &zt355, Min: 12, Only: false},
+	{Vals: []uint64{0x10010, 0x10011, 0x10012, 0x10013}, Type: &zt357},
+	{Vals: []uint64{0x10014, 0x10015, 0x10016}, Type: &zt358},
+	{Vals: []uint64{0x10018, 0x10019, 0x1001a}, Type: &zt359},
+}, Else: &zt360}
+
+var zstruct_rt_inner = structure{Name: "rt_inner", Size: [3]uint16{32, 32, 32}, Tuple: true, Fields: []field{
+	{Name: "hdr", Type: &zt313, Off: [3]uint16{0, 0, 0}},
+	{Name: "payload", Type: &zt361, Attr: 256, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zstruct_nlmsgerr = structure{Name: "nlmsgerr", Size: [3]uint16{4, 4, 4}, Fields: []field{
+	{Name: "error", Type: &zt314, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg", Type: &zt363, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zunion_rt_message = union{Name: "rt_message", Alts: []alt{
+	{Vals: []uint64{0x2}, Type: &zt364},
+	{Vals: []uint64{0x3}, Type: &zt7},
+	{Vals: []uint64{0x10, 0x11, 0x12, 0x13}, Type: &zt330, Min: 16, Only: false},
+	{Vals: []uint64{0x14, 0x15, 0x16}, Type: &zt342, Min: 8, Only: false},
+	{Vals: []uint64{0x18, 0x19, 0x1a}, Type: &zt355, Min: 12, Only: false},
+	{Vals: []uint64{0x10010, 0x10011, 0x10012, 0x10013}, Type: &zt357},
+	{Vals: []uint64{0x10014, 0x10015, 0x10016}, Type: &zt358},
+	{Vals: []uint64{0x10018, 0x10019, 0x1001a}, Type: &zt359},
+}, Else: &zt360}
+
+var zstruct_nlmsg_route = structure{Name: "nlmsg_route", Size: [3]uint16{32, 32, 32}, Tuple: true, Fields: []field{
+	{Name: "hdr", Type: &zt313, Off: [3]uint16{0, 0, 0}},
+	{Name: "payload", Type: &zt365, Attr: 256, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zset_sock_diag_types = set{Name: "sock_diag_types", Unknown: "SOCK_DIAG_???", Vals: []val{
+	{Name: "NLMSG_ERROR", Value: 0x2, Mask: 0x2},
+	{Name: "NLMSG_DONE", Value: 0x3, Mask: 0x3},
+	{Name: "TCPDIAG_GETSOCK", Value: 0x12, Mask: 0x12},
+	{Name: "DCCPDIAG_GETSOCK", Value: 0x13, Mask: 0x13},
+	{Name: "SOCK_DIAG_BY_FAMILY", Value: 0x14, Mask: 0x14},
+	{Name: "SOCK_DESTROY", Value: 0x15, Mask: 0x15},
+}}
+
+var zunion_other_type = union{Name: "other_type", Alts: []alt{
+	{Vals: []uint64{0x1}, Type: &zt368},
+}, Else: &zt304}
+
+var zunion_other_flags = union{Name: "other_flags", Alts: []alt{
+	{Vals: []uint64{0x1}, Type: &zt309},
+}, Else: &zt311}
+
+var zstruct_nlmsghdr_other = structure{Name: "nlmsghdr_other", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "nlmsg_len", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "nlmsg_type", Type: &zt369, Off: [3]uint16{4, 4, 4}},
+	{Name: "nlmsg_flags", Type: &zt370, Off: [3]uint16{6, 6, 6}},
+	{Name: "nlmsg_seq", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "nlmsg_pid", Type: &zt7, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zunion_other_message = union{Name: "other_message", Alts: []alt{
+	{Vals: []uint64{0x3}, Type: &zt7},
+}, Else: &zt326}
+
+var zstruct_nlmsg_other = structure{Name: "nlmsg_other", Size: [3]uint16{20, 20, 20}, Tuple: true, Fields: []field{
+	{Name: "hdr", Type: &zt371, Off: [3]uint16{0, 0, 0}},
+	{Name: "payload", Type: &zt372, Attr: 256, Off: [3]uint16{16, 16, 16}},
+}}
+
 var zunion_msg_data = union{Name: "msg_data", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt303},
+	{Vals: []uint64{0x1}, Type: &zt367, Min: 16, Only: false},
+	{Vals: []uint64{0x5}, Type: &zt374, Min: 16, Only: false},
+	{Vals: []uint64{0x2, 0x3, 0x4, 0x6, 0x7, 0x8, 0x9, 0xa, 0xb, 0xc, 0xd, 0xe, 0xf, 0x11, 0x13, 0x14, 0x15, 0x16, 0x17}, Type: &zt376, Min: 16, Only: false},
 }, Else: &zt303}
 
 var zset_msg_flags = set{Name: "msg_flags", Unknown: "MSG_???", Vals: []val{
@@ -8164,24 +8975,24 @@ var zset_msg_flags = set{Name: "msg_flags", Unknown: "MSG_???", Vals: []val{
 
 var zcall_sendto = call{Name: "sendto", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buff", Type: &zt304, Reg: 1, Reg32: 1},
+	{Name: "buff", Type: &zt377, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt306, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt378, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt379, Reg: 4, Reg32: 4},
 	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x40, Defer: 6}
 
 var zcall_recvfrom = call{Name: "recvfrom", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt307, Reg: 1, Reg32: 1},
+	{Name: "ubuf", Type: &zt380, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt308, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt378, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt381, Reg: 4, Reg32: 4},
 	{Name: "addr_len", Type: &zt302, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x40, Defer: 1}
 
 var zstruct_msg_iov_in = structure{Name: "msg_iov_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt310, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt383, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -8262,8 +9073,8 @@ var zset_cmsg_socket_types = set{Name: "cmsg_socket_types", Unknown: "SCM_???", 
 }}
 
 var zunion_cmsg_type = union{Name: "cmsg_type", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt314},
-	{Vals: []uint64{0x1}, Type: &zt315},
+	{Vals: []uint64{0x0}, Type: &zt387},
+	{Vals: []uint64{0x1}, Type: &zt388},
 }, Else: &zt176}
 
 var zstruct_ucred = structure{Name: "ucred", Size: [3]uint16{12, 12, 12}, Fields: []field{
@@ -8283,70 +9094,70 @@ var zstruct_sock_extended_err = structure{Name: "sock_extended_err", Size: [3]ui
 	{Name: "ee_origin", Type: &zt218, Off: [3]uint16{4, 4, 4}},
 	{Name: "ee_type", Type: &zt218, Off: [3]uint16{5, 5, 5}},
 	{Name: "ee_code", Type: &zt218, Off: [3]uint16{6, 6, 6}},
-	{Name: "ee_pad", Type: &zt325, Off: [3]uint16{7, 7, 7}},
+	{Name: "ee_pad", Type: &zt316, Off: [3]uint16{7, 7, 7}},
 	{Name: "ee_info", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "ee_data", Type: &zt11, Off: [3]uint16{12, 12, 12}},
-	{Name: "offender", Type: &zt326, Off: [3]uint16{16, 16, 16}},
+	{Name: "offender", Type: &zt397, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zunion_cmsg_data = union{Name: "cmsg_data", Alts: []alt{
-	{Vals: []uint64{0x10001}, Type: &zt317},
-	{Vals: []uint64{0x10002}, Type: &zt318, Min: 12, Only: false},
+	{Vals: []uint64{0x10001}, Type: &zt390},
+	{Vals: []uint64{0x10002}, Type: &zt391, Min: 12, Only: false},
 	{Vals: []uint64{0x10003}, Type: &zt297},
-	{Vals: []uint64{0x10004}, Type: &zt319, Min: 4, Only: false},
+	{Vals: []uint64{0x10004}, Type: &zt392, Min: 4, Only: false},
 	{Vals: []uint64{0x1001d, 0x1003f}, Type: &zt248, Min: 16, Only: false},
-	{Vals: []uint64{0x10023, 0x10040}, Type: &zt320, Min: 16, Only: false},
-	{Vals: []uint64{0x10025, 0x10041}, Type: &zt321, Min: 48, Only: false},
-	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt322},
-	{Vals: []uint64{0x2, 0x17}, Type: &zt323},
+	{Vals: []uint64{0x10023, 0x10040}, Type: &zt393, Min: 16, Only: false},
+	{Vals: []uint64{0x10025, 0x10041}, Type: &zt394, Min: 48, Only: false},
+	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt356},
+	{Vals: []uint64{0x2, 0x17}, Type: &zt395},
 	{Vals: []uint64{0x3}, Type: &zt297},
-	{Vals: []uint64{0x8}, Type: &zt324, Min: 12, Only: false},
-	{Vals: []uint64{0xb}, Type: &zt327, Min: 32, Only: false},
-	{Vals: []uint64{0x14}, Type: &zt326, Min: 16, Only: false},
+	{Vals: []uint64{0x8}, Type: &zt396, Min: 12, Only: false},
+	{Vals: []uint64{0xb}, Type: &zt398, Min: 32, Only: false},
+	{Vals: []uint64{0x14}, Type: &zt397, Min: 16, Only: false},
 }}
 
 var zstruct_cmsg = structure{Name: "cmsg", Size: [3]uint16{64, 56, 64}, Fields: []field{
 	{Name: "cmsg_len", Type: &zt2, Off: [3]uint16{0, 0, 0}},
-	{Name: "cmsg_level", Type: &zt313, Off: [3]uint16{8, 4, 4}},
-	{Name: "cmsg_type", Type: &zt316, Off: [3]uint16{12, 8, 8}},
-	{Name: "cmsg_data", Type: &zt328, Off: [3]uint16{16, 12, 16}},
+	{Name: "cmsg_level", Type: &zt386, Off: [3]uint16{8, 4, 4}},
+	{Name: "cmsg_type", Type: &zt389, Off: [3]uint16{12, 8, 8}},
+	{Name: "cmsg_data", Type: &zt399, Off: [3]uint16{16, 12, 16}},
 }}
 
 var zstruct_msghdr_in = structure{Name: "msghdr_in", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt309, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_name", Type: &zt382, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_namelen", Type: &zt7, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt312, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iov", Type: &zt385, Off: [3]uint16{16, 8, 8}},
 	{Name: "msg_iovlen", Type: &zt2, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt330, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_control", Type: &zt401, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
 	{Name: "msg_controllen", Type: &zt2, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt305, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_flags", Type: &zt378, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_sendmsg = call{Name: "sendmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt331, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt305, Reg: 2, Reg32: 2},
+	{Name: "msg", Type: &zt402, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt378, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x40, Defer: 3}
 
 var zstruct_msg_iov_out = structure{Name: "msg_iov_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt333, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt404, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_msghdr_out = structure{Name: "msghdr_out", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt332, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_name", Type: &zt403, Attr: 8192, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_namelen", Type: &zt7, Attr: 4096, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt335, Attr: 8192, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iov", Type: &zt406, Attr: 8192, Off: [3]uint16{16, 8, 8}},
 	{Name: "msg_iovlen", Type: &zt2, Attr: 8192, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt336, Attr: 8192, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_control", Type: &zt407, Attr: 8192, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
 	{Name: "msg_controllen", Type: &zt2, Attr: 8192, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt305, Attr: 8192, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_flags", Type: &zt378, Attr: 8192, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_recvmsg = call{Name: "recvmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt337, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt305, Reg: 2, Reg32: 2},
+	{Name: "msg", Type: &zt408, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt378, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x40, Defer: 1}
 
 var zset_shutdown_modes = set{Name: "shutdown_modes", Unknown: "SHUT_???", Vals: []val{
@@ -8357,7 +9168,7 @@ var zset_shutdown_modes = set{Name: "shutdown_modes", Unknown: "SHUT_???", Vals:
 
 var zcall_shutdown = call{Name: "shutdown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "how", Type: &zt338, Reg: 1, Reg32: 1},
+	{Name: "how", Type: &zt409, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x40, Defer: 2}
 
 var zcall_bind = call{Name: "bind", Args: []field{
@@ -8459,8 +9270,8 @@ var zstruct_ipv6_mreq = structure{Name: "ipv6_mreq", Size: [3]uint16{20, 20, 20}
 
 var zstruct_group_req = structure{Name: "group_req", Size: [3]uint16{40, 32, 32}, Fields: []field{
 	{Name: "gr_interface", Type: &zt275, Off: [3]uint16{0, 0, 0}},
-	{Name: "align", Type: &zt344, Attr: 4, Off: [3]uint16{8, 4, 4}},
-	{Name: "gr_group", Type: &zt326, Off: [3]uint16{8, 4, 4}},
+	{Name: "align", Type: &zt415, Attr: 4, Off: [3]uint16{8, 4, 4}},
+	{Name: "gr_group", Type: &zt397, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zset_icmp_types = set{Name: "icmp_types", Unknown: "ICMP_???", Vals: []val{
@@ -8488,9 +9299,9 @@ var zset_packet_mr_types = set{Name: "packet_mr_types", Unknown: "PACKET_MR_???"
 
 var zstruct_packet_mreq = structure{Name: "packet_mreq", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "mr_ifindex", Type: &zt275, Off: [3]uint16{0, 0, 0}},
-	{Name: "mr_type", Type: &zt347, Off: [3]uint16{4, 4, 4}},
+	{Name: "mr_type", Type: &zt418, Off: [3]uint16{4, 4, 4}},
 	{Name: "mr_alen", Type: &zt139, Off: [3]uint16{6, 6, 6}},
-	{Name: "mr_address", Type: &zt348, Off: [3]uint16{8, 8, 8}},
+	{Name: "mr_address", Type: &zt419, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_tpacket_req = structure{Name: "tpacket_req", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -8501,17 +9312,17 @@ var zstruct_tpacket_req = structure{Name: "tpacket_req", Size: [3]uint16{16, 16,
 }}
 
 var zunion_sockopt_in = union{Name: "sockopt_in", Alts: []alt{
-	{Vals: []uint64{0x1000d}, Type: &zt340, Min: 8, Only: true},
-	{Vals: []uint64{0x1001a, 0x10033}, Type: &zt341, Min: 0, Only: true},
+	{Vals: []uint64{0x1000d}, Type: &zt411, Min: 8, Only: true},
+	{Vals: []uint64{0x1001a, 0x10033}, Type: &zt412, Min: 0, Only: true},
 	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: true},
-	{Vals: []uint64{0x23, 0x24}, Type: &zt342, Min: 8, Only: true},
-	{Vals: []uint64{0x290014, 0x290015, 0x29001b, 0x29001c}, Type: &zt343, Min: 20, Only: true},
-	{Vals: []uint64{0x2a, 0x2d, 0x29002a, 0x29002d}, Type: &zt345, Min: 136, Only: true},
-	{Vals: []uint64{0xff0001}, Type: &zt346},
-	{Vals: []uint64{0x1070001, 0x1070002}, Type: &zt349, Min: 16, Only: true},
-	{Vals: []uint64{0x1070005, 0x107000d}, Type: &zt350, Min: 0, Only: true},
+	{Vals: []uint64{0x23, 0x24}, Type: &zt413, Min: 8, Only: true},
+	{Vals: []uint64{0x290014, 0x290015, 0x29001b, 0x29001c}, Type: &zt414, Min: 20, Only: true},
+	{Vals: []uint64{0x2a, 0x2d, 0x29002a, 0x29002d}, Type: &zt416, Min: 136, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt417},
+	{Vals: []uint64{0x1070001, 0x1070002}, Type: &zt420, Min: 16, Only: true},
+	{Vals: []uint64{0x1070005, 0x107000d}, Type: &zt421, Min: 0, Only: true},
 	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: true},
-}, Else: &zt351}
+}, Else: &zt422}
 
 var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
 	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
@@ -8571,9 +9382,9 @@ var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
 
 var zcall_setsockopt__IP = call{Name: "setsockopt", Variant: "IP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt353, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt354, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt424, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt425, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8663,9 +9474,9 @@ var zset_so_socket_set = set{Name: "so_socket_set", Unknown: "SO_???", Vals: []v
 
 var zcall_setsockopt__SOCKET = call{Name: "setsockopt", Variant: "SOCKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt355, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt356, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt426, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt427, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8720,9 +9531,9 @@ var zset_so_tcp = set{Name: "so_tcp", Unknown: "TCP_???", Vals: []val{
 
 var zcall_setsockopt__TCP = call{Name: "setsockopt", Variant: "TCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt357, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt358, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt428, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt429, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8737,9 +9548,9 @@ var zset_so_udp = set{Name: "so_udp", Unknown: "UDP_???", Vals: []val{
 
 var zcall_setsockopt__UDP = call{Name: "setsockopt", Variant: "UDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt359, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt360, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt430, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt431, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8756,9 +9567,9 @@ var zset_so_vsock = set{Name: "so_vsock", Unknown: "SO_VM_???", Vals: []val{
 
 var zcall_setsockopt__VSOCK = call{Name: "setsockopt", Variant: "VSOCK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt361, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt362, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt432, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt433, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8833,9 +9644,9 @@ var zset_so_ipv6_set = set{Name: "so_ipv6_set", Unknown: "IPV6_???", Vals: []val
 
 var zcall_setsockopt__IPV6 = call{Name: "setsockopt", Variant: "IPV6", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt363, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt364, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt434, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt435, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8850,9 +9661,9 @@ var zset_so_can_raw = set{Name: "so_can_raw", Unknown: "CAN_RAW_???", Vals: []va
 
 var zcall_setsockopt__CAN_RAW = call{Name: "setsockopt", Variant: "CAN_RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt365, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt366, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt436, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt437, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8933,9 +9744,9 @@ var zset_so_sctp = set{Name: "so_sctp", Unknown: "SCTP_???", Vals: []val{
 
 var zcall_setsockopt__SCTP = call{Name: "setsockopt", Variant: "SCTP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt367, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt368, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt438, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt439, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8945,9 +9756,9 @@ var zset_so_raw = set{Name: "so_raw", Unknown: "RAW_???", Vals: []val{
 
 var zcall_setsockopt__RAW = call{Name: "setsockopt", Variant: "RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt369, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt370, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt440, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt441, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8957,9 +9768,9 @@ var zset_so_ipx = set{Name: "so_ipx", Unknown: "IPX_???", Vals: []val{
 
 var zcall_setsockopt__IPX = call{Name: "setsockopt", Variant: "IPX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt371, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt372, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt442, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt443, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -8980,9 +9791,9 @@ var zset_so_ax25 = set{Name: "so_ax25", Unknown: "AX25_???", Vals: []val{
 
 var zcall_setsockopt__AX25 = call{Name: "setsockopt", Variant: "AX25", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt373, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt374, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt444, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt445, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9013,9 +9824,9 @@ var zset_so_packet = set{Name: "so_packet", Unknown: "PACKET_???", Vals: []val{
 
 var zcall_setsockopt__PACKET = call{Name: "setsockopt", Variant: "PACKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt375, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt376, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt446, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt447, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9035,9 +9846,9 @@ var zset_so_irda = set{Name: "so_irda", Unknown: "IRLMP_???", Vals: []val{
 
 var zcall_setsockopt__IRDA = call{Name: "setsockopt", Variant: "IRDA", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt377, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt378, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt448, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt449, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9056,9 +9867,9 @@ var zset_so_llc = set{Name: "so_llc", Unknown: "LLC_OPT_???", Vals: []val{
 
 var zcall_setsockopt__LLC = call{Name: "setsockopt", Variant: "LLC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt379, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt380, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt450, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt451, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9083,9 +9894,9 @@ var zset_so_dccp = set{Name: "so_dccp", Unknown: "DCCP_SOCKOPT_???", Vals: []val
 
 var zcall_setsockopt__DCCP = call{Name: "setsockopt", Variant: "DCCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt381, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt382, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt452, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt453, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9106,9 +9917,9 @@ var zset_so_netlink = set{Name: "so_netlink", Unknown: "NETLINK_???", Vals: []va
 
 var zcall_setsockopt__NETLINK = call{Name: "setsockopt", Variant: "NETLINK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt383, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt384, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt454, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt455, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9129,9 +9940,9 @@ var zset_so_tipc = set{Name: "so_tipc", Unknown: "TIPC_???", Vals: []val{
 
 var zcall_setsockopt__TIPC = call{Name: "setsockopt", Variant: "TIPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt385, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt386, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt456, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt457, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9146,9 +9957,9 @@ var zset_so_rxrpc = set{Name: "so_rxrpc", Unknown: "RXRPC_???", Vals: []val{
 
 var zcall_setsockopt__RXRPC = call{Name: "setsockopt", Variant: "RXRPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt387, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt388, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt458, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt459, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9162,9 +9973,9 @@ var zset_so_pppol2tp = set{Name: "so_pppol2tp", Unknown: "PPPOL2TP_SO_???", Vals
 
 var zcall_setsockopt__PPPOL2TP = call{Name: "setsockopt", Variant: "PPPOL2TP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt389, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt390, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt460, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt461, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9181,9 +9992,9 @@ var zset_so_bluetooth = set{Name: "so_bluetooth", Unknown: "BT_???", Vals: []val
 
 var zcall_setsockopt__BLUETOOTH = call{Name: "setsockopt", Variant: "BLUETOOTH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt391, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt392, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt462, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt463, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9196,9 +10007,9 @@ var zset_so_pnpipe = set{Name: "so_pnpipe", Unknown: "PNPIPE_???", Vals: []val{
 
 var zcall_setsockopt__PNPIPE = call{Name: "setsockopt", Variant: "PNPIPE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt393, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt394, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt464, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt465, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9217,9 +10028,9 @@ var zset_so_rds = set{Name: "so_rds", Unknown: "RDS_???", Vals: []val{
 
 var zcall_setsockopt__RDS = call{Name: "setsockopt", Variant: "RDS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt395, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt396, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt466, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt467, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9229,9 +10040,9 @@ var zset_so_iucv = set{Name: "so_iucv", Unknown: "SO_???", Vals: []val{
 
 var zcall_setsockopt__IUCV = call{Name: "setsockopt", Variant: "IUCV", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt397, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt398, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt468, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt469, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9243,9 +10054,9 @@ var zset_so_caif = set{Name: "so_caif", Unknown: "CAIFSO_???", Vals: []val{
 
 var zcall_setsockopt__CAIF = call{Name: "setsockopt", Variant: "CAIF", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt399, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt400, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt470, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt471, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9260,9 +10071,9 @@ var zset_so_alg = set{Name: "so_alg", Unknown: "ALG_???", Vals: []val{
 
 var zcall_setsockopt__ALG = call{Name: "setsockopt", Variant: "ALG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt401, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt402, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt472, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt473, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9276,9 +10087,9 @@ var zset_so_nfc = set{Name: "so_nfc", Unknown: "NFC_LLCP_???", Vals: []val{
 
 var zcall_setsockopt__NFC = call{Name: "setsockopt", Variant: "NFC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt403, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt404, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt474, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt475, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9288,9 +10099,9 @@ var zset_so_kcm = set{Name: "so_kcm", Unknown: "KCM_???", Vals: []val{
 
 var zcall_setsockopt__KCM = call{Name: "setsockopt", Variant: "KCM", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt405, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt406, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt476, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9303,9 +10114,9 @@ var zset_so_tls = set{Name: "so_tls", Unknown: "TLS_???", Vals: []val{
 
 var zcall_setsockopt__TLS = call{Name: "setsockopt", Variant: "TLS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt407, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt408, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt478, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt479, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9322,17 +10133,17 @@ var zset_so_xdp = set{Name: "so_xdp", Unknown: "XDP_???", Vals: []val{
 
 var zcall_setsockopt__XDP = call{Name: "setsockopt", Variant: "XDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt409, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt410, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt480, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt481, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zcall_setsockopt = call{Name: "setsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt339, Reg: 1, Reg32: 1},
+	{Name: "level", Type: &zt410, Reg: 1, Reg32: 1},
 	{Name: "optname", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5, Key: 1, Variants: []*call{
 	&zcall_setsockopt__IP,
@@ -9378,16 +10189,16 @@ var zstruct_tpacket_stats = structure{Name: "tpacket_stats", Size: [3]uint16{8, 
 }}
 
 var zunion_sockopt_out = union{Name: "sockopt_out", Alts: []alt{
-	{Vals: []uint64{0x1000d}, Type: &zt340, Min: 4, Only: false},
-	{Vals: []uint64{0x10011}, Type: &zt318, Min: 4, Only: false},
+	{Vals: []uint64{0x1000d}, Type: &zt411, Min: 4, Only: false},
+	{Vals: []uint64{0x10011}, Type: &zt391, Min: 4, Only: false},
 	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: false},
-	{Vals: []uint64{0x10004}, Type: &zt411, Min: 4, Only: false},
-	{Vals: []uint64{0x1004a}, Type: &zt412},
-	{Vals: []uint64{0x1003b}, Type: &zt413, Min: 4, Only: true},
-	{Vals: []uint64{0xff0001}, Type: &zt346},
-	{Vals: []uint64{0x1070006}, Type: &zt414},
+	{Vals: []uint64{0x10004}, Type: &zt482, Min: 4, Only: false},
+	{Vals: []uint64{0x1004a}, Type: &zt483},
+	{Vals: []uint64{0x1003b}, Type: &zt484, Min: 4, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt417},
+	{Vals: []uint64{0x1070006}, Type: &zt485},
 	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: false},
-}, Else: &zt351}
+}, Else: &zt422}
 
 var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
 	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
@@ -9452,9 +10263,9 @@ var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
 
 var zcall_getsockopt__IP = call{Name: "getsockopt", Variant: "IP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt353, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt416, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt424, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt487, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
@@ -9544,33 +10355,33 @@ var zset_so_socket_get = set{Name: "so_socket_get", Unknown: "SO_???", Vals: []v
 
 var zcall_getsockopt__SOCKET = call{Name: "getsockopt", Variant: "SOCKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt355, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt417, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt426, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt488, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TCP = call{Name: "getsockopt", Variant: "TCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt357, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt358, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt428, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt429, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__UDP = call{Name: "getsockopt", Variant: "UDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt359, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt360, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt430, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt431, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__VSOCK = call{Name: "getsockopt", Variant: "VSOCK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt361, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt362, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt432, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt433, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
@@ -9647,201 +10458,201 @@ var zset_so_ipv6_get = set{Name: "so_ipv6_get", Unknown: "IPV6_???", Vals: []val
 
 var zcall_getsockopt__IPV6 = call{Name: "getsockopt", Variant: "IPV6", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt363, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt418, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt434, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt489, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__CAN_RAW = call{Name: "getsockopt", Variant: "CAN_RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt365, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt366, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt436, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt437, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__SCTP = call{Name: "getsockopt", Variant: "SCTP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt367, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt368, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt438, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt439, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RAW = call{Name: "getsockopt", Variant: "RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt369, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt370, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt440, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt441, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IPX = call{Name: "getsockopt", Variant: "IPX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt371, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt372, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt442, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt443, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__AX25 = call{Name: "getsockopt", Variant: "AX25", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt373, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt374, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt444, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt445, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PACKET = call{Name: "getsockopt", Variant: "PACKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt375, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt376, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt446, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt447, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IRDA = call{Name: "getsockopt", Variant: "IRDA", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt377, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt378, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt448, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt449, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__LLC = call{Name: "getsockopt", Variant: "LLC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt379, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt380, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt450, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt451, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__DCCP = call{Name: "getsockopt", Variant: "DCCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt381, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt382, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt452, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt453, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__NETLINK = call{Name: "getsockopt", Variant: "NETLINK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt383, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt384, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt454, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt455, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TIPC = call{Name: "getsockopt", Variant: "TIPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt385, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt386, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt456, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt457, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RXRPC = call{Name: "getsockopt", Variant: "RXRPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt387, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt388, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt458, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt459, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PPPOL2TP = call{Name: "getsockopt", Variant: "PPPOL2TP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt389, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt390, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt460, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt461, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__BLUETOOTH = call{Name: "getsockopt", Variant: "BLUETOOTH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt391, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt392, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt462, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt463, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PNPIPE = call{Name: "getsockopt", Variant: "PNPIPE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt393, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt394, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt464, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt465, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RDS = call{Name: "getsockopt", Variant: "RDS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt395, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt396, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt466, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt467, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IUCV = call{Name: "getsockopt", Variant: "IUCV", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt397, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt398, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt468, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt469, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__CAIF = call{Name: "getsockopt", Variant: "CAIF", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt399, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt400, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt470, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt471, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__ALG = call{Name: "getsockopt", Variant: "ALG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt401, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt402, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt472, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt473, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__NFC = call{Name: "getsockopt", Variant: "NFC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt403, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt404, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt474, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt475, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__KCM = call{Name: "getsockopt", Variant: "KCM", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt405, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt406, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt476, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TLS = call{Name: "getsockopt", Variant: "TLS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt407, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt408, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt478, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt479, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__XDP = call{Name: "getsockopt", Variant: "XDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt409, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt410, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt480, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt481, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt = call{Name: "getsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt339, Reg: 1, Reg32: 1},
+	{Name: "level", Type: &zt410, Reg: 1, Reg32: 1},
 	{Name: "optname", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_getsockopt__IP,
@@ -9903,7 +10714,7 @@ var zset_clone_flags = set{Name: "clone_flags", Unknown: "CLONE_???", Vals: []va
 
 var zcall_clone = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt25, Attr: 32, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt419, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt490, Attr: 32, Reg: 0, Reg32: 0},
 	{Name: "parent_tid", Type: &zt45, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "tls", Type: &zt25, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
 	{Name: "child_tidptr", Type: &zt25, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
@@ -9915,13 +10726,13 @@ var zcall_vfork = call{Name: "vfork", Args: []field{}, Ret: &zt235, Class: 0x8, 
 
 var zcall_execve = call{Name: "execve", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt420, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt421, Reg: 2, Reg32: 2},
+	{Name: "argv", Type: &zt491, Reg: 1, Reg32: 1},
+	{Name: "envp", Type: &zt492, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x9, Defer: 3}
 
 var zcall_exit = call{Name: "exit", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt422, Class: 0x8, Defer: 1}
+}, Ret: &zt493, Class: 0x8, Defer: 1}
 
 var zset_wait_options = set{Name: "wait_options", Unknown: "W???", Vals: []val{
 	{Name: "WNOHANG", Value: 0x1, Mask: 0x1},
@@ -9955,9 +10766,9 @@ var zstruct_rusage = structure{Name: "rusage", Size: [3]uint16{144, 72, 144}, Fi
 
 var zcall_wait4 = call{Name: "wait4", Args: []field{
 	{Name: "upid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt423, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
-	{Name: "options", Type: &zt424, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt425, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
+	{Name: "stat_addr", Type: &zt494, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt495, Reg: 2, Reg32: 2},
+	{Name: "ru", Type: &zt496, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
 }, Ret: &zt235, Class: 0x8, Defer: 1}
 
 var zcall_kill = call{Name: "kill", Args: []field{
@@ -9979,7 +10790,7 @@ var zset_ipc_flags = set{Name: "ipc_flags", Unknown: "IPC_???", Vals: []val{
 var zcall_semget = call{Name: "semget", Args: []field{
 	{Name: "key", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "semflg", Type: &zt426, Reg: 2, Reg32: 2},
+	{Name: "semflg", Type: &zt497, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zset_sem_op_flags = set{Name: "sem_op_flags", Unknown: "SEM_???", Vals: []val{
@@ -9989,13 +10800,13 @@ var zset_sem_op_flags = set{Name: "sem_op_flags", Unknown: "SEM_???", Vals: []va
 
 var zstruct_sembuf = structure{Name: "sembuf", Size: [3]uint16{6, 6, 6}, Fields: []field{
 	{Name: "sem_num", Type: &zt139, Off: [3]uint16{0, 0, 0}},
-	{Name: "sem_op", Type: &zt427, Off: [3]uint16{2, 2, 2}},
-	{Name: "sem_flg", Type: &zt428, Off: [3]uint16{4, 4, 4}},
+	{Name: "sem_op", Type: &zt498, Off: [3]uint16{2, 2, 2}},
+	{Name: "sem_flg", Type: &zt499, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_semop = call{Name: "semop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt430, Reg: 1, Reg32: 1},
+	{Name: "tsops", Type: &zt501, Reg: 1, Reg32: 1},
 	{Name: "nsops", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
@@ -10019,22 +10830,22 @@ var zset_sem_cmds = set{Name: "sem_cmds", Unknown: "SEM_???", Vals: []val{
 
 var zstruct_semid_ds_set = structure{Name: "semid_ds_set", Size: [3]uint16{104, 64, 104}, Fields: []field{
 	{Name: "sem_perm", Type: &zt229, Off: [3]uint16{0, 0, 0}},
-	{Name: "rest", Type: &zt432, Attr: 4, Off: [3]uint16{48, 36, 48}},
+	{Name: "rest", Type: &zt503, Attr: 4, Off: [3]uint16{48, 36, 48}},
 }}
 
 var zcall_semctl__SET = call{Name: "semctl", Variant: "SET", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt225, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt433, Reg: 3, Reg32: 3},
+	{Name: "arg", Type: &zt504, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zstruct_semid_ds = structure{Name: "semid_ds", Size: [3]uint16{104, 64, 104}, Fields: []field{
 	{Name: "sem_perm", Type: &zt234, Off: [3]uint16{0, 0, 0}},
 	{Name: "sem_otime", Type: &zt23, Off: [3]uint16{48, 36, 48}},
-	{Name: "pad1", Type: &zt434, Attr: 4, Off: [3]uint16{56, 40, 56}},
+	{Name: "pad1", Type: &zt505, Attr: 4, Off: [3]uint16{56, 40, 56}},
 	{Name: "sem_ctime", Type: &zt23, Off: [3]uint16{64, 44, 64}},
-	{Name: "pad2", Type: &zt434, Attr: 4, Off: [3]uint16{72, 48, 72}},
+	{Name: "pad2", Type: &zt505, Attr: 4, Off: [3]uint16{72, 48, 72}},
 	{Name: "sem_nsems", Type: &zt26, Off: [3]uint16{80, 52, 80}},
 	{Name: "unused", Type: &zt228, Attr: 4, Off: [3]uint16{88, 56, 88}},
 }}
@@ -10043,7 +10854,7 @@ var zcall_semctl__STAT = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt232, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt435, Reg: 3, Reg32: 3},
+	{Name: "arg", Type: &zt506, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_semid_ds_arm64 = structure{Name: "semid_ds_arm64", Size: [3]uint16{88, 56, 88}, Fields: []field{
@@ -10058,7 +10869,7 @@ var zcall_semctl__STAT_2 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt232, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt436, Reg: 3, Reg32: 3},
+	{Name: "arg", Type: &zt507, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_seminfo = structure{Name: "seminfo", Size: [3]uint16{40, 40, 40}, Fields: []field{
@@ -10078,48 +10889,48 @@ var zcall_semctl__INFO = call{Name: "semctl", Variant: "INFO", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt238, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt437, Reg: 3, Reg32: 3},
+	{Name: "arg", Type: &zt508, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_3 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt438, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt435, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt509, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt506, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_4 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt438, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt436, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt509, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt507, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__INFO_2 = call{Name: "semctl", Variant: "INFO", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt439, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt437, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt510, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt508, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_5 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt440, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt435, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt511, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt506, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_6 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt440, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt436, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt511, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt507, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl = call{Name: "semctl", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt431, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt502, Reg: 2, Reg32: 2},
 	{Name: "arg", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4, Key: 2, Variants: []*call{
 	&zcall_semctl__SET,
@@ -10139,12 +10950,12 @@ var zcall_shmdt = call{Name: "shmdt", Args: []field{
 
 var zcall_msgget = call{Name: "msgget", Args: []field{
 	{Name: "key", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "msgflg", Type: &zt426, Reg: 1, Reg32: 1},
+	{Name: "msgflg", Type: &zt497, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zstruct_msgbuf = structure{Name: "msgbuf", Size: [3]uint16{8, 4, 8}, Fields: []field{
 	{Name: "mtype", Type: &zt23, Off: [3]uint16{0, 0, 0}},
-	{Name: "mtext", Type: &zt441, Off: [3]uint16{8, 4, 8}},
+	{Name: "mtext", Type: &zt512, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zset_ipc_msg_flags = set{Name: "ipc_msg_flags", Unknown: "MSG_???", Vals: []val{
@@ -10156,17 +10967,17 @@ var zset_ipc_msg_flags = set{Name: "ipc_msg_flags", Unknown: "MSG_???", Vals: []
 
 var zcall_msgsnd = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt442, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt513, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgflg", Type: &zt443, Reg: 3, Reg32: 3},
+	{Name: "msgflg", Type: &zt514, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt444, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt515, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
-	{Name: "msgflg", Type: &zt443, Reg: 4, Reg32: 4},
+	{Name: "msgflg", Type: &zt514, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x20, Defer: 1}
 
 var zset_msg_cmds = set{Name: "msg_cmds", Unknown: "MSG_???", Vals: []val{
@@ -10182,15 +10993,15 @@ var zset_msg_cmds = set{Name: "msg_cmds", Unknown: "MSG_???", Vals: []val{
 
 var zstruct_msqid_ds_set = structure{Name: "msqid_ds_set", Size: [3]uint16{120, 72, 120}, Fields: []field{
 	{Name: "msg_perm", Type: &zt229, Off: [3]uint16{0, 0, 0}},
-	{Name: "times", Type: &zt446, Attr: 4, Off: [3]uint16{48, 36, 48}},
+	{Name: "times", Type: &zt517, Attr: 4, Off: [3]uint16{48, 36, 48}},
 	{Name: "msg_qbytes", Type: &zt26, Off: [3]uint16{88, 56, 88}},
-	{Name: "rest", Type: &zt447, Attr: 4, Off: [3]uint16{96, 60, 96}},
+	{Name: "rest", Type: &zt518, Attr: 4, Off: [3]uint16{96, 60, 96}},
 }}
 
 var zcall_msgctl__SET = call{Name: "msgctl", Variant: "SET", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt225, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt448, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt519, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_msqid_ds_set_i386 = structure{Name: "msqid_ds_set_i386", Size: [3]uint16{152, 88, 152}, Fields: []field{
@@ -10203,7 +11014,7 @@ var zstruct_msqid_ds_set_i386 = structure{Name: "msqid_ds_set_i386", Size: [3]ui
 var zcall_msgctl__SET_2 = call{Name: "msgctl", Variant: "SET", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt225, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt449, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt520, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_msqid_ds = structure{Name: "msqid_ds", Size: [3]uint16{120, 76, 120}, Fields: []field{
@@ -10222,7 +11033,7 @@ var zstruct_msqid_ds = structure{Name: "msqid_ds", Size: [3]uint16{120, 76, 120}
 var zcall_msgctl__STAT = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt232, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt450, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt521, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zstruct_msqid_ds_i386 = structure{Name: "msqid_ds_i386", Size: [3]uint16{120, 88, 120}, Fields: []field{
@@ -10241,7 +11052,7 @@ var zstruct_msqid_ds_i386 = structure{Name: "msqid_ds_i386", Size: [3]uint16{120
 var zcall_msgctl__STAT_2 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt232, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt451, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt522, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zstruct_msginfo = structure{Name: "msginfo", Size: [3]uint16{32, 32, 32}, Fields: []field{
@@ -10258,42 +11069,42 @@ var zstruct_msginfo = structure{Name: "msginfo", Size: [3]uint16{32, 32, 32}, Fi
 var zcall_msgctl__INFO = call{Name: "msgctl", Variant: "INFO", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt238, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt452, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt523, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_3 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt453, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt450, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt524, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt521, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_4 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt453, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt451, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt524, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt522, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__INFO_2 = call{Name: "msgctl", Variant: "INFO", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt454, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt452, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt525, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt523, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_5 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt455, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt450, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt526, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt521, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_6 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt455, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt451, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt526, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt522, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl = call{Name: "msgctl", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt445, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt516, Reg: 1, Reg32: 1},
 	{Name: "buf", Type: &zt25, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_msgctl__SET,
@@ -10349,7 +11160,7 @@ var zset_fcntl_cmds = set{Name: "fcntl_cmds", Unknown: "F_???", Vals: []val{
 
 var zcall_fcntl__DUPFD = call{Name: "fcntl", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt457, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt528, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
@@ -10359,23 +11170,23 @@ var zset_fd_flags = set{Name: "fd_flags", Unknown: "FD_???", Vals: []val{
 
 var zcall_fcntl__GETFD = call{Name: "fcntl", Variant: "GETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt458, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt459, AuxText: "flags ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt529, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt530, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETFD = call{Name: "fcntl", Variant: "SETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt460, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt459, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt531, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt530, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETFL = call{Name: "fcntl", Variant: "GETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt461, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt532, Reg: 1, Reg32: 1},
 }, Ret: &zt29, Aux: &zt5, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETFL = call{Name: "fcntl", Variant: "SETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt462, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt533, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt5, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -10388,8 +11199,8 @@ var zset_lock_types = set{Name: "lock_types", Unknown: "F_???", Vals: []val{
 }}
 
 var zstruct_flock_out = structure{Name: "flock_out", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt464, Attr: 8192, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt465, Attr: 8192, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt535, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt536, Attr: 8192, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt23, Attr: 8192, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt23, Attr: 8192, Off: [3]uint16{16, 8, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 8192, Off: [3]uint16{24, 12, 24}},
@@ -10397,13 +11208,13 @@ var zstruct_flock_out = structure{Name: "flock_out", Size: [3]uint16{32, 16, 32}
 
 var zcall_fcntl__GETLK = call{Name: "fcntl", Variant: "GETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt463, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt466, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt534, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt537, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_flock = structure{Name: "flock", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt464, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt465, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt535, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt536, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 4, Off: [3]uint16{24, 12, 24}},
@@ -10411,41 +11222,41 @@ var zstruct_flock = structure{Name: "flock", Size: [3]uint16{32, 16, 32}, Fields
 
 var zcall_fcntl__SETLK = call{Name: "fcntl", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt467, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt468, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt538, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt539, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLK_2 = call{Name: "fcntl", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt469, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt468, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt540, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt539, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETOWN = call{Name: "fcntl", Variant: "SETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt470, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt541, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETOWN = call{Name: "fcntl", Variant: "GETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt471, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt542, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETSIG = call{Name: "fcntl", Variant: "SETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt472, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt543, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt30, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETSIG = call{Name: "fcntl", Variant: "GETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt473, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt544, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Aux: &zt30, Class: 0x2, Defer: 2}
 
 var zstruct_flock64_out = structure{Name: "flock64_out", Size: [3]uint16{32, 24, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt464, Attr: 8192, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt465, Attr: 8192, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt535, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt536, Attr: 8192, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt13, Attr: 8192, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt13, Attr: 8192, Off: [3]uint16{16, 12, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 8192, Off: [3]uint16{24, 20, 24}},
@@ -10453,13 +11264,13 @@ var zstruct_flock64_out = structure{Name: "flock64_out", Size: [3]uint16{32, 24,
 
 var zcall_fcntl__GETLK64 = call{Name: "fcntl", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt474, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt475, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt545, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt546, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_flock64 = structure{Name: "flock64", Size: [3]uint16{32, 24, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt464, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt465, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt535, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt536, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt13, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt13, Off: [3]uint16{16, 12, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 4, Off: [3]uint16{24, 20, 24}},
@@ -10467,14 +11278,14 @@ var zstruct_flock64 = structure{Name: "flock64", Size: [3]uint16{32, 24, 32}, Fi
 
 var zcall_fcntl__SETLK64 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt476, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt547, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLK64_2 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt478, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt549, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zset_owner_types = set{Name: "owner_types", Unknown: "F_OWNER_???", Vals: []val{
@@ -10484,50 +11295,50 @@ var zset_owner_types = set{Name: "owner_types", Unknown: "F_OWNER_???", Vals: []
 }}
 
 var zstruct_f_owner_ex = structure{Name: "f_owner_ex", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "type", Type: &zt480, Off: [3]uint16{0, 0, 0}},
+	{Name: "type", Type: &zt551, Off: [3]uint16{0, 0, 0}},
 	{Name: "pid", Type: &zt235, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_fcntl__SETOWN_EX = call{Name: "fcntl", Variant: "SETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt479, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt481, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt550, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt552, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETOWN_EX = call{Name: "fcntl", Variant: "GETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt482, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt483, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt553, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt554, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__GETLK64_2 = call{Name: "fcntl", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt484, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt475, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt555, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt546, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETLK64_3 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt485, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt556, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLK64_4 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt486, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt557, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLEASE = call{Name: "fcntl", Variant: "SETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt487, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt488, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt558, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt559, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETLEASE = call{Name: "fcntl", Variant: "GETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt489, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt488, Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt560, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt559, Class: 0x2, Defer: 2}
 
 var zset_notify_flags = set{Name: "notify_flags", Unknown: "DN_???", Vals: []val{
 	{Name: "DN_ACCESS", Value: 0x1, Mask: 0x1},
@@ -10541,25 +11352,25 @@ var zset_notify_flags = set{Name: "notify_flags", Unknown: "DN_???", Vals: []val
 
 var zcall_fcntl__NOTIFY = call{Name: "fcntl", Variant: "NOTIFY", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt490, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt491, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt561, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt562, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__DUPFD_2 = call{Name: "fcntl", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt492, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt563, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETPIPE_SZ = call{Name: "fcntl", Variant: "SETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt493, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt564, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETPIPE_SZ = call{Name: "fcntl", Variant: "GETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt494, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt565, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zset_seal_flags = set{Name: "seal_flags", Unknown: "F_SEAL_???", Vals: []val{
@@ -10573,14 +11384,14 @@ var zset_seal_flags = set{Name: "seal_flags", Unknown: "F_SEAL_???", Vals: []val
 
 var zcall_fcntl__ADD_SEALS = call{Name: "fcntl", Variant: "ADD_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt495, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt496, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt566, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt567, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GET_SEALS = call{Name: "fcntl", Variant: "GET_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt497, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt496, AuxText: "seals ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt568, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt567, AuxText: "seals ", Class: 0x2, Defer: 2}
 
 var zset_rw_hints = set{Name: "rw_hints", Unknown: "RWH_???", Vals: []val{
 	{Name: "RWH_WRITE_LIFE_NOT_SET", Value: 0x0, Mask: 0x0},
@@ -10593,31 +11404,31 @@ var zset_rw_hints = set{Name: "rw_hints", Unknown: "RWH_???", Vals: []val{
 
 var zcall_fcntl__GET_RW_HINT = call{Name: "fcntl", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt498, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt499, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt569, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt570, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SET_RW_HINT = call{Name: "fcntl", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt500, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt501, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt571, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt572, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GET_RW_HINT_2 = call{Name: "fcntl", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt502, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt499, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt573, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt570, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SET_RW_HINT_2 = call{Name: "fcntl", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt503, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt501, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt574, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt572, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl = call{Name: "fcntl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt456, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt527, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_fcntl__DUPFD,
@@ -10666,7 +11477,7 @@ var zset_flock_ops = set{Name: "flock_ops", Unknown: "LOCK_???", Vals: []val{
 
 var zcall_flock = call{Name: "flock", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt504, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt575, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fsync = call{Name: "fsync", Args: []field{
@@ -10703,18 +11514,18 @@ var zstruct_linux_dirent = structure{Name: "linux_dirent", Size: [3]uint16{24, 1
 	{Name: "d_ino", Type: &zt26, Off: [3]uint16{0, 0, 0}},
 	{Name: "d_off", Type: &zt26, Off: [3]uint16{8, 4, 8}},
 	{Name: "d_reclen", Type: &zt139, Off: [3]uint16{16, 8, 16}},
-	{Name: "d_name", Type: &zt505, Off: [3]uint16{18, 10, 18}},
-	{Name: "d_type", Type: &zt506, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_name", Type: &zt576, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_type", Type: &zt577, Off: [3]uint16{18, 10, 18}},
 }}
 
 var zcall_getdents = call{Name: "getdents", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt508, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt579, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_getcwd = call{Name: "getcwd", Args: []field{
-	{Name: "buf", Type: &zt509, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt580, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt2, Class: 0x1, Defer: 0}
 
@@ -10795,7 +11606,7 @@ var zcall_lchown = call{Name: "lchown", Args: []field{
 
 var zcall_umask = call{Name: "umask", Args: []field{
 	{Name: "mask", Type: &zt6, Reg: 0, Reg32: 0},
-}, Ret: &zt510, Class: 0x0, Defer: 1}
+}, Ret: &zt581, Class: 0x0, Defer: 1}
 
 var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "tz_minuteswest", Type: &zt7, Off: [3]uint16{0, 0, 0}},
@@ -10803,8 +11614,8 @@ var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fie
 }}
 
 var zcall_gettimeofday = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt511, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt512, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt582, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt583, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 0}
 
 var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
@@ -10827,13 +11638,13 @@ var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
 }}
 
 var zstruct_rlimit = structure{Name: "rlimit", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt514, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt514, Off: [3]uint16{8, 4, 8}},
+	{Name: "rlim_cur", Type: &zt585, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt585, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_getrlimit = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt513, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt515, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt586, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val{
@@ -10844,8 +11655,8 @@ var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val
 }}
 
 var zcall_getrusage = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt516, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt425, Reg: 1, Reg32: 1},
+	{Name: "who", Type: &zt587, Reg: 0, Reg32: 0},
+	{Name: "ru", Type: &zt496, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
@@ -10853,14 +11664,14 @@ var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zstruct_tms = structure{Name: "tms", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "tms_utime", Type: &zt517, Off: [3]uint16{0, 0, 0}},
-	{Name: "tms_stime", Type: &zt517, Off: [3]uint16{8, 4, 8}},
-	{Name: "tms_cutime", Type: &zt517, Off: [3]uint16{16, 8, 16}},
-	{Name: "tms_cstime", Type: &zt517, Off: [3]uint16{24, 12, 24}},
+	{Name: "tms_utime", Type: &zt588, Off: [3]uint16{0, 0, 0}},
+	{Name: "tms_stime", Type: &zt588, Off: [3]uint16{8, 4, 8}},
+	{Name: "tms_cutime", Type: &zt588, Off: [3]uint16{16, 8, 16}},
+	{Name: "tms_cstime", Type: &zt588, Off: [3]uint16{24, 12, 24}},
 }}
 
 var zcall_times = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt518, Reg: 0, Reg32: 0},
+	{Name: "tbuf", Type: &zt589, Reg: 0, Reg32: 0},
 }, Ret: &zt26, Class: 0x0, Defer: 0}
 
 var zcall_ptrace = call{Name: "ptrace", Args: []field{
@@ -10915,12 +11726,12 @@ var zcall_setregid = call{Name: "setregid", Args: []field{
 
 var zcall_getgroups = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt519, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt590, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt520, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt591, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setresuid = call{Name: "setresuid", Args: []field{
@@ -10930,9 +11741,9 @@ var zcall_setresuid = call{Name: "setresuid", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt521, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt521, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt521, Reg: 2, Reg32: 2},
+	{Name: "ruidp", Type: &zt592, Reg: 0, Reg32: 0},
+	{Name: "euidp", Type: &zt592, Reg: 1, Reg32: 1},
+	{Name: "suidp", Type: &zt592, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid = call{Name: "setresgid", Args: []field{
@@ -10942,9 +11753,9 @@ var zcall_setresgid = call{Name: "setresgid", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt521, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt521, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt521, Reg: 2, Reg32: 2},
+	{Name: "rgidp", Type: &zt592, Reg: 0, Reg32: 0},
+	{Name: "egidp", Type: &zt592, Reg: 1, Reg32: 1},
+	{Name: "sgidp", Type: &zt592, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_getpgid = call{Name: "getpgid", Args: []field{
@@ -10974,7 +11785,7 @@ var zcall_capset = call{Name: "capset", Args: []field{
 }, Ret: &zt23, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_rt_sigpending = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt522, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt593, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
@@ -11150,15 +11961,15 @@ var zset_si_codes = set{Name: "si_codes", Vals: []val{
 }}
 
 var zunion_si_code = union{Name: "si_code", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt523},
-	{Vals: []uint64{0x8}, Type: &zt524},
-	{Vals: []uint64{0xb}, Type: &zt525},
-	{Vals: []uint64{0x7}, Type: &zt526},
-	{Vals: []uint64{0x5}, Type: &zt527},
-	{Vals: []uint64{0x11}, Type: &zt528},
-	{Vals: []uint64{0x1d}, Type: &zt529},
-	{Vals: []uint64{0x1f}, Type: &zt530},
-}, Else: &zt531}
+	{Vals: []uint64{0x4}, Type: &zt594},
+	{Vals: []uint64{0x8}, Type: &zt595},
+	{Vals: []uint64{0xb}, Type: &zt596},
+	{Vals: []uint64{0x7}, Type: &zt597},
+	{Vals: []uint64{0x5}, Type: &zt598},
+	{Vals: []uint64{0x11}, Type: &zt599},
+	{Vals: []uint64{0x1d}, Type: &zt600},
+	{Vals: []uint64{0x1f}, Type: &zt601},
+}, Else: &zt602}
 
 var zstruct_si_queue = structure{Name: "si_queue", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
 	{Name: "si_pid", Type: &zt235, Off: [3]uint16{0, 0, 0}},
@@ -11180,7 +11991,7 @@ var zstruct_si_value = structure{Name: "si_value", Size: [3]uint16{8, 4, 4}, Sho
 var zstruct_si_timer = structure{Name: "si_timer", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_timerid", Type: &zt176, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_overrun", Type: &zt7, Off: [3]uint16{4, 4, 4}},
-	{Name: "si_value", Type: &zt535, Attr: 256, Off: [3]uint16{8, 8, 8}},
+	{Name: "si_value", Type: &zt606, Attr: 256, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_si_poll = structure{Name: "si_poll", Size: [3]uint16{16, 8, 16}, Fields: []field{
@@ -11192,16 +12003,16 @@ var zstruct_si_exited = structure{Name: "si_exited", Size: [3]uint16{32, 20, 32}
 	{Name: "si_pid", Type: &zt235, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_uid", Type: &zt226, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt7, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt517, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt517, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt588, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt588, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_child = structure{Name: "si_child", Size: [3]uint16{32, 20, 32}, Fields: []field{
 	{Name: "si_pid", Type: &zt235, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_uid", Type: &zt226, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt30, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt517, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt517, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt588, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt588, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_fault = structure{Name: "si_fault", Size: [3]uint16{8, 4, 4}, Fields: []field{
@@ -11215,14 +12026,14 @@ var zstruct_si_mce = structure{Name: "si_mce", Size: [3]uint16{16, 8, 8}, Fields
 
 var zstruct_si_bounds = structure{Name: "si_bounds", Size: [3]uint16{32, 16, 16}, Show: []uint8{0, 2, 3}, Fields: []field{
 	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt542, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt613, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_lower", Type: &zt25, Off: [3]uint16{16, 8, 8}},
 	{Name: "si_upper", Type: &zt25, Off: [3]uint16{24, 12, 12}},
 }}
 
 var zstruct_si_pkey = structure{Name: "si_pkey", Size: [3]uint16{24, 12, 12}, Show: []uint8{0, 2}, Fields: []field{
 	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt542, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt613, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_pkey", Type: &zt11, Off: [3]uint16{16, 8, 8}},
 }}
 
@@ -11241,13 +12052,13 @@ var zset_trap_perf_flags = set{Name: "trap_perf_flags", Unknown: "TRAP_PERF_FLAG
 
 var zstruct_si_perf = structure{Name: "si_perf", Size: [3]uint16{24, 16, 16}, Fields: []field{
 	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_perf_data", Type: &zt542, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_perf_type", Type: &zt545, Off: [3]uint16{16, 8, 8}},
-	{Name: "si_perf_flags", Type: &zt546, Off: [3]uint16{20, 12, 12}},
+	{Name: "si_perf_data", Type: &zt613, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_perf_type", Type: &zt616, Off: [3]uint16{16, 8, 8}},
+	{Name: "si_perf_flags", Type: &zt617, Off: [3]uint16{20, 12, 12}},
 }}
 
 var zstruct_si_size = structure{Name: "si_size", Size: [3]uint16{112, 112, 112}, Fields: []field{
-	{Name: "all", Type: &zt548, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt619, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: []val{
@@ -11309,8 +12120,8 @@ var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: [
 
 var zstruct_si_sys = structure{Name: "si_sys", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_call_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_syscall", Type: &zt550, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_arch", Type: &zt551, Off: [3]uint16{12, 8, 8}},
+	{Name: "si_syscall", Type: &zt621, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_arch", Type: &zt622, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
@@ -11321,32 +12132,32 @@ var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, 
 }}
 
 var zunion_siginfo_rest = union{Name: "siginfo_rest", Alts: []alt{
-	{Vals: []uint64{0x100}, Type: &zt533},
-	{Vals: []uint64{0x101}, Type: &zt534},
-	{Vals: []uint64{0x102}, Type: &zt536},
-	{Vals: []uint64{0x103}, Type: &zt537},
-	{Vals: []uint64{0x11}, Type: &zt538},
-	{Vals: []uint64{0x51}, Type: &zt539},
-	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt540},
-	{Vals: []uint64{0x47}, Type: &zt541},
-	{Vals: []uint64{0x4b}, Type: &zt543},
-	{Vals: []uint64{0x8b}, Type: &zt544},
-	{Vals: []uint64{0x45}, Type: &zt547},
-	{Vals: []uint64{0x1d}, Type: &zt537},
-	{Vals: []uint64{0x5d}, Type: &zt549},
-	{Vals: []uint64{0x1f}, Type: &zt552},
-}, Else: &zt553}
+	{Vals: []uint64{0x100}, Type: &zt604},
+	{Vals: []uint64{0x101}, Type: &zt605},
+	{Vals: []uint64{0x102}, Type: &zt607},
+	{Vals: []uint64{0x103}, Type: &zt608},
+	{Vals: []uint64{0x11}, Type: &zt609},
+	{Vals: []uint64{0x51}, Type: &zt610},
+	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt611},
+	{Vals: []uint64{0x47}, Type: &zt612},
+	{Vals: []uint64{0x4b}, Type: &zt614},
+	{Vals: []uint64{0x8b}, Type: &zt615},
+	{Vals: []uint64{0x45}, Type: &zt618},
+	{Vals: []uint64{0x1d}, Type: &zt608},
+	{Vals: []uint64{0x5d}, Type: &zt620},
+	{Vals: []uint64{0x1f}, Type: &zt623},
+}, Else: &zt624}
 
 var zstruct_siginfo = structure{Name: "siginfo", Size: [3]uint16{128, 124, 128}, Show: []uint8{0, 2, 1, 3}, Fields: []field{
 	{Name: "si_signo", Type: &zt30, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 2}},
 	{Name: "si_errno", Type: &zt11, Attr: 2, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 2}},
-	{Name: "si_code", Type: &zt532, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
-	{Name: "rest", Type: &zt554, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
+	{Name: "si_code", Type: &zt603, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
+	{Name: "rest", Type: &zt625, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
 }}
 
 var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 	{Name: "uthese", Type: &zt37, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt555, Reg: 1, Reg32: 1},
+	{Name: "uinfo", Type: &zt626, Reg: 1, Reg32: 1},
 	{Name: "uts", Type: &zt245, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt30, Class: 0x10, Defer: 1}
@@ -11354,11 +12165,11 @@ var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 var zcall_rt_sigqueueinfo = call{Name: "rt_sigqueueinfo", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt30, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt556, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt627, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x18, Defer: 3}
 
 var zcall_rt_sigsuspend = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt557, Reg: 0, Reg32: 0},
+	{Name: "unewset", Type: &zt628, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
@@ -11370,29 +12181,29 @@ var zset_ss_flags = set{Name: "ss_flags", Unknown: "SS_???", Vals: []val{
 
 var zstruct_sigaltstack = structure{Name: "sigaltstack", Size: [3]uint16{24, 12, 12}, Fields: []field{
 	{Name: "ss_sp", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "ss_flags", Type: &zt558, Off: [3]uint16{8, 4, 4}},
+	{Name: "ss_flags", Type: &zt629, Off: [3]uint16{8, 4, 4}},
 	{Name: "ss_size", Type: &zt2, Off: [3]uint16{16, 8, 8}},
 }}
 
 var zcall_sigaltstack = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt559, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt560, Reg: 1, Reg32: 1},
+	{Name: "uss", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "uoss", Type: &zt631, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 1}
 
 var zstruct_utimbuf = structure{Name: "utimbuf", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "actime", Type: &zt561, Off: [3]uint16{0, 0, 0}},
-	{Name: "modtime", Type: &zt561, Off: [3]uint16{8, 4, 8}},
+	{Name: "actime", Type: &zt632, Off: [3]uint16{0, 0, 0}},
+	{Name: "modtime", Type: &zt632, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_utime = call{Name: "utime", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "times", Type: &zt562, Reg: 1, Reg32: 1},
+	{Name: "times", Type: &zt633, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_mknod = call{Name: "mknod", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt563, Reg: 1, Reg32: 1},
-	{Name: "dev", Type: &zt564, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt634, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt635, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_uselib = call{Name: "uselib", Args: []field{
@@ -11406,13 +12217,13 @@ var zcall_personality = call{Name: "personality", Args: []field{
 var zstruct_ustat = structure{Name: "ustat", Size: [3]uint16{32, 20, 32}, Fields: []field{
 	{Name: "f_tfree", Type: &zt7, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_tinode", Type: &zt26, Off: [3]uint16{8, 4, 8}},
-	{Name: "f_fname", Type: &zt565, Attr: 4, Off: [3]uint16{16, 8, 16}},
-	{Name: "f_fpack", Type: &zt565, Attr: 4, Off: [3]uint16{22, 14, 22}},
+	{Name: "f_fname", Type: &zt636, Attr: 4, Off: [3]uint16{16, 8, 16}},
+	{Name: "f_fpack", Type: &zt636, Attr: 4, Off: [3]uint16{22, 14, 22}},
 }}
 
 var zcall_ustat = call{Name: "ustat", Args: []field{
-	{Name: "dev", Type: &zt564, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt566, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt635, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt637, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x8000, Defer: 1}
 
 var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
@@ -11503,7 +12314,7 @@ var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
 }, Sorted: []uint16{59, 5, 44, 45, 23, 41, 42, 50, 46, 43, 70, 48, 49, 39, 38, 57, 53, 78, 0, 1, 29, 25, 14, 27, 35, 13, 75, 79, 34, 62, 4, 33, 47, 6, 77, 30, 18, 40, 9, 68, 24, 19, 22, 55, 63, 65, 3, 71, 73, 82, 83, 64, 58, 7, 74, 15, 21, 20, 32, 60, 2, 8, 51, 66, 72, 12, 17, 52, 76, 54, 61, 11, 37, 80, 81, 56, 10, 26, 28, 31, 67, 36, 69, 16}}
 
 var zstruct_fsid = structure{Name: "fsid", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "val", Type: &zt568, Off: [3]uint16{0, 0, 0}},
+	{Name: "val", Type: &zt639, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val{
@@ -11524,28 +12335,28 @@ var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val
 }}
 
 var zstruct_statfs = structure{Name: "statfs", Size: [3]uint16{120, 80, 120}, Fields: []field{
-	{Name: "f_type", Type: &zt567, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt638, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt26, Off: [3]uint16{8, 4, 8}},
 	{Name: "f_blocks", Type: &zt26, Off: [3]uint16{16, 8, 16}},
 	{Name: "f_bfree", Type: &zt26, Off: [3]uint16{24, 12, 24}},
 	{Name: "f_bavail", Type: &zt26, Off: [3]uint16{32, 16, 32}},
 	{Name: "f_files", Type: &zt26, Off: [3]uint16{40, 20, 40}},
 	{Name: "f_ffree", Type: &zt26, Off: [3]uint16{48, 24, 48}},
-	{Name: "f_fsid", Type: &zt569, Off: [3]uint16{56, 28, 56}},
+	{Name: "f_fsid", Type: &zt640, Off: [3]uint16{56, 28, 56}},
 	{Name: "f_namelen", Type: &zt26, Off: [3]uint16{64, 36, 64}},
 	{Name: "f_frsize", Type: &zt26, Off: [3]uint16{72, 40, 72}},
-	{Name: "f_flags", Type: &zt570, Off: [3]uint16{80, 44, 80}},
-	{Name: "spare", Type: &zt571, Off: [3]uint16{88, 48, 88}},
+	{Name: "f_flags", Type: &zt641, Off: [3]uint16{80, 44, 80}},
+	{Name: "spare", Type: &zt642, Off: [3]uint16{88, 48, 88}},
 }}
 
 var zcall_statfs = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt572, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt643, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt572, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt643, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_sysfs = call{Name: "sysfs", Args: []field{
@@ -11561,12 +12372,12 @@ var zset_prio_which = set{Name: "prio_which", Unknown: "PRIO_???", Vals: []val{
 }}
 
 var zcall_getpriority = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt644, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setpriority = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt573, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt644, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
@@ -11621,7 +12432,7 @@ var zset_mlockall_flags = set{Name: "mlockall_flags", Unknown: "MCL_???", Vals: 
 }}
 
 var zcall_mlockall = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt574, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt645, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt7, Class: 0x4, Defer: 0}
@@ -11630,8 +12441,8 @@ var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt23, Class: 0x
 
 var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}, Fields: []field{
 	{Name: "entry_number", Type: &zt226, Off: [3]uint16{0, 0, 0}},
-	{Name: "base_addr", Type: &zt575, Off: [3]uint16{4, 4, 4}},
-	{Name: "limit", Type: &zt575, Off: [3]uint16{8, 8, 8}},
+	{Name: "base_addr", Type: &zt646, Off: [3]uint16{4, 4, 4}},
+	{Name: "limit", Type: &zt646, Off: [3]uint16{8, 8, 8}},
 	{Name: "seg_32bit", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{0, 1}},
 	{Name: "contents", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{1, 2}},
 	{Name: "read_exec_only", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{3, 1}},
@@ -11643,7 +12454,7 @@ var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}
 
 var zcall_modify_ldt = call{Name: "modify_ldt", Args: []field{
 	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt576, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
+	{Name: "ptr", Type: &zt647, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
 	{Name: "bytecount", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
@@ -11682,36 +12493,36 @@ var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", V
 }}
 
 var zcall_arch_prctl__SET = call{Name: "arch_prctl", Variant: "SET", Args: []field{
-	{Name: "option", Type: &zt578, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt649, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl__SET_2 = call{Name: "arch_prctl", Variant: "SET", Args: []field{
-	{Name: "option", Type: &zt579, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt650, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt580, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt581, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt651, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt652, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_2 = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt582, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt581, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt653, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt652, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_CPUID = call{Name: "arch_prctl", Variant: "GET_CPUID", Args: []field{
-	{Name: "option", Type: &zt583, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt654, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__SET_CPUID = call{Name: "arch_prctl", Variant: "SET_CPUID", Args: []field{
-	{Name: "option", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt655, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt577, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt648, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt25, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2, Key: 0, Variants: []*call{
 	&zcall_arch_prctl__SET,
@@ -11758,12 +12569,12 @@ var zset_timex_status = set{Name: "timex_status", Unknown: "STA_???", Vals: []va
 }}
 
 var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fields: []field{
-	{Name: "modes", Type: &zt585, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt656, Off: [3]uint16{0, 0, 0}},
 	{Name: "offset", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "freq", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "maxerror", Type: &zt26, Off: [3]uint16{24, 12, 24}},
 	{Name: "esterror", Type: &zt26, Off: [3]uint16{32, 16, 32}},
-	{Name: "status", Type: &zt586, Off: [3]uint16{40, 20, 40}},
+	{Name: "status", Type: &zt657, Off: [3]uint16{40, 20, 40}},
 	{Name: "constant", Type: &zt23, Off: [3]uint16{48, 24, 48}},
 	{Name: "precision", Type: &zt26, Off: [3]uint16{56, 28, 56}},
 	{Name: "tolerance", Type: &zt23, Off: [3]uint16{64, 32, 64}},
@@ -11778,7 +12589,7 @@ var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fie
 	{Name: "errcnt", Type: &zt23, Off: [3]uint16{144, 72, 144}},
 	{Name: "stbcnt", Type: &zt23, Off: [3]uint16{152, 76, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 80, 160}},
-	{Name: "reserved", Type: &zt587, Off: [3]uint16{164, 84, 164}},
+	{Name: "reserved", Type: &zt658, Off: [3]uint16{164, 84, 164}},
 }}
 
 var zset_timex_state = set{Name: "timex_state", Vals: []val{
@@ -11791,12 +12602,12 @@ var zset_timex_state = set{Name: "timex_state", Vals: []val{
 }}
 
 var zcall_adjtimex = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt588, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt589, Class: 0x100, Defer: 0}
+	{Name: "txc_p", Type: &zt659, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt660, Class: 0x100, Defer: 0}
 
 var zcall_setrlimit = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt513, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt590, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt661, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_chroot = call{Name: "chroot", Args: []field{
@@ -11810,8 +12621,8 @@ var zcall_acct = call{Name: "acct", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt591, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt592, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt662, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt663, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_mount = call{Name: "mount", Args: []field{
@@ -12006,8 +12817,8 @@ var zcall_tkill = call{Name: "tkill", Args: []field{
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt593, Reg: 0, Reg32: 0},
-}, Ret: &zt594, Class: 0x100, Defer: 0}
+	{Name: "tloc", Type: &zt664, Reg: 0, Reg32: 0},
+}, Ret: &zt665, Class: 0x100, Defer: 0}
 
 var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 	{Name: "FUTEX_WAIT", Value: 0x0, Mask: 0x0},
@@ -12056,18 +12867,18 @@ var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
 }}
 
 var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
-	{Vals: []uint64{0x9, 0xa}, Type: &zt597},
+	{Vals: []uint64{0x9, 0xa}, Type: &zt668},
 	{Vals: []uint64{0x4, 0xc}, Type: &zt11},
-	{Vals: []uint64{0x5}, Type: &zt598},
+	{Vals: []uint64{0x5}, Type: &zt669},
 }, Else: &zt176}
 
 var zcall_futex = call{Name: "futex", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt595, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt666, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt596, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt667, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt599, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt670, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
@@ -12083,7 +12894,7 @@ var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt576, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt647, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_io_setup = call{Name: "io_setup", Args: []field{
@@ -12116,7 +12927,7 @@ var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt600, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt671, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
@@ -12159,20 +12970,20 @@ var zstruct_epoll_data = structure{Name: "epoll_data", Size: [3]uint16{8, 4, 8},
 }}
 
 var zstruct_epoll_event = structure{Name: "epoll_event", Size: [3]uint16{12, 8, 12}, Packed: true, Fields: []field{
-	{Name: "events", Type: &zt602, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt603, Off: [3]uint16{4, 4, 4}},
+	{Name: "events", Type: &zt673, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt674, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_epoll_ctl_old = call{Name: "epoll_ctl_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt601, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt672, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt604, Reg: 3, Reg32: 3},
+	{Name: "event", Type: &zt675, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_epoll_wait_old = call{Name: "epoll_wait_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt606, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt677, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -12189,13 +13000,13 @@ var zstruct_linux_dirent64 = structure{Name: "linux_dirent64", Size: [3]uint16{2
 	{Name: "d_ino", Type: &zt9, Off: [3]uint16{0, 0, 0}},
 	{Name: "d_off", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "d_reclen", Type: &zt139, Off: [3]uint16{16, 16, 16}},
-	{Name: "d_type", Type: &zt506, Off: [3]uint16{18, 18, 18}},
-	{Name: "d_name", Type: &zt505, Off: [3]uint16{19, 19, 19}},
+	{Name: "d_type", Type: &zt577, Off: [3]uint16{18, 18, 18}},
+	{Name: "d_name", Type: &zt576, Off: [3]uint16{19, 19, 19}},
 }}
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt608, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt679, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
@@ -12207,7 +13018,7 @@ var zcall_restart_syscall = call{Name: "restart_syscall", Args: []field{}, Ret: 
 
 var zcall_semtimedop = call{Name: "semtimedop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt430, Reg: 1, Reg32: 1},
+	{Name: "tsops", Type: &zt501, Reg: 1, Reg32: 1},
 	{Name: "nsops", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt245, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
@@ -12225,7 +13036,7 @@ var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt609, Reg: 3, Reg32: 4},
+	{Name: "advice", Type: &zt680, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
@@ -12269,24 +13080,24 @@ var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16
 }}
 
 var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "all", Type: &zt616, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt687, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt614},
-	{Vals: []uint64{0x2}, Type: &zt615},
-}, Else: &zt617}
+	{Vals: []uint64{0x4}, Type: &zt685},
+	{Vals: []uint64{0x2}, Type: &zt686},
+}, Else: &zt688}
 
 var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
-	{Name: "sigev_value", Type: &zt611, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_signo", Type: &zt612, Off: [3]uint16{8, 4, 4}},
-	{Name: "sigev_notify", Type: &zt613, Off: [3]uint16{12, 8, 8}},
-	{Name: "rest", Type: &zt618, Attr: 256, Off: [3]uint16{16, 12, 12}},
+	{Name: "sigev_value", Type: &zt682, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt683, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt684, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt689, Attr: 256, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt619, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt690, Reg: 1, Reg32: 1},
 	{Name: "created_timer_id", Type: &zt45, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -12295,20 +13106,20 @@ var zset_timer_flags = set{Name: "timer_flags", Unknown: "TIMER_???", Vals: []va
 }}
 
 var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt320, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt320, Off: [3]uint16{16, 8, 16}},
+	{Name: "it_interval", Type: &zt393, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt393, Off: [3]uint16{16, 8, 16}},
 }}
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt620, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt621, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt622, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt691, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt692, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt693, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt622, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt693, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
@@ -12320,43 +13131,43 @@ var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt245, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt246, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt246, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt620, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt691, Reg: 1, Reg32: 1},
 	{Name: "rqtp", Type: &zt245, Reg: 2, Reg32: 2},
 	{Name: "rmtp", Type: &zt246, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_exit_group = call{Name: "exit_group", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt422, Class: 0x8, Defer: 1}
+}, Ret: &zt493, Class: 0x8, Defer: 1}
 
 var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt606, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt677, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_epoll_ctl = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt601, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt672, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt604, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt675, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_tgkill = call{Name: "tgkill", Args: []field{
@@ -12372,7 +13183,7 @@ var zstruct_timeval_date = structure{Name: "timeval_date", Size: [3]uint16{16, 8
 
 var zcall_utimes = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt624, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt695, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
@@ -12399,15 +13210,15 @@ var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val
 var zcall_mbind = call{Name: "mbind", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt625, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt627, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt696, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt698, Reg: 3, Reg32: 3},
 	{Name: "maxnode", Type: &zt26, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt628, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt699, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt629, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt630, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt700, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt701, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
@@ -12427,11 +13238,11 @@ var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_?
 }}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt631, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt632, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt702, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt703, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt633, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt704, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
@@ -12439,18 +13250,18 @@ var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
 }}
 
 var zstruct_mq_attr = structure{Name: "mq_attr", Size: [3]uint16{64, 32, 64}, Fields: []field{
-	{Name: "mq_flags", Type: &zt635, Off: [3]uint16{0, 0, 0}},
+	{Name: "mq_flags", Type: &zt706, Off: [3]uint16{0, 0, 0}},
 	{Name: "mq_maxmsg", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "mq_msgsize", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "mq_curmsgs", Type: &zt23, Off: [3]uint16{24, 12, 24}},
-	{Name: "unused", Type: &zt636, Attr: 4, Off: [3]uint16{32, 16, 32}},
+	{Name: "unused", Type: &zt707, Attr: 4, Off: [3]uint16{32, 16, 32}},
 }}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
 	{Name: "u_name", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "oflag", Type: &zt5, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt634, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
-	{Name: "u_attr", Type: &zt637, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "mode", Type: &zt705, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "u_attr", Type: &zt708, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
 }, Ret: &zt0, Class: 0x2, Defer: 4}
 
 var zcall_mq_unlink = call{Name: "mq_unlink", Args: []field{
@@ -12475,13 +13286,13 @@ var zcall_mq_timedreceive = call{Name: "mq_timedreceive", Args: []field{
 
 var zcall_mq_notify = call{Name: "mq_notify", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt619, Reg: 1, Reg32: 1},
+	{Name: "u_notification", Type: &zt690, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_mq_getsetattr = call{Name: "mq_getsetattr", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt637, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt638, Reg: 2, Reg32: 2},
+	{Name: "u_mqstat", Type: &zt708, Reg: 1, Reg32: 1},
+	{Name: "u_omqstat", Type: &zt709, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_kexec_load = call{Name: "kexec_load", Args: []field{
@@ -12504,11 +13315,11 @@ var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
 }, Else: &zt7}
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt639, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt640, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt555, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt424, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt425, Reg: 4, Reg32: 4},
+	{Name: "which", Type: &zt710, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt711, Reg: 1, Reg32: 1},
+	{Name: "infop", Type: &zt626, Reg: 2, Reg32: 2},
+	{Name: "options", Type: &zt495, Reg: 3, Reg32: 3},
+	{Name: "ru", Type: &zt496, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x8, Defer: 2}
 
 var zcall_add_key = call{Name: "add_key", Args: []field{
@@ -12575,7 +13386,7 @@ var zset_inotify_flags = set{Name: "inotify_flags", Unknown: "IN_???", Vals: []v
 var zcall_inotify_add_watch = call{Name: "inotify_add_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt641, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt712, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
@@ -12586,28 +13397,28 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt642, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt642, Reg: 3, Reg32: 3},
+	{Name: "old_nodes", Type: &zt713, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt713, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt563, Reg: 2, Reg32: 2},
-	{Name: "dev", Type: &zt564, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt634, Reg: 2, Reg32: 2},
+	{Name: "dev", Type: &zt635, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
@@ -12620,74 +13431,74 @@ var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
 }}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt226, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt226, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt644, Reg: 4, Reg32: 4},
+	{Name: "flag", Type: &zt715, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt624, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt695, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt18, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt644, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt715, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt644, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt715, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt643, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt714, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt643, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt714, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt644, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt715, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt643, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt714, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt4, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt645, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt716, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x3, Defer: 2}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zstruct_pselect6_sig = structure{Name: "pselect6_sig", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "sigmask", Type: &zt647, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigmask", Type: &zt718, Off: [3]uint16{0, 0, 0}},
 	{Name: "sigsetsize", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -12696,15 +13507,15 @@ var zcall_pselect6 = call{Name: "pselect6", Args: []field{
 	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt646, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt648, Reg: 5, Reg32: 5},
+	{Name: "tsp", Type: &zt717, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt719, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll = call{Name: "ppoll", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt646, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt649, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt717, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt720, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
@@ -12726,7 +13537,7 @@ var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: 
 }}
 
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt650, Reg: 0, Reg32: 0},
+	{Name: "unshare_flags", Type: &zt721, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
@@ -12736,8 +13547,8 @@ var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
 
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt581, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt651, Reg: 2, Reg32: 2},
+	{Name: "head_ptr", Type: &zt652, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt722, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals: []val{
@@ -12749,18 +13560,18 @@ var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals:
 
 var zcall_splice = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt652, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt723, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt652, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt723, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt653, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt724, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_tee = call{Name: "tee", Args: []field{
 	{Name: "fdin", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fdout", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt653, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt724, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_sync_file_range_flags = set{Name: "sync_file_range_flags", Unknown: "SYNC_FILE_RANGE_???", Vals: []val{
@@ -12773,14 +13584,14 @@ var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "nbytes", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "flags", Type: &zt654, Reg: 3, Reg32: 5},
+	{Name: "flags", Type: &zt725, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "iov", Type: &zt211, Reg: 1, Reg32: 1},
 	{Name: "nr_segs", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt653, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt724, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
@@ -12791,10 +13602,10 @@ var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", V
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt655, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt656, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt658, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt659, Reg: 5, Reg32: 5},
+	{Name: "pages", Type: &zt726, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt727, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt728, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt729, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
@@ -12803,24 +13614,24 @@ var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16,
 }}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt661, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt644, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt731, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt715, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt606, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt677, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt662, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt732, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_signalfd = call{Name: "signalfd", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt663, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt733, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x12, Defer: 3}
 
@@ -12832,8 +13643,8 @@ var zset_timerfd_flags = set{Name: "timerfd_flags", Unknown: "TFD_???", Vals: []
 }}
 
 var zcall_timerfd_create = call{Name: "timerfd_create", Args: []field{
-	{Name: "clockid", Type: &zt664, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt665, Reg: 1, Reg32: 1},
+	{Name: "clockid", Type: &zt734, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt735, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_eventfd = call{Name: "eventfd", Args: []field{
@@ -12853,21 +13664,21 @@ var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals
 
 var zcall_fallocate = call{Name: "fallocate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt666, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt736, Reg: 1, Reg32: 1},
 	{Name: "offset", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "len", Type: &zt13, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_timerfd_settime = call{Name: "timerfd_settime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt665, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt621, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt622, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt735, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt692, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt693, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_timerfd_gettime = call{Name: "timerfd_gettime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt622, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt693, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
@@ -12879,7 +13690,7 @@ var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "upeer_sockaddr", Type: &zt301, Reg: 1, Reg32: 1},
 	{Name: "upeer_addrlen", Type: &zt302, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt667, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt737, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zset_signalfd_flags = set{Name: "signalfd_flags", Unknown: "SFD_???", Vals: []val{
@@ -12889,9 +13700,9 @@ var zset_signalfd_flags = set{Name: "signalfd_flags", Unknown: "SFD_???", Vals: 
 
 var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt663, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt733, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt668, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt738, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x12, Defer: 4}
 
 var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []val{
@@ -12902,7 +13713,7 @@ var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []
 
 var zcall_eventfd2 = call{Name: "eventfd2", Args: []field{
 	{Name: "count", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt669, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt739, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []val{
@@ -12910,7 +13721,7 @@ var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []va
 }}
 
 var zcall_epoll_create1 = call{Name: "epoll_create1", Args: []field{
-	{Name: "flags", Type: &zt670, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt740, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: []val{
@@ -12954,12 +13765,12 @@ var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
 	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt671, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt741, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_pipe2 = call{Name: "pipe2", Args: []field{
 	{Name: "fildes", Type: &zt213, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt671, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt741, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 0}
 
 var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???", Vals: []val{
@@ -12968,7 +13779,7 @@ var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???",
 }}
 
 var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
-	{Name: "flags", Type: &zt672, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt742, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_preadv = call{Name: "preadv", Args: []field{
@@ -12991,7 +13802,7 @@ var zcall_rt_tgsigqueueinfo = call{Name: "rt_tgsigqueueinfo", Args: []field{
 	{Name: "tgid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt30, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt556, Reg: 3, Reg32: 3},
+	{Name: "uinfo", Type: &zt627, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x18, Defer: 4}
 
 var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
@@ -13003,15 +13814,15 @@ var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt673, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt743, Attr: 8192, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt675, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt745, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt378, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt245, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
@@ -13035,7 +13846,7 @@ var zset_fanotify_init_flags = set{Name: "fanotify_init_flags", Unknown: "+FAN_C
 }}
 
 var zcall_fanotify_init = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt676, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt746, Reg: 0, Reg32: 0},
 	{Name: "event_f_flags", Type: &zt5, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
@@ -13080,26 +13891,26 @@ var zset_fanotify_events = set{Name: "fanotify_events", Unknown: "FAN_???", Vals
 
 var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt677, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt678, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt643, Reg: 3, Reg32: 4},
+	{Name: "flags", Type: &zt747, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt748, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt714, Reg: 3, Reg32: 4},
 	{Name: "pathname", Type: &zt4, Reg: 4, Reg32: 5},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt679, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt679, Off: [3]uint16{8, 8, 8}},
+	{Name: "rlim_cur", Type: &zt749, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt749, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt513, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt680, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt681, Reg: 3, Reg32: 3},
+	{Name: "resource", Type: &zt584, Reg: 1, Reg32: 1},
+	{Name: "new_rlim", Type: &zt750, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt751, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
@@ -13113,24 +13924,24 @@ var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt588, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt589, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt659, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt660, Class: 0x100, Defer: 1}
 
 var zcall_syncfs = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt682, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt752, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt684, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt754, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt378, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: []val{
@@ -13146,7 +13957,7 @@ var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: [
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt685, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt755, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
@@ -13156,7 +13967,7 @@ var zcall_getcpu = call{Name: "getcpu", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt686, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt756, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -13167,9 +13978,9 @@ var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt688, Reg: 1, Reg32: 1},
+	{Name: "lvec", Type: &zt758, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt690, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt760, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 1}
@@ -13178,7 +13989,7 @@ var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt211, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt690, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt760, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 6}
@@ -13206,15 +14017,15 @@ var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16
 
 var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt0},
-	{Vals: []uint64{0x7}, Type: &zt693},
+	{Vals: []uint64{0x7}, Type: &zt763},
 }, Else: &zt29}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
 	{Name: "pid1", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "pid2", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt691, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt692, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
-	{Name: "idx2", Type: &zt694, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "type", Type: &zt761, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt762, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt764, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
@@ -13243,11 +14054,11 @@ var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []
 }}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt643, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt714, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt695, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt765, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_seccomp = call{Name: "seccomp", Args: []field{
@@ -13263,9 +14074,9 @@ var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 }}
 
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt696, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt697, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt767, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
@@ -13278,8 +14089,8 @@ var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
 }}
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
-	{Name: "uname_ptr", Type: &zt698, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt699, Reg: 1, Reg32: 1},
+	{Name: "uname_ptr", Type: &zt768, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt769, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
@@ -13303,11 +14114,11 @@ var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: [
 }}
 
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt420, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt421, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt700, Reg: 4, Reg32: 4},
+	{Name: "argv", Type: &zt491, Reg: 2, Reg32: 2},
+	{Name: "envp", Type: &zt492, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt770, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0xb, Defer: 5}
 
 var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
@@ -13317,7 +14128,7 @@ var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
 }}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt701, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt771, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
@@ -13338,14 +14149,14 @@ var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_C
 }}
 
 var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
-	{Name: "cmd", Type: &zt704, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt703, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt774, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt773, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
-}, Ret: &zt29, Aux: &zt702, Class: 0x0, Defer: 3}
+}, Ret: &zt29, Aux: &zt772, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt702, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt703, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt772, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt773, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_membarrier__QUERY,
@@ -13358,14 +14169,14 @@ var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt705, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt775, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt652, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt723, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt652, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt723, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt176, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
@@ -13387,7 +14198,7 @@ var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt706, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt776, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
@@ -13396,7 +14207,7 @@ var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt706, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt776, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
@@ -13414,7 +14225,7 @@ var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
 	{Name: "flags", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt707, Reg: 1, Reg32: 1},
+	{Name: "init_val", Type: &zt777, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
@@ -13477,22 +14288,22 @@ var zstruct_statx_timestamp = structure{Name: "statx_timestamp", Size: [3]uint16
 }}
 
 var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "stx_mask", Type: &zt709, Off: [3]uint16{0, 0, 0}},
+	{Name: "stx_mask", Type: &zt779, Off: [3]uint16{0, 0, 0}},
 	{Name: "stx_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "stx_attributes", Type: &zt710, Off: [3]uint16{8, 8, 8}},
+	{Name: "stx_attributes", Type: &zt780, Off: [3]uint16{8, 8, 8}},
 	{Name: "stx_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{16, 16, 16}},
 	{Name: "stx_uid", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
 	{Name: "stx_gid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
-	{Name: "stx_mode", Type: &zt563, Off: [3]uint16{28, 28, 28}},
+	{Name: "stx_mode", Type: &zt634, Off: [3]uint16{28, 28, 28}},
 	{Name: "spare0", Type: &zt233, Off: [3]uint16{30, 30, 30}},
 	{Name: "stx_ino", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "stx_size", Type: &zt9, Off: [3]uint16{40, 40, 40}},
 	{Name: "stx_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "stx_attributes_mask", Type: &zt710, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "stx_atime", Type: &zt711, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "stx_btime", Type: &zt711, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
-	{Name: "stx_ctime", Type: &zt711, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
-	{Name: "stx_mtime", Type: &zt711, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "stx_attributes_mask", Type: &zt780, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "stx_atime", Type: &zt781, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "stx_btime", Type: &zt781, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
+	{Name: "stx_ctime", Type: &zt781, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
+	{Name: "stx_mtime", Type: &zt781, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
 	{Name: "stx_rdev_major", Type: &zt11, Attr: 1, Off: [3]uint16{128, 128, 128}},
 	{Name: "stx_rdev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{132, 132, 132}},
 	{Name: "stx_dev_major", Type: &zt11, Attr: 1, Off: [3]uint16{136, 136, 136}},
@@ -13500,15 +14311,15 @@ var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fie
 	{Name: "stx_mnt_id", Type: &zt80, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
 	{Name: "stx_dio_mem_align", Type: &zt11, Attr: 1, Off: [3]uint16{152, 152, 152}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
 	{Name: "stx_dio_offset_align", Type: &zt11, Attr: 1, Off: [3]uint16{156, 156, 156}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
-	{Name: "spare3", Type: &zt712, Off: [3]uint16{160, 160, 160}},
+	{Name: "spare3", Type: &zt782, Off: [3]uint16{160, 160, 160}},
 }}
 
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt708, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt709, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt713, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt778, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt779, Reg: 3, Reg32: 3},
+	{Name: "buffer", Type: &zt783, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1803, Defer: 4}
 
 var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
@@ -13534,7 +14345,7 @@ var zcall_uprobe = call{Name: "uprobe", Args: []field{}, Ret: &zt23, Class: 0x0,
 var zcall_pidfd_send_signal = call{Name: "pidfd_send_signal", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt30, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt556, Reg: 2, Reg32: 2},
+	{Name: "info", Type: &zt627, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1a, Defer: 4}
 
@@ -13560,15 +14371,15 @@ var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt643, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt714, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
@@ -13593,7 +14404,7 @@ var zcall_fsmount = call{Name: "fsmount", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
@@ -13605,7 +14416,7 @@ var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", 
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt714, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt784, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
@@ -13639,19 +14450,19 @@ var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []
 
 var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
 	{Vals: []uint64{0x1}, Type: &zt9},
-}, Else: &zt717}
+}, Else: &zt787}
 
 var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
-	{Name: "flags", Type: &zt715, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt716, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt716, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
-	{Name: "parent_tid", Type: &zt716, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
-	{Name: "exit_signal", Type: &zt718, Off: [3]uint16{32, 32, 32}},
-	{Name: "stack", Type: &zt716, Off: [3]uint16{40, 40, 40}},
+	{Name: "flags", Type: &zt785, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt786, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt786, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt786, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt788, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt786, Off: [3]uint16{40, 40, 40}},
 	{Name: "stack_size", Type: &zt80, Off: [3]uint16{48, 48, 48}},
-	{Name: "tls", Type: &zt716, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "set_tid", Type: &zt716, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
-	{Name: "set_tid", Type: &zt719, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
+	{Name: "tls", Type: &zt786, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt786, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
+	{Name: "set_tid", Type: &zt789, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
 	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}},
 	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xb}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
 }}
@@ -13664,8 +14475,8 @@ var zstruct_clone_result = structure{Name: "clone_result", Size: [3]uint16{32, 2
 }}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt720, Reg: 0, Reg32: 0},
-	{Name: "changed", Type: &zt721, Attr: 2048, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
+	{Name: "uargs", Type: &zt790, Reg: 0, Reg32: 0},
+	{Name: "changed", Type: &zt791, Attr: 2048, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt235, Class: 0x8, Defer: 1}
 
@@ -13677,7 +14488,7 @@ var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANG
 var zcall_close_range = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "max_fd", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt722, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt792, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals: []val{
@@ -13690,15 +14501,15 @@ var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals
 }}
 
 var zstruct_open_how = structure{Name: "open_how", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "flags", Type: &zt723, Off: [3]uint16{0, 0, 0}},
-	{Name: "mode", Type: &zt724, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "resolve", Type: &zt725, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt793, Off: [3]uint16{0, 0, 0}},
+	{Name: "mode", Type: &zt794, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "resolve", Type: &zt795, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt726, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
+	{Name: "how", Type: &zt796, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
@@ -13715,15 +14526,15 @@ var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals:
 }}
 
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt727, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt797, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt728, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt798, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "behavior", Type: &zt220, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
@@ -13736,15 +14547,15 @@ var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 1
 
 var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt606, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt677, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt729, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt662, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt799, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt732, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
@@ -13781,7 +14592,7 @@ var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
 }}
 
 var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt730, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt800, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
@@ -13797,16 +14608,16 @@ var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???"
 var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
 	{Name: "val", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "uaddr", Type: &zt80, Off: [3]uint16{8, 8, 8}},
-	{Name: "flags", Type: &zt731, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt801, Off: [3]uint16{16, 16, 16}},
 	{Name: "__reserved", Type: &zt176, Attr: 2, Off: [3]uint16{20, 20, 20}},
 }}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt733, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt803, Reg: 0, Reg32: 0},
 	{Name: "nr_futexes", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt729, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt610, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt799, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt681, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
@@ -13824,10 +14635,10 @@ var zcall_cachestat = call{Name: "cachestat", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt644, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt715, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
@@ -13838,27 +14649,27 @@ var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_S
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
 	{Name: "addr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt734, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt804, Reg: 2, Reg32: 2},
 }, Ret: &zt25, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "mask", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt731, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt801, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "val", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt731, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt729, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt610, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt801, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt799, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt681, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt735, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt805, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
@@ -13905,7 +14716,7 @@ var zcall_mseal = call{Name: "mseal", Args: []field{
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
@@ -13914,7 +14725,7 @@ var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
@@ -13923,7 +14734,7 @@ var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
@@ -13931,14 +14742,14 @@ var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
@@ -13946,7 +14757,7 @@ var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -13954,7 +14765,7 @@ var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -13972,14 +14783,14 @@ var zcall_rseq_slice_yield = call{Name: "rseq_slice_yield", Args: []field{}, Ret
 
 var zcall_waitpid = call{Name: "waitpid", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt423, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
-	{Name: "options", Type: &zt424, Reg: 2, Reg32: 2},
+	{Name: "stat_addr", Type: &zt494, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt495, Reg: 2, Reg32: 2},
 }, Ret: &zt235, Class: 0x8, Defer: 1}
 
 var zcall_lchown_2 = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt736, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt736, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt806, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt806, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt23, Class: 0x4, Defer: 0, Derived: true}
@@ -14002,11 +14813,11 @@ var zcall_umount = call{Name: "umount", Args: []field{
 }, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt736, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt806, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt737, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt807, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_ptrace_2 = call{Name: "ptrace", Args: []field{
@@ -14034,7 +14845,7 @@ var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt23, Class: 0x0, D
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt736, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt806, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
@@ -14059,41 +14870,41 @@ var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
 	{Name: "sa_handler", Type: &zt31, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt738, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_mask", Type: &zt808, Off: [3]uint16{8, 4, 4}},
 	{Name: "sa_flags", Type: &zt32, Off: [3]uint16{16, 8, 8}},
 	{Name: "sa_restorer", Type: &zt25, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "sig", Type: &zt30, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt739, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt740, Reg: 2, Reg32: 2},
+	{Name: "act", Type: &zt809, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt810, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt29, Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt738, Reg: 0, Reg32: 0},
+	{Name: "newmask", Type: &zt808, Reg: 0, Reg32: 0},
 }, Ret: &zt29, Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt736, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt736, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt806, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt806, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt736, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt736, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt806, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt806, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt738, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt808, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt741, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt811, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
@@ -14103,12 +14914,12 @@ var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt742, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt812, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt743, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt813, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_oldlstat = call{Name: "oldlstat", Args: []field{
@@ -14144,40 +14955,40 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt744, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt814, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt25, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt736, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt736, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt806, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt806, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt745, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt815, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "f_bavail", Type: &zt11, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_files", Type: &zt11, Off: [3]uint16{20, 20, 20}},
 	{Name: "f_ffree", Type: &zt11, Off: [3]uint16{24, 24, 24}},
-	{Name: "f_fsid", Type: &zt569, Off: [3]uint16{28, 28, 28}},
+	{Name: "f_fsid", Type: &zt640, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt746, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt747, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt816, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt817, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt748, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt818, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt748, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt818, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
@@ -14192,38 +15003,38 @@ var zcall_syslog_2 = call{Name: "syslog", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}, Show: []uint8{0, 1, 2, 3, 4, 5, 8, 9, 7, 6, 10, 11, 12, 13, 14, 15}, Fields: []field{
-	{Name: "st_dev", Type: &zt564, Attr: 1, Off: [3]uint16{0, 0, 0}},
+	{Name: "st_dev", Type: &zt635, Attr: 1, Off: [3]uint16{0, 0, 0}},
 	{Name: "st_ino", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "st_mode", Type: &zt563, Off: [3]uint16{8, 8, 8}},
+	{Name: "st_mode", Type: &zt634, Off: [3]uint16{8, 8, 8}},
 	{Name: "st_nlink", Type: &zt139, Attr: 1, Off: [3]uint16{10, 10, 10}},
 	{Name: "st_uid", Type: &zt139, Attr: 1, Off: [3]uint16{12, 12, 12}},
 	{Name: "st_gid", Type: &zt139, Attr: 1, Off: [3]uint16{14, 14, 14}},
-	{Name: "st_rdev", Type: &zt564, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_rdev", Type: &zt635, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt749, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt819, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt750, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt820, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt751, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt821, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt752, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt822, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt752, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt822, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt752, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt822, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
@@ -14259,9 +15070,9 @@ var zcall_sigreturn = call{Name: "sigreturn", Args: []field{}, Ret: &zt23, Class
 
 var zcall_clone_2 = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt25, Attr: 32, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt419, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt490, Attr: 32, Reg: 0, Reg32: 0},
 	{Name: "parent_tid", Type: &zt45, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "tls", Type: &zt576, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "tls", Type: &zt647, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
 	{Name: "child_tidptr", Type: &zt25, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
 }, Ret: &zt235, Class: 0x8, Defer: 2}
 
@@ -14276,8 +15087,8 @@ var zcall_uname_2 = call{Name: "uname", Args: []field{
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt36, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt753, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt741, Reg: 2, Reg32: 2},
+	{Name: "nset", Type: &zt823, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt811, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
@@ -14325,18 +15136,18 @@ var zcall_personality_2 = call{Name: "personality", Args: []field{
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt736, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt806, Reg: 0, Reg32: 0},
 }, Ret: &zt226, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt736, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt806, Reg: 0, Reg32: 0},
 }, Ret: &zt226, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt26, Attr: 4, Reg: 1, Reg32: 1},
 	{Name: "offset_low", Type: &zt26, Attr: 4, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt754, Reg: 3, Reg32: 3},
+	{Name: "result", Type: &zt824, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt24, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -14388,15 +15199,15 @@ var zcall_sched_rr_get_interval_2 = call{Name: "sched_rr_get_interval", Args: []
 }, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt736, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt736, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt736, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt806, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt806, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt806, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt755, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt755, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt755, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt825, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt825, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt825, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -14419,15 +15230,15 @@ var zcall_nfsservctl_2 = call{Name: "nfsservctl", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt736, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt736, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt736, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt806, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt806, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt806, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt755, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt755, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt755, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt825, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt825, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt825, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_prctl_2 = call{Name: "prctl", Args: []field{
@@ -14439,18 +15250,18 @@ var zcall_prctl_2 = call{Name: "prctl", Args: []field{
 }, Ret: &zt23, Class: 0x80, Defer: 5, Derived: true}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt756, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt826, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt33, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt757, Reg: 6, Reg32: 6},
+	{Name: "frame", Type: &zt827, Reg: 6, Reg32: 6},
 }, Ret: &zt23, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt736, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt736, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt806, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt806, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_capget_2 = call{Name: "capget", Args: []field{
@@ -14468,8 +15279,8 @@ var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 
 var zcall_putpmsg_2 = call{Name: "putpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
 
 var zcall_ugetrlimit = call{Name: "ugetrlimit", Args: []field{
-	{Name: "resource", Type: &zt513, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt515, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt586, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_mmap2 = call{Name: "mmap2", Args: []field{
@@ -14478,7 +15289,7 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt27, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt28, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt758, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt828, Reg: 5, Reg32: 5},
 }, Ret: &zt25, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
@@ -14504,28 +15315,28 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt750, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt820, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt751, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt821, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt759, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt829, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt760, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt830, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt760, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt830, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt760, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt830, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
@@ -14554,12 +15365,12 @@ var zcall_setregid32 = call{Name: "setregid32", Args: []field{
 
 var zcall_getgroups32 = call{Name: "getgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt519, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt590, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups32 = call{Name: "setgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt520, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt591, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_fchown32 = call{Name: "fchown32", Args: []field{
@@ -14575,9 +15386,9 @@ var zcall_setresuid32 = call{Name: "setresuid32", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid32 = call{Name: "getresuid32", Args: []field{
-	{Name: "ruid", Type: &zt521, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt521, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt521, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt592, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt592, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt592, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
@@ -14587,9 +15398,9 @@ var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid32 = call{Name: "getresgid32", Args: []field{
-	{Name: "rgid", Type: &zt521, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt521, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt521, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt592, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt592, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt592, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_chown32 = call{Name: "chown32", Args: []field{
@@ -14621,192 +15432,192 @@ var zcall_pivot_root_2 = call{Name: "pivot_root", Args: []field{
 
 var zcall_fcntl64__DUPFD = call{Name: "fcntl64", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt457, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt528, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETFD = call{Name: "fcntl64", Variant: "GETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt458, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt459, AuxText: "flags ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt529, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt530, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETFD = call{Name: "fcntl64", Variant: "SETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt460, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt459, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt531, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt530, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETFL = call{Name: "fcntl64", Variant: "GETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt461, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt532, Reg: 1, Reg32: 1},
 }, Ret: &zt29, Aux: &zt5, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETFL = call{Name: "fcntl64", Variant: "SETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt462, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt533, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt5, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETLK = call{Name: "fcntl64", Variant: "GETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt463, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt466, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt534, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt537, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETLK = call{Name: "fcntl64", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt467, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt468, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt538, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt539, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLK_2 = call{Name: "fcntl64", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt469, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt468, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt540, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt539, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETOWN = call{Name: "fcntl64", Variant: "SETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt470, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt541, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETOWN = call{Name: "fcntl64", Variant: "GETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt471, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt542, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETSIG = call{Name: "fcntl64", Variant: "SETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt472, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt543, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt30, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETSIG = call{Name: "fcntl64", Variant: "GETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt473, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt544, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Aux: &zt30, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__GETLK64 = call{Name: "fcntl64", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt474, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt475, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt545, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt546, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETLK64 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt476, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt547, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLK64_2 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt478, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt549, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETOWN_EX = call{Name: "fcntl64", Variant: "SETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt479, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt481, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt550, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt552, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETOWN_EX = call{Name: "fcntl64", Variant: "GETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt482, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt483, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt553, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt554, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__GETLK64_2 = call{Name: "fcntl64", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt484, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt475, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt555, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt546, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETLK64_3 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt485, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt556, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLK64_4 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt486, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt557, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLEASE = call{Name: "fcntl64", Variant: "SETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt487, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt488, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt558, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt559, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETLEASE = call{Name: "fcntl64", Variant: "GETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt489, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt488, Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt560, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt559, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__NOTIFY = call{Name: "fcntl64", Variant: "NOTIFY", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt490, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt491, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt561, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt562, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__DUPFD_2 = call{Name: "fcntl64", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt492, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt563, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETPIPE_SZ = call{Name: "fcntl64", Variant: "SETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt493, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt564, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETPIPE_SZ = call{Name: "fcntl64", Variant: "GETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt494, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt565, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__ADD_SEALS = call{Name: "fcntl64", Variant: "ADD_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt495, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt496, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt566, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt567, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GET_SEALS = call{Name: "fcntl64", Variant: "GET_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt497, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt496, AuxText: "seals ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt568, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt567, AuxText: "seals ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__GET_RW_HINT = call{Name: "fcntl64", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt498, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt499, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt569, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt570, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SET_RW_HINT = call{Name: "fcntl64", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt500, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt501, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt571, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt572, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GET_RW_HINT_2 = call{Name: "fcntl64", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt502, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt499, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt573, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt570, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SET_RW_HINT_2 = call{Name: "fcntl64", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt503, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt501, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt574, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt572, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt456, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt527, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_fcntl64__DUPFD,
@@ -14924,7 +15735,7 @@ var zcall_fremovexattr_2 = call{Name: "fremovexattr", Args: []field{
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt761, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt831, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -14976,37 +15787,37 @@ var zcall_lookup_dcookie_2 = call{Name: "lookup_dcookie", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt745, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt815, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_bavail", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "f_files", Type: &zt9, Off: [3]uint16{32, 32, 32}},
 	{Name: "f_ffree", Type: &zt9, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_fsid", Type: &zt569, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_fsid", Type: &zt640, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt746, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt747, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt816, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt817, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt762, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt832, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt762, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt832, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt609, Reg: 3, Reg32: 5},
+	{Name: "advice", Type: &zt680, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
@@ -15053,10 +15864,10 @@ var zcall_ioprio_get_2 = call{Name: "ioprio_get", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt760, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt644, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt830, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt715, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_getcpu_2 = call{Name: "getcpu", Args: []field{
@@ -15074,7 +15885,7 @@ var zcall_perf_event_open_2 = call{Name: "perf_event_open", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_2 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
@@ -15129,27 +15940,27 @@ var zcall_io_pgetevents_2 = call{Name: "io_pgetevents", Args: []field{
 
 var zcall_msgsnd_2 = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt763, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt833, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgflg", Type: &zt443, Reg: 3, Reg32: 3},
+	{Name: "msgflg", Type: &zt514, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt764, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt834, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
-	{Name: "msgflg", Type: &zt443, Reg: 4, Reg32: 4},
+	{Name: "msgflg", Type: &zt514, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x20, Defer: 1}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt765, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt835, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt729, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt799, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -15158,18 +15969,18 @@ var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}
 }}
 
 var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208}, Fields: []field{
-	{Name: "modes", Type: &zt585, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt656, Off: [3]uint16{0, 0, 0}},
 	{Name: "pad1", Type: &zt12, Off: [3]uint16{4, 4, 4}},
 	{Name: "offset", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "freq", Type: &zt13, Off: [3]uint16{16, 16, 16}},
 	{Name: "maxerror", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "esterror", Type: &zt9, Off: [3]uint16{32, 32, 32}},
-	{Name: "status", Type: &zt586, Off: [3]uint16{40, 40, 40}},
+	{Name: "status", Type: &zt657, Off: [3]uint16{40, 40, 40}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{44, 44, 44}},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt766, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt836, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -15181,53 +15992,53 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "errcnt", Type: &zt13, Off: [3]uint16{144, 144, 144}},
 	{Name: "stbcnt", Type: &zt13, Off: [3]uint16{152, 152, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 160, 160}},
-	{Name: "reserved", Type: &zt587, Off: [3]uint16{164, 164, 164}},
+	{Name: "reserved", Type: &zt658, Off: [3]uint16{164, 164, 164}},
 }}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt767, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt589, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt837, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt660, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt765, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt835, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt610, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt620, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt729, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt765, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt691, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt799, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt835, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt768, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt768, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt838, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt838, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt769, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt839, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt620, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt770, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt769, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt691, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt840, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt839, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt769, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt839, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_timerfd_settime64 = call{Name: "timerfd_settime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt665, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt770, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt769, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt735, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt840, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt839, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16{16, 16, 16}, Dated: true, Fields: []field{
@@ -15236,10 +16047,10 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 }}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt772, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt644, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt842, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt715, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
@@ -15247,15 +16058,15 @@ var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
 	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt773, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt648, Reg: 5, Reg32: 5},
+	{Name: "tsp", Type: &zt843, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt719, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll_time64 = call{Name: "ppoll_time64", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt773, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt649, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt843, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt720, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
@@ -15301,23 +16112,23 @@ var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
 	{Name: "uthese", Type: &zt37, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt555, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt729, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt626, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt799, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt30, Class: 0x10, Defer: 1}
 
 var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt729},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt799},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
 }, Else: &zt25}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt595, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt666, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt774, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt844, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt599, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt670, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
@@ -15347,15 +16158,15 @@ var zcall_io_uring_register_2 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_2 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_2 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt643, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt714, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
@@ -15380,13 +16191,13 @@ var zcall_fsmount_2 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_2 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_mount_setattr_2 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
@@ -15460,7 +16271,7 @@ var zcall_lsm_list_modules_2 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
@@ -15469,7 +16280,7 @@ var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
@@ -15478,7 +16289,7 @@ var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
@@ -15486,14 +16297,14 @@ var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_2 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
@@ -15501,7 +16312,7 @@ var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -15509,7 +16320,7 @@ var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_2 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -15528,7 +16339,7 @@ var zcall_sched_yield_3 = call{Name: "sched_yield", Args: []field{}, Ret: &zt23,
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt761, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt831, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -15838,7 +16649,7 @@ var zcall_perf_event_open_3 = call{Name: "perf_event_open", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_3 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
@@ -15927,15 +16738,15 @@ var zcall_io_uring_register_3 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_3 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_3 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt643, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt714, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
@@ -15960,13 +16771,13 @@ var zcall_fsmount_3 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_3 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_mount_setattr_3 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
@@ -16040,7 +16851,7 @@ var zcall_lsm_list_modules_3 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
@@ -16049,7 +16860,7 @@ var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
@@ -16058,7 +16869,7 @@ var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
@@ -16066,14 +16877,14 @@ var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_3 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
@@ -16081,7 +16892,7 @@ var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -16089,7 +16900,7 @@ var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_3 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -16242,23 +17053,23 @@ var zcall_lookup_dcookie_4 = call{Name: "lookup_dcookie", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zstruct_epoll_event_arm64 = structure{Name: "epoll_event_arm64", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "events", Type: &zt602, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt603, Off: [3]uint16{8, 4, 8}},
+	{Name: "events", Type: &zt673, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt674, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_epoll_ctl_2 = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt601, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt672, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt775, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt845, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt777, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt847, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt662, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt732, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
@@ -16319,25 +17130,25 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt778, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt848, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt779, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt849, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt780, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt850, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{120, 120, 120}},
 }}
 
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt781, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt644, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt851, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt715, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt781, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt851, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_capget_4 = call{Name: "capget", Args: []field{
@@ -16512,7 +17323,7 @@ var zcall_perf_event_open_4 = call{Name: "perf_event_open", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
 
 var zcall_name_to_handle_at_4 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
@@ -16595,15 +17406,15 @@ var zcall_io_uring_register_4 = call{Name: "io_uring_register", Args: []field{
 }, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
 
 var zcall_open_tree_4 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_move_mount_4 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt643, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt714, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
@@ -16628,22 +17439,22 @@ var zcall_fsmount_4 = call{Name: "fsmount", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
 
 var zcall_fspick_4 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt777, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt847, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt729, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt662, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt799, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt732, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_mount_setattr_4 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
@@ -16717,7 +17528,7 @@ var zcall_lsm_list_modules_4 = call{Name: "lsm_list_modules", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
 var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
@@ -16726,7 +17537,7 @@ var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
@@ -16735,7 +17546,7 @@ var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
 
 var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
@@ -16743,14 +17554,14 @@ var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_removexattrat_4 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
 
 var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
@@ -16758,7 +17569,7 @@ var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -16766,7 +17577,7 @@ var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
 }, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_file_setattr_4 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt643, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
@@ -16938,6 +17749,6 @@ var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
 var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "version", Type: &zt782, Off: [3]uint16{0, 0, 0}},
+	{Name: "version", Type: &zt852, Off: [3]uint16{0, 0, 0}},
 	{Name: "pid", Type: &zt235, Off: [3]uint16{4, 4, 4}},
 }}
