@@ -422,7 +422,9 @@ func (t *Text) result(e *Event) {
 	}
 	t.buf = append(t.buf, " ("...)
 	t.buf = append(t.buf, c.Desc.AuxText...)
-	if len(c.Aux.Note) > 0 {
+	if c.Aux.Type.Kind == syscalls.KindTime {
+		t.buf = AppendClock(t.buf, int64(c.Aux.Num), 0)
+	} else if len(c.Aux.Note) > 0 {
 		t.buf = append(t.buf, c.Aux.Note...)
 	} else {
 		style := t.opts.Style

@@ -17,6 +17,10 @@ const (
 	FormatPolled         // the descriptors that poll(2) and select(2) report
 	FormatIoctl          // a command of ioctl(2), of which the text takes an unknown one apart
 	FormatCC             // control characters of a terminal, which the text shows with their names
+	FormatCaps    // capability bits, of which the upper 32 stand 12 bytes behind
+	FormatDecimal // an enum that is shown in decimal where it has no name
+	FormatComment // a number with its name behind it in a comment
+	FormatInsn    // an instruction of a seccomp filter
 	numFormats
 )
 
@@ -28,6 +32,10 @@ var formatNames = [...]string{
 	FormatWakeOp:  "wakeop",
 	FormatIoprio:  "ioprio",
 	FormatSyscall: "syscall",
+	FormatCaps:    "caps",
+	FormatDecimal: "decimal",
+	FormatComment: "comment",
+	FormatInsn:    "insn",
 	FormatUtime:   "utime",
 	FormatPolled:  "polled",
 	FormatIoctl:   "ioctl",

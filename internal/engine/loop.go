@@ -80,7 +80,7 @@ func (e *Engine) enqueue(tid int, ws ptrace.WaitStatus) {
 		if e.opts.Rusage {
 			t.Rusage = e.rusage
 		}
-		if t.queued > e.head && t.queued <= len(e.queue) && e.queue[t.queued-1].tid == tid {
+		if e.pending(t) {
 			e.queue[t.queued-1].tid = 0
 		}
 		t.queued = len(e.queue) + 1
@@ -116,6 +116,9 @@ func (e *Engine) handle(tid int, ws ptrace.WaitStatus) {
 		e.pin.changed(e)
 	}
 	t.queued = 0
+	if t.Proc.execing > 0 && t.TID == t.Proc.PID && ws.Event() != ptrace.EventExec {
+		t = e.missedExec(t)
+	}
 	if !ws.Stopped() {
 		if ws.Exited() || ws.Signaled() {
 			e.exited(t, statusOf(ws))

@@ -72,6 +72,8 @@ func (e *Engine) entry(t *Thread) {
 		if e.opts.Follow || t.filtered {
 			e.keepTraced(t)
 		}
+	case n.execve, n.execveat:
+		t.setExecing(t.TID != t.Proc.PID)
 	case n.seccomp, n.prctl:
 		t.mustExit = t.filtered && !t.full && t.launch == nil && e.installsFilter(c)
 	}
@@ -120,6 +122,7 @@ func (e *Engine) exit(t *Thread) {
 		t.full = true // its own filter may refuse calls before ours reports them
 	}
 	t.inCall, t.force, t.mustExit = false, false, false
+	t.setExecing(false)
 	if show {
 		e.sink.Exit(t)
 	}
@@ -233,8 +236,8 @@ func (e *Engine) learnInterrupted(t *Thread) {
 
 // exited handles the end of a thread.
 func (e *Engine) exited(t *Thread, st Status) {
-	if t.early {
-		e.tombs[t.TID] = t.Proc.PID
+	if t.early && e.procs[t.maker] != nil {
+		e.tombs[t.TID] = t.maker
 	}
 	p := t.Proc
 	e.arrived(t)
@@ -284,6 +287,43 @@ func (e *Engine) execed(t *Thread) {
 	e.resume(t, 0)
 }
 
+func (t *Thread) setExecing(on bool) {
+	if t.execing == on {
+		return
+	}
+	t.execing = on
+	if on {
+		t.Proc.execing++
+	} else {
+		t.Proc.execing--
+	}
+}
+
+// missedExec looks, at a stop of a leader t, whether another thread's execve has taken over its id unnoticed. That is so if the
+// other reached its exec stop just when the engine resumed t from a stop that t had been killed in: the
+// request then resumed the other, and its stop was never reported. The sign is that the other's own id is gone, without an exit.
+func (e *Engine) missedExec(t *Thread) *Thread {
+	for _, o := range e.threads {
+		if o.Proc == t.Proc && o.execing && !e.pending(o) && unix.Tgkill(t.Proc.PID, o.TID, 0) == unix.ESRCH {
+			former := o.TID
+			o = e.takeOver(o, t)
+			if o.mem != nil {
+				o.mem.Reset(o.TID)
+			}
+			if !o.hidden {
+				e.sink.Exec(o, former, t)
+			}
+			return o
+		}
+	}
+	return t
+}
+
+// pending tells whether an event of t is in the queue.
+func (e *Engine) pending(t *Thread) bool {
+	return t.queued > e.head && t.queued <= len(e.queue) && e.queue[t.queued-1].tid == t.TID
+}
+
 func isExec(c *Call) bool {
 	n := &numbers[c.ABI]
 	return c.Number == n.execve || c.Number == n.execveat
@@ -292,6 +332,7 @@ func isExec(c *Call) bool {
 // takeOver gives caller, which executes, the id of its leader, which is no more.
 func (e *Engine) takeOver(caller, leader *Thread) *Thread {
 	tid := leader.TID
+	caller.setExecing(false)
 	e.forget(leader)
 	delete(e.threads, caller.TID)
 	caller.TID = tid
@@ -378,7 +419,9 @@ func (e *Engine) unknown(tid int, ws ptrace.WaitStatus) *Thread {
 	}
 	parent := e.parentOf(tid, &st)
 	t := e.addThread(tid, st.tgid)
-	t.early = true
+	if parent != nil {
+		t.early, t.maker = true, parent.Proc.PID
+	}
 	e.inherit(parent, t)
 	if !t.hidden {
 		e.sink.Created(parent, t, HowUnknown)

@@ -14,6 +14,7 @@ type Process struct {
 
 	threads int
 	coming  int  // threads that were seized by an attach and have not stopped yet
+	execing int  // threads but the leader that are in execve
 	scan    bool // its threads have to be listed again when coming is 0
 }
 
@@ -65,6 +66,7 @@ type Thread struct {
 	queued int     // index+1 of its event in the engine's queue
 	sig    unix.Signal
 	forced int64
+	maker  int
 	resume Call // what restart_syscall would resume
 
 	attached   bool // its first stop has been handled
@@ -77,7 +79,8 @@ type Thread struct {
 	filtered   bool // carries Options.Filter
 	full       bool // stops at every call although filtered, because of filters of its own
 	hidden     bool // not for the sink
-	early      bool // announced before its parent's event
+	execing    bool // counted in Proc.execing
+	early      bool // announced before the event of its parent, a thread of process maker
 	stopped    bool // in a ptrace-stop, requests are possible
 	listening  bool
 	parked     bool

@@ -30,7 +30,8 @@ func ReadProcess(root fs.FS, pid int) (*Process, error) {
 		p.KernelThread = kernelThread(string(stat)) // Kthread in status is of Linux 6.8
 	}
 	p.Owner = p.UID.Effective
-	if info, err := fs.Stat(root, dir); err == nil {
+	// The directory itself always belongs to the user (fs/proc/base.c, task_dump_owner).
+	if info, err := fs.Stat(root, dir+"/status"); err == nil {
 		if st, ok := info.Sys().(*syscall.Stat_t); ok {
 			p.Owner = st.Uid
 		}
@@ -78,7 +79,7 @@ func label(root fs.FS, dir string) string {
 	return ""
 }
 
-// notDumpable tells that a process is surely not dumpable: its directory belongs to somebody else. For processes of
+// notDumpable tells that a process is surely not dumpable: its files belong to somebody else. For processes of
 // root it cannot be seen.
 func (p *Process) notDumpable() bool { return p.Owner != p.UID.Effective }
 
