@@ -412,12 +412,12 @@ var zcallsI386 = [...]*call{
 	18:  &zcall_oldstat,
 	19:  &zcall_lseek,
 	20:  &zcall_getpid,
-	21:  &zcall_mount_2,
+	21:  &zcall_mount,
 	22:  &zcall_umount,
 	23:  &zcall_setuid_2,
 	24:  &zcall_getuid,
 	25:  &zcall_stime,
-	26:  &zcall_ptrace_2,
+	26:  &zcall_ptrace,
 	27:  &zcall_alarm,
 	28:  &zcall_oldfstat,
 	29:  &zcall_pause,
@@ -443,7 +443,7 @@ var zcallsI386 = [...]*call{
 	49:  &zcall_geteuid,
 	50:  &zcall_getegid,
 	51:  &zcall_acct,
-	52:  &zcall_umount2_2,
+	52:  &zcall_umount2,
 	53:  &zcall_lock,
 	54:  &zcall_ioctl,
 	55:  &zcall_fcntl,
@@ -465,7 +465,7 @@ var zcallsI386 = [...]*call{
 	71:  &zcall_setregid_2,
 	72:  &zcall_sigsuspend,
 	73:  &zcall_sigpending,
-	74:  &zcall_sethostname_2,
+	74:  &zcall_sethostname,
 	75:  &zcall_setrlimit,
 	76:  &zcall_getrlimit,
 	77:  &zcall_getrusage,
@@ -478,8 +478,8 @@ var zcallsI386 = [...]*call{
 	84:  &zcall_oldlstat,
 	85:  &zcall_readlink,
 	86:  &zcall_uselib,
-	87:  &zcall_swapon_2,
-	88:  &zcall_reboot_2,
+	87:  &zcall_swapon,
+	88:  &zcall_reboot,
 	89:  &zcall_readdir,
 	90:  &zcall_mmap_2,
 	91:  &zcall_munmap,
@@ -494,7 +494,7 @@ var zcallsI386 = [...]*call{
 	100: &zcall_fstatfs_2,
 	101: &zcall_ioperm,
 	102: &zcall_socketcall,
-	103: &zcall_syslog_2,
+	103: &zcall_syslog,
 	104: &zcall_setitimer,
 	105: &zcall_getitimer,
 	106: &zcall_stat_2,
@@ -502,32 +502,32 @@ var zcallsI386 = [...]*call{
 	108: &zcall_fstat_2,
 	109: &zcall_olduname,
 	110: &zcall_iopl,
-	111: &zcall_vhangup_2,
+	111: &zcall_vhangup,
 	112: &zcall_idle,
 	113: &zcall_vm86old,
 	114: &zcall_wait4,
-	115: &zcall_swapoff_2,
-	116: &zcall_sysinfo_2,
+	115: &zcall_swapoff,
+	116: &zcall_sysinfo,
 	117: &zcall_ipc,
 	118: &zcall_fsync,
 	119: &zcall_sigreturn,
 	120: &zcall_clone_2,
-	121: &zcall_setdomainname_2,
-	122: &zcall_uname_2,
+	121: &zcall_setdomainname,
+	122: &zcall_uname,
 	123: &zcall_modify_ldt,
 	124: &zcall_adjtimex,
 	125: &zcall_mprotect,
 	126: &zcall_sigprocmask,
 	127: &zcall_create_module_2,
-	128: &zcall_init_module_2,
-	129: &zcall_delete_module_2,
+	128: &zcall_init_module,
+	129: &zcall_delete_module,
 	130: &zcall_get_kernel_syms_2,
 	131: &zcall_quotactl_2,
 	132: &zcall_getpgid,
 	133: &zcall_fchdir,
 	134: &zcall_bdflush,
-	135: &zcall_sysfs_2,
-	136: &zcall_personality_2,
+	135: &zcall_sysfs,
+	136: &zcall_personality,
 	137: &zcall_afs_syscall_2,
 	138: &zcall_setfsuid_2,
 	139: &zcall_setfsgid_2,
@@ -545,14 +545,14 @@ var zcallsI386 = [...]*call{
 	151: &zcall_munlock,
 	152: &zcall_mlockall,
 	153: &zcall_munlockall,
-	154: &zcall_sched_setparam_2,
-	155: &zcall_sched_getparam_2,
-	156: &zcall_sched_setscheduler_2,
-	157: &zcall_sched_getscheduler_2,
-	158: &zcall_sched_yield_2,
-	159: &zcall_sched_get_priority_max_2,
-	160: &zcall_sched_get_priority_min_2,
-	161: &zcall_sched_rr_get_interval_2,
+	154: &zcall_sched_setparam,
+	155: &zcall_sched_getparam,
+	156: &zcall_sched_setscheduler,
+	157: &zcall_sched_getscheduler,
+	158: &zcall_sched_yield,
+	159: &zcall_sched_get_priority_max,
+	160: &zcall_sched_get_priority_min,
+	161: &zcall_sched_rr_get_interval,
 	162: &zcall_nanosleep,
 	163: &zcall_mremap,
 	164: &zcall_setresuid_2,
@@ -560,10 +560,10 @@ var zcallsI386 = [...]*call{
 	166: &zcall_vm86,
 	167: &zcall_query_module_2,
 	168: &zcall_poll,
-	169: &zcall_nfsservctl_2,
+	169: &zcall_nfsservctl,
 	170: &zcall_setresgid_2,
 	171: &zcall_getresgid_2,
-	172: &zcall_prctl_2,
+	172: &zcall_prctl,
 	173: &zcall_rt_sigreturn_2,
 	174: &zcall_rt_sigaction,
 	175: &zcall_rt_sigprocmask,
@@ -575,8 +575,8 @@ var zcallsI386 = [...]*call{
 	181: &zcall_pwrite64,
 	182: &zcall_chown_2,
 	183: &zcall_getcwd,
-	184: &zcall_capget_2,
-	185: &zcall_capset_2,
+	184: &zcall_capget,
+	185: &zcall_capset,
 	186: &zcall_sigaltstack,
 	187: &zcall_sendfile,
 	188: &zcall_getpmsg_2,
@@ -608,40 +608,40 @@ var zcallsI386 = [...]*call{
 	214: &zcall_setgid32,
 	215: &zcall_setfsuid32,
 	216: &zcall_setfsgid32,
-	217: &zcall_pivot_root_2,
+	217: &zcall_pivot_root,
 	218: &zcall_mincore,
 	219: &zcall_madvise,
 	220: &zcall_getdents64,
 	221: &zcall_fcntl64,
 	224: &zcall_gettid,
 	225: &zcall_readahead,
-	226: &zcall_setxattr_2,
-	227: &zcall_lsetxattr_2,
-	228: &zcall_fsetxattr_2,
-	229: &zcall_getxattr_2,
-	230: &zcall_lgetxattr_2,
-	231: &zcall_fgetxattr_2,
-	232: &zcall_listxattr_2,
-	233: &zcall_llistxattr_2,
-	234: &zcall_flistxattr_2,
-	235: &zcall_removexattr_2,
-	236: &zcall_lremovexattr_2,
-	237: &zcall_fremovexattr_2,
+	226: &zcall_setxattr,
+	227: &zcall_lsetxattr,
+	228: &zcall_fsetxattr,
+	229: &zcall_getxattr,
+	230: &zcall_lgetxattr,
+	231: &zcall_fgetxattr,
+	232: &zcall_listxattr,
+	233: &zcall_llistxattr,
+	234: &zcall_flistxattr,
+	235: &zcall_removexattr,
+	236: &zcall_lremovexattr,
+	237: &zcall_fremovexattr,
 	238: &zcall_tkill,
 	239: &zcall_sendfile64,
 	240: &zcall_futex,
-	241: &zcall_sched_setaffinity_2,
-	242: &zcall_sched_getaffinity_2,
+	241: &zcall_sched_setaffinity,
+	242: &zcall_sched_getaffinity,
 	243: &zcall_set_thread_area,
 	244: &zcall_get_thread_area,
-	245: &zcall_io_setup_2,
-	246: &zcall_io_destroy_2,
-	247: &zcall_io_getevents_2,
-	248: &zcall_io_submit_2,
-	249: &zcall_io_cancel_2,
+	245: &zcall_io_setup,
+	246: &zcall_io_destroy,
+	247: &zcall_io_getevents,
+	248: &zcall_io_submit,
+	249: &zcall_io_cancel,
 	250: &zcall_fadvise64,
 	252: &zcall_exit_group,
-	253: &zcall_lookup_dcookie_2,
+	253: &zcall_lookup_dcookie,
 	254: &zcall_epoll_create,
 	255: &zcall_epoll_ctl,
 	256: &zcall_epoll_wait,
@@ -671,13 +671,13 @@ var zcallsI386 = [...]*call{
 	280: &zcall_mq_timedreceive,
 	281: &zcall_mq_notify,
 	282: &zcall_mq_getsetattr,
-	283: &zcall_kexec_load_2,
+	283: &zcall_kexec_load,
 	284: &zcall_waitid,
-	286: &zcall_add_key_2,
-	287: &zcall_request_key_2,
-	288: &zcall_keyctl_2,
-	289: &zcall_ioprio_set_2,
-	290: &zcall_ioprio_get_2,
+	286: &zcall_add_key,
+	287: &zcall_request_key,
+	288: &zcall_keyctl,
+	289: &zcall_ioprio_set,
+	290: &zcall_ioprio_get,
 	291: &zcall_inotify_init,
 	292: &zcall_inotify_add_watch,
 	293: &zcall_inotify_rm_watch,
@@ -705,7 +705,7 @@ var zcallsI386 = [...]*call{
 	315: &zcall_tee,
 	316: &zcall_vmsplice,
 	317: &zcall_move_pages,
-	318: &zcall_getcpu_2,
+	318: &zcall_getcpu,
 	319: &zcall_epoll_pwait,
 	320: &zcall_utimensat,
 	321: &zcall_signalfd,
@@ -723,13 +723,13 @@ var zcallsI386 = [...]*call{
 	333: &zcall_preadv,
 	334: &zcall_pwritev,
 	335: &zcall_rt_tgsigqueueinfo,
-	336: &zcall_perf_event_open_2,
+	336: &zcall_perf_event_open,
 	337: &zcall_recvmmsg,
 	338: &zcall_fanotify_init,
 	339: &zcall_fanotify_mark,
 	340: &zcall_prlimit64,
-	341: &zcall_name_to_handle_at_2,
-	342: &zcall_open_by_handle_at_2,
+	341: &zcall_name_to_handle_at,
+	342: &zcall_open_by_handle_at,
 	343: &zcall_clock_adjtime,
 	344: &zcall_syncfs,
 	345: &zcall_sendmmsg,
@@ -737,14 +737,14 @@ var zcallsI386 = [...]*call{
 	347: &zcall_process_vm_readv,
 	348: &zcall_process_vm_writev,
 	349: &zcall_kcmp,
-	350: &zcall_finit_module_2,
-	351: &zcall_sched_setattr_2,
-	352: &zcall_sched_getattr_2,
+	350: &zcall_finit_module,
+	351: &zcall_sched_setattr,
+	352: &zcall_sched_getattr,
 	353: &zcall_renameat2,
-	354: &zcall_seccomp_2,
+	354: &zcall_seccomp,
 	355: &zcall_getrandom,
 	356: &zcall_memfd_create,
-	357: &zcall_bpf_2,
+	357: &zcall_bpf,
 	358: &zcall_execveat,
 	359: &zcall_socket,
 	360: &zcall_socketpair,
@@ -772,7 +772,7 @@ var zcallsI386 = [...]*call{
 	382: &zcall_pkey_free,
 	383: &zcall_statx,
 	384: &zcall_arch_prctl,
-	385: &zcall_io_pgetevents_2,
+	385: &zcall_io_pgetevents,
 	386: &zcall_rseq,
 	393: &zcall_semget,
 	394: &zcall_semctl,
@@ -805,15 +805,15 @@ var zcallsI386 = [...]*call{
 	422: &zcall_futex_time64,
 	423: &zcall_sched_rr_get_interval_time64,
 	424: &zcall_pidfd_send_signal,
-	425: &zcall_io_uring_setup_2,
-	426: &zcall_io_uring_enter_2,
-	427: &zcall_io_uring_register_2,
-	428: &zcall_open_tree_2,
-	429: &zcall_move_mount_2,
-	430: &zcall_fsopen_2,
-	431: &zcall_fsconfig_2,
-	432: &zcall_fsmount_2,
-	433: &zcall_fspick_2,
+	425: &zcall_io_uring_setup,
+	426: &zcall_io_uring_enter,
+	427: &zcall_io_uring_register,
+	428: &zcall_open_tree,
+	429: &zcall_move_mount,
+	430: &zcall_fsopen,
+	431: &zcall_fsconfig,
+	432: &zcall_fsmount,
+	433: &zcall_fspick,
 	434: &zcall_pidfd_open,
 	435: &zcall_clone3,
 	436: &zcall_close_range,
@@ -822,34 +822,34 @@ var zcallsI386 = [...]*call{
 	439: &zcall_faccessat2,
 	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2,
-	442: &zcall_mount_setattr_2,
+	442: &zcall_mount_setattr,
 	443: &zcall_quotactl_fd_2,
-	444: &zcall_landlock_create_ruleset_2,
-	445: &zcall_landlock_add_rule_2,
-	446: &zcall_landlock_restrict_self_2,
+	444: &zcall_landlock_create_ruleset,
+	445: &zcall_landlock_add_rule,
+	446: &zcall_landlock_restrict_self,
 	447: &zcall_memfd_secret,
 	448: &zcall_process_mrelease,
 	449: &zcall_futex_waitv,
 	450: &zcall_set_mempolicy_home_node,
-	451: &zcall_cachestat_2,
+	451: &zcall_cachestat,
 	452: &zcall_fchmodat2,
 	453: &zcall_map_shadow_stack,
 	454: &zcall_futex_wake,
 	455: &zcall_futex_wait,
 	456: &zcall_futex_requeue,
-	457: &zcall_statmount_2,
-	458: &zcall_listmount_2,
+	457: &zcall_statmount,
+	458: &zcall_listmount,
 	459: &zcall_lsm_get_self_attr_2,
 	460: &zcall_lsm_set_self_attr_2,
 	461: &zcall_lsm_list_modules_2,
 	462: &zcall_mseal,
-	463: &zcall_setxattrat_2,
-	464: &zcall_getxattrat_2,
-	465: &zcall_listxattrat_2,
-	466: &zcall_removexattrat_2,
-	467: &zcall_open_tree_attr_2,
-	468: &zcall_file_getattr_2,
-	469: &zcall_file_setattr_2,
+	463: &zcall_setxattrat,
+	464: &zcall_getxattrat,
+	465: &zcall_listxattrat,
+	466: &zcall_removexattrat,
+	467: &zcall_open_tree_attr,
+	468: &zcall_file_getattr,
+	469: &zcall_file_setattr,
 	470: &zcall_listns_2,
 	471: &zcall_rseq_slice_yield,
 }
@@ -874,7 +874,7 @@ var zcallsX32 = [...]*call{
 	21:  &zcall_access,
 	22:  &zcall_pipe,
 	23:  &zcall_select,
-	24:  &zcall_sched_yield_3,
+	24:  &zcall_sched_yield,
 	25:  &zcall_mremap,
 	26:  &zcall_msync,
 	27:  &zcall_mincore,
@@ -907,7 +907,7 @@ var zcallsX32 = [...]*call{
 	60:  &zcall_exit,
 	61:  &zcall_wait4,
 	62:  &zcall_kill,
-	63:  &zcall_uname_3,
+	63:  &zcall_uname,
 	64:  &zcall_semget,
 	65:  &zcall_semop,
 	66:  &zcall_semctl,
@@ -943,10 +943,10 @@ var zcallsX32 = [...]*call{
 	96:  &zcall_gettimeofday,
 	97:  &zcall_getrlimit,
 	98:  &zcall_getrusage,
-	99:  &zcall_sysinfo_3,
+	99:  &zcall_sysinfo,
 	100: &zcall_times,
 	102: &zcall_getuid,
-	103: &zcall_syslog_3,
+	103: &zcall_syslog,
 	104: &zcall_getgid,
 	105: &zcall_setuid,
 	106: &zcall_setgid,
@@ -968,33 +968,33 @@ var zcallsX32 = [...]*call{
 	122: &zcall_setfsuid,
 	123: &zcall_setfsgid,
 	124: &zcall_getsid,
-	125: &zcall_capget_3,
-	126: &zcall_capset_3,
+	125: &zcall_capget,
+	126: &zcall_capset,
 	130: &zcall_rt_sigsuspend,
 	132: &zcall_utime,
 	133: &zcall_mknod,
-	135: &zcall_personality_3,
+	135: &zcall_personality,
 	136: &zcall_ustat,
 	137: &zcall_statfs,
 	138: &zcall_fstatfs,
-	139: &zcall_sysfs_3,
+	139: &zcall_sysfs,
 	140: &zcall_getpriority,
 	141: &zcall_setpriority,
-	142: &zcall_sched_setparam_3,
-	143: &zcall_sched_getparam_3,
-	144: &zcall_sched_setscheduler_3,
-	145: &zcall_sched_getscheduler_3,
-	146: &zcall_sched_get_priority_max_3,
-	147: &zcall_sched_get_priority_min_3,
-	148: &zcall_sched_rr_get_interval_3,
+	142: &zcall_sched_setparam,
+	143: &zcall_sched_getparam,
+	144: &zcall_sched_setscheduler,
+	145: &zcall_sched_getscheduler,
+	146: &zcall_sched_get_priority_max,
+	147: &zcall_sched_get_priority_min,
+	148: &zcall_sched_rr_get_interval,
 	149: &zcall_mlock,
 	150: &zcall_munlock,
 	151: &zcall_mlockall,
 	152: &zcall_munlockall,
-	153: &zcall_vhangup_3,
+	153: &zcall_vhangup,
 	154: &zcall_modify_ldt,
-	155: &zcall_pivot_root_3,
-	157: &zcall_prctl_3,
+	155: &zcall_pivot_root,
+	157: &zcall_prctl,
 	158: &zcall_arch_prctl,
 	159: &zcall_adjtimex,
 	160: &zcall_setrlimit,
@@ -1002,17 +1002,17 @@ var zcallsX32 = [...]*call{
 	162: &zcall_sync,
 	163: &zcall_acct,
 	164: &zcall_settimeofday,
-	165: &zcall_mount_3,
-	166: &zcall_umount2_3,
-	167: &zcall_swapon_3,
-	168: &zcall_swapoff_3,
-	169: &zcall_reboot_3,
-	170: &zcall_sethostname_3,
-	171: &zcall_setdomainname_3,
+	165: &zcall_mount,
+	166: &zcall_umount2,
+	167: &zcall_swapon,
+	168: &zcall_swapoff,
+	169: &zcall_reboot,
+	170: &zcall_sethostname,
+	171: &zcall_setdomainname,
 	172: &zcall_iopl,
 	173: &zcall_ioperm,
-	175: &zcall_init_module_3,
-	176: &zcall_delete_module_3,
+	175: &zcall_init_module,
+	176: &zcall_delete_module,
 	179: &zcall_quotactl_3,
 	181: &zcall_getpmsg_3,
 	182: &zcall_putpmsg_3,
@@ -1021,27 +1021,27 @@ var zcallsX32 = [...]*call{
 	185: &zcall_security_2,
 	186: &zcall_gettid,
 	187: &zcall_readahead,
-	188: &zcall_setxattr_3,
-	189: &zcall_lsetxattr_3,
-	190: &zcall_fsetxattr_3,
-	191: &zcall_getxattr_3,
-	192: &zcall_lgetxattr_3,
-	193: &zcall_fgetxattr_3,
-	194: &zcall_listxattr_3,
-	195: &zcall_llistxattr_3,
-	196: &zcall_flistxattr_3,
-	197: &zcall_removexattr_3,
-	198: &zcall_lremovexattr_3,
-	199: &zcall_fremovexattr_3,
+	188: &zcall_setxattr,
+	189: &zcall_lsetxattr,
+	190: &zcall_fsetxattr,
+	191: &zcall_getxattr,
+	192: &zcall_lgetxattr,
+	193: &zcall_fgetxattr,
+	194: &zcall_listxattr,
+	195: &zcall_llistxattr,
+	196: &zcall_flistxattr,
+	197: &zcall_removexattr,
+	198: &zcall_lremovexattr,
+	199: &zcall_fremovexattr,
 	200: &zcall_tkill,
 	201: &zcall_time,
 	202: &zcall_futex,
-	203: &zcall_sched_setaffinity_3,
-	204: &zcall_sched_getaffinity_3,
-	207: &zcall_io_destroy_3,
-	208: &zcall_io_getevents_3,
-	210: &zcall_io_cancel_3,
-	212: &zcall_lookup_dcookie_3,
+	203: &zcall_sched_setaffinity,
+	204: &zcall_sched_getaffinity,
+	207: &zcall_io_destroy,
+	208: &zcall_io_getevents,
+	210: &zcall_io_cancel,
+	212: &zcall_lookup_dcookie,
 	213: &zcall_epoll_create,
 	216: &zcall_remap_file_pages,
 	217: &zcall_getdents64,
@@ -1070,11 +1070,11 @@ var zcallsX32 = [...]*call{
 	242: &zcall_mq_timedsend,
 	243: &zcall_mq_timedreceive,
 	245: &zcall_mq_getsetattr,
-	248: &zcall_add_key_3,
-	249: &zcall_request_key_3,
-	250: &zcall_keyctl_3,
-	251: &zcall_ioprio_set_3,
-	252: &zcall_ioprio_get_3,
+	248: &zcall_add_key,
+	249: &zcall_request_key,
+	250: &zcall_keyctl,
+	251: &zcall_ioprio_set,
+	252: &zcall_ioprio_get,
 	253: &zcall_inotify_init,
 	254: &zcall_inotify_add_watch,
 	255: &zcall_inotify_rm_watch,
@@ -1113,26 +1113,26 @@ var zcallsX32 = [...]*call{
 	292: &zcall_dup3,
 	293: &zcall_pipe2,
 	294: &zcall_inotify_init1,
-	298: &zcall_perf_event_open_3,
+	298: &zcall_perf_event_open,
 	300: &zcall_fanotify_init,
 	301: &zcall_fanotify_mark,
 	302: &zcall_prlimit64,
-	303: &zcall_name_to_handle_at_3,
-	304: &zcall_open_by_handle_at_3,
+	303: &zcall_name_to_handle_at,
+	304: &zcall_open_by_handle_at,
 	305: &zcall_clock_adjtime,
 	306: &zcall_syncfs,
 	308: &zcall_setns,
-	309: &zcall_getcpu_3,
+	309: &zcall_getcpu,
 	312: &zcall_kcmp,
-	313: &zcall_finit_module_3,
-	314: &zcall_sched_setattr_3,
-	315: &zcall_sched_getattr_3,
+	313: &zcall_finit_module,
+	314: &zcall_sched_setattr,
+	315: &zcall_sched_getattr,
 	316: &zcall_renameat2,
-	317: &zcall_seccomp_3,
+	317: &zcall_seccomp,
 	318: &zcall_getrandom,
 	319: &zcall_memfd_create,
-	320: &zcall_kexec_file_load_2,
-	321: &zcall_bpf_3,
+	320: &zcall_kexec_file_load,
+	321: &zcall_bpf,
 	323: &zcall_userfaultfd,
 	324: &zcall_membarrier,
 	325: &zcall_mlock2,
@@ -1141,18 +1141,18 @@ var zcallsX32 = [...]*call{
 	330: &zcall_pkey_alloc,
 	331: &zcall_pkey_free,
 	332: &zcall_statx,
-	333: &zcall_io_pgetevents_3,
+	333: &zcall_io_pgetevents,
 	334: &zcall_rseq,
 	424: &zcall_pidfd_send_signal,
-	425: &zcall_io_uring_setup_3,
-	426: &zcall_io_uring_enter_3,
-	427: &zcall_io_uring_register_3,
-	428: &zcall_open_tree_3,
-	429: &zcall_move_mount_3,
-	430: &zcall_fsopen_3,
-	431: &zcall_fsconfig_3,
-	432: &zcall_fsmount_3,
-	433: &zcall_fspick_3,
+	425: &zcall_io_uring_setup,
+	426: &zcall_io_uring_enter,
+	427: &zcall_io_uring_register,
+	428: &zcall_open_tree,
+	429: &zcall_move_mount,
+	430: &zcall_fsopen,
+	431: &zcall_fsconfig,
+	432: &zcall_fsmount,
+	433: &zcall_fspick,
 	434: &zcall_pidfd_open,
 	435: &zcall_clone3,
 	436: &zcall_close_range,
@@ -1161,33 +1161,33 @@ var zcallsX32 = [...]*call{
 	439: &zcall_faccessat2,
 	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2,
-	442: &zcall_mount_setattr_3,
+	442: &zcall_mount_setattr,
 	443: &zcall_quotactl_fd_3,
-	444: &zcall_landlock_create_ruleset_3,
-	445: &zcall_landlock_add_rule_3,
-	446: &zcall_landlock_restrict_self_3,
+	444: &zcall_landlock_create_ruleset,
+	445: &zcall_landlock_add_rule,
+	446: &zcall_landlock_restrict_self,
 	447: &zcall_memfd_secret,
 	448: &zcall_process_mrelease,
 	449: &zcall_futex_waitv,
 	450: &zcall_set_mempolicy_home_node,
-	451: &zcall_cachestat_3,
+	451: &zcall_cachestat,
 	452: &zcall_fchmodat2,
 	454: &zcall_futex_wake,
 	455: &zcall_futex_wait,
 	456: &zcall_futex_requeue,
-	457: &zcall_statmount_3,
-	458: &zcall_listmount_3,
+	457: &zcall_statmount,
+	458: &zcall_listmount,
 	459: &zcall_lsm_get_self_attr_3,
 	460: &zcall_lsm_set_self_attr_3,
 	461: &zcall_lsm_list_modules_3,
 	462: &zcall_mseal,
-	463: &zcall_setxattrat_3,
-	464: &zcall_getxattrat_3,
-	465: &zcall_listxattrat_3,
-	466: &zcall_removexattrat_3,
-	467: &zcall_open_tree_attr_3,
-	468: &zcall_file_getattr_3,
-	469: &zcall_file_setattr_3,
+	463: &zcall_setxattrat,
+	464: &zcall_getxattrat,
+	465: &zcall_listxattrat,
+	466: &zcall_removexattrat,
+	467: &zcall_open_tree_attr,
+	468: &zcall_file_getattr,
+	469: &zcall_file_setattr,
 	470: &zcall_listns_3,
 	471: &zcall_rseq_slice_yield,
 	512: &zcall_rt_sigaction,
@@ -1199,14 +1199,14 @@ var zcallsX32 = [...]*call{
 	518: &zcall_sendmsg,
 	519: &zcall_recvmsg,
 	520: &zcall_execve,
-	521: &zcall_ptrace_3,
+	521: &zcall_ptrace,
 	522: &zcall_rt_sigpending,
 	523: &zcall_rt_sigtimedwait,
 	524: &zcall_rt_sigqueueinfo,
 	525: &zcall_sigaltstack,
 	526: &zcall_timer_create,
 	527: &zcall_mq_notify,
-	528: &zcall_kexec_load_3,
+	528: &zcall_kexec_load,
 	529: &zcall_waitid,
 	530: &zcall_set_robust_list,
 	531: &zcall_get_robust_list,
@@ -1221,33 +1221,33 @@ var zcallsX32 = [...]*call{
 	540: &zcall_process_vm_writev,
 	541: &zcall_setsockopt,
 	542: &zcall_getsockopt,
-	543: &zcall_io_setup_3,
-	544: &zcall_io_submit_3,
+	543: &zcall_io_setup,
+	544: &zcall_io_submit,
 	545: &zcall_execveat,
 	546: &zcall_preadv2,
 	547: &zcall_pwritev2,
 }
 
 var zcallsARM64 = [...]*call{
-	0:   &zcall_io_setup_4,
-	1:   &zcall_io_destroy_4,
-	2:   &zcall_io_submit_4,
-	3:   &zcall_io_cancel_4,
-	4:   &zcall_io_getevents_4,
-	5:   &zcall_setxattr_4,
-	6:   &zcall_lsetxattr_4,
-	7:   &zcall_fsetxattr_4,
-	8:   &zcall_getxattr_4,
-	9:   &zcall_lgetxattr_4,
-	10:  &zcall_fgetxattr_4,
-	11:  &zcall_listxattr_4,
-	12:  &zcall_llistxattr_4,
-	13:  &zcall_flistxattr_4,
-	14:  &zcall_removexattr_4,
-	15:  &zcall_lremovexattr_4,
-	16:  &zcall_fremovexattr_4,
+	0:   &zcall_io_setup,
+	1:   &zcall_io_destroy,
+	2:   &zcall_io_submit,
+	3:   &zcall_io_cancel,
+	4:   &zcall_io_getevents,
+	5:   &zcall_setxattr,
+	6:   &zcall_lsetxattr,
+	7:   &zcall_fsetxattr,
+	8:   &zcall_getxattr,
+	9:   &zcall_lgetxattr,
+	10:  &zcall_fgetxattr,
+	11:  &zcall_listxattr,
+	12:  &zcall_llistxattr,
+	13:  &zcall_flistxattr,
+	14:  &zcall_removexattr,
+	15:  &zcall_lremovexattr,
+	16:  &zcall_fremovexattr,
 	17:  &zcall_getcwd,
-	18:  &zcall_lookup_dcookie_4,
+	18:  &zcall_lookup_dcookie,
 	19:  &zcall_eventfd2,
 	20:  &zcall_epoll_create1,
 	21:  &zcall_epoll_ctl_2,
@@ -1259,8 +1259,8 @@ var zcallsARM64 = [...]*call{
 	27:  &zcall_inotify_add_watch,
 	28:  &zcall_inotify_rm_watch,
 	29:  &zcall_ioctl,
-	30:  &zcall_ioprio_set_4,
-	31:  &zcall_ioprio_get_4,
+	30:  &zcall_ioprio_set,
+	31:  &zcall_ioprio_get,
 	32:  &zcall_flock,
 	33:  &zcall_mknodat,
 	34:  &zcall_mkdirat,
@@ -1268,10 +1268,10 @@ var zcallsARM64 = [...]*call{
 	36:  &zcall_symlinkat,
 	37:  &zcall_linkat,
 	38:  &zcall_renameat,
-	39:  &zcall_umount2_4,
-	40:  &zcall_mount_4,
-	41:  &zcall_pivot_root_4,
-	42:  &zcall_nfsservctl_3,
+	39:  &zcall_umount2,
+	40:  &zcall_mount,
+	41:  &zcall_pivot_root,
+	42:  &zcall_nfsservctl,
 	43:  &zcall_statfs,
 	44:  &zcall_fstatfs,
 	45:  &zcall_truncate,
@@ -1287,7 +1287,7 @@ var zcallsARM64 = [...]*call{
 	55:  &zcall_fchown,
 	56:  &zcall_openat,
 	57:  &zcall_close,
-	58:  &zcall_vhangup_4,
+	58:  &zcall_vhangup,
 	59:  &zcall_pipe2,
 	60:  &zcall_quotactl_4,
 	61:  &zcall_getdents64,
@@ -1319,9 +1319,9 @@ var zcallsARM64 = [...]*call{
 	87:  &zcall_timerfd_gettime,
 	88:  &zcall_utimensat,
 	89:  &zcall_acct,
-	90:  &zcall_capget_4,
-	91:  &zcall_capset_4,
-	92:  &zcall_personality_4,
+	90:  &zcall_capget,
+	91:  &zcall_capset,
+	92:  &zcall_personality,
 	93:  &zcall_exit,
 	94:  &zcall_exit_group,
 	95:  &zcall_waitid,
@@ -1333,9 +1333,9 @@ var zcallsARM64 = [...]*call{
 	101: &zcall_nanosleep,
 	102: &zcall_getitimer,
 	103: &zcall_setitimer,
-	104: &zcall_kexec_load_4,
-	105: &zcall_init_module_4,
-	106: &zcall_delete_module_4,
+	104: &zcall_kexec_load,
+	105: &zcall_init_module,
+	106: &zcall_delete_module,
 	107: &zcall_timer_create,
 	108: &zcall_timer_gettime,
 	109: &zcall_timer_getoverrun,
@@ -1345,18 +1345,18 @@ var zcallsARM64 = [...]*call{
 	113: &zcall_clock_gettime,
 	114: &zcall_clock_getres,
 	115: &zcall_clock_nanosleep,
-	116: &zcall_syslog_4,
-	117: &zcall_ptrace_4,
-	118: &zcall_sched_setparam_4,
-	119: &zcall_sched_setscheduler_4,
-	120: &zcall_sched_getscheduler_4,
-	121: &zcall_sched_getparam_4,
-	122: &zcall_sched_setaffinity_4,
-	123: &zcall_sched_getaffinity_4,
-	124: &zcall_sched_yield_4,
-	125: &zcall_sched_get_priority_max_4,
-	126: &zcall_sched_get_priority_min_4,
-	127: &zcall_sched_rr_get_interval_4,
+	116: &zcall_syslog,
+	117: &zcall_ptrace,
+	118: &zcall_sched_setparam,
+	119: &zcall_sched_setscheduler,
+	120: &zcall_sched_getscheduler,
+	121: &zcall_sched_getparam,
+	122: &zcall_sched_setaffinity,
+	123: &zcall_sched_getaffinity,
+	124: &zcall_sched_yield,
+	125: &zcall_sched_get_priority_max,
+	126: &zcall_sched_get_priority_min,
+	127: &zcall_sched_rr_get_interval,
 	128: &zcall_restart_syscall,
 	129: &zcall_kill,
 	130: &zcall_tkill,
@@ -1371,7 +1371,7 @@ var zcallsARM64 = [...]*call{
 	139: &zcall_rt_sigreturn,
 	140: &zcall_setpriority,
 	141: &zcall_getpriority,
-	142: &zcall_reboot_4,
+	142: &zcall_reboot,
 	143: &zcall_setregid,
 	144: &zcall_setgid,
 	145: &zcall_setreuid,
@@ -1389,15 +1389,15 @@ var zcallsARM64 = [...]*call{
 	157: &zcall_setsid,
 	158: &zcall_getgroups,
 	159: &zcall_setgroups,
-	160: &zcall_uname_4,
-	161: &zcall_sethostname_4,
-	162: &zcall_setdomainname_4,
+	160: &zcall_uname,
+	161: &zcall_sethostname,
+	162: &zcall_setdomainname,
 	163: &zcall_getrlimit,
 	164: &zcall_setrlimit,
 	165: &zcall_getrusage,
 	166: &zcall_umask,
-	167: &zcall_prctl_4,
-	168: &zcall_getcpu_4,
+	167: &zcall_prctl,
+	168: &zcall_getcpu,
 	169: &zcall_gettimeofday,
 	170: &zcall_settimeofday,
 	171: &zcall_adjtimex,
@@ -1408,7 +1408,7 @@ var zcallsARM64 = [...]*call{
 	176: &zcall_getgid,
 	177: &zcall_getegid,
 	178: &zcall_gettid,
-	179: &zcall_sysinfo_4,
+	179: &zcall_sysinfo,
 	180: &zcall_mq_open,
 	181: &zcall_mq_unlink,
 	182: &zcall_mq_timedsend,
@@ -1446,15 +1446,15 @@ var zcallsARM64 = [...]*call{
 	214: &zcall_brk,
 	215: &zcall_munmap,
 	216: &zcall_mremap,
-	217: &zcall_add_key_4,
-	218: &zcall_request_key_4,
-	219: &zcall_keyctl_4,
+	217: &zcall_add_key,
+	218: &zcall_request_key,
+	219: &zcall_keyctl,
 	220: &zcall_clone,
 	221: &zcall_execve,
 	222: &zcall_mmap,
 	223: &zcall_fadvise64,
-	224: &zcall_swapon_4,
-	225: &zcall_swapoff_4,
+	224: &zcall_swapon,
+	225: &zcall_swapoff,
 	226: &zcall_mprotect,
 	227: &zcall_msync,
 	228: &zcall_mlock,
@@ -1470,15 +1470,15 @@ var zcallsARM64 = [...]*call{
 	238: &zcall_migrate_pages,
 	239: &zcall_move_pages,
 	240: &zcall_rt_tgsigqueueinfo,
-	241: &zcall_perf_event_open_4,
+	241: &zcall_perf_event_open,
 	242: &zcall_accept4,
 	243: &zcall_recvmmsg,
 	260: &zcall_wait4,
 	261: &zcall_prlimit64,
 	262: &zcall_fanotify_init,
 	263: &zcall_fanotify_mark,
-	264: &zcall_name_to_handle_at_4,
-	265: &zcall_open_by_handle_at_4,
+	264: &zcall_name_to_handle_at,
+	265: &zcall_open_by_handle_at,
 	266: &zcall_clock_adjtime,
 	267: &zcall_syncfs,
 	268: &zcall_setns,
@@ -1486,14 +1486,14 @@ var zcallsARM64 = [...]*call{
 	270: &zcall_process_vm_readv,
 	271: &zcall_process_vm_writev,
 	272: &zcall_kcmp,
-	273: &zcall_finit_module_4,
-	274: &zcall_sched_setattr_4,
-	275: &zcall_sched_getattr_4,
+	273: &zcall_finit_module,
+	274: &zcall_sched_setattr,
+	275: &zcall_sched_getattr,
 	276: &zcall_renameat2,
-	277: &zcall_seccomp_4,
+	277: &zcall_seccomp,
 	278: &zcall_getrandom,
 	279: &zcall_memfd_create,
-	280: &zcall_bpf_4,
+	280: &zcall_bpf,
 	281: &zcall_execveat,
 	282: &zcall_userfaultfd,
 	283: &zcall_membarrier,
@@ -1505,19 +1505,19 @@ var zcallsARM64 = [...]*call{
 	289: &zcall_pkey_alloc,
 	290: &zcall_pkey_free,
 	291: &zcall_statx,
-	292: &zcall_io_pgetevents_4,
+	292: &zcall_io_pgetevents,
 	293: &zcall_rseq,
-	294: &zcall_kexec_file_load_3,
+	294: &zcall_kexec_file_load,
 	424: &zcall_pidfd_send_signal,
-	425: &zcall_io_uring_setup_4,
-	426: &zcall_io_uring_enter_4,
-	427: &zcall_io_uring_register_4,
-	428: &zcall_open_tree_4,
-	429: &zcall_move_mount_4,
-	430: &zcall_fsopen_4,
-	431: &zcall_fsconfig_4,
-	432: &zcall_fsmount_4,
-	433: &zcall_fspick_4,
+	425: &zcall_io_uring_setup,
+	426: &zcall_io_uring_enter,
+	427: &zcall_io_uring_register,
+	428: &zcall_open_tree,
+	429: &zcall_move_mount,
+	430: &zcall_fsopen,
+	431: &zcall_fsconfig,
+	432: &zcall_fsmount,
+	433: &zcall_fspick,
 	434: &zcall_pidfd_open,
 	435: &zcall_clone3,
 	436: &zcall_close_range,
@@ -1526,34 +1526,34 @@ var zcallsARM64 = [...]*call{
 	439: &zcall_faccessat2,
 	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2_2,
-	442: &zcall_mount_setattr_4,
+	442: &zcall_mount_setattr,
 	443: &zcall_quotactl_fd_4,
-	444: &zcall_landlock_create_ruleset_4,
-	445: &zcall_landlock_add_rule_4,
-	446: &zcall_landlock_restrict_self_4,
+	444: &zcall_landlock_create_ruleset,
+	445: &zcall_landlock_add_rule,
+	446: &zcall_landlock_restrict_self,
 	447: &zcall_memfd_secret,
 	448: &zcall_process_mrelease,
 	449: &zcall_futex_waitv,
 	450: &zcall_set_mempolicy_home_node,
-	451: &zcall_cachestat_4,
+	451: &zcall_cachestat,
 	452: &zcall_fchmodat2,
 	453: &zcall_map_shadow_stack,
 	454: &zcall_futex_wake,
 	455: &zcall_futex_wait,
 	456: &zcall_futex_requeue,
-	457: &zcall_statmount_4,
-	458: &zcall_listmount_4,
+	457: &zcall_statmount,
+	458: &zcall_listmount,
 	459: &zcall_lsm_get_self_attr_4,
 	460: &zcall_lsm_set_self_attr_4,
 	461: &zcall_lsm_list_modules_4,
 	462: &zcall_mseal,
-	463: &zcall_setxattrat_4,
-	464: &zcall_getxattrat_4,
-	465: &zcall_listxattrat_4,
-	466: &zcall_removexattrat_4,
-	467: &zcall_open_tree_attr_4,
-	468: &zcall_file_getattr_4,
-	469: &zcall_file_setattr_4,
+	463: &zcall_setxattrat,
+	464: &zcall_getxattrat,
+	465: &zcall_listxattrat,
+	466: &zcall_removexattrat,
+	467: &zcall_open_tree_attr,
+	468: &zcall_file_getattr,
+	469: &zcall_file_setattr,
 	470: &zcall_listns_4,
 	471: &zcall_rseq_slice_yield,
 }
@@ -1567,9 +1567,18 @@ var (
 		{name: "at_flags", it: &zset_at_flags},
 		{name: "audit_arch", it: &zset_audit_arch},
 		{name: "blkpg_ops", it: &zset_blkpg_ops},
+		{name: "bpf_attach_types", it: &zset_bpf_attach_types},
+		{name: "bpf_commands", it: &zset_bpf_commands},
+		{name: "bpf_file_flags", it: &zset_bpf_file_flags},
+		{name: "bpf_lookup_flags", it: &zset_bpf_lookup_flags},
+		{name: "bpf_map_flags", it: &zset_bpf_map_flags},
+		{name: "bpf_map_types", it: &zset_bpf_map_types},
+		{name: "bpf_prog_flags", it: &zset_bpf_prog_flags},
+		{name: "bpf_prog_types", it: &zset_bpf_prog_types},
+		{name: "bpf_update_flags", it: &zset_bpf_update_flags},
 		{name: "cap_bits", it: &zset_cap_bits},
-		{name: "cap_bits_high", it: &zset_cap_bits_high},
 		{name: "cap_version", it: &zset_cap_version},
+		{name: "caps", it: &zset_caps},
 		{name: "clocks", it: &zset_clocks},
 		{name: "clone3_flags", it: &zset_clone3_flags},
 		{name: "clone_flags", it: &zset_clone_flags},
@@ -1577,6 +1586,7 @@ var (
 		{name: "cmsg_ip_types", it: &zset_cmsg_ip_types},
 		{name: "cmsg_levels", it: &zset_cmsg_levels},
 		{name: "cmsg_socket_types", it: &zset_cmsg_socket_types},
+		{name: "delete_module_flags", it: &zset_delete_module_flags},
 		{name: "dirent_types", it: &zset_dirent_types},
 		{name: "epoll_events", it: &zset_epoll_events},
 		{name: "epoll_flags", it: &zset_epoll_flags},
@@ -1584,6 +1594,7 @@ var (
 		{name: "ethernet_protocols", it: &zset_ethernet_protocols},
 		{name: "eventfd_flags", it: &zset_eventfd_flags},
 		{name: "execveat_flags", it: &zset_execveat_flags},
+		{name: "fa_xflags", it: &zset_fa_xflags},
 		{name: "faccessat_flags", it: &zset_faccessat_flags},
 		{name: "fadvise", it: &zset_fadvise},
 		{name: "falloc_flags", it: &zset_falloc_flags},
@@ -1594,6 +1605,10 @@ var (
 		{name: "fd_flags", it: &zset_fd_flags},
 		{name: "flock_ops", it: &zset_flock_ops},
 		{name: "fs_magic", it: &zset_fs_magic},
+		{name: "fsconfig_cmds", it: &zset_fsconfig_cmds},
+		{name: "fsmount_flags", it: &zset_fsmount_flags},
+		{name: "fsopen_flags", it: &zset_fsopen_flags},
+		{name: "fspick_flags", it: &zset_fspick_flags},
 		{name: "futex_bitset", it: &zset_futex_bitset},
 		{name: "futex_ops", it: &zset_futex_ops},
 		{name: "futex_waitv_flags", it: &zset_futex_waitv_flags},
@@ -1608,14 +1623,31 @@ var (
 		{name: "inode_flags", it: &zset_inode_flags},
 		{name: "inotify_flags", it: &zset_inotify_flags},
 		{name: "inotify_init_flags", it: &zset_inotify_init_flags},
+		{name: "iocb_cmds", it: &zset_iocb_cmds},
+		{name: "iocb_flags", it: &zset_iocb_flags},
 		{name: "ioctls", it: &zset_ioctls},
+		{name: "ioprio_who", it: &zset_ioprio_who},
 		{name: "ipc_flags", it: &zset_ipc_flags},
 		{name: "ipc_keys", it: &zset_ipc_keys},
 		{name: "ipc_msg_flags", it: &zset_ipc_msg_flags},
 		{name: "itimer_which", it: &zset_itimer_which},
 		{name: "kcmp_types", it: &zset_kcmp_types},
+		{name: "kexec_file_flags", it: &zset_kexec_file_flags},
+		{name: "kexec_flags", it: &zset_kexec_flags},
+		{name: "key_perms", it: &zset_key_perms},
+		{name: "key_reqkey", it: &zset_key_reqkey},
+		{name: "key_spec", it: &zset_key_spec},
+		{name: "keyctl_commands", it: &zset_keyctl_commands},
+		{name: "keyctl_move", it: &zset_keyctl_move},
+		{name: "landlock_create", it: &zset_landlock_create},
+		{name: "landlock_fs", it: &zset_landlock_fs},
+		{name: "landlock_net", it: &zset_landlock_net},
+		{name: "landlock_rule", it: &zset_landlock_rule},
+		{name: "landlock_scope", it: &zset_landlock_scope},
 		{name: "line_disciplines", it: &zset_line_disciplines},
+		{name: "listmount_flags", it: &zset_listmount_flags},
 		{name: "lock_types", it: &zset_lock_types},
+		{name: "loglevels", it: &zset_loglevels},
 		{name: "loop_crypt", it: &zset_loop_crypt},
 		{name: "loop_flags", it: &zset_loop_flags},
 		{name: "madvise_cmds", it: &zset_madvise_cmds},
@@ -1628,6 +1660,10 @@ var (
 		{name: "mmap_flags", it: &zset_mmap_flags},
 		{name: "mmap_prot", it: &zset_mmap_prot},
 		{name: "modem_flags", it: &zset_modem_flags},
+		{name: "module_flags", it: &zset_module_flags},
+		{name: "mount_attrs", it: &zset_mount_attrs},
+		{name: "mount_flags", it: &zset_mount_flags},
+		{name: "move_mount_flags", it: &zset_move_mount_flags},
 		{name: "move_pages_flags", it: &zset_move_pages_flags},
 		{name: "mpol_mode", it: &zset_mpol_mode},
 		{name: "mpol_modes", it: &zset_mpol_modes},
@@ -1644,17 +1680,43 @@ var (
 		{name: "nlm_new_flags", it: &zset_nlm_new_flags},
 		{name: "nlmsg_types", it: &zset_nlmsg_types},
 		{name: "notify_flags", it: &zset_notify_flags},
+		{name: "nt_types", it: &zset_nt_types},
 		{name: "open_flags", it: &zset_open_flags},
 		{name: "open_mode_flags", it: &zset_open_mode_flags},
+		{name: "open_tree_flags", it: &zset_open_tree_flags},
 		{name: "owner_types", it: &zset_owner_types},
 		{name: "packet_flags", it: &zset_packet_flags},
 		{name: "packet_mr_types", it: &zset_packet_mr_types},
 		{name: "packet_types", it: &zset_packet_types},
+		{name: "perf_hw", it: &zset_perf_hw},
+		{name: "perf_open_flags", it: &zset_perf_open_flags},
+		{name: "perf_read", it: &zset_perf_read},
+		{name: "perf_samples", it: &zset_perf_samples},
+		{name: "perf_sizes", it: &zset_perf_sizes},
+		{name: "perf_skid", it: &zset_perf_skid},
+		{name: "perf_sw", it: &zset_perf_sw},
 		{name: "perf_type_ids", it: &zset_perf_type_ids},
+		{name: "personality_flags", it: &zset_personality_flags},
 		{name: "pidfd_open_flags", it: &zset_pidfd_open_flags},
 		{name: "pkey_access", it: &zset_pkey_access},
 		{name: "poll_events", it: &zset_poll_events},
+		{name: "pr_cap_ambient", it: &zset_pr_cap_ambient},
+		{name: "pr_dumpable", it: &zset_pr_dumpable},
+		{name: "pr_fp_mode", it: &zset_pr_fp_mode},
+		{name: "pr_mce_kill", it: &zset_pr_mce_kill},
+		{name: "pr_mce_kill_policy", it: &zset_pr_mce_kill_policy},
+		{name: "pr_ptracer", it: &zset_pr_ptracer},
+		{name: "pr_set_mm", it: &zset_pr_set_mm},
+		{name: "pr_set_vma", it: &zset_pr_set_vma},
+		{name: "pr_spec", it: &zset_pr_spec},
+		{name: "pr_spec_get", it: &zset_pr_spec_get},
+		{name: "pr_spec_set", it: &zset_pr_spec_set},
+		{name: "pr_sud", it: &zset_pr_sud},
+		{name: "pr_tsc", it: &zset_pr_tsc},
+		{name: "pr_unalign", it: &zset_pr_unalign},
+		{name: "prctl_options", it: &zset_prctl_options},
 		{name: "prio_which", it: &zset_prio_which},
+		{name: "propagation", it: &zset_propagation},
 		{name: "proto_bluetooth", it: &zset_proto_bluetooth},
 		{name: "proto_caif", it: &zset_proto_caif},
 		{name: "proto_can", it: &zset_proto_can},
@@ -1668,6 +1730,12 @@ var (
 		{name: "proto_phonet", it: &zset_proto_phonet},
 		{name: "proto_rxrpc", it: &zset_proto_rxrpc},
 		{name: "proto_smc", it: &zset_proto_smc},
+		{name: "ptrace_options", it: &zset_ptrace_options},
+		{name: "ptrace_peeksiginfo", it: &zset_ptrace_peeksiginfo},
+		{name: "ptrace_requests", it: &zset_ptrace_requests},
+		{name: "reboot_cmds", it: &zset_reboot_cmds},
+		{name: "reboot_magic1", it: &zset_reboot_magic1},
+		{name: "reboot_magic2", it: &zset_reboot_magic2},
 		{name: "rename_flags", it: &zset_rename_flags},
 		{name: "resolve_flags", it: &zset_resolve_flags},
 		{name: "rlimits", it: &zset_rlimits},
@@ -1684,7 +1752,14 @@ var (
 		{name: "rwf_flags", it: &zset_rwf_flags},
 		{name: "sa_flags", it: &zset_sa_flags},
 		{name: "sa_handlers", it: &zset_sa_handlers},
+		{name: "sched_flags", it: &zset_sched_flags},
+		{name: "sched_policies", it: &zset_sched_policies},
 		{name: "seal_flags", it: &zset_seal_flags},
+		{name: "secbits", it: &zset_secbits},
+		{name: "seccomp_actions", it: &zset_seccomp_actions},
+		{name: "seccomp_flags", it: &zset_seccomp_flags},
+		{name: "seccomp_mode", it: &zset_seccomp_mode},
+		{name: "seccomp_ops", it: &zset_seccomp_ops},
 		{name: "secretmem_flags", it: &zset_secretmem_flags},
 		{name: "sem_cmds", it: &zset_sem_cmds},
 		{name: "sem_op_flags", it: &zset_sem_op_flags},
@@ -1750,7 +1825,9 @@ var (
 		{name: "statx_attrs", it: &zset_statx_attrs},
 		{name: "statx_flags", it: &zset_statx_flags},
 		{name: "statx_mask", it: &zset_statx_mask},
+		{name: "swap_flags", it: &zset_swap_flags},
 		{name: "sync_file_range_flags", it: &zset_sync_file_range_flags},
+		{name: "syslog_actions", it: &zset_syslog_actions},
 		{name: "tcflsh", it: &zset_tcflsh},
 		{name: "tcxonc", it: &zset_tcxonc},
 		{name: "termios_cflag", it: &zset_termios_cflag},
@@ -1764,27 +1841,53 @@ var (
 		{name: "timex_status", it: &zset_timex_status},
 		{name: "trap_perf_flags", it: &zset_trap_perf_flags},
 		{name: "uffd_flags", it: &zset_uffd_flags},
+		{name: "umount_flags", it: &zset_umount_flags},
 		{name: "unshare_flags", it: &zset_unshare_flags},
+		{name: "uring_enter_flags", it: &zset_uring_enter_flags},
+		{name: "uring_features", it: &zset_uring_features},
+		{name: "uring_ops", it: &zset_uring_ops},
+		{name: "uring_setup_flags", it: &zset_uring_setup_flags},
 		{name: "vsock_cids", it: &zset_vsock_cids},
 		{name: "vsock_ports", it: &zset_vsock_ports},
 		{name: "wait_options", it: &zset_wait_options},
 		{name: "waitid_types", it: &zset_waitid_types},
 		{name: "whence", it: &zset_whence},
+		{name: "xattr_flags", it: &zset_xattr_flags},
 		{name: "xdp_sockaddr_flags", it: &zset_xdp_sockaddr_flags},
 		{name: "xflags", it: &zset_xflags},
 	}
 	zstructs = [...]named[structure]{
+		{name: "aio_sigset", it: &zstruct_aio_sigset},
 		{name: "blkpg", it: &zstruct_blkpg},
 		{name: "blkpg_partition", it: &zstruct_blkpg_partition},
+		{name: "bpf_attach", it: &zstruct_bpf_attach},
+		{name: "bpf_id", it: &zstruct_bpf_id},
+		{name: "bpf_info", it: &zstruct_bpf_info},
+		{name: "bpf_map_create", it: &zstruct_bpf_map_create},
+		{name: "bpf_map_elem", it: &zstruct_bpf_map_elem},
+		{name: "bpf_map_key", it: &zstruct_bpf_map_key},
+		{name: "bpf_map_look", it: &zstruct_bpf_map_look},
+		{name: "bpf_map_next", it: &zstruct_bpf_map_next},
+		{name: "bpf_obj", it: &zstruct_bpf_obj},
+		{name: "bpf_other", it: &zstruct_bpf_other},
+		{name: "bpf_prog_load", it: &zstruct_bpf_prog_load},
+		{name: "cachestat", it: &zstruct_cachestat},
+		{name: "cachestat_range", it: &zstruct_cachestat_range},
+		{name: "cap_data1", it: &zstruct_cap_data1},
+		{name: "cap_data2", it: &zstruct_cap_data2},
 		{name: "cap_header", it: &zstruct_cap_header},
 		{name: "clone_args", it: &zstruct_clone_args},
 		{name: "clone_result", it: &zstruct_clone_result},
 		{name: "cmsg", it: &zstruct_cmsg},
+		{name: "cq_off", it: &zstruct_cq_off},
 		{name: "epoll_data", it: &zstruct_epoll_data},
 		{name: "epoll_event", it: &zstruct_epoll_event},
 		{name: "epoll_event_arm64", it: &zstruct_epoll_event_arm64},
 		{name: "f_owner_ex", it: &zstruct_f_owner_ex},
+		{name: "file_attr", it: &zstruct_file_attr},
 		{name: "file_clone_range", it: &zstruct_file_clone_range},
+		{name: "file_handle", it: &zstruct_file_handle},
+		{name: "file_handle_in", it: &zstruct_file_handle_in},
 		{name: "flock", it: &zstruct_flock},
 		{name: "flock64", it: &zstruct_flock64},
 		{name: "flock64_out", it: &zstruct_flock64_out},
@@ -1803,6 +1906,10 @@ var (
 		{name: "ifinfomsg", it: &zstruct_ifinfomsg},
 		{name: "ifla_attr", it: &zstruct_ifla_attr},
 		{name: "in_pktinfo", it: &zstruct_in_pktinfo},
+		{name: "io_event", it: &zstruct_io_event},
+		{name: "io_uring_params", it: &zstruct_io_uring_params},
+		{name: "iocb", it: &zstruct_iocb},
+		{name: "iocb_head", it: &zstruct_iocb_head},
 		{name: "iovec_addr", it: &zstruct_iovec_addr},
 		{name: "iovec_got", it: &zstruct_iovec_got},
 		{name: "iovec_in", it: &zstruct_iovec_in},
@@ -1815,6 +1922,10 @@ var (
 		{name: "itimerspec64", it: &zstruct_itimerspec64},
 		{name: "itimerval", it: &zstruct_itimerval},
 		{name: "kcmp_epoll_slot", it: &zstruct_kcmp_epoll_slot},
+		{name: "kexec_segment", it: &zstruct_kexec_segment},
+		{name: "landlock_path", it: &zstruct_landlock_path},
+		{name: "landlock_port", it: &zstruct_landlock_port},
+		{name: "landlock_ruleset_attr", it: &zstruct_landlock_ruleset_attr},
 		{name: "linger", it: &zstruct_linger},
 		{name: "linux_dirent", it: &zstruct_linux_dirent},
 		{name: "linux_dirent64", it: &zstruct_linux_dirent64},
@@ -1822,6 +1933,8 @@ var (
 		{name: "loop_info64", it: &zstruct_loop_info64},
 		{name: "mmsghdr_in", it: &zstruct_mmsghdr_in},
 		{name: "mmsghdr_out", it: &zstruct_mmsghdr_out},
+		{name: "mnt_id_req", it: &zstruct_mnt_id_req},
+		{name: "mount_attr", it: &zstruct_mount_attr},
 		{name: "mq_attr", it: &zstruct_mq_attr},
 		{name: "msg_iov_in", it: &zstruct_msg_iov_in},
 		{name: "msg_iov_out", it: &zstruct_msg_iov_out},
@@ -1845,8 +1958,10 @@ var (
 		{name: "old_sigaction", it: &zstruct_old_sigaction},
 		{name: "open_how", it: &zstruct_open_how},
 		{name: "packet_mreq", it: &zstruct_packet_mreq},
+		{name: "perf_event_attr", it: &zstruct_perf_event_attr},
 		{name: "pollfd", it: &zstruct_pollfd},
 		{name: "pselect6_sig", it: &zstruct_pselect6_sig},
+		{name: "ptrace_peeksiginfo", it: &zstruct_ptrace_peeksiginfo},
 		{name: "rlimit", it: &zstruct_rlimit},
 		{name: "rlimit64", it: &zstruct_rlimit64},
 		{name: "rt_addr", it: &zstruct_rt_addr},
@@ -1861,6 +1976,11 @@ var (
 		{name: "rtnl_link_stats", it: &zstruct_rtnl_link_stats},
 		{name: "rtnl_link_stats64", it: &zstruct_rtnl_link_stats64},
 		{name: "rusage", it: &zstruct_rusage},
+		{name: "sched_attr", it: &zstruct_sched_attr},
+		{name: "sched_attr_set", it: &zstruct_sched_attr_set},
+		{name: "seccomp_insn", it: &zstruct_seccomp_insn},
+		{name: "seccomp_notif_sizes", it: &zstruct_seccomp_notif_sizes},
+		{name: "seccomp_prog", it: &zstruct_seccomp_prog},
 		{name: "sembuf", it: &zstruct_sembuf},
 		{name: "semid_ds", it: &zstruct_semid_ds},
 		{name: "semid_ds_arm64", it: &zstruct_semid_ds_arm64},
@@ -1910,6 +2030,7 @@ var (
 		{name: "sockaddr_un", it: &zstruct_sockaddr_un},
 		{name: "sockaddr_vm", it: &zstruct_sockaddr_vm},
 		{name: "sockaddr_xdp", it: &zstruct_sockaddr_xdp},
+		{name: "sq_off", it: &zstruct_sq_off},
 		{name: "stat", it: &zstruct_stat},
 		{name: "stat64_i386", it: &zstruct_stat64_i386},
 		{name: "stat_arm64", it: &zstruct_stat_arm64},
@@ -1919,6 +2040,7 @@ var (
 		{name: "statfs_i386", it: &zstruct_statfs_i386},
 		{name: "statx", it: &zstruct_statx},
 		{name: "statx_timestamp", it: &zstruct_statx_timestamp},
+		{name: "sysinfo", it: &zstruct_sysinfo},
 		{name: "termio", it: &zstruct_termio},
 		{name: "termios", it: &zstruct_termios},
 		{name: "termios2", it: &zstruct_termios2},
@@ -1939,9 +2061,14 @@ var (
 		{name: "user_desc", it: &zstruct_user_desc},
 		{name: "ustat", it: &zstruct_ustat},
 		{name: "utimbuf", it: &zstruct_utimbuf},
+		{name: "utsname", it: &zstruct_utsname},
 		{name: "winsize", it: &zstruct_winsize},
+		{name: "xattr_get", it: &zstruct_xattr_get},
+		{name: "xattr_set", it: &zstruct_xattr_set},
 	}
 	zunions = [...]named[union]{
+		{name: "bpf_attr", it: &zunion_bpf_attr},
+		{name: "cap_data", it: &zunion_cap_data},
 		{name: "clone_signal", it: &zunion_clone_signal},
 		{name: "cmsg_data", it: &zunion_cmsg_data},
 		{name: "cmsg_type", it: &zunion_cmsg_type},
@@ -1953,12 +2080,14 @@ var (
 		{name: "in6_scope", it: &zunion_in6_scope},
 		{name: "kcmp_idx", it: &zunion_kcmp_idx},
 		{name: "kcmp_idx2", it: &zunion_kcmp_idx2},
+		{name: "landlock_attr", it: &zunion_landlock_attr},
 		{name: "msg_data", it: &zunion_msg_data},
 		{name: "nlm_all_flags", it: &zunion_nlm_all_flags},
 		{name: "nlmsg_type", it: &zunion_nlmsg_type},
 		{name: "other_flags", it: &zunion_other_flags},
 		{name: "other_message", it: &zunion_other_message},
 		{name: "other_type", it: &zunion_other_type},
+		{name: "perf_config", it: &zunion_perf_config},
 		{name: "rt_address", it: &zunion_rt_address},
 		{name: "rt_message", it: &zunion_rt_message},
 		{name: "rt_payload", it: &zunion_rt_payload},
@@ -1973,863 +2102,1194 @@ var (
 		{name: "sockopt_out", it: &zunion_sockopt_out},
 		{name: "waitid_id", it: &zunion_waitid_id},
 	}
-	ztypes = [...]named[typ]{}
+	ztypes = [...]named[typ]{
+		{name: "key", it: &zt903},
+	}
 )
 
 var (
-	zt0   = typ{Kind: 5, Width: 4}
-	zt1   = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt2   = typ{Kind: 1, Width: 255}
-	zt3   = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
-	zt4   = typ{Kind: 23, Dir: 1}
-	zt5   = typ{Kind: 19, Width: 4, Set: &zset_open_flags}
-	zt6   = typ{Kind: 10, Width: 2}
-	zt7   = typ{Kind: 0, Width: 4}
-	zt8   = typ{Kind: 12, Width: 8}
-	zt9   = typ{Kind: 1, Width: 8}
-	zt10  = typ{Kind: 11, Width: 4}
-	zt11  = typ{Kind: 1, Width: 4}
-	zt12  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x4}}
-	zt13  = typ{Kind: 0, Width: 8}
-	zt14  = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xc}}
-	zt15  = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xe}}
-	zt16  = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x10}}
-	zt17  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x18}}
-	zt18  = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat}
-	zt19  = typ{Kind: 19, Width: 2, Set: &zset_poll_events}
-	zt20  = typ{Kind: 27, Struct: &zstruct_pollfd}
-	zt21  = typ{Kind: 26, Dir: 3, Elem: &zt20, Len: &expr{Op: 1, Num: 0x1}}
-	zt22  = typ{Kind: 26, Format: 8, Elem: &zt20, Len: &expr{Op: 4}}
-	zt23  = typ{Kind: 0, Width: 254}
-	zt24  = typ{Kind: 20, Width: 4, Set: &zset_whence}
-	zt25  = typ{Kind: 4, Width: 255}
-	zt26  = typ{Kind: 1, Width: 254}
-	zt27  = typ{Kind: 19, Width: 254, Set: &zset_mmap_prot}
-	zt28  = typ{Kind: 19, Width: 254, Set: &zset_mmap_flags}
-	zt29  = typ{Kind: 2, Width: 254}
-	zt30  = typ{Kind: 9, Width: 4}
-	zt31  = typ{Kind: 20, Width: 255, Set: &zset_sa_handlers}
-	zt32  = typ{Kind: 19, Width: 254, Set: &zset_sa_flags}
-	zt33  = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x8}}
-	zt34  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaction}
-	zt35  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaction}
-	zt36  = typ{Kind: 20, Width: 4, Set: &zset_sigprocmask_how}
-	zt37  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
-	zt38  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x3}}
-	zt39  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x128}}
-	zt40  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe}
-	zt41  = typ{Kind: 20, Width: 4, Format: 9, Set: &zset_ioctls}
-	zt42  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKROSET", Vals: []val{{Name: "BLKROSET", Value: 0x125d, Mask: 0x125d}}}}
-	zt43  = typ{Kind: 0, Dir: 1, Width: 4}
-	zt44  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKROGET", Vals: []val{{Name: "BLKROGET", Value: 0x125e, Mask: 0x125e}}}}
-	zt45  = typ{Kind: 0, Dir: 2, Width: 4}
-	zt46  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKRRPART", Vals: []val{{Name: "BLKRRPART", Value: 0x125f, Mask: 0x125f}}}}
-	zt47  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKGETSIZE", Vals: []val{{Name: "BLKGETSIZE", Value: 0x1260, Mask: 0x1260}}}}
-	zt48  = typ{Kind: 1, Dir: 2, Width: 254}
-	zt49  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKFLSBUF", Vals: []val{{Name: "BLKFLSBUF", Value: 0x1261, Mask: 0x1261}}}}
-	zt50  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKRASET", Vals: []val{{Name: "BLKRASET", Value: 0x1262, Mask: 0x1262}}}}
-	zt51  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKRAGET", Vals: []val{{Name: "BLKRAGET", Value: 0x1263, Mask: 0x1263}}}}
-	zt52  = typ{Kind: 0, Dir: 2, Width: 254}
-	zt53  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKFRASET", Vals: []val{{Name: "BLKFRASET", Value: 0x1264, Mask: 0x1264}}}}
-	zt54  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKFRAGET", Vals: []val{{Name: "BLKFRAGET", Value: 0x1265, Mask: 0x1265}}}}
-	zt55  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKSECTGET", Vals: []val{{Name: "BLKSECTGET", Value: 0x1267, Mask: 0x1267}}}}
-	zt56  = typ{Kind: 1, Dir: 2, Width: 2}
-	zt57  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKSSZGET", Vals: []val{{Name: "BLKSSZGET", Value: 0x1268, Mask: 0x1268}}}}
-	zt58  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKPG", Vals: []val{{Name: "BLKPG", Value: 0x1269, Mask: 0x1269}}}}
-	zt59  = typ{Kind: 20, Width: 4, Set: &zset_blkpg_ops}
-	zt60  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x40}}
-	zt61  = typ{Kind: 27, Dir: 1, Struct: &zstruct_blkpg_partition}
-	zt62  = typ{Kind: 27, Dir: 1, Struct: &zstruct_blkpg}
-	zt63  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKTRACESTART", Vals: []val{{Name: "BLKTRACESTART", Value: 0x1274, Mask: 0x1274}}}}
-	zt64  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKTRACESTOP", Vals: []val{{Name: "BLKTRACESTOP", Value: 0x1275, Mask: 0x1275}}}}
-	zt65  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKTRACETEARDOWN", Vals: []val{{Name: "BLKTRACETEARDOWN", Value: 0x1276, Mask: 0x1276}}}}
-	zt66  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKDISCARD", Vals: []val{{Name: "BLKDISCARD", Value: 0x1277, Mask: 0x1277}}}}
-	zt67  = typ{Kind: 26, Dir: 1, Elem: &zt9, Len: &expr{Op: 0, Num: 0x2}}
-	zt68  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKIOMIN", Vals: []val{{Name: "BLKIOMIN", Value: 0x1278, Mask: 0x1278}}}}
-	zt69  = typ{Kind: 1, Dir: 2, Width: 4}
-	zt70  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKIOOPT", Vals: []val{{Name: "BLKIOOPT", Value: 0x1279, Mask: 0x1279}}}}
-	zt71  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKALIGNOFF", Vals: []val{{Name: "BLKALIGNOFF", Value: 0x127a, Mask: 0x127a}}}}
-	zt72  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKPBSZGET", Vals: []val{{Name: "BLKPBSZGET", Value: 0x127b, Mask: 0x127b}}}}
-	zt73  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKDISCARDZEROES", Vals: []val{{Name: "BLKDISCARDZEROES", Value: 0x127c, Mask: 0x127c}}}}
-	zt74  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKSECDISCARD", Vals: []val{{Name: "BLKSECDISCARD", Value: 0x127d, Mask: 0x127d}}}}
-	zt75  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKROTATIONAL", Vals: []val{{Name: "BLKROTATIONAL", Value: 0x127e, Mask: 0x127e}}}}
-	zt76  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKZEROOUT", Vals: []val{{Name: "BLKZEROOUT", Value: 0x127f, Mask: 0x127f}}}}
-	zt77  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_FD", Vals: []val{{Name: "LOOP_SET_FD", Value: 0x4c00, Mask: 0x4c00}}}}
-	zt78  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CLR_FD", Vals: []val{{Name: "LOOP_CLR_FD", Value: 0x4c01, Mask: 0x4c01}}}}
-	zt79  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_STATUS64", Vals: []val{{Name: "LOOP_SET_STATUS64", Value: 0x4c04, Mask: 0x4c04}}}}
-	zt80  = typ{Kind: 2, Width: 8}
-	zt81  = typ{Kind: 20, Width: 4, Set: &zset_loop_crypt}
-	zt82  = typ{Kind: 19, Width: 4, Set: &zset_loop_flags}
-	zt83  = typ{Kind: 24, Len: &expr{Op: 0, Num: 0x20}}
-	zt84  = typ{Kind: 26, Elem: &zt9, Len: &expr{Op: 0, Num: 0x2}}
-	zt85  = typ{Kind: 27, Dir: 1, Struct: &zstruct_loop_info64}
-	zt86  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_GET_STATUS64", Vals: []val{{Name: "LOOP_GET_STATUS64", Value: 0x4c05, Mask: 0x4c05}}}}
-	zt87  = typ{Kind: 27, Dir: 2, Struct: &zstruct_loop_info64}
-	zt88  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CHANGE_FD", Vals: []val{{Name: "LOOP_CHANGE_FD", Value: 0x4c06, Mask: 0x4c06}}}}
-	zt89  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_CAPACITY", Vals: []val{{Name: "LOOP_SET_CAPACITY", Value: 0x4c07, Mask: 0x4c07}}}}
-	zt90  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_DIRECT_IO", Vals: []val{{Name: "LOOP_SET_DIRECT_IO", Value: 0x4c08, Mask: 0x4c08}}}}
-	zt91  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_BLOCK_SIZE", Vals: []val{{Name: "LOOP_SET_BLOCK_SIZE", Value: 0x4c09, Mask: 0x4c09}}}}
-	zt92  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CONFIGURE", Vals: []val{{Name: "LOOP_CONFIGURE", Value: 0x4c0a, Mask: 0x4c0a}}}}
-	zt93  = typ{Kind: 27, Struct: &zstruct_loop_info64}
-	zt94  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x40}}
-	zt95  = typ{Kind: 27, Dir: 1, Struct: &zstruct_loop_config}
-	zt96  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CTL_ADD", Vals: []val{{Name: "LOOP_CTL_ADD", Value: 0x4c80, Mask: 0x4c80}}}}
-	zt97  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CTL_REMOVE", Vals: []val{{Name: "LOOP_CTL_REMOVE", Value: 0x4c81, Mask: 0x4c81}}}}
-	zt98  = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CTL_GET_FREE", Vals: []val{{Name: "LOOP_CTL_GET_FREE", Value: 0x4c82, Mask: 0x4c82}}}}
-	zt99  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCGETS", Vals: []val{{Name: "TCGETS", Value: 0x5401, Mask: 0x5401}}}}
-	zt100 = typ{Kind: 19, Width: 4, Set: &zset_termios_iflag}
-	zt101 = typ{Kind: 19, Width: 4, Set: &zset_termios_oflag}
-	zt102 = typ{Kind: 19, Width: 4, Set: &zset_termios_cflag}
-	zt103 = typ{Kind: 19, Width: 4, Set: &zset_termios_lflag}
-	zt104 = typ{Kind: 20, Width: 1, Set: &zset_line_disciplines}
-	zt105 = typ{Kind: 2, Width: 1}
-	zt106 = typ{Kind: 26, Format: 10, Elem: &zt105, Len: &expr{Op: 0, Num: 0x13}}
-	zt107 = typ{Kind: 27, Dir: 2, Struct: &zstruct_termios}
-	zt108 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETS", Vals: []val{{Name: "SNDCTL_TMR_START or TCSETS", Value: 0x5402, Mask: 0x5402}}}}
-	zt109 = typ{Kind: 27, Dir: 1, Struct: &zstruct_termios}
-	zt110 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSW", Vals: []val{{Name: "SNDCTL_TMR_STOP or TCSETSW", Value: 0x5403, Mask: 0x5403}}}}
-	zt111 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSF", Vals: []val{{Name: "SNDCTL_TMR_CONTINUE or TCSETSF", Value: 0x5404, Mask: 0x5404}}}}
-	zt112 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCGETA", Vals: []val{{Name: "TCGETA", Value: 0x5405, Mask: 0x5405}}}}
-	zt113 = typ{Kind: 19, Width: 2, Set: &zset_termios_iflag}
-	zt114 = typ{Kind: 19, Width: 2, Set: &zset_termios_oflag}
-	zt115 = typ{Kind: 19, Width: 2, Set: &zset_termios_cflag}
-	zt116 = typ{Kind: 19, Width: 2, Set: &zset_termios_lflag}
-	zt117 = typ{Kind: 26, Format: 10, Elem: &zt105, Len: &expr{Op: 0, Num: 0x8}}
-	zt118 = typ{Kind: 27, Dir: 2, Struct: &zstruct_termio}
-	zt119 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETA", Vals: []val{{Name: "TCSETA", Value: 0x5406, Mask: 0x5406}}}}
-	zt120 = typ{Kind: 27, Dir: 1, Struct: &zstruct_termio}
-	zt121 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETAW", Vals: []val{{Name: "TCSETAW", Value: 0x5407, Mask: 0x5407}}}}
-	zt122 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETAF", Vals: []val{{Name: "TCSETAF", Value: 0x5408, Mask: 0x5408}}}}
-	zt123 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSBRK", Vals: []val{{Name: "TCSBRK", Value: 0x5409, Mask: 0x5409}}}}
-	zt124 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCXONC", Vals: []val{{Name: "TCXONC", Value: 0x540a, Mask: 0x540a}}}}
-	zt125 = typ{Kind: 20, Width: 4, Set: &zset_tcxonc}
-	zt126 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCFLSH", Vals: []val{{Name: "TCFLSH", Value: 0x540b, Mask: 0x540b}}}}
-	zt127 = typ{Kind: 20, Width: 4, Set: &zset_tcflsh}
-	zt128 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCEXCL", Vals: []val{{Name: "TIOCEXCL", Value: 0x540c, Mask: 0x540c}}}}
-	zt129 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCNXCL", Vals: []val{{Name: "TIOCNXCL", Value: 0x540d, Mask: 0x540d}}}}
-	zt130 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSCTTY", Vals: []val{{Name: "TIOCSCTTY", Value: 0x540e, Mask: 0x540e}}}}
-	zt131 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGPGRP", Vals: []val{{Name: "TIOCGPGRP", Value: 0x540f, Mask: 0x540f}}}}
-	zt132 = typ{Kind: 7, Dir: 2, Width: 4}
-	zt133 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSPGRP", Vals: []val{{Name: "TIOCSPGRP", Value: 0x5410, Mask: 0x5410}}}}
-	zt134 = typ{Kind: 7, Dir: 1, Width: 4}
-	zt135 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCOUTQ", Vals: []val{{Name: "TIOCOUTQ", Value: 0x5411, Mask: 0x5411}}}}
-	zt136 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSTI", Vals: []val{{Name: "TIOCSTI", Value: 0x5412, Mask: 0x5412}}}}
-	zt137 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 0, Num: 0x1}}
-	zt138 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGWINSZ", Vals: []val{{Name: "TIOCGWINSZ", Value: 0x5413, Mask: 0x5413}}}}
-	zt139 = typ{Kind: 1, Width: 2}
-	zt140 = typ{Kind: 27, Dir: 2, Struct: &zstruct_winsize}
-	zt141 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSWINSZ", Vals: []val{{Name: "TIOCSWINSZ", Value: 0x5414, Mask: 0x5414}}}}
-	zt142 = typ{Kind: 27, Dir: 1, Struct: &zstruct_winsize}
-	zt143 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCMGET", Vals: []val{{Name: "TIOCMGET", Value: 0x5415, Mask: 0x5415}}}}
-	zt144 = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_modem_flags}
-	zt145 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCMBIS", Vals: []val{{Name: "TIOCMBIS", Value: 0x5416, Mask: 0x5416}}}}
-	zt146 = typ{Kind: 19, Dir: 1, Width: 4, Set: &zset_modem_flags}
-	zt147 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCMBIC", Vals: []val{{Name: "TIOCMBIC", Value: 0x5417, Mask: 0x5417}}}}
-	zt148 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCMSET", Vals: []val{{Name: "TIOCMSET", Value: 0x5418, Mask: 0x5418}}}}
-	zt149 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGSOFTCAR", Vals: []val{{Name: "TIOCGSOFTCAR", Value: 0x5419, Mask: 0x5419}}}}
-	zt150 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSSOFTCAR", Vals: []val{{Name: "TIOCSSOFTCAR", Value: 0x541a, Mask: 0x541a}}}}
-	zt151 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIONREAD", Vals: []val{{Name: "FIONREAD", Value: 0x541b, Mask: 0x541b}}}}
-	zt152 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCCONS", Vals: []val{{Name: "TIOCCONS", Value: 0x541d, Mask: 0x541d}}}}
-	zt153 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCPKT", Vals: []val{{Name: "TIOCPKT", Value: 0x5420, Mask: 0x5420}}}}
-	zt154 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIONBIO", Vals: []val{{Name: "FIONBIO", Value: 0x5421, Mask: 0x5421}}}}
-	zt155 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCNOTTY", Vals: []val{{Name: "TIOCNOTTY", Value: 0x5422, Mask: 0x5422}}}}
-	zt156 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSETD", Vals: []val{{Name: "TIOCSETD", Value: 0x5423, Mask: 0x5423}}}}
-	zt157 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGETD", Vals: []val{{Name: "TIOCGETD", Value: 0x5424, Mask: 0x5424}}}}
-	zt158 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSBRKP", Vals: []val{{Name: "TCSBRKP", Value: 0x5425, Mask: 0x5425}}}}
-	zt159 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSBRK", Vals: []val{{Name: "TIOCSBRK", Value: 0x5427, Mask: 0x5427}}}}
-	zt160 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCCBRK", Vals: []val{{Name: "TIOCCBRK", Value: 0x5428, Mask: 0x5428}}}}
-	zt161 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGSID", Vals: []val{{Name: "TIOCGSID", Value: 0x5429, Mask: 0x5429}}}}
-	zt162 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCVHANGUP", Vals: []val{{Name: "TIOCVHANGUP", Value: 0x5437, Mask: 0x5437}}}}
-	zt163 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIONCLEX", Vals: []val{{Name: "FIONCLEX", Value: 0x5450, Mask: 0x5450}}}}
-	zt164 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIOCLEX", Vals: []val{{Name: "FIOCLEX", Value: 0x5451, Mask: 0x5451}}}}
-	zt165 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIOASYNC", Vals: []val{{Name: "FIOASYNC", Value: 0x5452, Mask: 0x5452}}}}
-	zt166 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGLCKTRMIOS", Vals: []val{{Name: "TIOCGLCKTRMIOS", Value: 0x5456, Mask: 0x5456}}}}
-	zt167 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSLCKTRMIOS", Vals: []val{{Name: "TIOCSLCKTRMIOS", Value: 0x5457, Mask: 0x5457}}}}
-	zt168 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSPTLCK", Vals: []val{{Name: "TIOCSPTLCK", Value: 0x40045431, Mask: 0x40045431}}}}
-	zt169 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC32_SETFLAGS", Vals: []val{{Name: "FS_IOC32_SETFLAGS", Value: 0x40046602, Mask: 0x40046602}}}}
-	zt170 = typ{Kind: 19, Dir: 1, Width: 4, Set: &zset_inode_flags}
-	zt171 = typ{Kind: 21, Width: 254, Set: &set{Name: "FICLONE", Vals: []val{{Name: "BTRFS_IOC_CLONE or FICLONE", Value: 0x40049409, Mask: 0x40049409}}}}
-	zt172 = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKBSZSET", Vals: []val{{Name: "BLKBSZSET", Value: 0x40081271, Mask: 0x40081271}}}}
-	zt173 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_SETFLAGS", Vals: []val{{Name: "FS_IOC_SETFLAGS", Value: 0x40086602, Mask: 0x40086602}}}}
-	zt174 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_FSSETXATTR", Vals: []val{{Name: "FS_IOC_FSSETXATTR", Value: 0x401c5820, Mask: 0x401c5820}}}}
-	zt175 = typ{Kind: 19, Width: 4, Set: &zset_xflags}
-	zt176 = typ{Kind: 2, Width: 4}
-	zt177 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x8}}
-	zt178 = typ{Kind: 27, Dir: 1, Struct: &zstruct_fsxattr_in}
-	zt179 = typ{Kind: 21, Width: 254, Set: &set{Name: "FICLONERANGE", Vals: []val{{Name: "BTRFS_IOC_CLONE_RANGE or FICLONERANGE", Value: 0x4020940d, Mask: 0x4020940d}}}}
-	zt180 = typ{Kind: 5, Width: 8}
-	zt181 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_clone_range}
-	zt182 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETS2", Vals: []val{{Name: "TCSETS2", Value: 0x402c542b, Mask: 0x402c542b}}}}
-	zt183 = typ{Kind: 27, Dir: 1, Struct: &zstruct_termios2}
-	zt184 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSW2", Vals: []val{{Name: "TCSETSW2", Value: 0x402c542c, Mask: 0x402c542c}}}}
-	zt185 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSF2", Vals: []val{{Name: "TCSETSF2", Value: 0x402c542d, Mask: 0x402c542d}}}}
-	zt186 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_SETFSLABEL", Vals: []val{{Name: "FS_IOC_SETFSLABEL", Value: 0x41009432, Mask: 0x41009432}}}}
-	zt187 = typ{Kind: 25, Dir: 1, Len: &expr{Op: 0, Num: 0x100}}
-	zt188 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGPTN", Vals: []val{{Name: "TIOCGPTN", Value: 0x80045430, Mask: 0x80045430}}}}
-	zt189 = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGEXCL", Vals: []val{{Name: "TIOCGEXCL", Value: 0x80045440, Mask: 0x80045440}}}}
-	zt190 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC32_GETFLAGS", Vals: []val{{Name: "FS_IOC32_GETFLAGS", Value: 0x80046601, Mask: 0x80046601}}}}
-	zt191 = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_inode_flags}
-	zt192 = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKBSZGET", Vals: []val{{Name: "BLKBSZGET", Value: 0x80081270, Mask: 0x80081270}}}}
-	zt193 = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKGETSIZE64", Vals: []val{{Name: "BLKGETSIZE64", Value: 0x80081272, Mask: 0x80081272}}}}
-	zt194 = typ{Kind: 1, Dir: 2, Width: 8}
-	zt195 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_GETFLAGS", Vals: []val{{Name: "FS_IOC_GETFLAGS", Value: 0x80086601, Mask: 0x80086601}}}}
-	zt196 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_FSGETXATTR", Vals: []val{{Name: "FS_IOC_FSGETXATTR", Value: 0x801c581f, Mask: 0x801c581f}}}}
-	zt197 = typ{Kind: 27, Dir: 2, Struct: &zstruct_fsxattr}
-	zt198 = typ{Kind: 21, Width: 254, Set: &set{Name: "TCGETS2", Vals: []val{{Name: "TCGETS2", Value: 0x802c542a, Mask: 0x802c542a}}}}
-	zt199 = typ{Kind: 27, Dir: 2, Struct: &zstruct_termios2}
-	zt200 = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_GETFSLABEL", Vals: []val{{Name: "FS_IOC_GETFSLABEL", Value: 0x81009431, Mask: 0x81009431}}}}
-	zt201 = typ{Kind: 25, Dir: 2, Len: &expr{Op: 0, Num: 0x100}}
-	zt202 = typ{Kind: 21, Width: 254, Set: &set{Name: "FIFREEZE", Vals: []val{{Name: "FIFREEZE", Value: 0xc0045877, Mask: 0xc0045877}}}}
-	zt203 = typ{Kind: 21, Width: 254, Set: &set{Name: "FITHAW", Vals: []val{{Name: "FITHAW", Value: 0xc0045878, Mask: 0xc0045878}}}}
-	zt204 = typ{Kind: 21, Width: 254, Set: &set{Name: "FITRIM", Vals: []val{{Name: "FITRIM", Value: 0xc0185879, Mask: 0xc0185879}}}}
-	zt205 = typ{Kind: 27, Dir: 3, Struct: &zstruct_fstrim_range}
-	zt206 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
-	zt207 = typ{Kind: 27, Struct: &zstruct_iovec_out}
-	zt208 = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 1, Num: 0x2}}
-	zt209 = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt210 = typ{Kind: 27, Struct: &zstruct_iovec_in}
-	zt211 = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 1, Num: 0x2}}
-	zt212 = typ{Kind: 19, Width: 4, Set: &zset_access_mode}
-	zt213 = typ{Kind: 26, Dir: 2, Elem: &zt0, Len: &expr{Op: 0, Num: 0x2}}
-	zt214 = typ{Kind: 47, Dir: 3, Len: &expr{Op: 1}}
-	zt215 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timeval}
-	zt216 = typ{Kind: 19, Width: 254, Set: &zset_mremap_flags}
-	zt217 = typ{Kind: 19, Width: 4, Set: &zset_msync_flags}
-	zt218 = typ{Kind: 1, Width: 1}
-	zt219 = typ{Kind: 26, Dir: 2, Elem: &zt218, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x1000}}}
-	zt220 = typ{Kind: 20, Width: 4, Set: &zset_madvise_cmds}
-	zt221 = typ{Kind: 20, Width: 4, Set: &zset_ipc_keys}
-	zt222 = typ{Kind: 19, Width: 4, Set: &zset_shm_get_flags}
-	zt223 = typ{Kind: 19, Width: 4, Set: &zset_shm_at_flags}
-	zt224 = typ{Kind: 19, Width: 4, Set: &zset_shm_cmds}
-	zt225 = typ{Kind: 21, Width: 254, Set: &set{Name: "IPC_SET", Vals: []val{{Name: "IPC_SET", Value: 0x1, Mask: 0x1}}}}
-	zt226 = typ{Kind: 8, Width: 4}
-	zt227 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x6}}
-	zt228 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x2}}
-	zt229 = typ{Kind: 27, Struct: &zstruct_ipc_perm_set}
-	zt230 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x8}}
-	zt231 = typ{Kind: 27, Dir: 1, Struct: &zstruct_shmid_ds_set}
-	zt232 = typ{Kind: 21, Width: 254, Set: &set{Name: "IPC_STAT", Vals: []val{{Name: "IPC_STAT", Value: 0x2, Mask: 0x2}}}}
-	zt233 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2}}
-	zt234 = typ{Kind: 27, Struct: &zstruct_ipc_perm}
-	zt235 = typ{Kind: 7, Width: 4}
-	zt236 = typ{Kind: 27, Dir: 2, Struct: &zstruct_shmid_ds}
-	zt237 = typ{Kind: 27, Dir: 2, Struct: &zstruct_shmid_ds_i386}
-	zt238 = typ{Kind: 21, Width: 254, Set: &set{Name: "IPC_INFO", Vals: []val{{Name: "IPC_INFO", Value: 0x3, Mask: 0x3}}}}
-	zt239 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x4}}
-	zt240 = typ{Kind: 27, Dir: 2, Struct: &zstruct_shminfo}
-	zt241 = typ{Kind: 21, Width: 254, Set: &set{Name: "SHM_STAT", Vals: []val{{Name: "SHM_STAT", Value: 0xd, Mask: 0xd}}}}
-	zt242 = typ{Kind: 21, Width: 254, Set: &set{Name: "SHM_INFO", Vals: []val{{Name: "SHM_INFO", Value: 0xe, Mask: 0xe}}}}
-	zt243 = typ{Kind: 27, Dir: 2, Struct: &zstruct_shm_info}
-	zt244 = typ{Kind: 21, Width: 254, Set: &set{Name: "SHM_STAT_ANY", Vals: []val{{Name: "SHM_STAT_ANY", Value: 0xf, Mask: 0xf}}}}
-	zt245 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec}
-	zt246 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec}
-	zt247 = typ{Kind: 20, Width: 4, Set: &zset_itimer_which}
-	zt248 = typ{Kind: 27, Struct: &zstruct_timeval}
-	zt249 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerval}
-	zt250 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerval}
-	zt251 = typ{Kind: 1, Dir: 3, Width: 254}
-	zt252 = typ{Kind: 20, Width: 4, Set: &zset_sock_families}
-	zt253 = typ{Kind: 19, Width: 4, Set: &zset_sock_types}
-	zt254 = typ{Kind: 20, Width: 4, Set: &zset_proto_inet}
-	zt255 = typ{Kind: 20, Width: 4, Set: &zset_proto_netlink}
-	zt256 = typ{Kind: 15, Width: 1, Set: &zset_ethernet_protocols}
-	zt257 = typ{Kind: 20, Width: 4, Set: &zset_proto_irda}
-	zt258 = typ{Kind: 20, Width: 4, Set: &zset_proto_can}
-	zt259 = typ{Kind: 20, Width: 4, Set: &zset_proto_bluetooth}
-	zt260 = typ{Kind: 20, Width: 4, Set: &zset_proto_isdn}
-	zt261 = typ{Kind: 20, Width: 4, Set: &zset_proto_phonet}
-	zt262 = typ{Kind: 20, Width: 4, Set: &zset_proto_caif}
-	zt263 = typ{Kind: 20, Width: 4, Set: &zset_proto_nfc}
-	zt264 = typ{Kind: 20, Width: 4, Set: &zset_proto_kcm}
-	zt265 = typ{Kind: 20, Width: 4, Set: &zset_proto_smc}
-	zt266 = typ{Kind: 28, Union: &zunion_sock_protocol, Sel: &expr{Op: 1}}
-	zt267 = typ{Kind: 20, Width: 2, Set: &zset_sock_families}
-	zt268 = typ{Kind: 42}
-	zt269 = typ{Kind: 27, Struct: &zstruct_sockaddr_un}
-	zt270 = typ{Kind: 15, Width: 2}
-	zt271 = typ{Kind: 16, Width: 4}
-	zt272 = typ{Kind: 27, Struct: &zstruct_sockaddr_in}
-	zt273 = typ{Kind: 15, Width: 4}
-	zt274 = typ{Kind: 17, Width: 16}
-	zt275 = typ{Kind: 40, Width: 4}
-	zt276 = typ{Kind: 28, Union: &zunion_in6_scope, Sel: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xc0ff}}, R: &expr{Op: 0, Num: 0x80fe}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x2ff}}}}
-	zt277 = typ{Kind: 27, Struct: &zstruct_sockaddr_in6}
-	zt278 = typ{Kind: 2, Width: 2}
-	zt279 = typ{Kind: 43, Width: 4}
-	zt280 = typ{Kind: 27, Struct: &zstruct_sockaddr_nl}
-	zt281 = typ{Kind: 15, Width: 2, Set: &zset_ethernet_protocols}
-	zt282 = typ{Kind: 20, Width: 2, Set: &zset_arp_hardware_types}
-	zt283 = typ{Kind: 20, Width: 1, Set: &zset_packet_types}
-	zt284 = typ{Kind: 26, Elem: &zt105, Len: &expr{Op: 2, Num: 0x4}}
-	zt285 = typ{Kind: 27, Struct: &zstruct_sockaddr_ll}
-	zt286 = typ{Kind: 20, Width: 4, Set: &zset_vsock_ports}
-	zt287 = typ{Kind: 20, Width: 4, Set: &zset_vsock_cids}
-	zt288 = typ{Kind: 24, Width: 2, Len: &expr{Op: 0, Num: 0x3}}
-	zt289 = typ{Kind: 27, Struct: &zstruct_sockaddr_vm}
-	zt290 = typ{Kind: 26, Elem: &zt105, Len: &expr{Op: 0, Num: 0x6}}
-	zt291 = typ{Kind: 27, Struct: &zstruct_sockaddr_ipx}
-	zt292 = typ{Kind: 27, Struct: &zstruct_sockaddr_qrtr}
-	zt293 = typ{Kind: 20, Width: 4, Set: &zset_nfc_protocols}
-	zt294 = typ{Kind: 27, Struct: &zstruct_sockaddr_nfc}
-	zt295 = typ{Kind: 19, Width: 2, Set: &zset_xdp_sockaddr_flags}
-	zt296 = typ{Kind: 27, Struct: &zstruct_sockaddr_xdp}
-	zt297 = typ{Kind: 24, Width: 1}
-	zt298 = typ{Kind: 27, Struct: &zstruct_sockaddr_other}
-	zt299 = typ{Kind: 28, Union: &zunion_sockaddr_data, Sel: &expr{Op: 2}}
-	zt300 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}}
-	zt301 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x2}}
-	zt302 = typ{Kind: 0, Dir: 3, Width: 4}
-	zt303 = typ{Kind: 24}
-	zt304 = typ{Kind: 20, Width: 2, Set: &zset_nlmsg_types}
-	zt305 = typ{Kind: 20, Width: 2, Set: &zset_rtm_types}
-	zt306 = typ{Kind: 28, Union: &zunion_nlmsg_type, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0xf}}}
-	zt307 = typ{Kind: 19, Width: 2, Set: &zset_nlm_new_flags}
-	zt308 = typ{Kind: 19, Width: 2, Set: &zset_nlm_del_flags}
-	zt309 = typ{Kind: 19, Width: 2, Set: &zset_nlm_get_flags}
-	zt310 = typ{Kind: 19, Width: 2, Set: &zset_nlm_ack_flags}
-	zt311 = typ{Kind: 19, Width: 2, Set: &zset_nlm_flags}
-	zt312 = typ{Kind: 28, Union: &zunion_nlm_all_flags, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 8, L: &expr{Op: 16, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0xf}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x7c}}}, R: &expr{Op: 6, L: &expr{Op: 0, Num: 0x1}, R: &expr{Op: 10, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x5}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}}}}
-	zt313 = typ{Kind: 27, Struct: &zstruct_nlmsghdr_route}
-	zt314 = typ{Kind: 37, Width: 4}
-	zt315 = typ{Kind: 20, Width: 1, Set: &zset_sock_families}
-	zt316 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
-	zt317 = typ{Kind: 19, Width: 4, Set: &zset_iff_flags}
-	zt318 = typ{Kind: 27, Struct: &zstruct_ifinfomsg}
-	zt319 = typ{Kind: 19, Width: 2, Set: &zset_ifla_types}
-	zt320 = typ{Kind: 27, Struct: &zstruct_nlattr_link}
-	zt321 = typ{Kind: 44}
-	zt322 = typ{Kind: 25}
-	zt323 = typ{Kind: 19, Width: 4, Set: &zset_rtext_filters}
-	zt324 = typ{Kind: 27, Struct: &zstruct_rtnl_link_stats}
-	zt325 = typ{Kind: 27, Struct: &zstruct_rtnl_link_stats64}
-	zt326 = typ{Kind: 24, Width: 2}
-	zt327 = typ{Kind: 28, Union: &zunion_ifla_data, Sel: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x10}}, R: &expr{Op: 0, Num: 0x3fff}}}
-	zt328 = typ{Kind: 27, Struct: &zstruct_ifla_attr}
-	zt329 = typ{Kind: 41, Elem: &zt328}
-	zt330 = typ{Kind: 27, Struct: &zstruct_rt_link}
-	zt331 = typ{Kind: 19, Width: 1, Set: &zset_ifa_flags}
-	zt332 = typ{Kind: 20, Width: 1, Set: &zset_rt_scopes}
-	zt333 = typ{Kind: 27, Struct: &zstruct_ifaddrmsg}
-	zt334 = typ{Kind: 19, Width: 2, Set: &zset_ifa_types}
-	zt335 = typ{Kind: 27, Struct: &zstruct_nlattr_addr}
-	zt336 = typ{Kind: 28, Union: &zunion_rt_address, Sel: &expr{Op: 3}}
-	zt337 = typ{Kind: 27, Struct: &zstruct_ifa_cacheinfo}
-	zt338 = typ{Kind: 19, Width: 4, Set: &zset_ifa_flags}
-	zt339 = typ{Kind: 28, Union: &zunion_ifa_data, Sel: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x10}}, R: &expr{Op: 0, Num: 0x3fff}}}
-	zt340 = typ{Kind: 27, Struct: &zstruct_ifa_attr, Params: []*expr{&expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xff}}}}
-	zt341 = typ{Kind: 41, Elem: &zt340}
-	zt342 = typ{Kind: 27, Struct: &zstruct_rt_addr}
-	zt343 = typ{Kind: 20, Width: 1, Set: &zset_rt_tables}
-	zt344 = typ{Kind: 20, Width: 1, Set: &zset_rt_protocols}
-	zt345 = typ{Kind: 20, Width: 1, Set: &zset_rtn_types}
-	zt346 = typ{Kind: 19, Width: 4, Set: &zset_rtm_flags}
-	zt347 = typ{Kind: 27, Struct: &zstruct_rtmsg}
-	zt348 = typ{Kind: 19, Width: 2, Set: &zset_rta_types}
-	zt349 = typ{Kind: 27, Struct: &zstruct_nlattr_route}
-	zt350 = typ{Kind: 27, Struct: &zstruct_rta_cacheinfo}
-	zt351 = typ{Kind: 20, Width: 4, Set: &zset_rt_tables}
-	zt352 = typ{Kind: 28, Union: &zunion_rta_data, Sel: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x10}}, R: &expr{Op: 0, Num: 0x3fff}}}
-	zt353 = typ{Kind: 27, Struct: &zstruct_rta_attr, Params: []*expr{&expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xff}}}}
-	zt354 = typ{Kind: 41, Elem: &zt353}
-	zt355 = typ{Kind: 27, Struct: &zstruct_rt_route}
-	zt356 = typ{Kind: 26, Elem: &zt105}
-	zt357 = typ{Kind: 27, Struct: &zstruct_ifinfo_short}
-	zt358 = typ{Kind: 27, Struct: &zstruct_ifaddr_short}
-	zt359 = typ{Kind: 27, Struct: &zstruct_rt_short}
-	zt360 = typ{Kind: 27, Struct: &zstruct_rt_other}
-	zt361 = typ{Kind: 28, Union: &zunion_rt_payload, Sel: &expr{Op: 6, L: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}, R: &expr{Op: 8, L: &expr{Op: 8, L: &expr{Op: 0, Num: 0x10000}, R: &expr{Op: 15, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 0, Num: 0x18}}}, R: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}, R: &expr{Op: 0, Num: 0xf}}}}}
-	zt362 = typ{Kind: 27, Struct: &zstruct_rt_inner}
-	zt363 = typ{Kind: 41, Elem: &zt362}
-	zt364 = typ{Kind: 27, Struct: &zstruct_nlmsgerr}
-	zt365 = typ{Kind: 28, Union: &zunion_rt_message, Sel: &expr{Op: 6, L: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}, R: &expr{Op: 8, L: &expr{Op: 8, L: &expr{Op: 0, Num: 0x10000}, R: &expr{Op: 15, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 0, Num: 0x18}}}, R: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}, R: &expr{Op: 0, Num: 0xf}}}}}
-	zt366 = typ{Kind: 27, Struct: &zstruct_nlmsg_route}
-	zt367 = typ{Kind: 41, Elem: &zt366}
-	zt368 = typ{Kind: 20, Width: 2, Set: &zset_sock_diag_types}
-	zt369 = typ{Kind: 28, Union: &zunion_other_type, Sel: &expr{Op: 13, L: &expr{Op: 3}, R: &expr{Op: 0, Num: 0x5}}}
-	zt370 = typ{Kind: 28, Union: &zunion_other_flags, Sel: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 3}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0xf}}}}
-	zt371 = typ{Kind: 27, Struct: &zstruct_nlmsghdr_other, Params: []*expr{&expr{Op: 3}}}
-	zt372 = typ{Kind: 28, Union: &zunion_other_message, Sel: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}}
-	zt373 = typ{Kind: 27, Struct: &zstruct_nlmsg_other, Params: []*expr{&expr{Op: 0, Num: 0x5}}}
-	zt374 = typ{Kind: 41, Elem: &zt373}
-	zt375 = typ{Kind: 27, Struct: &zstruct_nlmsg_other, Params: []*expr{&expr{Op: 0}}}
-	zt376 = typ{Kind: 41, Elem: &zt375}
-	zt377 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
-	zt378 = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
-	zt379 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
-	zt380 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
-	zt381 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
-	zt382 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
-	zt383 = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
-	zt384 = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
-	zt385 = typ{Kind: 26, Dir: 1, Elem: &zt384, Len: &expr{Op: 2, Num: 0x3}}
-	zt386 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
-	zt387 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
-	zt388 = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
-	zt389 = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
-	zt390 = typ{Kind: 26, Elem: &zt0}
-	zt391 = typ{Kind: 27, Struct: &zstruct_ucred}
-	zt392 = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
-	zt393 = typ{Kind: 27, Struct: &zstruct_timespec}
-	zt394 = typ{Kind: 26, Elem: &zt393, Len: &expr{Op: 0, Num: 0x3}}
-	zt395 = typ{Kind: 26, Elem: &zt11}
-	zt396 = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
-	zt397 = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
-	zt398 = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
-	zt399 = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
-	zt400 = typ{Kind: 27, Struct: &zstruct_cmsg}
-	zt401 = typ{Kind: 41, Dir: 1, Elem: &zt400, Len: &expr{Op: 2, Num: 0x5}}
-	zt402 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt403 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
-	zt404 = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
-	zt405 = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
-	zt406 = typ{Kind: 26, Dir: 1, Elem: &zt405, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
-	zt407 = typ{Kind: 41, Dir: 2, Elem: &zt400, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
-	zt408 = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}, &expr{Op: 4}}}
-	zt409 = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
-	zt410 = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
-	zt411 = typ{Kind: 27, Struct: &zstruct_linger}
-	zt412 = typ{Kind: 27, Struct: &zstruct_sock_fprog}
-	zt413 = typ{Kind: 27, Struct: &zstruct_ip_mreq}
-	zt414 = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
-	zt415 = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
-	zt416 = typ{Kind: 27, Struct: &zstruct_group_req}
-	zt417 = typ{Kind: 46, Width: 4, Set: &zset_icmp_types}
-	zt418 = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
-	zt419 = typ{Kind: 44, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
-	zt420 = typ{Kind: 27, Struct: &zstruct_packet_mreq}
-	zt421 = typ{Kind: 27, Struct: &zstruct_tpacket_req}
-	zt422 = typ{Kind: 24, Width: 4}
-	zt423 = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
-	zt424 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{Name: "SOL_IP", Value: 0x0, Mask: 0x0}}}}
-	zt425 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
-	zt426 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1}}}}
-	zt427 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
-	zt428 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{Name: "SOL_TCP", Value: 0x6, Mask: 0x6}}}}
-	zt429 = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
-	zt430 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{Name: "SOL_UDP", Value: 0x11, Mask: 0x11}}}}
-	zt431 = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
-	zt432 = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28}}}}
-	zt433 = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
-	zt434 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29}}}}
-	zt435 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
-	zt436 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65}}}}
-	zt437 = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
-	zt438 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84}}}}
-	zt439 = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
-	zt440 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{Name: "SOL_RAW", Value: 0xff, Mask: 0xff}}}}
-	zt441 = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
-	zt442 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{Name: "SOL_IPX", Value: 0x100, Mask: 0x100}}}}
-	zt443 = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
-	zt444 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{Name: "SOL_AX25", Value: 0x101, Mask: 0x101}}}}
-	zt445 = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
-	zt446 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107}}}}
-	zt447 = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
-	zt448 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a}}}}
-	zt449 = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
-	zt450 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c}}}}
-	zt451 = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
-	zt452 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d}}}}
-	zt453 = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
-	zt454 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e}}}}
-	zt455 = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
-	zt456 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f}}}}
-	zt457 = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
-	zt458 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110}}}}
-	zt459 = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
-	zt460 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111}}}}
-	zt461 = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
-	zt462 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112}}}}
-	zt463 = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
-	zt464 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113}}}}
-	zt465 = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
-	zt466 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{Name: "SOL_RDS", Value: 0x114, Mask: 0x114}}}}
-	zt467 = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
-	zt468 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115}}}}
-	zt469 = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
-	zt470 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116}}}}
-	zt471 = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
-	zt472 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{Name: "SOL_ALG", Value: 0x117, Mask: 0x117}}}}
-	zt473 = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
-	zt474 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{Name: "SOL_NFC", Value: 0x118, Mask: 0x118}}}}
-	zt475 = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
-	zt476 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{Name: "SOL_KCM", Value: 0x119, Mask: 0x119}}}}
-	zt477 = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
-	zt478 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a}}}}
-	zt479 = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
-	zt480 = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b}}}}
-	zt481 = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
-	zt482 = typ{Kind: 45, Width: 4}
-	zt483 = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
-	zt484 = typ{Kind: 26, Elem: &zt226, Len: &expr{Op: 0, Num: 0x1}}
-	zt485 = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
-	zt486 = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
-	zt487 = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
-	zt488 = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
-	zt489 = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
-	zt490 = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
-	zt491 = typ{Kind: 30, Dir: 1}
-	zt492 = typ{Kind: 31, Dir: 1}
-	zt493 = typ{Kind: 32}
-	zt494 = typ{Kind: 36, Dir: 2, Width: 4}
-	zt495 = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
-	zt496 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
-	zt497 = typ{Kind: 19, Width: 4, Set: &zset_ipc_flags}
-	zt498 = typ{Kind: 0, Width: 2}
-	zt499 = typ{Kind: 19, Width: 2, Set: &zset_sem_op_flags}
-	zt500 = typ{Kind: 27, Struct: &zstruct_sembuf}
-	zt501 = typ{Kind: 26, Dir: 1, Elem: &zt500, Len: &expr{Op: 1, Num: 0x2}}
-	zt502 = typ{Kind: 19, Width: 4, Set: &zset_sem_cmds}
-	zt503 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x7}}
-	zt504 = typ{Kind: 27, Dir: 1, Struct: &zstruct_semid_ds_set}
-	zt505 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x1}}
-	zt506 = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds}
-	zt507 = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds_arm64}
-	zt508 = typ{Kind: 27, Dir: 2, Struct: &zstruct_seminfo}
-	zt509 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT", Vals: []val{{Name: "SEM_STAT", Value: 0x12, Mask: 0x12}}}}
-	zt510 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_INFO", Vals: []val{{Name: "SEM_INFO", Value: 0x13, Mask: 0x13}}}}
-	zt511 = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT_ANY", Vals: []val{{Name: "SEM_STAT_ANY", Value: 0x14, Mask: 0x14}}}}
-	zt512 = typ{Kind: 24, Len: &expr{Op: 3}}
-	zt513 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt514 = typ{Kind: 19, Width: 4, Set: &zset_ipc_msg_flags}
-	zt515 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 4}}}
-	zt516 = typ{Kind: 19, Width: 4, Set: &zset_msg_cmds}
-	zt517 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x5}}
-	zt518 = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x3}}
-	zt519 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set}
-	zt520 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set_i386}
-	zt521 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds}
-	zt522 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds_i386}
-	zt523 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msginfo}
-	zt524 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT", Vals: []val{{Name: "MSG_STAT", Value: 0xb, Mask: 0xb}}}}
-	zt525 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_INFO", Vals: []val{{Name: "MSG_INFO", Value: 0xc, Mask: 0xc}}}}
-	zt526 = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT_ANY", Vals: []val{{Name: "MSG_STAT_ANY", Value: 0xd, Mask: 0xd}}}}
-	zt527 = typ{Kind: 20, Width: 4, Set: &zset_fcntl_cmds}
-	zt528 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD", Vals: []val{{Name: "F_DUPFD", Value: 0x0, Mask: 0x0}}}}
-	zt529 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFD", Vals: []val{{Name: "F_GETFD", Value: 0x1, Mask: 0x1}}}}
-	zt530 = typ{Kind: 19, Width: 4, Set: &zset_fd_flags}
-	zt531 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFD", Vals: []val{{Name: "F_SETFD", Value: 0x2, Mask: 0x2}}}}
-	zt532 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFL", Vals: []val{{Name: "F_GETFL", Value: 0x3, Mask: 0x3}}}}
-	zt533 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFL", Vals: []val{{Name: "F_SETFL", Value: 0x4, Mask: 0x4}}}}
-	zt534 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK", Vals: []val{{Name: "F_GETLK", Value: 0x5, Mask: 0x5}}}}
-	zt535 = typ{Kind: 20, Width: 2, Set: &zset_lock_types}
-	zt536 = typ{Kind: 20, Width: 2, Set: &zset_whence}
-	zt537 = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock_out}
-	zt538 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK", Vals: []val{{Name: "F_SETLK", Value: 0x6, Mask: 0x6}}}}
-	zt539 = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock}
-	zt540 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW", Vals: []val{{Name: "F_SETLKW", Value: 0x7, Mask: 0x7}}}}
-	zt541 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN", Vals: []val{{Name: "F_SETOWN", Value: 0x8, Mask: 0x8}}}}
-	zt542 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN", Vals: []val{{Name: "F_GETOWN", Value: 0x9, Mask: 0x9}}}}
-	zt543 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETSIG", Vals: []val{{Name: "F_SETSIG", Value: 0xa, Mask: 0xa}}}}
-	zt544 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETSIG", Vals: []val{{Name: "F_GETSIG", Value: 0xb, Mask: 0xb}}}}
-	zt545 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK64", Vals: []val{{Name: "F_GETLK64", Value: 0xc, Mask: 0xc}}}}
-	zt546 = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock64_out}
-	zt547 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK64", Vals: []val{{Name: "F_SETLK64", Value: 0xd, Mask: 0xd}}}}
-	zt548 = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock64}
-	zt549 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW64", Vals: []val{{Name: "F_SETLKW64", Value: 0xe, Mask: 0xe}}}}
-	zt550 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN_EX", Vals: []val{{Name: "F_SETOWN_EX", Value: 0xf, Mask: 0xf}}}}
-	zt551 = typ{Kind: 20, Width: 4, Set: &zset_owner_types}
-	zt552 = typ{Kind: 27, Dir: 1, Struct: &zstruct_f_owner_ex}
-	zt553 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN_EX", Vals: []val{{Name: "F_GETOWN_EX", Value: 0x10, Mask: 0x10}}}}
-	zt554 = typ{Kind: 27, Dir: 2, Struct: &zstruct_f_owner_ex}
-	zt555 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_GETLK", Vals: []val{{Name: "F_OFD_GETLK", Value: 0x24, Mask: 0x24}}}}
-	zt556 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLK", Vals: []val{{Name: "F_OFD_SETLK", Value: 0x25, Mask: 0x25}}}}
-	zt557 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLKW", Vals: []val{{Name: "F_OFD_SETLKW", Value: 0x26, Mask: 0x26}}}}
-	zt558 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLEASE", Vals: []val{{Name: "F_SETLEASE", Value: 0x400, Mask: 0x400}}}}
-	zt559 = typ{Kind: 20, Width: 4, Set: &zset_lock_types}
-	zt560 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLEASE", Vals: []val{{Name: "F_GETLEASE", Value: 0x401, Mask: 0x401}}}}
-	zt561 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_NOTIFY", Vals: []val{{Name: "F_NOTIFY", Value: 0x402, Mask: 0x402}}}}
-	zt562 = typ{Kind: 19, Width: 4, Set: &zset_notify_flags}
-	zt563 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD_CLOEXEC", Vals: []val{{Name: "F_DUPFD_CLOEXEC", Value: 0x406, Mask: 0x406}}}}
-	zt564 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETPIPE_SZ", Vals: []val{{Name: "F_SETPIPE_SZ", Value: 0x407, Mask: 0x407}}}}
-	zt565 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETPIPE_SZ", Vals: []val{{Name: "F_GETPIPE_SZ", Value: 0x408, Mask: 0x408}}}}
-	zt566 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_ADD_SEALS", Vals: []val{{Name: "F_ADD_SEALS", Value: 0x409, Mask: 0x409}}}}
-	zt567 = typ{Kind: 19, Width: 4, Set: &zset_seal_flags}
-	zt568 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_SEALS", Vals: []val{{Name: "F_GET_SEALS", Value: 0x40a, Mask: 0x40a}}}}
-	zt569 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_RW_HINT", Vals: []val{{Name: "F_GET_RW_HINT", Value: 0x40b, Mask: 0x40b}}}}
-	zt570 = typ{Kind: 20, Dir: 2, Width: 8, Set: &zset_rw_hints}
-	zt571 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_RW_HINT", Vals: []val{{Name: "F_SET_RW_HINT", Value: 0x40c, Mask: 0x40c}}}}
-	zt572 = typ{Kind: 20, Dir: 1, Width: 8, Set: &zset_rw_hints}
-	zt573 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_FILE_RW_HINT", Vals: []val{{Name: "F_GET_FILE_RW_HINT", Value: 0x40d, Mask: 0x40d}}}}
-	zt574 = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_FILE_RW_HINT", Vals: []val{{Name: "F_SET_FILE_RW_HINT", Value: 0x40e, Mask: 0x40e}}}}
-	zt575 = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
-	zt576 = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
-	zt577 = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
-	zt578 = typ{Kind: 27, Struct: &zstruct_linux_dirent}
-	zt579 = typ{Kind: 34, Dir: 2, Elem: &zt578, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt580 = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
-	zt581 = typ{Kind: 3, Width: 4}
-	zt582 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
-	zt583 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
-	zt584 = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
-	zt585 = typ{Kind: 18, Width: 254}
-	zt586 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
-	zt587 = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
-	zt588 = typ{Kind: 38, Width: 254}
-	zt589 = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
-	zt590 = typ{Kind: 26, Dir: 2, Elem: &zt226, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt591 = typ{Kind: 26, Dir: 1, Elem: &zt226, Len: &expr{Op: 1}}
-	zt592 = typ{Kind: 8, Dir: 2, Width: 4}
-	zt593 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}}
-	zt594 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
-	zt595 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
-	zt596 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
-	zt597 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
-	zt598 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
-	zt599 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
-	zt600 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
-	zt601 = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
-	zt602 = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
-	zt603 = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
-	zt604 = typ{Kind: 27, Struct: &zstruct_si_queue}
-	zt605 = typ{Kind: 27, Struct: &zstruct_si_kill}
-	zt606 = typ{Kind: 27, Struct: &zstruct_si_value}
-	zt607 = typ{Kind: 27, Struct: &zstruct_si_timer}
-	zt608 = typ{Kind: 27, Struct: &zstruct_si_poll}
-	zt609 = typ{Kind: 27, Struct: &zstruct_si_exited}
-	zt610 = typ{Kind: 27, Struct: &zstruct_si_child}
-	zt611 = typ{Kind: 27, Struct: &zstruct_si_fault}
-	zt612 = typ{Kind: 27, Struct: &zstruct_si_mce}
-	zt613 = typ{Kind: 2, Width: 255}
-	zt614 = typ{Kind: 27, Struct: &zstruct_si_bounds}
-	zt615 = typ{Kind: 27, Struct: &zstruct_si_pkey}
-	zt616 = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
-	zt617 = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
-	zt618 = typ{Kind: 27, Struct: &zstruct_si_perf}
-	zt619 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
-	zt620 = typ{Kind: 27, Struct: &zstruct_si_size}
-	zt621 = typ{Kind: 0, Width: 4, Format: 6}
-	zt622 = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
-	zt623 = typ{Kind: 27, Struct: &zstruct_si_sys}
-	zt624 = typ{Kind: 27, Struct: &zstruct_si_other}
-	zt625 = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1d}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}}}}}}
-	zt626 = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
-	zt627 = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
-	zt628 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt629 = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
-	zt630 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
-	zt631 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
-	zt632 = typ{Kind: 33, Width: 254}
-	zt633 = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
-	zt634 = typ{Kind: 11, Width: 2}
-	zt635 = typ{Kind: 12, Width: 4}
-	zt636 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
-	zt637 = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
-	zt638 = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
-	zt639 = typ{Kind: 26, Elem: &zt176, Len: &expr{Op: 0, Num: 0x2}}
-	zt640 = typ{Kind: 27, Struct: &zstruct_fsid}
-	zt641 = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
-	zt642 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
-	zt643 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
-	zt644 = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
-	zt645 = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
-	zt646 = typ{Kind: 35, Width: 4}
-	zt647 = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
-	zt648 = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
-	zt649 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
-	zt650 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
-	zt651 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
-	zt652 = typ{Kind: 4, Dir: 2, Width: 255}
-	zt653 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
-	zt654 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
-	zt655 = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
-	zt656 = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
-	zt657 = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
-	zt658 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
-	zt659 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
-	zt660 = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
-	zt661 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
-	zt662 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
-	zt663 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
-	zt664 = typ{Kind: 13, Dir: 2, Width: 254}
-	zt665 = typ{Kind: 13, Width: 254}
-	zt666 = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
-	zt667 = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt668 = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
-	zt669 = typ{Kind: 2, Width: 4, Format: 4}
-	zt670 = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt671 = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
-	zt672 = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
-	zt673 = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
-	zt674 = typ{Kind: 27, Struct: &zstruct_epoll_data}
-	zt675 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
-	zt676 = typ{Kind: 27, Struct: &zstruct_epoll_event}
-	zt677 = typ{Kind: 26, Dir: 2, Elem: &zt676, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt678 = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
-	zt679 = typ{Kind: 34, Dir: 2, Elem: &zt678, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt680 = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
-	zt681 = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
-	zt682 = typ{Kind: 27, Struct: &zstruct_sigval}
-	zt683 = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
-	zt684 = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
-	zt685 = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
-	zt686 = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
-	zt687 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
-	zt688 = typ{Kind: 27, Struct: &zstruct_sigevent_none}
-	zt689 = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
-	zt690 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
-	zt691 = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
-	zt692 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
-	zt693 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
-	zt694 = typ{Kind: 27, Struct: &zstruct_timeval_date}
-	zt695 = typ{Kind: 26, Dir: 1, Elem: &zt694, Len: &expr{Op: 0, Num: 0x2}}
-	zt696 = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
-	zt697 = typ{Kind: 35, Width: 254}
-	zt698 = typ{Kind: 26, Dir: 1, Elem: &zt697, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt699 = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
-	zt700 = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
-	zt701 = typ{Kind: 26, Dir: 1, Elem: &zt697, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt702 = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
-	zt703 = typ{Kind: 26, Dir: 2, Elem: &zt697, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt704 = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
-	zt705 = typ{Kind: 10, Width: 4}
-	zt706 = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
-	zt707 = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x4}}
-	zt708 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
-	zt709 = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
-	zt710 = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
-	zt711 = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
-	zt712 = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
-	zt713 = typ{Kind: 26, Dir: 1, Elem: &zt697, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt714 = typ{Kind: 6, Width: 4}
-	zt715 = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
-	zt716 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
-	zt717 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
-	zt718 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt719 = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
-	zt720 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
-	zt721 = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
-	zt722 = typ{Kind: 1, Dir: 2, Width: 255}
-	zt723 = typ{Kind: 0, Dir: 1, Width: 8}
-	zt724 = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
-	zt725 = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
-	zt726 = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
-	zt727 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
-	zt728 = typ{Kind: 26, Dir: 2, Elem: &zt314, Len: &expr{Op: 1, Num: 0x1}}
-	zt729 = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
-	zt730 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
-	zt731 = typ{Kind: 26, Dir: 1, Elem: &zt730, Len: &expr{Op: 0, Num: 0x2}}
-	zt732 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
-	zt733 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
-	zt734 = typ{Kind: 20, Width: 4, Set: &zset_clocks}
-	zt735 = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
-	zt736 = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
-	zt737 = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt738 = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
-	zt739 = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
-	zt740 = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
-	zt741 = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
-	zt742 = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
-	zt743 = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt744 = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt745 = typ{Kind: 26, Dir: 3, Elem: &zt744, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt746 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
-	zt747 = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
-	zt748 = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
-	zt749 = typ{Kind: 18, Width: 8}
-	zt750 = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
-	zt751 = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
-	zt752 = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt753 = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt754 = typ{Kind: 26, Dir: 3, Elem: &zt753, Len: &expr{Op: 1, Num: 0x2}}
-	zt755 = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
-	zt756 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
-	zt757 = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
-	zt758 = typ{Kind: 26, Dir: 2, Elem: &zt757, Len: &expr{Op: 1, Num: 0x2}}
-	zt759 = typ{Kind: 27, Struct: &zstruct_iovec_addr}
-	zt760 = typ{Kind: 26, Dir: 1, Elem: &zt759, Len: &expr{Op: 1, Num: 0x4}}
-	zt761 = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
-	zt762 = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
-	zt763 = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
-	zt764 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
-	zt765 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
-	zt766 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt767 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
-	zt768 = typ{Kind: 22, Dir: 1}
-	zt769 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
-	zt770 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
-	zt771 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
-	zt772 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
-	zt773 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
-	zt774 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
-	zt775 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
-	zt776 = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
-	zt777 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
-	zt778 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
-	zt779 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
-	zt780 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
-	zt781 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
-	zt782 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
-	zt783 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
-	zt784 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
-	zt785 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
-	zt786 = typ{Kind: 4, Width: 8}
-	zt787 = typ{Kind: 9, Width: 8}
-	zt788 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
-	zt789 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
-	zt790 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
-	zt791 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
-	zt792 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
-	zt793 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
-	zt794 = typ{Kind: 10, Width: 8}
-	zt795 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
-	zt796 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
-	zt797 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
-	zt798 = typ{Kind: 26, Dir: 1, Elem: &zt759, Len: &expr{Op: 1, Num: 0x2}}
-	zt799 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
-	zt800 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
-	zt801 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
-	zt802 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
-	zt803 = typ{Kind: 26, Dir: 1, Elem: &zt802, Len: &expr{Op: 1, Num: 0x1}}
-	zt804 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
-	zt805 = typ{Kind: 26, Dir: 1, Elem: &zt802, Len: &expr{Op: 0, Num: 0x2}}
-	zt806 = typ{Kind: 8, Width: 2}
-	zt807 = typ{Kind: 13, Dir: 1, Width: 254}
-	zt808 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt809 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt810 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt811 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt812 = typ{Kind: 26, Dir: 2, Elem: &zt806, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt813 = typ{Kind: 26, Dir: 1, Elem: &zt806, Len: &expr{Op: 1}}
-	zt814 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt815 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt816 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt817 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt818 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt819 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt820 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt821 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt822 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt823 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt824 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt825 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt826 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt827 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt828 = typ{Kind: 2, Width: 254, Format: 3}
-	zt829 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt830 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt831 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt832 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt833 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt834 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
-	zt835 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt836 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt837 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt838 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt839 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt840 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt841 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt842 = typ{Kind: 26, Dir: 1, Elem: &zt841, Len: &expr{Op: 0, Num: 0x2}}
-	zt843 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
-	zt844 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt845 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
-	zt846 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
-	zt847 = typ{Kind: 26, Dir: 2, Elem: &zt846, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt848 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt849 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt850 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt851 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
-	zt852 = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
+	zt0    = typ{Kind: 5, Width: 4}
+	zt1    = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt2    = typ{Kind: 1, Width: 255}
+	zt3    = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
+	zt4    = typ{Kind: 23, Dir: 1}
+	zt5    = typ{Kind: 19, Width: 4, Set: &zset_open_flags}
+	zt6    = typ{Kind: 10, Width: 2}
+	zt7    = typ{Kind: 0, Width: 4}
+	zt8    = typ{Kind: 12, Width: 8}
+	zt9    = typ{Kind: 1, Width: 8}
+	zt10   = typ{Kind: 11, Width: 4}
+	zt11   = typ{Kind: 1, Width: 4}
+	zt12   = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x4}}
+	zt13   = typ{Kind: 0, Width: 8}
+	zt14   = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xc}}
+	zt15   = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xe}}
+	zt16   = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x10}}
+	zt17   = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x18}}
+	zt18   = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat}
+	zt19   = typ{Kind: 19, Width: 2, Set: &zset_poll_events}
+	zt20   = typ{Kind: 27, Struct: &zstruct_pollfd}
+	zt21   = typ{Kind: 26, Dir: 3, Elem: &zt20, Len: &expr{Op: 1, Num: 0x1}}
+	zt22   = typ{Kind: 26, Format: 8, Elem: &zt20, Len: &expr{Op: 4}}
+	zt23   = typ{Kind: 0, Width: 254}
+	zt24   = typ{Kind: 20, Width: 4, Set: &zset_whence}
+	zt25   = typ{Kind: 4, Width: 255}
+	zt26   = typ{Kind: 1, Width: 254}
+	zt27   = typ{Kind: 19, Width: 254, Set: &zset_mmap_prot}
+	zt28   = typ{Kind: 19, Width: 254, Set: &zset_mmap_flags}
+	zt29   = typ{Kind: 2, Width: 254}
+	zt30   = typ{Kind: 9, Width: 4}
+	zt31   = typ{Kind: 20, Width: 255, Set: &zset_sa_handlers}
+	zt32   = typ{Kind: 19, Width: 254, Set: &zset_sa_flags}
+	zt33   = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x8}}
+	zt34   = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaction}
+	zt35   = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaction}
+	zt36   = typ{Kind: 20, Width: 4, Set: &zset_sigprocmask_how}
+	zt37   = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
+	zt38   = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x3}}
+	zt39   = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x128}}
+	zt40   = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe}
+	zt41   = typ{Kind: 20, Width: 4, Format: 9, Set: &zset_ioctls}
+	zt42   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKROSET", Vals: []val{{Name: "BLKROSET", Value: 0x125d, Mask: 0x125d}}}}
+	zt43   = typ{Kind: 0, Dir: 1, Width: 4}
+	zt44   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKROGET", Vals: []val{{Name: "BLKROGET", Value: 0x125e, Mask: 0x125e}}}}
+	zt45   = typ{Kind: 0, Dir: 2, Width: 4}
+	zt46   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKRRPART", Vals: []val{{Name: "BLKRRPART", Value: 0x125f, Mask: 0x125f}}}}
+	zt47   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKGETSIZE", Vals: []val{{Name: "BLKGETSIZE", Value: 0x1260, Mask: 0x1260}}}}
+	zt48   = typ{Kind: 1, Dir: 2, Width: 254}
+	zt49   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKFLSBUF", Vals: []val{{Name: "BLKFLSBUF", Value: 0x1261, Mask: 0x1261}}}}
+	zt50   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKRASET", Vals: []val{{Name: "BLKRASET", Value: 0x1262, Mask: 0x1262}}}}
+	zt51   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKRAGET", Vals: []val{{Name: "BLKRAGET", Value: 0x1263, Mask: 0x1263}}}}
+	zt52   = typ{Kind: 0, Dir: 2, Width: 254}
+	zt53   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKFRASET", Vals: []val{{Name: "BLKFRASET", Value: 0x1264, Mask: 0x1264}}}}
+	zt54   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKFRAGET", Vals: []val{{Name: "BLKFRAGET", Value: 0x1265, Mask: 0x1265}}}}
+	zt55   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKSECTGET", Vals: []val{{Name: "BLKSECTGET", Value: 0x1267, Mask: 0x1267}}}}
+	zt56   = typ{Kind: 1, Dir: 2, Width: 2}
+	zt57   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKSSZGET", Vals: []val{{Name: "BLKSSZGET", Value: 0x1268, Mask: 0x1268}}}}
+	zt58   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKPG", Vals: []val{{Name: "BLKPG", Value: 0x1269, Mask: 0x1269}}}}
+	zt59   = typ{Kind: 20, Width: 4, Set: &zset_blkpg_ops}
+	zt60   = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x40}}
+	zt61   = typ{Kind: 27, Dir: 1, Struct: &zstruct_blkpg_partition}
+	zt62   = typ{Kind: 27, Dir: 1, Struct: &zstruct_blkpg}
+	zt63   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKTRACESTART", Vals: []val{{Name: "BLKTRACESTART", Value: 0x1274, Mask: 0x1274}}}}
+	zt64   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKTRACESTOP", Vals: []val{{Name: "BLKTRACESTOP", Value: 0x1275, Mask: 0x1275}}}}
+	zt65   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKTRACETEARDOWN", Vals: []val{{Name: "BLKTRACETEARDOWN", Value: 0x1276, Mask: 0x1276}}}}
+	zt66   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKDISCARD", Vals: []val{{Name: "BLKDISCARD", Value: 0x1277, Mask: 0x1277}}}}
+	zt67   = typ{Kind: 26, Dir: 1, Elem: &zt9, Len: &expr{Op: 0, Num: 0x2}}
+	zt68   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKIOMIN", Vals: []val{{Name: "BLKIOMIN", Value: 0x1278, Mask: 0x1278}}}}
+	zt69   = typ{Kind: 1, Dir: 2, Width: 4}
+	zt70   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKIOOPT", Vals: []val{{Name: "BLKIOOPT", Value: 0x1279, Mask: 0x1279}}}}
+	zt71   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKALIGNOFF", Vals: []val{{Name: "BLKALIGNOFF", Value: 0x127a, Mask: 0x127a}}}}
+	zt72   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKPBSZGET", Vals: []val{{Name: "BLKPBSZGET", Value: 0x127b, Mask: 0x127b}}}}
+	zt73   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKDISCARDZEROES", Vals: []val{{Name: "BLKDISCARDZEROES", Value: 0x127c, Mask: 0x127c}}}}
+	zt74   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKSECDISCARD", Vals: []val{{Name: "BLKSECDISCARD", Value: 0x127d, Mask: 0x127d}}}}
+	zt75   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKROTATIONAL", Vals: []val{{Name: "BLKROTATIONAL", Value: 0x127e, Mask: 0x127e}}}}
+	zt76   = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKZEROOUT", Vals: []val{{Name: "BLKZEROOUT", Value: 0x127f, Mask: 0x127f}}}}
+	zt77   = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_FD", Vals: []val{{Name: "LOOP_SET_FD", Value: 0x4c00, Mask: 0x4c00}}}}
+	zt78   = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CLR_FD", Vals: []val{{Name: "LOOP_CLR_FD", Value: 0x4c01, Mask: 0x4c01}}}}
+	zt79   = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_STATUS64", Vals: []val{{Name: "LOOP_SET_STATUS64", Value: 0x4c04, Mask: 0x4c04}}}}
+	zt80   = typ{Kind: 2, Width: 8}
+	zt81   = typ{Kind: 20, Width: 4, Set: &zset_loop_crypt}
+	zt82   = typ{Kind: 19, Width: 4, Set: &zset_loop_flags}
+	zt83   = typ{Kind: 24, Len: &expr{Op: 0, Num: 0x20}}
+	zt84   = typ{Kind: 26, Elem: &zt9, Len: &expr{Op: 0, Num: 0x2}}
+	zt85   = typ{Kind: 27, Dir: 1, Struct: &zstruct_loop_info64}
+	zt86   = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_GET_STATUS64", Vals: []val{{Name: "LOOP_GET_STATUS64", Value: 0x4c05, Mask: 0x4c05}}}}
+	zt87   = typ{Kind: 27, Dir: 2, Struct: &zstruct_loop_info64}
+	zt88   = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CHANGE_FD", Vals: []val{{Name: "LOOP_CHANGE_FD", Value: 0x4c06, Mask: 0x4c06}}}}
+	zt89   = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_CAPACITY", Vals: []val{{Name: "LOOP_SET_CAPACITY", Value: 0x4c07, Mask: 0x4c07}}}}
+	zt90   = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_DIRECT_IO", Vals: []val{{Name: "LOOP_SET_DIRECT_IO", Value: 0x4c08, Mask: 0x4c08}}}}
+	zt91   = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_SET_BLOCK_SIZE", Vals: []val{{Name: "LOOP_SET_BLOCK_SIZE", Value: 0x4c09, Mask: 0x4c09}}}}
+	zt92   = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CONFIGURE", Vals: []val{{Name: "LOOP_CONFIGURE", Value: 0x4c0a, Mask: 0x4c0a}}}}
+	zt93   = typ{Kind: 27, Struct: &zstruct_loop_info64}
+	zt94   = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x40}}
+	zt95   = typ{Kind: 27, Dir: 1, Struct: &zstruct_loop_config}
+	zt96   = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CTL_ADD", Vals: []val{{Name: "LOOP_CTL_ADD", Value: 0x4c80, Mask: 0x4c80}}}}
+	zt97   = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CTL_REMOVE", Vals: []val{{Name: "LOOP_CTL_REMOVE", Value: 0x4c81, Mask: 0x4c81}}}}
+	zt98   = typ{Kind: 21, Width: 254, Set: &set{Name: "LOOP_CTL_GET_FREE", Vals: []val{{Name: "LOOP_CTL_GET_FREE", Value: 0x4c82, Mask: 0x4c82}}}}
+	zt99   = typ{Kind: 21, Width: 254, Set: &set{Name: "TCGETS", Vals: []val{{Name: "TCGETS", Value: 0x5401, Mask: 0x5401}}}}
+	zt100  = typ{Kind: 19, Width: 4, Set: &zset_termios_iflag}
+	zt101  = typ{Kind: 19, Width: 4, Set: &zset_termios_oflag}
+	zt102  = typ{Kind: 19, Width: 4, Set: &zset_termios_cflag}
+	zt103  = typ{Kind: 19, Width: 4, Set: &zset_termios_lflag}
+	zt104  = typ{Kind: 20, Width: 1, Set: &zset_line_disciplines}
+	zt105  = typ{Kind: 2, Width: 1}
+	zt106  = typ{Kind: 26, Format: 10, Elem: &zt105, Len: &expr{Op: 0, Num: 0x13}}
+	zt107  = typ{Kind: 27, Dir: 2, Struct: &zstruct_termios}
+	zt108  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETS", Vals: []val{{Name: "SNDCTL_TMR_START or TCSETS", Value: 0x5402, Mask: 0x5402}}}}
+	zt109  = typ{Kind: 27, Dir: 1, Struct: &zstruct_termios}
+	zt110  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSW", Vals: []val{{Name: "SNDCTL_TMR_STOP or TCSETSW", Value: 0x5403, Mask: 0x5403}}}}
+	zt111  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSF", Vals: []val{{Name: "SNDCTL_TMR_CONTINUE or TCSETSF", Value: 0x5404, Mask: 0x5404}}}}
+	zt112  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCGETA", Vals: []val{{Name: "TCGETA", Value: 0x5405, Mask: 0x5405}}}}
+	zt113  = typ{Kind: 19, Width: 2, Set: &zset_termios_iflag}
+	zt114  = typ{Kind: 19, Width: 2, Set: &zset_termios_oflag}
+	zt115  = typ{Kind: 19, Width: 2, Set: &zset_termios_cflag}
+	zt116  = typ{Kind: 19, Width: 2, Set: &zset_termios_lflag}
+	zt117  = typ{Kind: 26, Format: 10, Elem: &zt105, Len: &expr{Op: 0, Num: 0x8}}
+	zt118  = typ{Kind: 27, Dir: 2, Struct: &zstruct_termio}
+	zt119  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETA", Vals: []val{{Name: "TCSETA", Value: 0x5406, Mask: 0x5406}}}}
+	zt120  = typ{Kind: 27, Dir: 1, Struct: &zstruct_termio}
+	zt121  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETAW", Vals: []val{{Name: "TCSETAW", Value: 0x5407, Mask: 0x5407}}}}
+	zt122  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETAF", Vals: []val{{Name: "TCSETAF", Value: 0x5408, Mask: 0x5408}}}}
+	zt123  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSBRK", Vals: []val{{Name: "TCSBRK", Value: 0x5409, Mask: 0x5409}}}}
+	zt124  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCXONC", Vals: []val{{Name: "TCXONC", Value: 0x540a, Mask: 0x540a}}}}
+	zt125  = typ{Kind: 20, Width: 4, Set: &zset_tcxonc}
+	zt126  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCFLSH", Vals: []val{{Name: "TCFLSH", Value: 0x540b, Mask: 0x540b}}}}
+	zt127  = typ{Kind: 20, Width: 4, Set: &zset_tcflsh}
+	zt128  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCEXCL", Vals: []val{{Name: "TIOCEXCL", Value: 0x540c, Mask: 0x540c}}}}
+	zt129  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCNXCL", Vals: []val{{Name: "TIOCNXCL", Value: 0x540d, Mask: 0x540d}}}}
+	zt130  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSCTTY", Vals: []val{{Name: "TIOCSCTTY", Value: 0x540e, Mask: 0x540e}}}}
+	zt131  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGPGRP", Vals: []val{{Name: "TIOCGPGRP", Value: 0x540f, Mask: 0x540f}}}}
+	zt132  = typ{Kind: 7, Dir: 2, Width: 4}
+	zt133  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSPGRP", Vals: []val{{Name: "TIOCSPGRP", Value: 0x5410, Mask: 0x5410}}}}
+	zt134  = typ{Kind: 7, Dir: 1, Width: 4}
+	zt135  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCOUTQ", Vals: []val{{Name: "TIOCOUTQ", Value: 0x5411, Mask: 0x5411}}}}
+	zt136  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSTI", Vals: []val{{Name: "TIOCSTI", Value: 0x5412, Mask: 0x5412}}}}
+	zt137  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 0, Num: 0x1}}
+	zt138  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGWINSZ", Vals: []val{{Name: "TIOCGWINSZ", Value: 0x5413, Mask: 0x5413}}}}
+	zt139  = typ{Kind: 1, Width: 2}
+	zt140  = typ{Kind: 27, Dir: 2, Struct: &zstruct_winsize}
+	zt141  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSWINSZ", Vals: []val{{Name: "TIOCSWINSZ", Value: 0x5414, Mask: 0x5414}}}}
+	zt142  = typ{Kind: 27, Dir: 1, Struct: &zstruct_winsize}
+	zt143  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCMGET", Vals: []val{{Name: "TIOCMGET", Value: 0x5415, Mask: 0x5415}}}}
+	zt144  = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_modem_flags}
+	zt145  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCMBIS", Vals: []val{{Name: "TIOCMBIS", Value: 0x5416, Mask: 0x5416}}}}
+	zt146  = typ{Kind: 19, Dir: 1, Width: 4, Set: &zset_modem_flags}
+	zt147  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCMBIC", Vals: []val{{Name: "TIOCMBIC", Value: 0x5417, Mask: 0x5417}}}}
+	zt148  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCMSET", Vals: []val{{Name: "TIOCMSET", Value: 0x5418, Mask: 0x5418}}}}
+	zt149  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGSOFTCAR", Vals: []val{{Name: "TIOCGSOFTCAR", Value: 0x5419, Mask: 0x5419}}}}
+	zt150  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSSOFTCAR", Vals: []val{{Name: "TIOCSSOFTCAR", Value: 0x541a, Mask: 0x541a}}}}
+	zt151  = typ{Kind: 21, Width: 254, Set: &set{Name: "FIONREAD", Vals: []val{{Name: "FIONREAD", Value: 0x541b, Mask: 0x541b}}}}
+	zt152  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCCONS", Vals: []val{{Name: "TIOCCONS", Value: 0x541d, Mask: 0x541d}}}}
+	zt153  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCPKT", Vals: []val{{Name: "TIOCPKT", Value: 0x5420, Mask: 0x5420}}}}
+	zt154  = typ{Kind: 21, Width: 254, Set: &set{Name: "FIONBIO", Vals: []val{{Name: "FIONBIO", Value: 0x5421, Mask: 0x5421}}}}
+	zt155  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCNOTTY", Vals: []val{{Name: "TIOCNOTTY", Value: 0x5422, Mask: 0x5422}}}}
+	zt156  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSETD", Vals: []val{{Name: "TIOCSETD", Value: 0x5423, Mask: 0x5423}}}}
+	zt157  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGETD", Vals: []val{{Name: "TIOCGETD", Value: 0x5424, Mask: 0x5424}}}}
+	zt158  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSBRKP", Vals: []val{{Name: "TCSBRKP", Value: 0x5425, Mask: 0x5425}}}}
+	zt159  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSBRK", Vals: []val{{Name: "TIOCSBRK", Value: 0x5427, Mask: 0x5427}}}}
+	zt160  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCCBRK", Vals: []val{{Name: "TIOCCBRK", Value: 0x5428, Mask: 0x5428}}}}
+	zt161  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGSID", Vals: []val{{Name: "TIOCGSID", Value: 0x5429, Mask: 0x5429}}}}
+	zt162  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCVHANGUP", Vals: []val{{Name: "TIOCVHANGUP", Value: 0x5437, Mask: 0x5437}}}}
+	zt163  = typ{Kind: 21, Width: 254, Set: &set{Name: "FIONCLEX", Vals: []val{{Name: "FIONCLEX", Value: 0x5450, Mask: 0x5450}}}}
+	zt164  = typ{Kind: 21, Width: 254, Set: &set{Name: "FIOCLEX", Vals: []val{{Name: "FIOCLEX", Value: 0x5451, Mask: 0x5451}}}}
+	zt165  = typ{Kind: 21, Width: 254, Set: &set{Name: "FIOASYNC", Vals: []val{{Name: "FIOASYNC", Value: 0x5452, Mask: 0x5452}}}}
+	zt166  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGLCKTRMIOS", Vals: []val{{Name: "TIOCGLCKTRMIOS", Value: 0x5456, Mask: 0x5456}}}}
+	zt167  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSLCKTRMIOS", Vals: []val{{Name: "TIOCSLCKTRMIOS", Value: 0x5457, Mask: 0x5457}}}}
+	zt168  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCSPTLCK", Vals: []val{{Name: "TIOCSPTLCK", Value: 0x40045431, Mask: 0x40045431}}}}
+	zt169  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC32_SETFLAGS", Vals: []val{{Name: "FS_IOC32_SETFLAGS", Value: 0x40046602, Mask: 0x40046602}}}}
+	zt170  = typ{Kind: 19, Dir: 1, Width: 4, Set: &zset_inode_flags}
+	zt171  = typ{Kind: 21, Width: 254, Set: &set{Name: "FICLONE", Vals: []val{{Name: "BTRFS_IOC_CLONE or FICLONE", Value: 0x40049409, Mask: 0x40049409}}}}
+	zt172  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKBSZSET", Vals: []val{{Name: "BLKBSZSET", Value: 0x40081271, Mask: 0x40081271}}}}
+	zt173  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_SETFLAGS", Vals: []val{{Name: "FS_IOC_SETFLAGS", Value: 0x40086602, Mask: 0x40086602}}}}
+	zt174  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_FSSETXATTR", Vals: []val{{Name: "FS_IOC_FSSETXATTR", Value: 0x401c5820, Mask: 0x401c5820}}}}
+	zt175  = typ{Kind: 19, Width: 4, Set: &zset_xflags}
+	zt176  = typ{Kind: 2, Width: 4}
+	zt177  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x8}}
+	zt178  = typ{Kind: 27, Dir: 1, Struct: &zstruct_fsxattr_in}
+	zt179  = typ{Kind: 21, Width: 254, Set: &set{Name: "FICLONERANGE", Vals: []val{{Name: "BTRFS_IOC_CLONE_RANGE or FICLONERANGE", Value: 0x4020940d, Mask: 0x4020940d}}}}
+	zt180  = typ{Kind: 5, Width: 8}
+	zt181  = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_clone_range}
+	zt182  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETS2", Vals: []val{{Name: "TCSETS2", Value: 0x402c542b, Mask: 0x402c542b}}}}
+	zt183  = typ{Kind: 27, Dir: 1, Struct: &zstruct_termios2}
+	zt184  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSW2", Vals: []val{{Name: "TCSETSW2", Value: 0x402c542c, Mask: 0x402c542c}}}}
+	zt185  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCSETSF2", Vals: []val{{Name: "TCSETSF2", Value: 0x402c542d, Mask: 0x402c542d}}}}
+	zt186  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_SETFSLABEL", Vals: []val{{Name: "FS_IOC_SETFSLABEL", Value: 0x41009432, Mask: 0x41009432}}}}
+	zt187  = typ{Kind: 25, Dir: 1, Len: &expr{Op: 0, Num: 0x100}}
+	zt188  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGPTN", Vals: []val{{Name: "TIOCGPTN", Value: 0x80045430, Mask: 0x80045430}}}}
+	zt189  = typ{Kind: 21, Width: 254, Set: &set{Name: "TIOCGEXCL", Vals: []val{{Name: "TIOCGEXCL", Value: 0x80045440, Mask: 0x80045440}}}}
+	zt190  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC32_GETFLAGS", Vals: []val{{Name: "FS_IOC32_GETFLAGS", Value: 0x80046601, Mask: 0x80046601}}}}
+	zt191  = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_inode_flags}
+	zt192  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKBSZGET", Vals: []val{{Name: "BLKBSZGET", Value: 0x80081270, Mask: 0x80081270}}}}
+	zt193  = typ{Kind: 21, Width: 254, Set: &set{Name: "BLKGETSIZE64", Vals: []val{{Name: "BLKGETSIZE64", Value: 0x80081272, Mask: 0x80081272}}}}
+	zt194  = typ{Kind: 1, Dir: 2, Width: 8}
+	zt195  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_GETFLAGS", Vals: []val{{Name: "FS_IOC_GETFLAGS", Value: 0x80086601, Mask: 0x80086601}}}}
+	zt196  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_FSGETXATTR", Vals: []val{{Name: "FS_IOC_FSGETXATTR", Value: 0x801c581f, Mask: 0x801c581f}}}}
+	zt197  = typ{Kind: 27, Dir: 2, Struct: &zstruct_fsxattr}
+	zt198  = typ{Kind: 21, Width: 254, Set: &set{Name: "TCGETS2", Vals: []val{{Name: "TCGETS2", Value: 0x802c542a, Mask: 0x802c542a}}}}
+	zt199  = typ{Kind: 27, Dir: 2, Struct: &zstruct_termios2}
+	zt200  = typ{Kind: 21, Width: 254, Set: &set{Name: "FS_IOC_GETFSLABEL", Vals: []val{{Name: "FS_IOC_GETFSLABEL", Value: 0x81009431, Mask: 0x81009431}}}}
+	zt201  = typ{Kind: 25, Dir: 2, Len: &expr{Op: 0, Num: 0x100}}
+	zt202  = typ{Kind: 21, Width: 254, Set: &set{Name: "FIFREEZE", Vals: []val{{Name: "FIFREEZE", Value: 0xc0045877, Mask: 0xc0045877}}}}
+	zt203  = typ{Kind: 21, Width: 254, Set: &set{Name: "FITHAW", Vals: []val{{Name: "FITHAW", Value: 0xc0045878, Mask: 0xc0045878}}}}
+	zt204  = typ{Kind: 21, Width: 254, Set: &set{Name: "FITRIM", Vals: []val{{Name: "FITRIM", Value: 0xc0185879, Mask: 0xc0185879}}}}
+	zt205  = typ{Kind: 27, Dir: 3, Struct: &zstruct_fstrim_range}
+	zt206  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
+	zt207  = typ{Kind: 27, Struct: &zstruct_iovec_out}
+	zt208  = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 1, Num: 0x2}}
+	zt209  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt210  = typ{Kind: 27, Struct: &zstruct_iovec_in}
+	zt211  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 1, Num: 0x2}}
+	zt212  = typ{Kind: 19, Width: 4, Set: &zset_access_mode}
+	zt213  = typ{Kind: 26, Dir: 2, Elem: &zt0, Len: &expr{Op: 0, Num: 0x2}}
+	zt214  = typ{Kind: 47, Dir: 3, Len: &expr{Op: 1}}
+	zt215  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timeval}
+	zt216  = typ{Kind: 19, Width: 254, Set: &zset_mremap_flags}
+	zt217  = typ{Kind: 19, Width: 4, Set: &zset_msync_flags}
+	zt218  = typ{Kind: 1, Width: 1}
+	zt219  = typ{Kind: 26, Dir: 2, Elem: &zt218, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x1000}}}
+	zt220  = typ{Kind: 20, Width: 4, Set: &zset_madvise_cmds}
+	zt221  = typ{Kind: 20, Width: 4, Set: &zset_ipc_keys}
+	zt222  = typ{Kind: 19, Width: 4, Set: &zset_shm_get_flags}
+	zt223  = typ{Kind: 19, Width: 4, Set: &zset_shm_at_flags}
+	zt224  = typ{Kind: 19, Width: 4, Set: &zset_shm_cmds}
+	zt225  = typ{Kind: 21, Width: 254, Set: &set{Name: "IPC_SET", Vals: []val{{Name: "IPC_SET", Value: 0x1, Mask: 0x1}}}}
+	zt226  = typ{Kind: 8, Width: 4}
+	zt227  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x6}}
+	zt228  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x2}}
+	zt229  = typ{Kind: 27, Struct: &zstruct_ipc_perm_set}
+	zt230  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x8}}
+	zt231  = typ{Kind: 27, Dir: 1, Struct: &zstruct_shmid_ds_set}
+	zt232  = typ{Kind: 21, Width: 254, Set: &set{Name: "IPC_STAT", Vals: []val{{Name: "IPC_STAT", Value: 0x2, Mask: 0x2}}}}
+	zt233  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2}}
+	zt234  = typ{Kind: 27, Struct: &zstruct_ipc_perm}
+	zt235  = typ{Kind: 7, Width: 4}
+	zt236  = typ{Kind: 27, Dir: 2, Struct: &zstruct_shmid_ds}
+	zt237  = typ{Kind: 27, Dir: 2, Struct: &zstruct_shmid_ds_i386}
+	zt238  = typ{Kind: 21, Width: 254, Set: &set{Name: "IPC_INFO", Vals: []val{{Name: "IPC_INFO", Value: 0x3, Mask: 0x3}}}}
+	zt239  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x4}}
+	zt240  = typ{Kind: 27, Dir: 2, Struct: &zstruct_shminfo}
+	zt241  = typ{Kind: 21, Width: 254, Set: &set{Name: "SHM_STAT", Vals: []val{{Name: "SHM_STAT", Value: 0xd, Mask: 0xd}}}}
+	zt242  = typ{Kind: 21, Width: 254, Set: &set{Name: "SHM_INFO", Vals: []val{{Name: "SHM_INFO", Value: 0xe, Mask: 0xe}}}}
+	zt243  = typ{Kind: 27, Dir: 2, Struct: &zstruct_shm_info}
+	zt244  = typ{Kind: 21, Width: 254, Set: &set{Name: "SHM_STAT_ANY", Vals: []val{{Name: "SHM_STAT_ANY", Value: 0xf, Mask: 0xf}}}}
+	zt245  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec}
+	zt246  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec}
+	zt247  = typ{Kind: 20, Width: 4, Set: &zset_itimer_which}
+	zt248  = typ{Kind: 27, Struct: &zstruct_timeval}
+	zt249  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerval}
+	zt250  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerval}
+	zt251  = typ{Kind: 1, Dir: 3, Width: 254}
+	zt252  = typ{Kind: 20, Width: 4, Set: &zset_sock_families}
+	zt253  = typ{Kind: 19, Width: 4, Set: &zset_sock_types}
+	zt254  = typ{Kind: 20, Width: 4, Set: &zset_proto_inet}
+	zt255  = typ{Kind: 20, Width: 4, Set: &zset_proto_netlink}
+	zt256  = typ{Kind: 15, Width: 1, Set: &zset_ethernet_protocols}
+	zt257  = typ{Kind: 20, Width: 4, Set: &zset_proto_irda}
+	zt258  = typ{Kind: 20, Width: 4, Set: &zset_proto_can}
+	zt259  = typ{Kind: 20, Width: 4, Set: &zset_proto_bluetooth}
+	zt260  = typ{Kind: 20, Width: 4, Set: &zset_proto_isdn}
+	zt261  = typ{Kind: 20, Width: 4, Set: &zset_proto_phonet}
+	zt262  = typ{Kind: 20, Width: 4, Set: &zset_proto_caif}
+	zt263  = typ{Kind: 20, Width: 4, Set: &zset_proto_nfc}
+	zt264  = typ{Kind: 20, Width: 4, Set: &zset_proto_kcm}
+	zt265  = typ{Kind: 20, Width: 4, Set: &zset_proto_smc}
+	zt266  = typ{Kind: 28, Union: &zunion_sock_protocol, Sel: &expr{Op: 1}}
+	zt267  = typ{Kind: 20, Width: 2, Set: &zset_sock_families}
+	zt268  = typ{Kind: 42}
+	zt269  = typ{Kind: 27, Struct: &zstruct_sockaddr_un}
+	zt270  = typ{Kind: 15, Width: 2}
+	zt271  = typ{Kind: 16, Width: 4}
+	zt272  = typ{Kind: 27, Struct: &zstruct_sockaddr_in}
+	zt273  = typ{Kind: 15, Width: 4}
+	zt274  = typ{Kind: 17, Width: 16}
+	zt275  = typ{Kind: 40, Width: 4}
+	zt276  = typ{Kind: 28, Union: &zunion_in6_scope, Sel: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xc0ff}}, R: &expr{Op: 0, Num: 0x80fe}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfff}}, R: &expr{Op: 0, Num: 0x2ff}}}}
+	zt277  = typ{Kind: 27, Struct: &zstruct_sockaddr_in6}
+	zt278  = typ{Kind: 2, Width: 2}
+	zt279  = typ{Kind: 43, Width: 4}
+	zt280  = typ{Kind: 27, Struct: &zstruct_sockaddr_nl}
+	zt281  = typ{Kind: 15, Width: 2, Set: &zset_ethernet_protocols}
+	zt282  = typ{Kind: 20, Width: 2, Set: &zset_arp_hardware_types}
+	zt283  = typ{Kind: 20, Width: 1, Set: &zset_packet_types}
+	zt284  = typ{Kind: 26, Elem: &zt105, Len: &expr{Op: 2, Num: 0x4}}
+	zt285  = typ{Kind: 27, Struct: &zstruct_sockaddr_ll}
+	zt286  = typ{Kind: 20, Width: 4, Set: &zset_vsock_ports}
+	zt287  = typ{Kind: 20, Width: 4, Set: &zset_vsock_cids}
+	zt288  = typ{Kind: 24, Width: 2, Len: &expr{Op: 0, Num: 0x3}}
+	zt289  = typ{Kind: 27, Struct: &zstruct_sockaddr_vm}
+	zt290  = typ{Kind: 26, Elem: &zt105, Len: &expr{Op: 0, Num: 0x6}}
+	zt291  = typ{Kind: 27, Struct: &zstruct_sockaddr_ipx}
+	zt292  = typ{Kind: 27, Struct: &zstruct_sockaddr_qrtr}
+	zt293  = typ{Kind: 20, Width: 4, Set: &zset_nfc_protocols}
+	zt294  = typ{Kind: 27, Struct: &zstruct_sockaddr_nfc}
+	zt295  = typ{Kind: 19, Width: 2, Set: &zset_xdp_sockaddr_flags}
+	zt296  = typ{Kind: 27, Struct: &zstruct_sockaddr_xdp}
+	zt297  = typ{Kind: 24, Width: 1}
+	zt298  = typ{Kind: 27, Struct: &zstruct_sockaddr_other}
+	zt299  = typ{Kind: 28, Union: &zunion_sockaddr_data, Sel: &expr{Op: 2}}
+	zt300  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}}
+	zt301  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x2}}
+	zt302  = typ{Kind: 0, Dir: 3, Width: 4}
+	zt303  = typ{Kind: 24}
+	zt304  = typ{Kind: 20, Width: 2, Set: &zset_nlmsg_types}
+	zt305  = typ{Kind: 20, Width: 2, Set: &zset_rtm_types}
+	zt306  = typ{Kind: 28, Union: &zunion_nlmsg_type, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0xf}}}
+	zt307  = typ{Kind: 19, Width: 2, Set: &zset_nlm_new_flags}
+	zt308  = typ{Kind: 19, Width: 2, Set: &zset_nlm_del_flags}
+	zt309  = typ{Kind: 19, Width: 2, Set: &zset_nlm_get_flags}
+	zt310  = typ{Kind: 19, Width: 2, Set: &zset_nlm_ack_flags}
+	zt311  = typ{Kind: 19, Width: 2, Set: &zset_nlm_flags}
+	zt312  = typ{Kind: 28, Union: &zunion_nlm_all_flags, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 8, L: &expr{Op: 16, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0xf}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x7c}}}, R: &expr{Op: 6, L: &expr{Op: 0, Num: 0x1}, R: &expr{Op: 10, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x5}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}}}}
+	zt313  = typ{Kind: 27, Struct: &zstruct_nlmsghdr_route}
+	zt314  = typ{Kind: 37, Width: 4}
+	zt315  = typ{Kind: 20, Width: 1, Set: &zset_sock_families}
+	zt316  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
+	zt317  = typ{Kind: 19, Width: 4, Set: &zset_iff_flags}
+	zt318  = typ{Kind: 27, Struct: &zstruct_ifinfomsg}
+	zt319  = typ{Kind: 19, Width: 2, Set: &zset_ifla_types}
+	zt320  = typ{Kind: 27, Struct: &zstruct_nlattr_link}
+	zt321  = typ{Kind: 44}
+	zt322  = typ{Kind: 25}
+	zt323  = typ{Kind: 19, Width: 4, Set: &zset_rtext_filters}
+	zt324  = typ{Kind: 27, Struct: &zstruct_rtnl_link_stats}
+	zt325  = typ{Kind: 27, Struct: &zstruct_rtnl_link_stats64}
+	zt326  = typ{Kind: 24, Width: 2}
+	zt327  = typ{Kind: 28, Union: &zunion_ifla_data, Sel: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x10}}, R: &expr{Op: 0, Num: 0x3fff}}}
+	zt328  = typ{Kind: 27, Struct: &zstruct_ifla_attr}
+	zt329  = typ{Kind: 41, Elem: &zt328}
+	zt330  = typ{Kind: 27, Struct: &zstruct_rt_link}
+	zt331  = typ{Kind: 19, Width: 1, Set: &zset_ifa_flags}
+	zt332  = typ{Kind: 20, Width: 1, Set: &zset_rt_scopes}
+	zt333  = typ{Kind: 27, Struct: &zstruct_ifaddrmsg}
+	zt334  = typ{Kind: 19, Width: 2, Set: &zset_ifa_types}
+	zt335  = typ{Kind: 27, Struct: &zstruct_nlattr_addr}
+	zt336  = typ{Kind: 28, Union: &zunion_rt_address, Sel: &expr{Op: 3}}
+	zt337  = typ{Kind: 27, Struct: &zstruct_ifa_cacheinfo}
+	zt338  = typ{Kind: 19, Width: 4, Set: &zset_ifa_flags}
+	zt339  = typ{Kind: 28, Union: &zunion_ifa_data, Sel: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x10}}, R: &expr{Op: 0, Num: 0x3fff}}}
+	zt340  = typ{Kind: 27, Struct: &zstruct_ifa_attr, Params: []*expr{&expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xff}}}}
+	zt341  = typ{Kind: 41, Elem: &zt340}
+	zt342  = typ{Kind: 27, Struct: &zstruct_rt_addr}
+	zt343  = typ{Kind: 20, Width: 1, Set: &zset_rt_tables}
+	zt344  = typ{Kind: 20, Width: 1, Set: &zset_rt_protocols}
+	zt345  = typ{Kind: 20, Width: 1, Set: &zset_rtn_types}
+	zt346  = typ{Kind: 19, Width: 4, Set: &zset_rtm_flags}
+	zt347  = typ{Kind: 27, Struct: &zstruct_rtmsg}
+	zt348  = typ{Kind: 19, Width: 2, Set: &zset_rta_types}
+	zt349  = typ{Kind: 27, Struct: &zstruct_nlattr_route}
+	zt350  = typ{Kind: 27, Struct: &zstruct_rta_cacheinfo}
+	zt351  = typ{Kind: 20, Width: 4, Set: &zset_rt_tables}
+	zt352  = typ{Kind: 28, Union: &zunion_rta_data, Sel: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x10}}, R: &expr{Op: 0, Num: 0x3fff}}}
+	zt353  = typ{Kind: 27, Struct: &zstruct_rta_attr, Params: []*expr{&expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xff}}}}
+	zt354  = typ{Kind: 41, Elem: &zt353}
+	zt355  = typ{Kind: 27, Struct: &zstruct_rt_route}
+	zt356  = typ{Kind: 26, Elem: &zt105}
+	zt357  = typ{Kind: 27, Struct: &zstruct_ifinfo_short}
+	zt358  = typ{Kind: 27, Struct: &zstruct_ifaddr_short}
+	zt359  = typ{Kind: 27, Struct: &zstruct_rt_short}
+	zt360  = typ{Kind: 27, Struct: &zstruct_rt_other}
+	zt361  = typ{Kind: 28, Union: &zunion_rt_payload, Sel: &expr{Op: 6, L: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}, R: &expr{Op: 8, L: &expr{Op: 8, L: &expr{Op: 0, Num: 0x10000}, R: &expr{Op: 15, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 0, Num: 0x18}}}, R: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}, R: &expr{Op: 0, Num: 0xf}}}}}
+	zt362  = typ{Kind: 27, Struct: &zstruct_rt_inner}
+	zt363  = typ{Kind: 41, Elem: &zt362}
+	zt364  = typ{Kind: 27, Struct: &zstruct_nlmsgerr}
+	zt365  = typ{Kind: 28, Union: &zunion_rt_message, Sel: &expr{Op: 6, L: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}, R: &expr{Op: 8, L: &expr{Op: 8, L: &expr{Op: 0, Num: 0x10000}, R: &expr{Op: 15, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 0, Num: 0x18}}}, R: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}, R: &expr{Op: 0, Num: 0xf}}}}}
+	zt366  = typ{Kind: 27, Struct: &zstruct_nlmsg_route}
+	zt367  = typ{Kind: 41, Elem: &zt366}
+	zt368  = typ{Kind: 20, Width: 2, Set: &zset_sock_diag_types}
+	zt369  = typ{Kind: 28, Union: &zunion_other_type, Sel: &expr{Op: 13, L: &expr{Op: 3}, R: &expr{Op: 0, Num: 0x5}}}
+	zt370  = typ{Kind: 28, Union: &zunion_other_flags, Sel: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 3}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0xf}}}}
+	zt371  = typ{Kind: 27, Struct: &zstruct_nlmsghdr_other, Params: []*expr{&expr{Op: 3}}}
+	zt372  = typ{Kind: 28, Union: &zunion_other_message, Sel: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}}
+	zt373  = typ{Kind: 27, Struct: &zstruct_nlmsg_other, Params: []*expr{&expr{Op: 0, Num: 0x5}}}
+	zt374  = typ{Kind: 41, Elem: &zt373}
+	zt375  = typ{Kind: 27, Struct: &zstruct_nlmsg_other, Params: []*expr{&expr{Op: 0}}}
+	zt376  = typ{Kind: 41, Elem: &zt375}
+	zt377  = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt378  = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
+	zt379  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
+	zt380  = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt381  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
+	zt382  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
+	zt383  = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt384  = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt385  = typ{Kind: 26, Dir: 1, Elem: &zt384, Len: &expr{Op: 2, Num: 0x3}}
+	zt386  = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
+	zt387  = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
+	zt388  = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
+	zt389  = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
+	zt390  = typ{Kind: 26, Elem: &zt0}
+	zt391  = typ{Kind: 27, Struct: &zstruct_ucred}
+	zt392  = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
+	zt393  = typ{Kind: 27, Struct: &zstruct_timespec}
+	zt394  = typ{Kind: 26, Elem: &zt393, Len: &expr{Op: 0, Num: 0x3}}
+	zt395  = typ{Kind: 26, Elem: &zt11}
+	zt396  = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
+	zt397  = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
+	zt398  = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
+	zt399  = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
+	zt400  = typ{Kind: 27, Struct: &zstruct_cmsg}
+	zt401  = typ{Kind: 41, Dir: 1, Elem: &zt400, Len: &expr{Op: 2, Num: 0x5}}
+	zt402  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt403  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
+	zt404  = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt405  = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt406  = typ{Kind: 26, Dir: 1, Elem: &zt405, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
+	zt407  = typ{Kind: 41, Dir: 2, Elem: &zt400, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
+	zt408  = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}, &expr{Op: 4}}}
+	zt409  = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
+	zt410  = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
+	zt411  = typ{Kind: 27, Struct: &zstruct_linger}
+	zt412  = typ{Kind: 27, Struct: &zstruct_sock_fprog}
+	zt413  = typ{Kind: 27, Struct: &zstruct_ip_mreq}
+	zt414  = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
+	zt415  = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
+	zt416  = typ{Kind: 27, Struct: &zstruct_group_req}
+	zt417  = typ{Kind: 46, Width: 4, Set: &zset_icmp_types}
+	zt418  = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
+	zt419  = typ{Kind: 44, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
+	zt420  = typ{Kind: 27, Struct: &zstruct_packet_mreq}
+	zt421  = typ{Kind: 27, Struct: &zstruct_tpacket_req}
+	zt422  = typ{Kind: 24, Width: 4}
+	zt423  = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt424  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{Name: "SOL_IP", Value: 0x0, Mask: 0x0}}}}
+	zt425  = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
+	zt426  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1}}}}
+	zt427  = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
+	zt428  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{Name: "SOL_TCP", Value: 0x6, Mask: 0x6}}}}
+	zt429  = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
+	zt430  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{Name: "SOL_UDP", Value: 0x11, Mask: 0x11}}}}
+	zt431  = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
+	zt432  = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28}}}}
+	zt433  = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
+	zt434  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29}}}}
+	zt435  = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
+	zt436  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65}}}}
+	zt437  = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
+	zt438  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84}}}}
+	zt439  = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
+	zt440  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{Name: "SOL_RAW", Value: 0xff, Mask: 0xff}}}}
+	zt441  = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
+	zt442  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{Name: "SOL_IPX", Value: 0x100, Mask: 0x100}}}}
+	zt443  = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
+	zt444  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{Name: "SOL_AX25", Value: 0x101, Mask: 0x101}}}}
+	zt445  = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
+	zt446  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107}}}}
+	zt447  = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
+	zt448  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a}}}}
+	zt449  = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
+	zt450  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c}}}}
+	zt451  = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
+	zt452  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d}}}}
+	zt453  = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
+	zt454  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e}}}}
+	zt455  = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
+	zt456  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f}}}}
+	zt457  = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
+	zt458  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110}}}}
+	zt459  = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
+	zt460  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111}}}}
+	zt461  = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
+	zt462  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112}}}}
+	zt463  = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
+	zt464  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113}}}}
+	zt465  = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
+	zt466  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{Name: "SOL_RDS", Value: 0x114, Mask: 0x114}}}}
+	zt467  = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
+	zt468  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115}}}}
+	zt469  = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
+	zt470  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116}}}}
+	zt471  = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
+	zt472  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{Name: "SOL_ALG", Value: 0x117, Mask: 0x117}}}}
+	zt473  = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
+	zt474  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{Name: "SOL_NFC", Value: 0x118, Mask: 0x118}}}}
+	zt475  = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
+	zt476  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{Name: "SOL_KCM", Value: 0x119, Mask: 0x119}}}}
+	zt477  = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
+	zt478  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a}}}}
+	zt479  = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
+	zt480  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b}}}}
+	zt481  = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
+	zt482  = typ{Kind: 45, Width: 4}
+	zt483  = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
+	zt484  = typ{Kind: 26, Elem: &zt226, Len: &expr{Op: 0, Num: 0x1}}
+	zt485  = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
+	zt486  = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt487  = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
+	zt488  = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
+	zt489  = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
+	zt490  = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
+	zt491  = typ{Kind: 30, Dir: 1}
+	zt492  = typ{Kind: 31, Dir: 1}
+	zt493  = typ{Kind: 32}
+	zt494  = typ{Kind: 36, Dir: 2, Width: 4}
+	zt495  = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
+	zt496  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
+	zt497  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x41}}
+	zt498  = typ{Kind: 27, Dir: 2, Struct: &zstruct_utsname}
+	zt499  = typ{Kind: 19, Width: 4, Set: &zset_ipc_flags}
+	zt500  = typ{Kind: 0, Width: 2}
+	zt501  = typ{Kind: 19, Width: 2, Set: &zset_sem_op_flags}
+	zt502  = typ{Kind: 27, Struct: &zstruct_sembuf}
+	zt503  = typ{Kind: 26, Dir: 1, Elem: &zt502, Len: &expr{Op: 1, Num: 0x2}}
+	zt504  = typ{Kind: 19, Width: 4, Set: &zset_sem_cmds}
+	zt505  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x7}}
+	zt506  = typ{Kind: 27, Dir: 1, Struct: &zstruct_semid_ds_set}
+	zt507  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x1}}
+	zt508  = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds}
+	zt509  = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds_arm64}
+	zt510  = typ{Kind: 27, Dir: 2, Struct: &zstruct_seminfo}
+	zt511  = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT", Vals: []val{{Name: "SEM_STAT", Value: 0x12, Mask: 0x12}}}}
+	zt512  = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_INFO", Vals: []val{{Name: "SEM_INFO", Value: 0x13, Mask: 0x13}}}}
+	zt513  = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT_ANY", Vals: []val{{Name: "SEM_STAT_ANY", Value: 0x14, Mask: 0x14}}}}
+	zt514  = typ{Kind: 24, Len: &expr{Op: 3}}
+	zt515  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt516  = typ{Kind: 19, Width: 4, Set: &zset_ipc_msg_flags}
+	zt517  = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 4}}}
+	zt518  = typ{Kind: 19, Width: 4, Set: &zset_msg_cmds}
+	zt519  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x5}}
+	zt520  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x3}}
+	zt521  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set}
+	zt522  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set_i386}
+	zt523  = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds}
+	zt524  = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds_i386}
+	zt525  = typ{Kind: 27, Dir: 2, Struct: &zstruct_msginfo}
+	zt526  = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT", Vals: []val{{Name: "MSG_STAT", Value: 0xb, Mask: 0xb}}}}
+	zt527  = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_INFO", Vals: []val{{Name: "MSG_INFO", Value: 0xc, Mask: 0xc}}}}
+	zt528  = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT_ANY", Vals: []val{{Name: "MSG_STAT_ANY", Value: 0xd, Mask: 0xd}}}}
+	zt529  = typ{Kind: 20, Width: 4, Set: &zset_fcntl_cmds}
+	zt530  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD", Vals: []val{{Name: "F_DUPFD", Value: 0x0, Mask: 0x0}}}}
+	zt531  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFD", Vals: []val{{Name: "F_GETFD", Value: 0x1, Mask: 0x1}}}}
+	zt532  = typ{Kind: 19, Width: 4, Set: &zset_fd_flags}
+	zt533  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFD", Vals: []val{{Name: "F_SETFD", Value: 0x2, Mask: 0x2}}}}
+	zt534  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFL", Vals: []val{{Name: "F_GETFL", Value: 0x3, Mask: 0x3}}}}
+	zt535  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFL", Vals: []val{{Name: "F_SETFL", Value: 0x4, Mask: 0x4}}}}
+	zt536  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK", Vals: []val{{Name: "F_GETLK", Value: 0x5, Mask: 0x5}}}}
+	zt537  = typ{Kind: 20, Width: 2, Set: &zset_lock_types}
+	zt538  = typ{Kind: 20, Width: 2, Set: &zset_whence}
+	zt539  = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock_out}
+	zt540  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK", Vals: []val{{Name: "F_SETLK", Value: 0x6, Mask: 0x6}}}}
+	zt541  = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock}
+	zt542  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW", Vals: []val{{Name: "F_SETLKW", Value: 0x7, Mask: 0x7}}}}
+	zt543  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN", Vals: []val{{Name: "F_SETOWN", Value: 0x8, Mask: 0x8}}}}
+	zt544  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN", Vals: []val{{Name: "F_GETOWN", Value: 0x9, Mask: 0x9}}}}
+	zt545  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETSIG", Vals: []val{{Name: "F_SETSIG", Value: 0xa, Mask: 0xa}}}}
+	zt546  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETSIG", Vals: []val{{Name: "F_GETSIG", Value: 0xb, Mask: 0xb}}}}
+	zt547  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK64", Vals: []val{{Name: "F_GETLK64", Value: 0xc, Mask: 0xc}}}}
+	zt548  = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock64_out}
+	zt549  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK64", Vals: []val{{Name: "F_SETLK64", Value: 0xd, Mask: 0xd}}}}
+	zt550  = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock64}
+	zt551  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW64", Vals: []val{{Name: "F_SETLKW64", Value: 0xe, Mask: 0xe}}}}
+	zt552  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN_EX", Vals: []val{{Name: "F_SETOWN_EX", Value: 0xf, Mask: 0xf}}}}
+	zt553  = typ{Kind: 20, Width: 4, Set: &zset_owner_types}
+	zt554  = typ{Kind: 27, Dir: 1, Struct: &zstruct_f_owner_ex}
+	zt555  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN_EX", Vals: []val{{Name: "F_GETOWN_EX", Value: 0x10, Mask: 0x10}}}}
+	zt556  = typ{Kind: 27, Dir: 2, Struct: &zstruct_f_owner_ex}
+	zt557  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_GETLK", Vals: []val{{Name: "F_OFD_GETLK", Value: 0x24, Mask: 0x24}}}}
+	zt558  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLK", Vals: []val{{Name: "F_OFD_SETLK", Value: 0x25, Mask: 0x25}}}}
+	zt559  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLKW", Vals: []val{{Name: "F_OFD_SETLKW", Value: 0x26, Mask: 0x26}}}}
+	zt560  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLEASE", Vals: []val{{Name: "F_SETLEASE", Value: 0x400, Mask: 0x400}}}}
+	zt561  = typ{Kind: 20, Width: 4, Set: &zset_lock_types}
+	zt562  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLEASE", Vals: []val{{Name: "F_GETLEASE", Value: 0x401, Mask: 0x401}}}}
+	zt563  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_NOTIFY", Vals: []val{{Name: "F_NOTIFY", Value: 0x402, Mask: 0x402}}}}
+	zt564  = typ{Kind: 19, Width: 4, Set: &zset_notify_flags}
+	zt565  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD_CLOEXEC", Vals: []val{{Name: "F_DUPFD_CLOEXEC", Value: 0x406, Mask: 0x406}}}}
+	zt566  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETPIPE_SZ", Vals: []val{{Name: "F_SETPIPE_SZ", Value: 0x407, Mask: 0x407}}}}
+	zt567  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETPIPE_SZ", Vals: []val{{Name: "F_GETPIPE_SZ", Value: 0x408, Mask: 0x408}}}}
+	zt568  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_ADD_SEALS", Vals: []val{{Name: "F_ADD_SEALS", Value: 0x409, Mask: 0x409}}}}
+	zt569  = typ{Kind: 19, Width: 4, Set: &zset_seal_flags}
+	zt570  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_SEALS", Vals: []val{{Name: "F_GET_SEALS", Value: 0x40a, Mask: 0x40a}}}}
+	zt571  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_RW_HINT", Vals: []val{{Name: "F_GET_RW_HINT", Value: 0x40b, Mask: 0x40b}}}}
+	zt572  = typ{Kind: 20, Dir: 2, Width: 8, Set: &zset_rw_hints}
+	zt573  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_RW_HINT", Vals: []val{{Name: "F_SET_RW_HINT", Value: 0x40c, Mask: 0x40c}}}}
+	zt574  = typ{Kind: 20, Dir: 1, Width: 8, Set: &zset_rw_hints}
+	zt575  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_FILE_RW_HINT", Vals: []val{{Name: "F_GET_FILE_RW_HINT", Value: 0x40d, Mask: 0x40d}}}}
+	zt576  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_FILE_RW_HINT", Vals: []val{{Name: "F_SET_FILE_RW_HINT", Value: 0x40e, Mask: 0x40e}}}}
+	zt577  = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
+	zt578  = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
+	zt579  = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
+	zt580  = typ{Kind: 27, Struct: &zstruct_linux_dirent}
+	zt581  = typ{Kind: 34, Dir: 2, Elem: &zt580, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt582  = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
+	zt583  = typ{Kind: 3, Width: 4}
+	zt584  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
+	zt585  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
+	zt586  = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
+	zt587  = typ{Kind: 18, Width: 254}
+	zt588  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
+	zt589  = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
+	zt590  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sysinfo}
+	zt591  = typ{Kind: 38, Width: 254}
+	zt592  = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
+	zt593  = typ{Kind: 20, Width: 254, Set: &zset_ptrace_requests}
+	zt594  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_TRACEME", Vals: []val{{Name: "PTRACE_TRACEME", Value: 0x0, Mask: 0x0}}}}
+	zt595  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKTEXT", Vals: []val{{Name: "PTRACE_PEEKTEXT", Value: 0x1, Mask: 0x1}}}}
+	zt596  = typ{Kind: 4, Dir: 2, Width: 255}
+	zt597  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKDATA", Vals: []val{{Name: "PTRACE_PEEKDATA", Value: 0x2, Mask: 0x2}}}}
+	zt598  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_CONT", Vals: []val{{Name: "PTRACE_CONT", Value: 0x7, Mask: 0x7}}}}
+	zt599  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_KILL", Vals: []val{{Name: "PTRACE_KILL", Value: 0x8, Mask: 0x8}}}}
+	zt600  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SINGLESTEP", Vals: []val{{Name: "PTRACE_SINGLESTEP", Value: 0x9, Mask: 0x9}}}}
+	zt601  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETREGS", Vals: []val{{Name: "PTRACE_GETREGS", Value: 0xc, Mask: 0xc}}}}
+	zt602  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETREGS", Vals: []val{{Name: "PTRACE_SETREGS", Value: 0xd, Mask: 0xd}}}}
+	zt603  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETFPREGS", Vals: []val{{Name: "PTRACE_GETFPREGS", Value: 0xe, Mask: 0xe}}}}
+	zt604  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETFPREGS", Vals: []val{{Name: "PTRACE_SETFPREGS", Value: 0xf, Mask: 0xf}}}}
+	zt605  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_ATTACH", Vals: []val{{Name: "PTRACE_ATTACH", Value: 0x10, Mask: 0x10}}}}
+	zt606  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_DETACH", Vals: []val{{Name: "PTRACE_DETACH", Value: 0x11, Mask: 0x11}}}}
+	zt607  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETFPXREGS", Vals: []val{{Name: "PTRACE_GETFPXREGS", Value: 0x12, Mask: 0x12}}}}
+	zt608  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETFPXREGS", Vals: []val{{Name: "PTRACE_SETFPXREGS", Value: 0x13, Mask: 0x13}}}}
+	zt609  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_OLDSETOPTIONS", Vals: []val{{Name: "PTRACE_OLDSETOPTIONS", Value: 0x15, Mask: 0x15}}}}
+	zt610  = typ{Kind: 19, Width: 254, Set: &zset_ptrace_options}
+	zt611  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSCALL", Vals: []val{{Name: "PTRACE_SYSCALL", Value: 0x18, Mask: 0x18}}}}
+	zt612  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSEMU", Vals: []val{{Name: "PTRACE_SYSEMU", Value: 0x1f, Mask: 0x1f}}}}
+	zt613  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSEMU_SINGLESTEP", Vals: []val{{Name: "PTRACE_SYSEMU_SINGLESTEP", Value: 0x20, Mask: 0x20}}}}
+	zt614  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SINGLEBLOCK", Vals: []val{{Name: "PTRACE_SINGLEBLOCK", Value: 0x21, Mask: 0x21}}}}
+	zt615  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETOPTIONS", Vals: []val{{Name: "PTRACE_SETOPTIONS", Value: 0x4200, Mask: 0x4200}}}}
+	zt616  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETEVENTMSG", Vals: []val{{Name: "PTRACE_GETEVENTMSG", Value: 0x4201, Mask: 0x4201}}}}
+	zt617  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETSIGINFO", Vals: []val{{Name: "PTRACE_GETSIGINFO", Value: 0x4202, Mask: 0x4202}}}}
+	zt618  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
+	zt619  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
+	zt620  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
+	zt621  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
+	zt622  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
+	zt623  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
+	zt624  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
+	zt625  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
+	zt626  = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
+	zt627  = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
+	zt628  = typ{Kind: 27, Struct: &zstruct_si_queue}
+	zt629  = typ{Kind: 27, Struct: &zstruct_si_kill}
+	zt630  = typ{Kind: 27, Struct: &zstruct_si_value}
+	zt631  = typ{Kind: 27, Struct: &zstruct_si_timer}
+	zt632  = typ{Kind: 27, Struct: &zstruct_si_poll}
+	zt633  = typ{Kind: 27, Struct: &zstruct_si_exited}
+	zt634  = typ{Kind: 27, Struct: &zstruct_si_child}
+	zt635  = typ{Kind: 27, Struct: &zstruct_si_fault}
+	zt636  = typ{Kind: 27, Struct: &zstruct_si_mce}
+	zt637  = typ{Kind: 2, Width: 255}
+	zt638  = typ{Kind: 27, Struct: &zstruct_si_bounds}
+	zt639  = typ{Kind: 27, Struct: &zstruct_si_pkey}
+	zt640  = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
+	zt641  = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
+	zt642  = typ{Kind: 27, Struct: &zstruct_si_perf}
+	zt643  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
+	zt644  = typ{Kind: 27, Struct: &zstruct_si_size}
+	zt645  = typ{Kind: 0, Width: 4, Format: 6}
+	zt646  = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
+	zt647  = typ{Kind: 27, Struct: &zstruct_si_sys}
+	zt648  = typ{Kind: 27, Struct: &zstruct_si_other}
+	zt649  = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}}}}}}
+	zt650  = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
+	zt651  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETSIGINFO", Vals: []val{{Name: "PTRACE_SETSIGINFO", Value: 0x4203, Mask: 0x4203}}}}
+	zt652  = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
+	zt653  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETREGSET", Vals: []val{{Name: "PTRACE_GETREGSET", Value: 0x4204, Mask: 0x4204}}}}
+	zt654  = typ{Kind: 20, Width: 254, Set: &zset_nt_types}
+	zt655  = typ{Kind: 27, Dir: 3, Struct: &zstruct_iovec_addr}
+	zt656  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETREGSET", Vals: []val{{Name: "PTRACE_SETREGSET", Value: 0x4205, Mask: 0x4205}}}}
+	zt657  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iovec_addr}
+	zt658  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SEIZE", Vals: []val{{Name: "PTRACE_SEIZE", Value: 0x4206, Mask: 0x4206}}}}
+	zt659  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_INTERRUPT", Vals: []val{{Name: "PTRACE_INTERRUPT", Value: 0x4207, Mask: 0x4207}}}}
+	zt660  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_LISTEN", Vals: []val{{Name: "PTRACE_LISTEN", Value: 0x4208, Mask: 0x4208}}}}
+	zt661  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKSIGINFO", Vals: []val{{Name: "PTRACE_PEEKSIGINFO", Value: 0x4209, Mask: 0x4209}}}}
+	zt662  = typ{Kind: 19, Width: 4, Set: &zset_ptrace_peeksiginfo}
+	zt663  = typ{Kind: 27, Dir: 1, Struct: &zstruct_ptrace_peeksiginfo}
+	zt664  = typ{Kind: 27, Struct: &zstruct_siginfo}
+	zt665  = typ{Kind: 26, Dir: 2, Elem: &zt664, Len: &expr{Op: 0, Num: 0x20}, RetLen: &expr{Op: 4}}
+	zt666  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETSIGMASK", Vals: []val{{Name: "PTRACE_GETSIGMASK", Value: 0x420a, Mask: 0x420a}}}}
+	zt667  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
+	zt668  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETSIGMASK", Vals: []val{{Name: "PTRACE_SETSIGMASK", Value: 0x420b, Mask: 0x420b}}}}
+	zt669  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
+	zt670  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SECCOMP_GET_FILTER", Vals: []val{{Name: "PTRACE_SECCOMP_GET_FILTER", Value: 0x420c, Mask: 0x420c}}}}
+	zt671  = typ{Kind: 27, Struct: &zstruct_seccomp_insn}
+	zt672  = typ{Kind: 26, Dir: 2, Elem: &zt671, Len: &expr{Op: 0, Num: 0x1000}, RetLen: &expr{Op: 4}}
+	zt673  = typ{Kind: 20, Width: 4, Format: 13, Set: &zset_syslog_actions}
+	zt674  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_CLOSE", Vals: []val{{Name: "SYSLOG_ACTION_CLOSE", Value: 0x0, Mask: 0x0}}}}
+	zt675  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_OPEN", Vals: []val{{Name: "SYSLOG_ACTION_OPEN", Value: 0x1, Mask: 0x1}}}}
+	zt676  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_READ", Vals: []val{{Name: "SYSLOG_ACTION_READ", Value: 0x2, Mask: 0x2}}}}
+	zt677  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_READ_ALL", Vals: []val{{Name: "SYSLOG_ACTION_READ_ALL", Value: 0x3, Mask: 0x3}}}}
+	zt678  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_READ_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_READ_CLEAR", Value: 0x4, Mask: 0x4}}}}
+	zt679  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_CLEAR", Value: 0x5, Mask: 0x5}}}}
+	zt680  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_OFF", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_OFF", Value: 0x6, Mask: 0x6}}}}
+	zt681  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_ON", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_ON", Value: 0x7, Mask: 0x7}}}}
+	zt682  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Value: 0x8, Mask: 0x8}}}}
+	zt683  = typ{Kind: 20, Width: 4, Format: 13, Set: &zset_loglevels}
+	zt684  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_SIZE_UNREAD", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_UNREAD", Value: 0x9, Mask: 0x9}}}}
+	zt685  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_SIZE_BUFFER", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_BUFFER", Value: 0xa, Mask: 0xa}}}}
+	zt686  = typ{Kind: 26, Dir: 2, Elem: &zt226, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt687  = typ{Kind: 26, Dir: 1, Elem: &zt226, Len: &expr{Op: 1}}
+	zt688  = typ{Kind: 8, Dir: 2, Width: 4}
+	zt689  = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
+	zt690  = typ{Kind: 27, Dir: 1, Struct: &zstruct_cap_header}
+	zt691  = typ{Kind: 19, Width: 4, Format: 11, Set: &zset_cap_bits}
+	zt692  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xc}}
+	zt693  = typ{Kind: 27, Struct: &zstruct_cap_data2}
+	zt694  = typ{Kind: 19, Width: 4, Set: &zset_cap_bits}
+	zt695  = typ{Kind: 27, Struct: &zstruct_cap_data1}
+	zt696  = typ{Kind: 28, Dir: 2, Union: &zunion_cap_data, Sel: &expr{Op: 5}}
+	zt697  = typ{Kind: 28, Dir: 1, Union: &zunion_cap_data, Sel: &expr{Op: 5}}
+	zt698  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 1, Num: 0x1}}
+	zt699  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt700  = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
+	zt701  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
+	zt702  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
+	zt703  = typ{Kind: 33, Width: 254}
+	zt704  = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
+	zt705  = typ{Kind: 11, Width: 2}
+	zt706  = typ{Kind: 12, Width: 4}
+	zt707  = typ{Kind: 19, Width: 4, Set: &zset_personality_flags}
+	zt708  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
+	zt709  = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
+	zt710  = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
+	zt711  = typ{Kind: 26, Elem: &zt176, Len: &expr{Op: 0, Num: 0x2}}
+	zt712  = typ{Kind: 27, Struct: &zstruct_fsid}
+	zt713  = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
+	zt714  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
+	zt715  = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
+	zt716  = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
+	zt717  = typ{Kind: 20, Width: 4, Set: &zset_sched_policies}
+	zt718  = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
+	zt719  = typ{Kind: 35, Width: 4}
+	zt720  = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
+	zt721  = typ{Kind: 20, Width: 4, Set: &zset_prctl_options}
+	zt722  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_PDEATHSIG", Vals: []val{{Name: "PR_SET_PDEATHSIG", Value: 0x1, Mask: 0x1}}}}
+	zt723  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_PDEATHSIG", Vals: []val{{Name: "PR_GET_PDEATHSIG", Value: 0x2, Mask: 0x2}}}}
+	zt724  = typ{Kind: 9, Dir: 2, Width: 4}
+	zt725  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_DUMPABLE", Vals: []val{{Name: "PR_GET_DUMPABLE", Value: 0x3, Mask: 0x3}}}}
+	zt726  = typ{Kind: 20, Width: 4, Set: &zset_pr_dumpable}
+	zt727  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_DUMPABLE", Vals: []val{{Name: "PR_SET_DUMPABLE", Value: 0x4, Mask: 0x4}}}}
+	zt728  = typ{Kind: 20, Width: 254, Set: &zset_pr_dumpable}
+	zt729  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_UNALIGN", Vals: []val{{Name: "PR_GET_UNALIGN", Value: 0x5, Mask: 0x5}}}}
+	zt730  = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_pr_unalign}
+	zt731  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_UNALIGN", Vals: []val{{Name: "PR_SET_UNALIGN", Value: 0x6, Mask: 0x6}}}}
+	zt732  = typ{Kind: 19, Width: 4, Set: &zset_pr_unalign}
+	zt733  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_KEEPCAPS", Vals: []val{{Name: "PR_GET_KEEPCAPS", Value: 0x7, Mask: 0x7}}}}
+	zt734  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_KEEPCAPS", Vals: []val{{Name: "PR_SET_KEEPCAPS", Value: 0x8, Mask: 0x8}}}}
+	zt735  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FPEMU", Vals: []val{{Name: "PR_GET_FPEMU", Value: 0x9, Mask: 0x9}}}}
+	zt736  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FPEMU", Vals: []val{{Name: "PR_SET_FPEMU", Value: 0xa, Mask: 0xa}}}}
+	zt737  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FPEXC", Vals: []val{{Name: "PR_GET_FPEXC", Value: 0xb, Mask: 0xb}}}}
+	zt738  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FPEXC", Vals: []val{{Name: "PR_SET_FPEXC", Value: 0xc, Mask: 0xc}}}}
+	zt739  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TIMING", Vals: []val{{Name: "PR_GET_TIMING", Value: 0xd, Mask: 0xd}}}}
+	zt740  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TIMING", Vals: []val{{Name: "PR_SET_TIMING", Value: 0xe, Mask: 0xe}}}}
+	zt741  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_NAME", Vals: []val{{Name: "PR_SET_NAME", Value: 0xf, Mask: 0xf}}}}
+	zt742  = typ{Kind: 22, Dir: 1, Len: &expr{Op: 0, Num: 0xf}}
+	zt743  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_NAME", Vals: []val{{Name: "PR_GET_NAME", Value: 0x10, Mask: 0x10}}}}
+	zt744  = typ{Kind: 25, Dir: 2, Len: &expr{Op: 0, Num: 0x10}}
+	zt745  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_ENDIAN", Vals: []val{{Name: "PR_GET_ENDIAN", Value: 0x13, Mask: 0x13}}}}
+	zt746  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_ENDIAN", Vals: []val{{Name: "PR_SET_ENDIAN", Value: 0x14, Mask: 0x14}}}}
+	zt747  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SECCOMP", Vals: []val{{Name: "PR_GET_SECCOMP", Value: 0x15, Mask: 0x15}}}}
+	zt748  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SECCOMP", Vals: []val{{Name: "PR_SET_SECCOMP", Value: 0x16, Mask: 0x16}}}}
+	zt749  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_STRICT", Vals: []val{{Name: "SECCOMP_MODE_STRICT", Value: 0x1, Mask: 0x1}}}}
+	zt750  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_FILTER", Vals: []val{{Name: "SECCOMP_MODE_FILTER", Value: 0x2, Mask: 0x2}}}}
+	zt751  = typ{Kind: 27, Format: 14, Struct: &zstruct_seccomp_insn}
+	zt752  = typ{Kind: 26, Dir: 1, Elem: &zt751, Len: &expr{Op: 2}}
+	zt753  = typ{Kind: 27, Dir: 1, Struct: &zstruct_seccomp_prog}
+	zt754  = typ{Kind: 20, Width: 254, Set: &zset_seccomp_mode}
+	zt755  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAPBSET_READ", Vals: []val{{Name: "PR_CAPBSET_READ", Value: 0x17, Mask: 0x17}}}}
+	zt756  = typ{Kind: 20, Width: 254, Set: &zset_caps}
+	zt757  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAPBSET_DROP", Vals: []val{{Name: "PR_CAPBSET_DROP", Value: 0x18, Mask: 0x18}}}}
+	zt758  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TSC", Vals: []val{{Name: "PR_GET_TSC", Value: 0x19, Mask: 0x19}}}}
+	zt759  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_pr_tsc}
+	zt760  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TSC", Vals: []val{{Name: "PR_SET_TSC", Value: 0x1a, Mask: 0x1a}}}}
+	zt761  = typ{Kind: 20, Width: 4, Set: &zset_pr_tsc}
+	zt762  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SECUREBITS", Vals: []val{{Name: "PR_GET_SECUREBITS", Value: 0x1b, Mask: 0x1b}}}}
+	zt763  = typ{Kind: 19, Width: 4, Set: &zset_secbits}
+	zt764  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SECUREBITS", Vals: []val{{Name: "PR_SET_SECUREBITS", Value: 0x1c, Mask: 0x1c}}}}
+	zt765  = typ{Kind: 19, Width: 254, Set: &zset_secbits}
+	zt766  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TIMERSLACK", Vals: []val{{Name: "PR_SET_TIMERSLACK", Value: 0x1d, Mask: 0x1d}}}}
+	zt767  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TIMERSLACK", Vals: []val{{Name: "PR_GET_TIMERSLACK", Value: 0x1e, Mask: 0x1e}}}}
+	zt768  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_TASK_PERF_EVENTS_DISABLE", Vals: []val{{Name: "PR_TASK_PERF_EVENTS_DISABLE", Value: 0x1f, Mask: 0x1f}}}}
+	zt769  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_TASK_PERF_EVENTS_ENABLE", Vals: []val{{Name: "PR_TASK_PERF_EVENTS_ENABLE", Value: 0x20, Mask: 0x20}}}}
+	zt770  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL", Vals: []val{{Name: "PR_MCE_KILL", Value: 0x21, Mask: 0x21}}}}
+	zt771  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL_SET", Vals: []val{{Name: "PR_MCE_KILL_SET", Value: 0x1, Mask: 0x1}}}}
+	zt772  = typ{Kind: 20, Width: 254, Set: &zset_pr_mce_kill_policy}
+	zt773  = typ{Kind: 20, Width: 254, Set: &zset_pr_mce_kill}
+	zt774  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL_GET", Vals: []val{{Name: "PR_MCE_KILL_GET", Value: 0x22, Mask: 0x22}}}}
+	zt775  = typ{Kind: 20, Width: 4, Set: &zset_pr_mce_kill_policy}
+	zt776  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_MM", Vals: []val{{Name: "PR_SET_MM", Value: 0x23, Mask: 0x23}}}}
+	zt777  = typ{Kind: 20, Width: 4, Set: &zset_pr_set_mm}
+	zt778  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_CHILD_SUBREAPER", Vals: []val{{Name: "PR_SET_CHILD_SUBREAPER", Value: 0x24, Mask: 0x24}}}}
+	zt779  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_CHILD_SUBREAPER", Vals: []val{{Name: "PR_GET_CHILD_SUBREAPER", Value: 0x25, Mask: 0x25}}}}
+	zt780  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_NO_NEW_PRIVS", Vals: []val{{Name: "PR_SET_NO_NEW_PRIVS", Value: 0x26, Mask: 0x26}}}}
+	zt781  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TID_ADDRESS", Vals: []val{{Name: "PR_GET_TID_ADDRESS", Value: 0x28, Mask: 0x28}}}}
+	zt782  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_THP_DISABLE", Vals: []val{{Name: "PR_SET_THP_DISABLE", Value: 0x29, Mask: 0x29}}}}
+	zt783  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FP_MODE", Vals: []val{{Name: "PR_SET_FP_MODE", Value: 0x2d, Mask: 0x2d}}}}
+	zt784  = typ{Kind: 19, Width: 4, Set: &zset_pr_fp_mode}
+	zt785  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FP_MODE", Vals: []val{{Name: "PR_GET_FP_MODE", Value: 0x2e, Mask: 0x2e}}}}
+	zt786  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT", Vals: []val{{Name: "PR_CAP_AMBIENT", Value: 0x2f, Mask: 0x2f}}}}
+	zt787  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_RAISE", Vals: []val{{Name: "PR_CAP_AMBIENT_RAISE", Value: 0x2, Mask: 0x2}}}}
+	zt788  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_LOWER", Vals: []val{{Name: "PR_CAP_AMBIENT_LOWER", Value: 0x3, Mask: 0x3}}}}
+	zt789  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_IS_SET", Vals: []val{{Name: "PR_CAP_AMBIENT_IS_SET", Value: 0x1, Mask: 0x1}}}}
+	zt790  = typ{Kind: 20, Width: 254, Set: &zset_pr_cap_ambient}
+	zt791  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SPECULATION_CTRL", Vals: []val{{Name: "PR_GET_SPECULATION_CTRL", Value: 0x34, Mask: 0x34}}}}
+	zt792  = typ{Kind: 20, Width: 254, Set: &zset_pr_spec}
+	zt793  = typ{Kind: 19, Width: 4, Set: &zset_pr_spec_get}
+	zt794  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SPECULATION_CTRL", Vals: []val{{Name: "PR_SET_SPECULATION_CTRL", Value: 0x35, Mask: 0x35}}}}
+	zt795  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_STORE_BYPASS", Vals: []val{{Name: "PR_SPEC_STORE_BYPASS", Value: 0x0, Mask: 0x0}}}}
+	zt796  = typ{Kind: 20, Width: 254, Set: &zset_pr_spec_set}
+	zt797  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_INDIRECT_BRANCH", Vals: []val{{Name: "PR_SPEC_INDIRECT_BRANCH", Value: 0x1, Mask: 0x1}}}}
+	zt798  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_L1D_FLUSH", Vals: []val{{Name: "PR_SPEC_L1D_FLUSH", Value: 0x2, Mask: 0x2}}}}
+	zt799  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_IO_FLUSHER", Vals: []val{{Name: "PR_SET_IO_FLUSHER", Value: 0x39, Mask: 0x39}}}}
+	zt800  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SYSCALL_USER_DISPATCH", Vals: []val{{Name: "PR_SET_SYSCALL_USER_DISPATCH", Value: 0x3b, Mask: 0x3b}}}}
+	zt801  = typ{Kind: 20, Width: 254, Set: &zset_pr_sud}
+	zt802  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_VMA", Vals: []val{{Name: "PR_SET_VMA", Value: 0x53564d41, Mask: 0x53564d41}}}}
+	zt803  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_VMA_ANON_NAME", Vals: []val{{Name: "PR_SET_VMA_ANON_NAME", Value: 0x0, Mask: 0x0}}}}
+	zt804  = typ{Kind: 22, Dir: 1}
+	zt805  = typ{Kind: 20, Width: 254, Set: &zset_pr_set_vma}
+	zt806  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_PTRACER", Vals: []val{{Name: "PR_SET_PTRACER", Value: 0x59616d61, Mask: 0x59616d61}}}}
+	zt807  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_pr_ptracer}
+	zt808  = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
+	zt809  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
+	zt810  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
+	zt811  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
+	zt812  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
+	zt813  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
+	zt814  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
+	zt815  = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
+	zt816  = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
+	zt817  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
+	zt818  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
+	zt819  = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
+	zt820  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
+	zt821  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
+	zt822  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
+	zt823  = typ{Kind: 19, Width: 254, Set: &zset_mount_flags}
+	zt824  = typ{Kind: 19, Width: 4, Set: &zset_umount_flags}
+	zt825  = typ{Kind: 19, Width: 4, Set: &zset_swap_flags}
+	zt826  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic1}
+	zt827  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic2}
+	zt828  = typ{Kind: 20, Width: 4, Set: &zset_reboot_cmds}
+	zt829  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt830  = typ{Kind: 19, Width: 4, Set: &zset_delete_module_flags}
+	zt831  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
+	zt832  = typ{Kind: 19, Width: 4, Set: &zset_xattr_flags}
+	zt833  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
+	zt834  = typ{Kind: 13, Dir: 2, Width: 254}
+	zt835  = typ{Kind: 13, Width: 254}
+	zt836  = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt837  = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt838  = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt839  = typ{Kind: 2, Width: 4, Format: 4}
+	zt840  = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt841  = typ{Kind: 39, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt842  = typ{Kind: 39, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt843  = typ{Kind: 2, Dir: 2, Width: 254}
+	zt844  = typ{Kind: 27, Struct: &zstruct_io_event}
+	zt845  = typ{Kind: 26, Dir: 2, Elem: &zt844, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt846  = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
+	zt847  = typ{Kind: 20, Width: 2, Set: &zset_iocb_cmds}
+	zt848  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0xb}}
+	zt849  = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 2, Num: 0xb}}
+	zt850  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 2, Num: 0xb}}
+	zt851  = typ{Kind: 19, Width: 8, Set: &zset_poll_events}
+	zt852  = typ{Kind: 19, Width: 4, Set: &zset_iocb_flags}
+	zt853  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb}
+	zt854  = typ{Kind: 26, Dir: 1, Elem: &zt853, Len: &expr{Op: 1, Num: 0x1}}
+	zt855  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x28}}
+	zt856  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb_head}
+	zt857  = typ{Kind: 27, Dir: 2, Struct: &zstruct_io_event}
+	zt858  = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt859  = typ{Kind: 22, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt860  = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
+	zt861  = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
+	zt862  = typ{Kind: 27, Struct: &zstruct_epoll_data}
+	zt863  = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
+	zt864  = typ{Kind: 27, Struct: &zstruct_epoll_event}
+	zt865  = typ{Kind: 26, Dir: 2, Elem: &zt864, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt866  = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
+	zt867  = typ{Kind: 34, Dir: 2, Elem: &zt866, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt868  = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
+	zt869  = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt870  = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt871  = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt872  = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt873  = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt874  = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt875  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt876  = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt877  = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt878  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt879  = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt880  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt881  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt882  = typ{Kind: 27, Struct: &zstruct_timeval_date}
+	zt883  = typ{Kind: 26, Dir: 1, Elem: &zt882, Len: &expr{Op: 0, Num: 0x2}}
+	zt884  = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt885  = typ{Kind: 35, Width: 254}
+	zt886  = typ{Kind: 26, Dir: 1, Elem: &zt885, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt887  = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt888  = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt889  = typ{Kind: 26, Dir: 1, Elem: &zt885, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt890  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt891  = typ{Kind: 26, Dir: 2, Elem: &zt885, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt892  = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt893  = typ{Kind: 10, Width: 4}
+	zt894  = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
+	zt895  = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x4}}
+	zt896  = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
+	zt897  = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
+	zt898  = typ{Kind: 27, Struct: &zstruct_kexec_segment}
+	zt899  = typ{Kind: 26, Dir: 1, Elem: &zt898, Len: &expr{Op: 1, Num: 0x1}}
+	zt900  = typ{Kind: 19, Width: 254, Set: &zset_kexec_flags}
+	zt901  = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt902  = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt903  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_spec}
+	zt904  = typ{Kind: 20, Width: 4, Set: &zset_keyctl_commands}
+	zt905  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_KEYRING_ID", Vals: []val{{Name: "KEYCTL_GET_KEYRING_ID", Value: 0x0, Mask: 0x0}}}}
+	zt906  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_JOIN_SESSION_KEYRING", Vals: []val{{Name: "KEYCTL_JOIN_SESSION_KEYRING", Value: 0x1, Mask: 0x1}}}}
+	zt907  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UPDATE", Vals: []val{{Name: "KEYCTL_UPDATE", Value: 0x2, Mask: 0x2}}}}
+	zt908  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REVOKE", Vals: []val{{Name: "KEYCTL_REVOKE", Value: 0x3, Mask: 0x3}}}}
+	zt909  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CHOWN", Vals: []val{{Name: "KEYCTL_CHOWN", Value: 0x4, Mask: 0x4}}}}
+	zt910  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SETPERM", Vals: []val{{Name: "KEYCTL_SETPERM", Value: 0x5, Mask: 0x5}}}}
+	zt911  = typ{Kind: 19, Width: 4, Set: &zset_key_perms}
+	zt912  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_DESCRIBE", Vals: []val{{Name: "KEYCTL_DESCRIBE", Value: 0x6, Mask: 0x6}}}}
+	zt913  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
+	zt914  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CLEAR", Vals: []val{{Name: "KEYCTL_CLEAR", Value: 0x7, Mask: 0x7}}}}
+	zt915  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_LINK", Vals: []val{{Name: "KEYCTL_LINK", Value: 0x8, Mask: 0x8}}}}
+	zt916  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UNLINK", Vals: []val{{Name: "KEYCTL_UNLINK", Value: 0x9, Mask: 0x9}}}}
+	zt917  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SEARCH", Vals: []val{{Name: "KEYCTL_SEARCH", Value: 0xa, Mask: 0xa}}}}
+	zt918  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_READ", Vals: []val{{Name: "KEYCTL_READ", Value: 0xb, Mask: 0xb}}}}
+	zt919  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE", Vals: []val{{Name: "KEYCTL_INSTANTIATE", Value: 0xc, Mask: 0xc}}}}
+	zt920  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_NEGATE", Vals: []val{{Name: "KEYCTL_NEGATE", Value: 0xd, Mask: 0xd}}}}
+	zt921  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_REQKEY_KEYRING", Vals: []val{{Name: "KEYCTL_SET_REQKEY_KEYRING", Value: 0xe, Mask: 0xe}}}}
+	zt922  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_reqkey}
+	zt923  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_TIMEOUT", Vals: []val{{Name: "KEYCTL_SET_TIMEOUT", Value: 0xf, Mask: 0xf}}}}
+	zt924  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_ASSUME_AUTHORITY", Vals: []val{{Name: "KEYCTL_ASSUME_AUTHORITY", Value: 0x10, Mask: 0x10}}}}
+	zt925  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_SECURITY", Vals: []val{{Name: "KEYCTL_GET_SECURITY", Value: 0x11, Mask: 0x11}}}}
+	zt926  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SESSION_TO_PARENT", Vals: []val{{Name: "KEYCTL_SESSION_TO_PARENT", Value: 0x12, Mask: 0x12}}}}
+	zt927  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REJECT", Vals: []val{{Name: "KEYCTL_REJECT", Value: 0x13, Mask: 0x13}}}}
+	zt928  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE_IOV", Vals: []val{{Name: "KEYCTL_INSTANTIATE_IOV", Value: 0x14, Mask: 0x14}}}}
+	zt929  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 1, Num: 0x3}}
+	zt930  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INVALIDATE", Vals: []val{{Name: "KEYCTL_INVALIDATE", Value: 0x15, Mask: 0x15}}}}
+	zt931  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_PERSISTENT", Vals: []val{{Name: "KEYCTL_GET_PERSISTENT", Value: 0x16, Mask: 0x16}}}}
+	zt932  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_RESTRICT_KEYRING", Vals: []val{{Name: "KEYCTL_RESTRICT_KEYRING", Value: 0x1d, Mask: 0x1d}}}}
+	zt933  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_MOVE", Vals: []val{{Name: "KEYCTL_MOVE", Value: 0x1e, Mask: 0x1e}}}}
+	zt934  = typ{Kind: 19, Width: 4, Set: &zset_keyctl_move}
+	zt935  = typ{Kind: 20, Width: 4, Set: &zset_ioprio_who}
+	zt936  = typ{Kind: 0, Width: 4, Format: 5}
+	zt937  = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
+	zt938  = typ{Kind: 26, Dir: 1, Elem: &zt885, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt939  = typ{Kind: 6, Width: 4}
+	zt940  = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
+	zt941  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
+	zt942  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt943  = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
+	zt944  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
+	zt945  = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt946  = typ{Kind: 1, Dir: 2, Width: 255}
+	zt947  = typ{Kind: 0, Dir: 1, Width: 8}
+	zt948  = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
+	zt949  = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
+	zt950  = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
+	zt951  = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt952  = typ{Kind: 26, Dir: 2, Elem: &zt314, Len: &expr{Op: 1, Num: 0x1}}
+	zt953  = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt954  = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
+	zt955  = typ{Kind: 26, Dir: 1, Elem: &zt954, Len: &expr{Op: 0, Num: 0x2}}
+	zt956  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
+	zt957  = typ{Kind: 20, Width: 4, Set: &zset_clocks}
+	zt958  = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
+	zt959  = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
+	zt960  = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt961  = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
+	zt962  = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
+	zt963  = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
+	zt964  = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
+	zt965  = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
+	zt966  = typ{Kind: 20, Width: 4, Set: &zset_perf_sizes}
+	zt967  = typ{Kind: 20, Width: 8, Set: &zset_perf_hw}
+	zt968  = typ{Kind: 20, Width: 8, Set: &zset_perf_sw}
+	zt969  = typ{Kind: 28, Union: &zunion_perf_config, Sel: &expr{Op: 2}}
+	zt970  = typ{Kind: 19, Width: 8, Set: &zset_perf_samples}
+	zt971  = typ{Kind: 19, Width: 8, Set: &zset_perf_read}
+	zt972  = typ{Kind: 20, Width: 8, Format: 13, Set: &zset_perf_skid}
+	zt973  = typ{Kind: 27, Dir: 1, Struct: &zstruct_perf_event_attr, Len: &expr{Op: 6, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 13, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0}}}}}
+	zt974  = typ{Kind: 19, Width: 254, Set: &zset_perf_open_flags}
+	zt975  = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt976  = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt977  = typ{Kind: 26, Dir: 3, Elem: &zt976, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt978  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
+	zt979  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
+	zt980  = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
+	zt981  = typ{Kind: 18, Width: 8}
+	zt982  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt983  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt984  = typ{Kind: 24, Width: 2, Len: &expr{Op: 2}}
+	zt985  = typ{Kind: 27, Dir: 3, Struct: &zstruct_file_handle, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0xffffffff}}}}
+	zt986  = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_handle_in, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}}}
+	zt987  = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt988  = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt989  = typ{Kind: 26, Dir: 3, Elem: &zt988, Len: &expr{Op: 1, Num: 0x2}}
+	zt990  = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt991  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt992  = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt993  = typ{Kind: 26, Dir: 2, Elem: &zt992, Len: &expr{Op: 1, Num: 0x2}}
+	zt994  = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt995  = typ{Kind: 26, Dir: 1, Elem: &zt994, Len: &expr{Op: 1, Num: 0x4}}
+	zt996  = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt997  = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt998  = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt999  = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt1000 = typ{Kind: 19, Width: 4, Set: &zset_module_flags}
+	zt1001 = typ{Kind: 19, Width: 8, Set: &zset_sched_flags}
+	zt1002 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sched_attr_set, Len: &expr{Op: 6, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x30}, R: &expr{Op: 13, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0}}}}}
+	zt1003 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sched_attr, Len: &expr{Op: 1, Num: 0x2}}
+	zt1004 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
+	zt1005 = typ{Kind: 20, Width: 4, Set: &zset_seccomp_ops}
+	zt1006 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_SET_MODE_FILTER", Vals: []val{{Name: "SECCOMP_SET_MODE_FILTER", Value: 0x1, Mask: 0x1}}}}
+	zt1007 = typ{Kind: 19, Width: 4, Set: &zset_seccomp_flags}
+	zt1008 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_ACTION_AVAIL", Vals: []val{{Name: "SECCOMP_GET_ACTION_AVAIL", Value: 0x2, Mask: 0x2}}}}
+	zt1009 = typ{Kind: 20, Dir: 1, Width: 4, Set: &zset_seccomp_actions}
+	zt1010 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_NOTIF_SIZES", Vals: []val{{Name: "SECCOMP_GET_NOTIF_SIZES", Value: 0x3, Mask: 0x3}}}}
+	zt1011 = typ{Kind: 27, Dir: 2, Struct: &zstruct_seccomp_notif_sizes}
+	zt1012 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt1013 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt1014 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
+	zt1015 = typ{Kind: 19, Width: 254, Set: &zset_kexec_file_flags}
+	zt1016 = typ{Kind: 20, Width: 4, Set: &zset_bpf_commands}
+	zt1017 = typ{Kind: 20, Width: 4, Set: &zset_bpf_map_types}
+	zt1018 = typ{Kind: 19, Width: 4, Set: &zset_bpf_map_flags}
+	zt1019 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x10}}
+	zt1020 = typ{Kind: 27, Struct: &zstruct_bpf_map_create}
+	zt1021 = typ{Kind: 4, Width: 8}
+	zt1022 = typ{Kind: 20, Width: 8, Set: &zset_bpf_update_flags}
+	zt1023 = typ{Kind: 27, Struct: &zstruct_bpf_map_elem}
+	zt1024 = typ{Kind: 20, Width: 8, Set: &zset_bpf_lookup_flags}
+	zt1025 = typ{Kind: 27, Struct: &zstruct_bpf_map_look}
+	zt1026 = typ{Kind: 27, Struct: &zstruct_bpf_map_key}
+	zt1027 = typ{Kind: 27, Struct: &zstruct_bpf_map_next}
+	zt1028 = typ{Kind: 20, Width: 4, Set: &zset_bpf_prog_types}
+	zt1029 = typ{Kind: 32, Len: &expr{Op: 0}}
+	zt1030 = typ{Kind: 19, Width: 4, Set: &zset_bpf_prog_flags}
+	zt1031 = typ{Kind: 20, Width: 4, Set: &zset_bpf_attach_types}
+	zt1032 = typ{Kind: 27, Struct: &zstruct_bpf_prog_load}
+	zt1033 = typ{Kind: 19, Width: 4, Set: &zset_bpf_file_flags}
+	zt1034 = typ{Kind: 27, Struct: &zstruct_bpf_obj}
+	zt1035 = typ{Kind: 27, Struct: &zstruct_bpf_attach}
+	zt1036 = typ{Kind: 27, Struct: &zstruct_bpf_id}
+	zt1037 = typ{Kind: 27, Struct: &zstruct_bpf_info}
+	zt1038 = typ{Kind: 28, Dir: 1, Union: &zunion_bpf_attr, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 1}}
+	zt1039 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_CREATE", Vals: []val{{Name: "BPF_MAP_CREATE", Value: 0x0, Mask: 0x0}}}}
+	zt1040 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_LOAD", Vals: []val{{Name: "BPF_PROG_LOAD", Value: 0x5, Mask: 0x5}}}}
+	zt1041 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_OBJ_GET", Vals: []val{{Name: "BPF_OBJ_GET", Value: 0x7, Mask: 0x7}}}}
+	zt1042 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_GET_FD_BY_ID", Vals: []val{{Name: "BPF_PROG_GET_FD_BY_ID", Value: 0xd, Mask: 0xd}}}}
+	zt1043 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_GET_FD_BY_ID", Vals: []val{{Name: "BPF_MAP_GET_FD_BY_ID", Value: 0xe, Mask: 0xe}}}}
+	zt1044 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_RAW_TRACEPOINT_OPEN", Vals: []val{{Name: "BPF_RAW_TRACEPOINT_OPEN", Value: 0x11, Mask: 0x11}}}}
+	zt1045 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_LOAD", Vals: []val{{Name: "BPF_BTF_LOAD", Value: 0x12, Mask: 0x12}}}}
+	zt1046 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_GET_FD_BY_ID", Vals: []val{{Name: "BPF_BTF_GET_FD_BY_ID", Value: 0x13, Mask: 0x13}}}}
+	zt1047 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_CREATE", Vals: []val{{Name: "BPF_LINK_CREATE", Value: 0x1c, Mask: 0x1c}}}}
+	zt1048 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_GET_FD_BY_ID", Vals: []val{{Name: "BPF_LINK_GET_FD_BY_ID", Value: 0x1e, Mask: 0x1e}}}}
+	zt1049 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_ITER_CREATE", Vals: []val{{Name: "BPF_ITER_CREATE", Value: 0x21, Mask: 0x21}}}}
+	zt1050 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt1051 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt1052 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt1053 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt1054 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
+	zt1055 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt1056 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt1057 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
+	zt1058 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
+	zt1059 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
+	zt1060 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
+	zt1061 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
+	zt1062 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
+	zt1063 = typ{Kind: 27, Dir: 1, Struct: &zstruct_aio_sigset}
+	zt1064 = typ{Kind: 19, Width: 4, Set: &zset_uring_setup_flags}
+	zt1065 = typ{Kind: 19, Width: 4, Set: &zset_uring_features}
+	zt1066 = typ{Kind: 27, Struct: &zstruct_sq_off}
+	zt1067 = typ{Kind: 27, Struct: &zstruct_cq_off}
+	zt1068 = typ{Kind: 27, Dir: 3, Struct: &zstruct_io_uring_params}
+	zt1069 = typ{Kind: 19, Width: 4, Set: &zset_uring_enter_flags}
+	zt1070 = typ{Kind: 20, Width: 4, Set: &zset_uring_ops}
+	zt1071 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_BUFFERS", Vals: []val{{Name: "IORING_REGISTER_BUFFERS", Value: 0x0, Mask: 0x0}}}}
+	zt1072 = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 1, Num: 0x3}}
+	zt1073 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_FILES", Vals: []val{{Name: "IORING_REGISTER_FILES", Value: 0x2, Mask: 0x2}}}}
+	zt1074 = typ{Kind: 26, Dir: 1, Elem: &zt0, Len: &expr{Op: 1, Num: 0x3}}
+	zt1075 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD", Vals: []val{{Name: "IORING_REGISTER_EVENTFD", Value: 0x4, Mask: 0x4}}}}
+	zt1076 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD_ASYNC", Vals: []val{{Name: "IORING_REGISTER_EVENTFD_ASYNC", Value: 0x7, Mask: 0x7}}}}
+	zt1077 = typ{Kind: 19, Width: 4, Set: &zset_open_tree_flags}
+	zt1078 = typ{Kind: 19, Width: 4, Set: &zset_move_mount_flags}
+	zt1079 = typ{Kind: 19, Width: 4, Set: &zset_fsopen_flags}
+	zt1080 = typ{Kind: 20, Width: 4, Set: &zset_fsconfig_cmds}
+	zt1081 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FLAG", Vals: []val{{Name: "FSCONFIG_SET_FLAG", Value: 0x0, Mask: 0x0}}}}
+	zt1082 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_STRING", Vals: []val{{Name: "FSCONFIG_SET_STRING", Value: 0x1, Mask: 0x1}}}}
+	zt1083 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_BINARY", Vals: []val{{Name: "FSCONFIG_SET_BINARY", Value: 0x2, Mask: 0x2}}}}
+	zt1084 = typ{Kind: 24, Dir: 1, Width: 2, Len: &expr{Op: 1, Num: 0x4}}
+	zt1085 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH", Vals: []val{{Name: "FSCONFIG_SET_PATH", Value: 0x3, Mask: 0x3}}}}
+	zt1086 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH_EMPTY", Vals: []val{{Name: "FSCONFIG_SET_PATH_EMPTY", Value: 0x4, Mask: 0x4}}}}
+	zt1087 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FD", Vals: []val{{Name: "FSCONFIG_SET_FD", Value: 0x5, Mask: 0x5}}}}
+	zt1088 = typ{Kind: 19, Width: 4, Set: &zset_fsmount_flags}
+	zt1089 = typ{Kind: 19, Width: 4, Set: &zset_mount_attrs}
+	zt1090 = typ{Kind: 19, Width: 4, Set: &zset_fspick_flags}
+	zt1091 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt1092 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
+	zt1093 = typ{Kind: 9, Width: 8}
+	zt1094 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt1095 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
+	zt1096 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
+	zt1097 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
+	zt1098 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
+	zt1099 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
+	zt1100 = typ{Kind: 10, Width: 8}
+	zt1101 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
+	zt1102 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
+	zt1103 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
+	zt1104 = typ{Kind: 26, Dir: 1, Elem: &zt994, Len: &expr{Op: 1, Num: 0x2}}
+	zt1105 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt1106 = typ{Kind: 19, Width: 8, Set: &zset_mount_attrs}
+	zt1107 = typ{Kind: 20, Width: 8, Set: &zset_propagation}
+	zt1108 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mount_attr, Len: &expr{Op: 1, Num: 0x4}}
+	zt1109 = typ{Kind: 19, Width: 8, Set: &zset_landlock_fs}
+	zt1110 = typ{Kind: 19, Width: 8, Set: &zset_landlock_net}
+	zt1111 = typ{Kind: 19, Width: 8, Set: &zset_landlock_scope}
+	zt1112 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_ruleset_attr, Len: &expr{Op: 1, Num: 0x1}}
+	zt1113 = typ{Kind: 19, Width: 4, Set: &zset_landlock_create}
+	zt1114 = typ{Kind: 20, Width: 4, Set: &zset_landlock_rule}
+	zt1115 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_path}
+	zt1116 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_port}
+	zt1117 = typ{Kind: 28, Union: &zunion_landlock_attr, Sel: &expr{Op: 1, Num: 0x1}}
+	zt1118 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
+	zt1119 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt1120 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt1121 = typ{Kind: 26, Dir: 1, Elem: &zt1120, Len: &expr{Op: 1, Num: 0x1}}
+	zt1122 = typ{Kind: 27, Dir: 1, Struct: &zstruct_cachestat_range}
+	zt1123 = typ{Kind: 27, Dir: 2, Struct: &zstruct_cachestat}
+	zt1124 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt1125 = typ{Kind: 26, Dir: 1, Elem: &zt1120, Len: &expr{Op: 0, Num: 0x2}}
+	zt1126 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mnt_id_req, Len: &expr{Op: 0, Num: 0x18}}
+	zt1127 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
+	zt1128 = typ{Kind: 26, Dir: 2, Elem: &zt80, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1129 = typ{Kind: 19, Width: 4, Set: &zset_listmount_flags}
+	zt1130 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_set, Len: &expr{Op: 1, Num: 0x5}}
+	zt1131 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_get, Len: &expr{Op: 1, Num: 0x5}}
+	zt1132 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x4}, RetLen: &expr{Op: 4}}
+	zt1133 = typ{Kind: 19, Width: 8, Set: &zset_fa_xflags}
+	zt1134 = typ{Kind: 27, Dir: 2, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
+	zt1135 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
+	zt1136 = typ{Kind: 8, Width: 2}
+	zt1137 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt1138 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt1139 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt1140 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt1141 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt1142 = typ{Kind: 26, Dir: 2, Elem: &zt1136, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt1143 = typ{Kind: 26, Dir: 1, Elem: &zt1136, Len: &expr{Op: 1}}
+	zt1144 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt1145 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt1146 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt1147 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt1148 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt1149 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt1150 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt1151 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt1152 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt1153 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt1154 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt1155 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt1156 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt1157 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt1158 = typ{Kind: 2, Width: 254, Format: 3}
+	zt1159 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt1160 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt1161 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt1162 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt1163 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt1164 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
+	zt1165 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt1166 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt1167 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt1168 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt1169 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt1170 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt1171 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt1172 = typ{Kind: 26, Dir: 1, Elem: &zt1171, Len: &expr{Op: 0, Num: 0x2}}
+	zt1173 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
+	zt1174 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt1175 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
+	zt1176 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
+	zt1177 = typ{Kind: 26, Dir: 2, Elem: &zt1176, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1178 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt1179 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt1180 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt1181 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -3113,8 +3573,6 @@ var zset_sa_flags = set{Name: "sa_flags", Unknown: "SA_???", Vals: []val{
 	{Name: "SA_SIGINFO", Value: 0x4, Mask: 0x4},
 	{Name: "SA_NOCLDSTOP", Value: 0x1, Mask: 0x1},
 	{Name: "SA_NOCLDWAIT", Value: 0x2, Mask: 0x2},
-	{Name: "SA_EXPOSE_TAGBITS", Value: 0x800, Mask: 0x800},
-	{Name: "SA_UNSUPPORTED", Value: 0x400, Mask: 0x400},
 }}
 
 var zstruct_sigaction = structure{Name: "sigaction", Size: [3]uint16{32, 20, 32}, Show: []uint8{0, 3, 1, 2}, Fields: []field{
@@ -7405,7 +7863,7 @@ var zcall_select = call{Name: "select", Args: []field{
 	{Name: "tvp", Type: &zt215, Attr: 16, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
-var zcall_sched_yield = call{Name: "sched_yield", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
+var zcall_sched_yield = call{Name: "sched_yield", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zset_mremap_flags = set{Name: "mremap_flags", Unknown: "MREMAP_???", Vals: []val{
 	{Name: "MREMAP_MAYMOVE", Value: 0x1, Mask: 0x1},
@@ -9145,13 +9603,13 @@ var zstruct_msg_iov_out = structure{Name: "msg_iov_out", Size: [3]uint16{16, 8, 
 }}
 
 var zstruct_msghdr_out = structure{Name: "msghdr_out", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt403, Attr: 8192, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_namelen", Type: &zt7, Attr: 4096, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt406, Attr: 8192, Off: [3]uint16{16, 8, 8}},
-	{Name: "msg_iovlen", Type: &zt2, Attr: 8192, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt407, Attr: 8192, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
-	{Name: "msg_controllen", Type: &zt2, Attr: 8192, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt378, Attr: 8192, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_name", Type: &zt403, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_namelen", Type: &zt7, Attr: 8192, Off: [3]uint16{8, 4, 4}},
+	{Name: "msg_iov", Type: &zt406, Attr: 16384, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iovlen", Type: &zt2, Attr: 16384, Off: [3]uint16{24, 12, 12}},
+	{Name: "msg_control", Type: &zt407, Attr: 16384, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_controllen", Type: &zt2, Attr: 16384, Off: [3]uint16{40, 20, 20}},
+	{Name: "msg_flags", Type: &zt378, Attr: 16384, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_recvmsg = call{Name: "recvmsg", Args: []field{
@@ -10776,9 +11234,18 @@ var zcall_kill = call{Name: "kill", Args: []field{
 	{Name: "sig", Type: &zt30, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
+var zstruct_utsname = structure{Name: "utsname", Size: [3]uint16{390, 390, 390}, Fields: []field{
+	{Name: "sysname", Type: &zt497, Off: [3]uint16{0, 0, 0}},
+	{Name: "nodename", Type: &zt497, Off: [3]uint16{65, 65, 65}},
+	{Name: "release", Type: &zt497, Attr: 1, Off: [3]uint16{130, 130, 130}},
+	{Name: "version", Type: &zt497, Attr: 1, Off: [3]uint16{195, 195, 195}},
+	{Name: "machine", Type: &zt497, Attr: 1, Off: [3]uint16{260, 260, 260}},
+	{Name: "domainname", Type: &zt497, Attr: 1, Off: [3]uint16{325, 325, 325}},
+}}
+
 var zcall_uname = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt498, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zset_ipc_flags = set{Name: "ipc_flags", Unknown: "IPC_???", Vals: []val{
 	{Name: "IPC_CREAT", Value: 0x200, Mask: 0x200},
@@ -10790,7 +11257,7 @@ var zset_ipc_flags = set{Name: "ipc_flags", Unknown: "IPC_???", Vals: []val{
 var zcall_semget = call{Name: "semget", Args: []field{
 	{Name: "key", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "semflg", Type: &zt497, Reg: 2, Reg32: 2},
+	{Name: "semflg", Type: &zt499, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zset_sem_op_flags = set{Name: "sem_op_flags", Unknown: "SEM_???", Vals: []val{
@@ -10800,13 +11267,13 @@ var zset_sem_op_flags = set{Name: "sem_op_flags", Unknown: "SEM_???", Vals: []va
 
 var zstruct_sembuf = structure{Name: "sembuf", Size: [3]uint16{6, 6, 6}, Fields: []field{
 	{Name: "sem_num", Type: &zt139, Off: [3]uint16{0, 0, 0}},
-	{Name: "sem_op", Type: &zt498, Off: [3]uint16{2, 2, 2}},
-	{Name: "sem_flg", Type: &zt499, Off: [3]uint16{4, 4, 4}},
+	{Name: "sem_op", Type: &zt500, Off: [3]uint16{2, 2, 2}},
+	{Name: "sem_flg", Type: &zt501, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_semop = call{Name: "semop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt501, Reg: 1, Reg32: 1},
+	{Name: "tsops", Type: &zt503, Reg: 1, Reg32: 1},
 	{Name: "nsops", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
@@ -10830,22 +11297,22 @@ var zset_sem_cmds = set{Name: "sem_cmds", Unknown: "SEM_???", Vals: []val{
 
 var zstruct_semid_ds_set = structure{Name: "semid_ds_set", Size: [3]uint16{104, 64, 104}, Fields: []field{
 	{Name: "sem_perm", Type: &zt229, Off: [3]uint16{0, 0, 0}},
-	{Name: "rest", Type: &zt503, Attr: 4, Off: [3]uint16{48, 36, 48}},
+	{Name: "rest", Type: &zt505, Attr: 4, Off: [3]uint16{48, 36, 48}},
 }}
 
 var zcall_semctl__SET = call{Name: "semctl", Variant: "SET", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt225, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt504, Reg: 3, Reg32: 3},
+	{Name: "arg", Type: &zt506, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zstruct_semid_ds = structure{Name: "semid_ds", Size: [3]uint16{104, 64, 104}, Fields: []field{
 	{Name: "sem_perm", Type: &zt234, Off: [3]uint16{0, 0, 0}},
 	{Name: "sem_otime", Type: &zt23, Off: [3]uint16{48, 36, 48}},
-	{Name: "pad1", Type: &zt505, Attr: 4, Off: [3]uint16{56, 40, 56}},
+	{Name: "pad1", Type: &zt507, Attr: 4, Off: [3]uint16{56, 40, 56}},
 	{Name: "sem_ctime", Type: &zt23, Off: [3]uint16{64, 44, 64}},
-	{Name: "pad2", Type: &zt505, Attr: 4, Off: [3]uint16{72, 48, 72}},
+	{Name: "pad2", Type: &zt507, Attr: 4, Off: [3]uint16{72, 48, 72}},
 	{Name: "sem_nsems", Type: &zt26, Off: [3]uint16{80, 52, 80}},
 	{Name: "unused", Type: &zt228, Attr: 4, Off: [3]uint16{88, 56, 88}},
 }}
@@ -10854,7 +11321,7 @@ var zcall_semctl__STAT = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt232, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt506, Reg: 3, Reg32: 3},
+	{Name: "arg", Type: &zt508, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_semid_ds_arm64 = structure{Name: "semid_ds_arm64", Size: [3]uint16{88, 56, 88}, Fields: []field{
@@ -10869,7 +11336,7 @@ var zcall_semctl__STAT_2 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt232, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt507, Reg: 3, Reg32: 3},
+	{Name: "arg", Type: &zt509, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_seminfo = structure{Name: "seminfo", Size: [3]uint16{40, 40, 40}, Fields: []field{
@@ -10889,48 +11356,48 @@ var zcall_semctl__INFO = call{Name: "semctl", Variant: "INFO", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt238, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt508, Reg: 3, Reg32: 3},
+	{Name: "arg", Type: &zt510, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_3 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt509, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt506, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt511, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt508, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_4 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt509, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt507, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt511, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt509, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__INFO_2 = call{Name: "semctl", Variant: "INFO", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt510, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt508, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt512, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt510, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_5 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt511, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt506, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt513, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt508, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_6 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt511, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt507, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt513, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt509, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl = call{Name: "semctl", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt502, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt504, Reg: 2, Reg32: 2},
 	{Name: "arg", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4, Key: 2, Variants: []*call{
 	&zcall_semctl__SET,
@@ -10950,12 +11417,12 @@ var zcall_shmdt = call{Name: "shmdt", Args: []field{
 
 var zcall_msgget = call{Name: "msgget", Args: []field{
 	{Name: "key", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "msgflg", Type: &zt497, Reg: 1, Reg32: 1},
+	{Name: "msgflg", Type: &zt499, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zstruct_msgbuf = structure{Name: "msgbuf", Size: [3]uint16{8, 4, 8}, Fields: []field{
 	{Name: "mtype", Type: &zt23, Off: [3]uint16{0, 0, 0}},
-	{Name: "mtext", Type: &zt512, Off: [3]uint16{8, 4, 8}},
+	{Name: "mtext", Type: &zt514, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zset_ipc_msg_flags = set{Name: "ipc_msg_flags", Unknown: "MSG_???", Vals: []val{
@@ -10967,17 +11434,17 @@ var zset_ipc_msg_flags = set{Name: "ipc_msg_flags", Unknown: "MSG_???", Vals: []
 
 var zcall_msgsnd = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt513, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt515, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgflg", Type: &zt514, Reg: 3, Reg32: 3},
+	{Name: "msgflg", Type: &zt516, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt515, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt517, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
-	{Name: "msgflg", Type: &zt514, Reg: 4, Reg32: 4},
+	{Name: "msgflg", Type: &zt516, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x20, Defer: 1}
 
 var zset_msg_cmds = set{Name: "msg_cmds", Unknown: "MSG_???", Vals: []val{
@@ -10993,15 +11460,15 @@ var zset_msg_cmds = set{Name: "msg_cmds", Unknown: "MSG_???", Vals: []val{
 
 var zstruct_msqid_ds_set = structure{Name: "msqid_ds_set", Size: [3]uint16{120, 72, 120}, Fields: []field{
 	{Name: "msg_perm", Type: &zt229, Off: [3]uint16{0, 0, 0}},
-	{Name: "times", Type: &zt517, Attr: 4, Off: [3]uint16{48, 36, 48}},
+	{Name: "times", Type: &zt519, Attr: 4, Off: [3]uint16{48, 36, 48}},
 	{Name: "msg_qbytes", Type: &zt26, Off: [3]uint16{88, 56, 88}},
-	{Name: "rest", Type: &zt518, Attr: 4, Off: [3]uint16{96, 60, 96}},
+	{Name: "rest", Type: &zt520, Attr: 4, Off: [3]uint16{96, 60, 96}},
 }}
 
 var zcall_msgctl__SET = call{Name: "msgctl", Variant: "SET", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt225, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt519, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt521, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_msqid_ds_set_i386 = structure{Name: "msqid_ds_set_i386", Size: [3]uint16{152, 88, 152}, Fields: []field{
@@ -11014,7 +11481,7 @@ var zstruct_msqid_ds_set_i386 = structure{Name: "msqid_ds_set_i386", Size: [3]ui
 var zcall_msgctl__SET_2 = call{Name: "msgctl", Variant: "SET", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt225, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt520, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt522, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_msqid_ds = structure{Name: "msqid_ds", Size: [3]uint16{120, 76, 120}, Fields: []field{
@@ -11033,7 +11500,7 @@ var zstruct_msqid_ds = structure{Name: "msqid_ds", Size: [3]uint16{120, 76, 120}
 var zcall_msgctl__STAT = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt232, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt521, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt523, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zstruct_msqid_ds_i386 = structure{Name: "msqid_ds_i386", Size: [3]uint16{120, 88, 120}, Fields: []field{
@@ -11052,7 +11519,7 @@ var zstruct_msqid_ds_i386 = structure{Name: "msqid_ds_i386", Size: [3]uint16{120
 var zcall_msgctl__STAT_2 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt232, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt522, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt524, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zstruct_msginfo = structure{Name: "msginfo", Size: [3]uint16{32, 32, 32}, Fields: []field{
@@ -11069,42 +11536,42 @@ var zstruct_msginfo = structure{Name: "msginfo", Size: [3]uint16{32, 32, 32}, Fi
 var zcall_msgctl__INFO = call{Name: "msgctl", Variant: "INFO", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt238, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt523, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt525, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_3 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt524, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt521, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt526, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt523, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_4 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt524, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt522, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt526, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt524, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__INFO_2 = call{Name: "msgctl", Variant: "INFO", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt525, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt523, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt527, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt525, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_5 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt526, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt521, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt528, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt523, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_6 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt526, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt522, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt528, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt524, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl = call{Name: "msgctl", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt516, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt518, Reg: 1, Reg32: 1},
 	{Name: "buf", Type: &zt25, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_msgctl__SET,
@@ -11160,7 +11627,7 @@ var zset_fcntl_cmds = set{Name: "fcntl_cmds", Unknown: "F_???", Vals: []val{
 
 var zcall_fcntl__DUPFD = call{Name: "fcntl", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt528, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt530, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
@@ -11170,23 +11637,23 @@ var zset_fd_flags = set{Name: "fd_flags", Unknown: "FD_???", Vals: []val{
 
 var zcall_fcntl__GETFD = call{Name: "fcntl", Variant: "GETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt529, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt530, AuxText: "flags ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt531, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt532, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETFD = call{Name: "fcntl", Variant: "SETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt531, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt530, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt533, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt532, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETFL = call{Name: "fcntl", Variant: "GETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt532, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt534, Reg: 1, Reg32: 1},
 }, Ret: &zt29, Aux: &zt5, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETFL = call{Name: "fcntl", Variant: "SETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt533, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt535, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt5, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -11199,22 +11666,22 @@ var zset_lock_types = set{Name: "lock_types", Unknown: "F_???", Vals: []val{
 }}
 
 var zstruct_flock_out = structure{Name: "flock_out", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt535, Attr: 8192, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt536, Attr: 8192, Off: [3]uint16{2, 2, 2}},
-	{Name: "l_start", Type: &zt23, Attr: 8192, Off: [3]uint16{8, 4, 8}},
-	{Name: "l_len", Type: &zt23, Attr: 8192, Off: [3]uint16{16, 8, 16}},
-	{Name: "l_pid", Type: &zt7, Attr: 8192, Off: [3]uint16{24, 12, 24}},
+	{Name: "l_type", Type: &zt537, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt538, Attr: 16384, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_start", Type: &zt23, Attr: 16384, Off: [3]uint16{8, 4, 8}},
+	{Name: "l_len", Type: &zt23, Attr: 16384, Off: [3]uint16{16, 8, 16}},
+	{Name: "l_pid", Type: &zt7, Attr: 16384, Off: [3]uint16{24, 12, 24}},
 }}
 
 var zcall_fcntl__GETLK = call{Name: "fcntl", Variant: "GETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt534, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt537, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt536, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt539, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_flock = structure{Name: "flock", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt535, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt536, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt537, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt538, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 4, Off: [3]uint16{24, 12, 24}},
@@ -11222,55 +11689,55 @@ var zstruct_flock = structure{Name: "flock", Size: [3]uint16{32, 16, 32}, Fields
 
 var zcall_fcntl__SETLK = call{Name: "fcntl", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt538, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt539, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt540, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt541, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLK_2 = call{Name: "fcntl", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt540, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt539, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt542, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt541, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETOWN = call{Name: "fcntl", Variant: "SETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt541, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt543, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETOWN = call{Name: "fcntl", Variant: "GETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt542, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt544, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETSIG = call{Name: "fcntl", Variant: "SETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt543, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt545, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt30, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETSIG = call{Name: "fcntl", Variant: "GETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt544, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt546, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Aux: &zt30, Class: 0x2, Defer: 2}
 
 var zstruct_flock64_out = structure{Name: "flock64_out", Size: [3]uint16{32, 24, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt535, Attr: 8192, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt536, Attr: 8192, Off: [3]uint16{2, 2, 2}},
-	{Name: "l_start", Type: &zt13, Attr: 8192, Off: [3]uint16{8, 4, 8}},
-	{Name: "l_len", Type: &zt13, Attr: 8192, Off: [3]uint16{16, 12, 16}},
-	{Name: "l_pid", Type: &zt7, Attr: 8192, Off: [3]uint16{24, 20, 24}},
+	{Name: "l_type", Type: &zt537, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt538, Attr: 16384, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_start", Type: &zt13, Attr: 16384, Off: [3]uint16{8, 4, 8}},
+	{Name: "l_len", Type: &zt13, Attr: 16384, Off: [3]uint16{16, 12, 16}},
+	{Name: "l_pid", Type: &zt7, Attr: 16384, Off: [3]uint16{24, 20, 24}},
 }}
 
 var zcall_fcntl__GETLK64 = call{Name: "fcntl", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt545, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt546, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt547, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_flock64 = structure{Name: "flock64", Size: [3]uint16{32, 24, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt535, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt536, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt537, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt538, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt13, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt13, Off: [3]uint16{16, 12, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 4, Off: [3]uint16{24, 20, 24}},
@@ -11278,14 +11745,14 @@ var zstruct_flock64 = structure{Name: "flock64", Size: [3]uint16{32, 24, 32}, Fi
 
 var zcall_fcntl__SETLK64 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt547, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt549, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt550, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLK64_2 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt549, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt551, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt550, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zset_owner_types = set{Name: "owner_types", Unknown: "F_OWNER_???", Vals: []val{
@@ -11295,50 +11762,50 @@ var zset_owner_types = set{Name: "owner_types", Unknown: "F_OWNER_???", Vals: []
 }}
 
 var zstruct_f_owner_ex = structure{Name: "f_owner_ex", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "type", Type: &zt551, Off: [3]uint16{0, 0, 0}},
+	{Name: "type", Type: &zt553, Off: [3]uint16{0, 0, 0}},
 	{Name: "pid", Type: &zt235, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_fcntl__SETOWN_EX = call{Name: "fcntl", Variant: "SETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt550, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt552, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt552, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt554, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETOWN_EX = call{Name: "fcntl", Variant: "GETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt553, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt554, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt555, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt556, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__GETLK64_2 = call{Name: "fcntl", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt555, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt546, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt557, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETLK64_3 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt556, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt558, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt550, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLK64_4 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt557, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt559, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt550, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLEASE = call{Name: "fcntl", Variant: "SETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt558, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt559, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt560, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt561, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETLEASE = call{Name: "fcntl", Variant: "GETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt560, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt559, Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt562, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt561, Class: 0x2, Defer: 2}
 
 var zset_notify_flags = set{Name: "notify_flags", Unknown: "DN_???", Vals: []val{
 	{Name: "DN_ACCESS", Value: 0x1, Mask: 0x1},
@@ -11352,25 +11819,25 @@ var zset_notify_flags = set{Name: "notify_flags", Unknown: "DN_???", Vals: []val
 
 var zcall_fcntl__NOTIFY = call{Name: "fcntl", Variant: "NOTIFY", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt561, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt562, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt563, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt564, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__DUPFD_2 = call{Name: "fcntl", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt563, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt565, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETPIPE_SZ = call{Name: "fcntl", Variant: "SETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt564, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt566, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETPIPE_SZ = call{Name: "fcntl", Variant: "GETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt565, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt567, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zset_seal_flags = set{Name: "seal_flags", Unknown: "F_SEAL_???", Vals: []val{
@@ -11384,14 +11851,14 @@ var zset_seal_flags = set{Name: "seal_flags", Unknown: "F_SEAL_???", Vals: []val
 
 var zcall_fcntl__ADD_SEALS = call{Name: "fcntl", Variant: "ADD_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt566, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt567, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt568, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt569, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GET_SEALS = call{Name: "fcntl", Variant: "GET_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt568, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt567, AuxText: "seals ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt570, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt569, AuxText: "seals ", Class: 0x2, Defer: 2}
 
 var zset_rw_hints = set{Name: "rw_hints", Unknown: "RWH_???", Vals: []val{
 	{Name: "RWH_WRITE_LIFE_NOT_SET", Value: 0x0, Mask: 0x0},
@@ -11404,31 +11871,31 @@ var zset_rw_hints = set{Name: "rw_hints", Unknown: "RWH_???", Vals: []val{
 
 var zcall_fcntl__GET_RW_HINT = call{Name: "fcntl", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt569, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt570, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt571, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt572, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SET_RW_HINT = call{Name: "fcntl", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt571, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt572, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt573, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt574, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GET_RW_HINT_2 = call{Name: "fcntl", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt573, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt570, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt575, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt572, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SET_RW_HINT_2 = call{Name: "fcntl", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt574, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt572, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt576, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt574, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl = call{Name: "fcntl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt527, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt529, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_fcntl__DUPFD,
@@ -11477,7 +11944,7 @@ var zset_flock_ops = set{Name: "flock_ops", Unknown: "LOCK_???", Vals: []val{
 
 var zcall_flock = call{Name: "flock", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt575, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt577, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fsync = call{Name: "fsync", Args: []field{
@@ -11514,18 +11981,18 @@ var zstruct_linux_dirent = structure{Name: "linux_dirent", Size: [3]uint16{24, 1
 	{Name: "d_ino", Type: &zt26, Off: [3]uint16{0, 0, 0}},
 	{Name: "d_off", Type: &zt26, Off: [3]uint16{8, 4, 8}},
 	{Name: "d_reclen", Type: &zt139, Off: [3]uint16{16, 8, 16}},
-	{Name: "d_name", Type: &zt576, Off: [3]uint16{18, 10, 18}},
-	{Name: "d_type", Type: &zt577, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_name", Type: &zt578, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_type", Type: &zt579, Off: [3]uint16{18, 10, 18}},
 }}
 
 var zcall_getdents = call{Name: "getdents", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt579, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt581, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_getcwd = call{Name: "getcwd", Args: []field{
-	{Name: "buf", Type: &zt580, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt582, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt2, Class: 0x1, Defer: 0}
 
@@ -11606,7 +12073,7 @@ var zcall_lchown = call{Name: "lchown", Args: []field{
 
 var zcall_umask = call{Name: "umask", Args: []field{
 	{Name: "mask", Type: &zt6, Reg: 0, Reg32: 0},
-}, Ret: &zt581, Class: 0x0, Defer: 1}
+}, Ret: &zt583, Class: 0x0, Defer: 1}
 
 var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "tz_minuteswest", Type: &zt7, Off: [3]uint16{0, 0, 0}},
@@ -11614,8 +12081,8 @@ var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fie
 }}
 
 var zcall_gettimeofday = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt582, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt583, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt585, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 0}
 
 var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
@@ -11638,13 +12105,13 @@ var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
 }}
 
 var zstruct_rlimit = structure{Name: "rlimit", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt585, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt585, Off: [3]uint16{8, 4, 8}},
+	{Name: "rlim_cur", Type: &zt587, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt587, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_getrlimit = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt584, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt586, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt588, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val{
@@ -11655,139 +12122,235 @@ var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val
 }}
 
 var zcall_getrusage = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt587, Reg: 0, Reg32: 0},
+	{Name: "who", Type: &zt589, Reg: 0, Reg32: 0},
 	{Name: "ru", Type: &zt496, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
+var zstruct_sysinfo = structure{Name: "sysinfo", Size: [3]uint16{112, 56, 112}, Fields: []field{
+	{Name: "uptime", Type: &zt26, Off: [3]uint16{0, 0, 0}},
+	{Name: "loads", Type: &zt520, Off: [3]uint16{8, 4, 8}},
+	{Name: "totalram", Type: &zt26, Off: [3]uint16{32, 16, 32}},
+	{Name: "freeram", Type: &zt26, Off: [3]uint16{40, 20, 40}},
+	{Name: "sharedram", Type: &zt26, Off: [3]uint16{48, 24, 48}},
+	{Name: "bufferram", Type: &zt26, Off: [3]uint16{56, 28, 56}},
+	{Name: "totalswap", Type: &zt26, Off: [3]uint16{64, 32, 64}},
+	{Name: "freeswap", Type: &zt26, Off: [3]uint16{72, 36, 72}},
+	{Name: "procs", Type: &zt139, Off: [3]uint16{80, 40, 80}},
+	{Name: "pad1", Type: &zt233, Off: [3]uint16{82, 42, 82}},
+	{Name: "totalhigh", Type: &zt26, Off: [3]uint16{88, 44, 88}},
+	{Name: "freehigh", Type: &zt26, Off: [3]uint16{96, 48, 96}},
+	{Name: "mem_unit", Type: &zt11, Off: [3]uint16{104, 52, 104}},
+}}
+
 var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "info", Type: &zt590, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zstruct_tms = structure{Name: "tms", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "tms_utime", Type: &zt588, Off: [3]uint16{0, 0, 0}},
-	{Name: "tms_stime", Type: &zt588, Off: [3]uint16{8, 4, 8}},
-	{Name: "tms_cutime", Type: &zt588, Off: [3]uint16{16, 8, 16}},
-	{Name: "tms_cstime", Type: &zt588, Off: [3]uint16{24, 12, 24}},
+	{Name: "tms_utime", Type: &zt591, Off: [3]uint16{0, 0, 0}},
+	{Name: "tms_stime", Type: &zt591, Off: [3]uint16{8, 4, 8}},
+	{Name: "tms_cutime", Type: &zt591, Off: [3]uint16{16, 8, 16}},
+	{Name: "tms_cstime", Type: &zt591, Off: [3]uint16{24, 12, 24}},
 }}
 
 var zcall_times = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt589, Reg: 0, Reg32: 0},
+	{Name: "tbuf", Type: &zt592, Reg: 0, Reg32: 0},
 }, Ret: &zt26, Class: 0x0, Defer: 0}
 
-var zcall_ptrace = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt29, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
+var zset_ptrace_requests = set{Name: "ptrace_requests", Unknown: "PTRACE_???", Vals: []val{
+	{Name: "PTRACE_TRACEME", Value: 0x0, Mask: 0x0},
+	{Name: "PTRACE_PEEKTEXT", Value: 0x1, Mask: 0x1},
+	{Name: "PTRACE_PEEKDATA", Value: 0x2, Mask: 0x2},
+	{Name: "PTRACE_PEEKUSER", Value: 0x3, Mask: 0x3},
+	{Name: "PTRACE_POKETEXT", Value: 0x4, Mask: 0x4},
+	{Name: "PTRACE_POKEDATA", Value: 0x5, Mask: 0x5},
+	{Name: "PTRACE_POKEUSER", Value: 0x6, Mask: 0x6},
+	{Name: "PTRACE_CONT", Value: 0x7, Mask: 0x7},
+	{Name: "PTRACE_KILL", Value: 0x8, Mask: 0x8},
+	{Name: "PTRACE_SINGLESTEP", Value: 0x9, Mask: 0x9},
+	{Name: "PTRACE_ATTACH", Value: 0x10, Mask: 0x10},
+	{Name: "PTRACE_DETACH", Value: 0x11, Mask: 0x11},
+	{Name: "PTRACE_SYSCALL", Value: 0x18, Mask: 0x18},
+	{Name: "PTRACE_SETOPTIONS", Value: 0x4200, Mask: 0x4200},
+	{Name: "PTRACE_GETEVENTMSG", Value: 0x4201, Mask: 0x4201},
+	{Name: "PTRACE_GETSIGINFO", Value: 0x4202, Mask: 0x4202},
+	{Name: "PTRACE_SETSIGINFO", Value: 0x4203, Mask: 0x4203},
+	{Name: "PTRACE_GETREGSET", Value: 0x4204, Mask: 0x4204},
+	{Name: "PTRACE_SETREGSET", Value: 0x4205, Mask: 0x4205},
+	{Name: "PTRACE_SEIZE", Value: 0x4206, Mask: 0x4206},
+	{Name: "PTRACE_INTERRUPT", Value: 0x4207, Mask: 0x4207},
+	{Name: "PTRACE_LISTEN", Value: 0x4208, Mask: 0x4208},
+	{Name: "PTRACE_PEEKSIGINFO", Value: 0x4209, Mask: 0x4209},
+	{Name: "PTRACE_GETSIGMASK", Value: 0x420a, Mask: 0x420a},
+	{Name: "PTRACE_SETSIGMASK", Value: 0x420b, Mask: 0x420b},
+	{Name: "PTRACE_SECCOMP_GET_FILTER", Value: 0x420c, Mask: 0x420c},
+	{Name: "PTRACE_SECCOMP_GET_METADATA", Value: 0x420d, Mask: 0x420d},
+	{Name: "PTRACE_GET_SYSCALL_INFO", Value: 0x420e, Mask: 0x420e},
+	{Name: "PTRACE_GET_RSEQ_CONFIGURATION", Value: 0x420f, Mask: 0x420f},
+	{Name: "PTRACE_GETREGS", Value: 0xc, Mask: 0xc},
+	{Name: "PTRACE_SETREGS", Value: 0xd, Mask: 0xd},
+	{Name: "PTRACE_GETFPREGS", Value: 0xe, Mask: 0xe},
+	{Name: "PTRACE_SETFPREGS", Value: 0xf, Mask: 0xf},
+	{Name: "PTRACE_GETFPXREGS", Value: 0x12, Mask: 0x12},
+	{Name: "PTRACE_SETFPXREGS", Value: 0x13, Mask: 0x13},
+	{Name: "PTRACE_OLDSETOPTIONS", Value: 0x15, Mask: 0x15},
+	{Name: "PTRACE_GET_THREAD_AREA", Value: 0x19, Mask: 0x19},
+	{Name: "PTRACE_SET_THREAD_AREA", Value: 0x1a, Mask: 0x1a},
+	{Name: "PTRACE_SYSEMU", Value: 0x1f, Mask: 0x1f},
+	{Name: "PTRACE_SYSEMU_SINGLESTEP", Value: 0x20, Mask: 0x20},
+	{Name: "PTRACE_SINGLEBLOCK", Value: 0x21, Mask: 0x21},
+	{Name: "PTRACE_ARCH_PRCTL", Value: 0x1e, Mask: 0x1e},
+	{Name: "PTRACE_SET_SYSCALL_INFO", Value: 0x4212, Mask: 0x4212},
+	{Name: "PTRACE_GET_SYSCALL_USER_DISPATCH_CONFIG", Value: 0x4210, Mask: 0x4210},
+	{Name: "PTRACE_SET_SYSCALL_USER_DISPATCH_CONFIG", Value: 0x4211, Mask: 0x4211},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 29, 30, 31, 32, 10, 11, 33, 34, 35, 12, 36, 37, 41, 38, 39, 40, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 43, 44, 42}}
 
-var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
+var zcall_ptrace__TRACEME = call{Name: "ptrace", Variant: "TRACEME", Args: []field{
+	{Name: "request", Type: &zt594, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Class: 0x0, Defer: 1}
 
-var zcall_syslog = call{Name: "syslog", Args: []field{
-	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+var zcall_ptrace__PEEK = call{Name: "ptrace", Variant: "PEEK", Args: []field{
+	{Name: "request", Type: &zt595, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt596, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 3}
 
-var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
+var zcall_ptrace__PEEK_2 = call{Name: "ptrace", Variant: "PEEK", Args: []field{
+	{Name: "request", Type: &zt597, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt596, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 3}
 
-var zcall_setuid = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt226, Reg: 0, Reg32: 0},
-}, Ret: &zt7, Class: 0x80, Defer: 1}
+var zcall_ptrace__RESUME = call{Name: "ptrace", Variant: "RESUME", Args: []field{
+	{Name: "request", Type: &zt598, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4}
 
-var zcall_setgid = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt226, Reg: 0, Reg32: 0},
-}, Ret: &zt7, Class: 0x80, Defer: 1}
+var zcall_ptrace__PID = call{Name: "ptrace", Variant: "PID", Args: []field{
+	{Name: "request", Type: &zt599, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2}
 
-var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
+var zcall_ptrace__RESUME_2 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
+	{Name: "request", Type: &zt600, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4}
 
-var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
+var zcall_ptrace__REGS = call{Name: "ptrace", Variant: "REGS", Args: []field{
+	{Name: "request", Type: &zt601, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 3}
 
-var zcall_setpgid = call{Name: "setpgid", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "pgid", Type: &zt235, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Class: 0x0, Defer: 2}
+var zcall_ptrace__REGS_2 = call{Name: "ptrace", Variant: "REGS", Args: []field{
+	{Name: "request", Type: &zt602, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 3}
 
-var zcall_getppid = call{Name: "getppid", Args: []field{}, Ret: &zt235, Class: 0x10000, Defer: 0}
+var zcall_ptrace__REGS_3 = call{Name: "ptrace", Variant: "REGS", Args: []field{
+	{Name: "request", Type: &zt603, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 3}
 
-var zcall_getpgrp = call{Name: "getpgrp", Args: []field{}, Ret: &zt235, Class: 0x10000, Defer: 0}
+var zcall_ptrace__REGS_4 = call{Name: "ptrace", Variant: "REGS", Args: []field{
+	{Name: "request", Type: &zt604, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 3}
 
-var zcall_setsid = call{Name: "setsid", Args: []field{}, Ret: &zt235, Class: 0x0, Defer: 0}
+var zcall_ptrace__PID_2 = call{Name: "ptrace", Variant: "PID", Args: []field{
+	{Name: "request", Type: &zt605, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2}
 
-var zcall_setreuid = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt226, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt226, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Class: 0x80, Defer: 2}
+var zcall_ptrace__RESUME_3 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
+	{Name: "request", Type: &zt606, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4}
 
-var zcall_setregid = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt226, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt226, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Class: 0x80, Defer: 2}
+var zcall_ptrace__REGS_5 = call{Name: "ptrace", Variant: "REGS", Args: []field{
+	{Name: "request", Type: &zt607, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 3}
 
-var zcall_getgroups = call{Name: "getgroups", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt590, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Class: 0x80, Defer: 1}
+var zcall_ptrace__REGS_6 = call{Name: "ptrace", Variant: "REGS", Args: []field{
+	{Name: "request", Type: &zt608, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 3}
 
-var zcall_setgroups = call{Name: "setgroups", Args: []field{
-	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt591, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
-}, Ret: &zt7, Class: 0x80, Defer: 2}
+var zset_ptrace_options = set{Name: "ptrace_options", Unknown: "PTRACE_O_???", Vals: []val{
+	{Name: "PTRACE_O_TRACESYSGOOD", Value: 0x1, Mask: 0x1},
+	{Name: "PTRACE_O_TRACEFORK", Value: 0x2, Mask: 0x2},
+	{Name: "PTRACE_O_TRACEVFORK", Value: 0x4, Mask: 0x4},
+	{Name: "PTRACE_O_TRACECLONE", Value: 0x8, Mask: 0x8},
+	{Name: "PTRACE_O_TRACEEXEC", Value: 0x10, Mask: 0x10},
+	{Name: "PTRACE_O_TRACEVFORKDONE", Value: 0x20, Mask: 0x20},
+	{Name: "PTRACE_O_TRACEEXIT", Value: 0x40, Mask: 0x40},
+	{Name: "PTRACE_O_TRACESECCOMP", Value: 0x80, Mask: 0x80},
+	{Name: "PTRACE_O_EXITKILL", Value: 0x100000, Mask: 0x100000},
+	{Name: "PTRACE_O_SUSPEND_SECCOMP", Value: 0x200000, Mask: 0x200000},
+}}
 
-var zcall_setresuid = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt226, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt226, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x80, Defer: 3}
+var zcall_ptrace__OPTIONS = call{Name: "ptrace", Variant: "OPTIONS", Args: []field{
+	{Name: "request", Type: &zt609, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt610, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4}
 
-var zcall_getresuid = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt592, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt592, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt592, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x80, Defer: 0}
+var zcall_ptrace__RESUME_4 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
+	{Name: "request", Type: &zt611, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4}
 
-var zcall_setresgid = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt226, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt226, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x80, Defer: 3}
+var zcall_ptrace__RESUME_5 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
+	{Name: "request", Type: &zt612, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4}
 
-var zcall_getresgid = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt592, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt592, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt592, Reg: 2, Reg32: 2},
-}, Ret: &zt7, Class: 0x80, Defer: 0}
+var zcall_ptrace__RESUME_6 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
+	{Name: "request", Type: &zt613, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4}
 
-var zcall_getpgid = call{Name: "getpgid", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-}, Ret: &zt235, Class: 0x0, Defer: 1}
+var zcall_ptrace__RESUME_7 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
+	{Name: "request", Type: &zt614, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4}
 
-var zcall_setfsuid = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt226, Reg: 0, Reg32: 0},
-}, Ret: &zt226, Class: 0x80, Defer: 1}
+var zcall_ptrace__OPTIONS_2 = call{Name: "ptrace", Variant: "OPTIONS", Args: []field{
+	{Name: "request", Type: &zt615, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt610, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4}
 
-var zcall_setfsgid = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt226, Reg: 0, Reg32: 0},
-}, Ret: &zt226, Class: 0x80, Defer: 1}
-
-var zcall_getsid = call{Name: "getsid", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-}, Ret: &zt235, Class: 0x0, Defer: 1}
-
-var zcall_capget = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt29, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_capset = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt29, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_rt_sigpending = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt593, Reg: 0, Reg32: 0},
-	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Class: 0x10, Defer: 0}
+var zcall_ptrace__GETEVENTMSG = call{Name: "ptrace", Variant: "GETEVENTMSG", Args: []field{
+	{Name: "request", Type: &zt616, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt48, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zset_si_codes_ill = set{Name: "si_codes_ill", Vals: []val{
 	{Name: "SI_USER", Value: 0x0, Mask: 0x0},
@@ -11961,15 +12524,15 @@ var zset_si_codes = set{Name: "si_codes", Vals: []val{
 }}
 
 var zunion_si_code = union{Name: "si_code", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt594},
-	{Vals: []uint64{0x8}, Type: &zt595},
-	{Vals: []uint64{0xb}, Type: &zt596},
-	{Vals: []uint64{0x7}, Type: &zt597},
-	{Vals: []uint64{0x5}, Type: &zt598},
-	{Vals: []uint64{0x11}, Type: &zt599},
-	{Vals: []uint64{0x1d}, Type: &zt600},
-	{Vals: []uint64{0x1f}, Type: &zt601},
-}, Else: &zt602}
+	{Vals: []uint64{0x4}, Type: &zt618},
+	{Vals: []uint64{0x8}, Type: &zt619},
+	{Vals: []uint64{0xb}, Type: &zt620},
+	{Vals: []uint64{0x7}, Type: &zt621},
+	{Vals: []uint64{0x5}, Type: &zt622},
+	{Vals: []uint64{0x11}, Type: &zt623},
+	{Vals: []uint64{0x1d}, Type: &zt624},
+	{Vals: []uint64{0x1f}, Type: &zt625},
+}, Else: &zt626}
 
 var zstruct_si_queue = structure{Name: "si_queue", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
 	{Name: "si_pid", Type: &zt235, Off: [3]uint16{0, 0, 0}},
@@ -11991,7 +12554,7 @@ var zstruct_si_value = structure{Name: "si_value", Size: [3]uint16{8, 4, 4}, Sho
 var zstruct_si_timer = structure{Name: "si_timer", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_timerid", Type: &zt176, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_overrun", Type: &zt7, Off: [3]uint16{4, 4, 4}},
-	{Name: "si_value", Type: &zt606, Attr: 256, Off: [3]uint16{8, 8, 8}},
+	{Name: "si_value", Type: &zt630, Attr: 256, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_si_poll = structure{Name: "si_poll", Size: [3]uint16{16, 8, 16}, Fields: []field{
@@ -12003,16 +12566,16 @@ var zstruct_si_exited = structure{Name: "si_exited", Size: [3]uint16{32, 20, 32}
 	{Name: "si_pid", Type: &zt235, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_uid", Type: &zt226, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt7, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt588, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt588, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt591, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt591, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_child = structure{Name: "si_child", Size: [3]uint16{32, 20, 32}, Fields: []field{
 	{Name: "si_pid", Type: &zt235, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_uid", Type: &zt226, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt30, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt588, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt588, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt591, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt591, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_fault = structure{Name: "si_fault", Size: [3]uint16{8, 4, 4}, Fields: []field{
@@ -12026,14 +12589,14 @@ var zstruct_si_mce = structure{Name: "si_mce", Size: [3]uint16{16, 8, 8}, Fields
 
 var zstruct_si_bounds = structure{Name: "si_bounds", Size: [3]uint16{32, 16, 16}, Show: []uint8{0, 2, 3}, Fields: []field{
 	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt613, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt637, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_lower", Type: &zt25, Off: [3]uint16{16, 8, 8}},
 	{Name: "si_upper", Type: &zt25, Off: [3]uint16{24, 12, 12}},
 }}
 
 var zstruct_si_pkey = structure{Name: "si_pkey", Size: [3]uint16{24, 12, 12}, Show: []uint8{0, 2}, Fields: []field{
 	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt613, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt637, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_pkey", Type: &zt11, Off: [3]uint16{16, 8, 8}},
 }}
 
@@ -12052,13 +12615,13 @@ var zset_trap_perf_flags = set{Name: "trap_perf_flags", Unknown: "TRAP_PERF_FLAG
 
 var zstruct_si_perf = structure{Name: "si_perf", Size: [3]uint16{24, 16, 16}, Fields: []field{
 	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_perf_data", Type: &zt613, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_perf_type", Type: &zt616, Off: [3]uint16{16, 8, 8}},
-	{Name: "si_perf_flags", Type: &zt617, Off: [3]uint16{20, 12, 12}},
+	{Name: "si_perf_data", Type: &zt637, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_perf_type", Type: &zt640, Off: [3]uint16{16, 8, 8}},
+	{Name: "si_perf_flags", Type: &zt641, Off: [3]uint16{20, 12, 12}},
 }}
 
 var zstruct_si_size = structure{Name: "si_size", Size: [3]uint16{112, 112, 112}, Fields: []field{
-	{Name: "all", Type: &zt619, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt643, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: []val{
@@ -12120,8 +12683,8 @@ var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: [
 
 var zstruct_si_sys = structure{Name: "si_sys", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_call_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_syscall", Type: &zt621, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_arch", Type: &zt622, Off: [3]uint16{12, 8, 8}},
+	{Name: "si_syscall", Type: &zt645, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_arch", Type: &zt646, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
@@ -12132,32 +12695,518 @@ var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, 
 }}
 
 var zunion_siginfo_rest = union{Name: "siginfo_rest", Alts: []alt{
-	{Vals: []uint64{0x100}, Type: &zt604},
-	{Vals: []uint64{0x101}, Type: &zt605},
-	{Vals: []uint64{0x102}, Type: &zt607},
-	{Vals: []uint64{0x103}, Type: &zt608},
-	{Vals: []uint64{0x11}, Type: &zt609},
-	{Vals: []uint64{0x51}, Type: &zt610},
-	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt611},
-	{Vals: []uint64{0x47}, Type: &zt612},
-	{Vals: []uint64{0x4b}, Type: &zt614},
-	{Vals: []uint64{0x8b}, Type: &zt615},
-	{Vals: []uint64{0x45}, Type: &zt618},
-	{Vals: []uint64{0x1d}, Type: &zt608},
-	{Vals: []uint64{0x5d}, Type: &zt620},
-	{Vals: []uint64{0x1f}, Type: &zt623},
-}, Else: &zt624}
+	{Vals: []uint64{0x100}, Type: &zt628},
+	{Vals: []uint64{0x101}, Type: &zt629},
+	{Vals: []uint64{0x102}, Type: &zt631},
+	{Vals: []uint64{0x103}, Type: &zt632},
+	{Vals: []uint64{0x11}, Type: &zt633},
+	{Vals: []uint64{0x51}, Type: &zt634},
+	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt635},
+	{Vals: []uint64{0x47}, Type: &zt636},
+	{Vals: []uint64{0x4b}, Type: &zt638},
+	{Vals: []uint64{0x8b}, Type: &zt639},
+	{Vals: []uint64{0x45}, Type: &zt642},
+	{Vals: []uint64{0x1d}, Type: &zt632},
+	{Vals: []uint64{0x100000}, Type: &zt644},
+	{Vals: []uint64{0x1f}, Type: &zt647},
+}, Else: &zt648}
 
 var zstruct_siginfo = structure{Name: "siginfo", Size: [3]uint16{128, 124, 128}, Show: []uint8{0, 2, 1, 3}, Fields: []field{
 	{Name: "si_signo", Type: &zt30, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 2}},
-	{Name: "si_errno", Type: &zt11, Attr: 2, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 2}},
-	{Name: "si_code", Type: &zt603, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
-	{Name: "rest", Type: &zt625, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
+	{Name: "si_errno", Type: &zt482, Attr: 2, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 2}},
+	{Name: "si_code", Type: &zt627, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
+	{Name: "rest", Type: &zt649, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
 }}
+
+var zcall_ptrace__GETSIGINFO = call{Name: "ptrace", Variant: "GETSIGINFO", Args: []field{
+	{Name: "request", Type: &zt617, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt650, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 3}
+
+var zcall_ptrace__SETSIGINFO = call{Name: "ptrace", Variant: "SETSIGINFO", Args: []field{
+	{Name: "request", Type: &zt651, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt652, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4}
+
+var zset_nt_types = set{Name: "nt_types", Unknown: "NT_???", Vals: []val{
+	{Name: "NT_PRSTATUS", Value: 0x1, Mask: 0x1},
+	{Name: "NT_FPREGSET", Value: 0x2, Mask: 0x2},
+	{Name: "NT_PRPSINFO", Value: 0x3, Mask: 0x3},
+	{Name: "NT_PRXREG", Value: 0x4, Mask: 0x4},
+	{Name: "NT_PLATFORM", Value: 0x5, Mask: 0x5},
+	{Name: "NT_AUXV", Value: 0x6, Mask: 0x6},
+	{Name: "NT_GWINDOWS", Value: 0x7, Mask: 0x7},
+	{Name: "NT_ASRS", Value: 0x8, Mask: 0x8},
+	{Name: "NT_PSTATUS", Value: 0xa, Mask: 0xa},
+	{Name: "NT_PSINFO", Value: 0xd, Mask: 0xd},
+	{Name: "NT_PRCRED", Value: 0xe, Mask: 0xe},
+	{Name: "NT_UTSNAME", Value: 0xf, Mask: 0xf},
+	{Name: "NT_LWPSTATUS", Value: 0x10, Mask: 0x10},
+	{Name: "NT_LWPSINFO", Value: 0x11, Mask: 0x11},
+	{Name: "NT_PRFPXREG", Value: 0x14, Mask: 0x14},
+	{Name: "NT_PPC_VMX", Value: 0x100, Mask: 0x100},
+	{Name: "NT_PPC_SPE", Value: 0x101, Mask: 0x101},
+	{Name: "NT_PPC_VSX", Value: 0x102, Mask: 0x102},
+	{Name: "NT_PPC_TAR", Value: 0x103, Mask: 0x103},
+	{Name: "NT_PPC_PPR", Value: 0x104, Mask: 0x104},
+	{Name: "NT_PPC_DSCR", Value: 0x105, Mask: 0x105},
+	{Name: "NT_PPC_EBB", Value: 0x106, Mask: 0x106},
+	{Name: "NT_PPC_PMU", Value: 0x107, Mask: 0x107},
+	{Name: "NT_PPC_TM_CGPR", Value: 0x108, Mask: 0x108},
+	{Name: "NT_PPC_TM_CFPR", Value: 0x109, Mask: 0x109},
+	{Name: "NT_PPC_TM_CVMX", Value: 0x10a, Mask: 0x10a},
+	{Name: "NT_PPC_TM_CVSX", Value: 0x10b, Mask: 0x10b},
+	{Name: "NT_PPC_TM_SPR", Value: 0x10c, Mask: 0x10c},
+	{Name: "NT_PPC_TM_CTAR", Value: 0x10d, Mask: 0x10d},
+	{Name: "NT_PPC_TM_CPPR", Value: 0x10e, Mask: 0x10e},
+	{Name: "NT_PPC_TM_CDSCR", Value: 0x10f, Mask: 0x10f},
+	{Name: "NT_PPC_PKEY", Value: 0x110, Mask: 0x110},
+	{Name: "NT_386_TLS", Value: 0x200, Mask: 0x200},
+	{Name: "NT_386_IOPERM", Value: 0x201, Mask: 0x201},
+	{Name: "NT_X86_XSTATE", Value: 0x202, Mask: 0x202},
+	{Name: "NT_S390_HIGH_GPRS", Value: 0x300, Mask: 0x300},
+	{Name: "NT_S390_TIMER", Value: 0x301, Mask: 0x301},
+	{Name: "NT_S390_TODCMP", Value: 0x302, Mask: 0x302},
+	{Name: "NT_S390_TODPREG", Value: 0x303, Mask: 0x303},
+	{Name: "NT_S390_CTRS", Value: 0x304, Mask: 0x304},
+	{Name: "NT_S390_PREFIX", Value: 0x305, Mask: 0x305},
+	{Name: "NT_S390_LAST_BREAK", Value: 0x306, Mask: 0x306},
+	{Name: "NT_S390_SYSTEM_CALL", Value: 0x307, Mask: 0x307},
+	{Name: "NT_S390_TDB", Value: 0x308, Mask: 0x308},
+	{Name: "NT_S390_VXRS_LOW", Value: 0x309, Mask: 0x309},
+	{Name: "NT_S390_VXRS_HIGH", Value: 0x30a, Mask: 0x30a},
+	{Name: "NT_S390_GS_CB", Value: 0x30b, Mask: 0x30b},
+	{Name: "NT_S390_GS_BC", Value: 0x30c, Mask: 0x30c},
+	{Name: "NT_S390_RI_CB", Value: 0x30d, Mask: 0x30d},
+	{Name: "NT_S390_PV_CPU_DATA", Value: 0x30e, Mask: 0x30e},
+	{Name: "NT_ARM_VFP", Value: 0x400, Mask: 0x400},
+	{Name: "NT_ARM_TLS", Value: 0x401, Mask: 0x401},
+	{Name: "NT_ARM_HW_BREAK", Value: 0x402, Mask: 0x402},
+	{Name: "NT_ARM_HW_WATCH", Value: 0x403, Mask: 0x403},
+	{Name: "NT_ARM_SYSTEM_CALL", Value: 0x404, Mask: 0x404},
+	{Name: "NT_ARM_SVE", Value: 0x405, Mask: 0x405},
+	{Name: "NT_ARM_PAC_MASK", Value: 0x406, Mask: 0x406},
+	{Name: "NT_ARM_PACA_KEYS", Value: 0x407, Mask: 0x407},
+	{Name: "NT_ARM_PACG_KEYS", Value: 0x408, Mask: 0x408},
+	{Name: "NT_ARM_TAGGED_ADDR_CTRL", Value: 0x409, Mask: 0x409},
+	{Name: "NT_ARM_PAC_ENABLED_KEYS", Value: 0x40a, Mask: 0x40a},
+	{Name: "NT_ARM_SSVE", Value: 0x40b, Mask: 0x40b},
+	{Name: "NT_ARM_ZA", Value: 0x40c, Mask: 0x40c},
+	{Name: "NT_METAG_CBUF", Value: 0x500, Mask: 0x500},
+	{Name: "NT_METAG_RPIPE", Value: 0x501, Mask: 0x501},
+	{Name: "NT_METAG_TLS", Value: 0x502, Mask: 0x502},
+	{Name: "NT_ARC_V2", Value: 0x600, Mask: 0x600},
+	{Name: "NT_VMCOREDD", Value: 0x700, Mask: 0x700},
+	{Name: "NT_MIPS_DSP", Value: 0x800, Mask: 0x800},
+	{Name: "NT_MIPS_FP_MODE", Value: 0x801, Mask: 0x801},
+	{Name: "NT_MIPS_MSA", Value: 0x802, Mask: 0x802},
+	{Name: "NT_LOONGARCH_CPUCFG", Value: 0xa00, Mask: 0xa00},
+	{Name: "NT_LOONGARCH_CSR", Value: 0xa01, Mask: 0xa01},
+	{Name: "NT_LOONGARCH_LSX", Value: 0xa02, Mask: 0xa02},
+	{Name: "NT_LOONGARCH_LASX", Value: 0xa03, Mask: 0xa03},
+	{Name: "NT_LOONGARCH_LBT", Value: 0xa04, Mask: 0xa04},
+	{Name: "NT_FILE", Value: 0x46494c45, Mask: 0x46494c45},
+	{Name: "NT_PRXFPREG", Value: 0x46e62b7f, Mask: 0x46e62b7f},
+	{Name: "NT_SIGINFO", Value: 0x53494749, Mask: 0x53494749},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78}}
+
+var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "iov_base", Type: &zt25, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+}}
+
+var zcall_ptrace__GETREGSET = call{Name: "ptrace", Variant: "GETREGSET", Args: []field{
+	{Name: "request", Type: &zt653, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt654, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt655, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 3}
+
+var zcall_ptrace__SETREGSET = call{Name: "ptrace", Variant: "SETREGSET", Args: []field{
+	{Name: "request", Type: &zt656, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt654, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt657, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4}
+
+var zcall_ptrace__OPTIONS_3 = call{Name: "ptrace", Variant: "OPTIONS", Args: []field{
+	{Name: "request", Type: &zt658, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt610, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4}
+
+var zcall_ptrace__PID_3 = call{Name: "ptrace", Variant: "PID", Args: []field{
+	{Name: "request", Type: &zt659, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2}
+
+var zcall_ptrace__PID_4 = call{Name: "ptrace", Variant: "PID", Args: []field{
+	{Name: "request", Type: &zt660, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+}, Ret: &zt23, Class: 0x0, Defer: 2}
+
+var zset_ptrace_peeksiginfo = set{Name: "ptrace_peeksiginfo", Unknown: "PTRACE_PEEKSIGINFO_???", Vals: []val{
+	{Name: "PTRACE_PEEKSIGINFO_SHARED", Value: 0x1, Mask: 0x1},
+}}
+
+var zstruct_ptrace_peeksiginfo = structure{Name: "ptrace_peeksiginfo", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "off", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "flags", Type: &zt662, Off: [3]uint16{8, 8, 8}},
+	{Name: "nr", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zcall_ptrace__PEEKSIGINFO = call{Name: "ptrace", Variant: "PEEKSIGINFO", Args: []field{
+	{Name: "request", Type: &zt661, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt663, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt665, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 3}
+
+var zcall_ptrace__GETSIGMASK = call{Name: "ptrace", Variant: "GETSIGMASK", Args: []field{
+	{Name: "request", Type: &zt666, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt667, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 3}
+
+var zcall_ptrace__SETSIGMASK = call{Name: "ptrace", Variant: "SETSIGMASK", Args: []field{
+	{Name: "request", Type: &zt668, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt669, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4}
+
+var zstruct_seccomp_insn = structure{Name: "seccomp_insn", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "code", Type: &zt278, Off: [3]uint16{0, 0, 0}},
+	{Name: "jt", Type: &zt105, Off: [3]uint16{2, 2, 2}},
+	{Name: "jf", Type: &zt105, Off: [3]uint16{3, 3, 3}},
+	{Name: "k", Type: &zt176, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zcall_ptrace__SECCOMP_GET_FILTER = call{Name: "ptrace", Variant: "SECCOMP_GET_FILTER", Args: []field{
+	{Name: "request", Type: &zt670, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt672, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 3}
+
+var zcall_ptrace = call{Name: "ptrace", Args: []field{
+	{Name: "request", Type: &zt593, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 4, Key: 0, Variants: []*call{
+	&zcall_ptrace__TRACEME,
+	&zcall_ptrace__PEEK,
+	&zcall_ptrace__PEEK_2,
+	&zcall_ptrace__RESUME,
+	&zcall_ptrace__PID,
+	&zcall_ptrace__RESUME_2,
+	&zcall_ptrace__REGS,
+	&zcall_ptrace__REGS_2,
+	&zcall_ptrace__REGS_3,
+	&zcall_ptrace__REGS_4,
+	&zcall_ptrace__PID_2,
+	&zcall_ptrace__RESUME_3,
+	&zcall_ptrace__REGS_5,
+	&zcall_ptrace__REGS_6,
+	&zcall_ptrace__OPTIONS,
+	&zcall_ptrace__RESUME_4,
+	&zcall_ptrace__RESUME_5,
+	&zcall_ptrace__RESUME_6,
+	&zcall_ptrace__RESUME_7,
+	&zcall_ptrace__OPTIONS_2,
+	&zcall_ptrace__GETEVENTMSG,
+	&zcall_ptrace__GETSIGINFO,
+	&zcall_ptrace__SETSIGINFO,
+	&zcall_ptrace__GETREGSET,
+	&zcall_ptrace__SETREGSET,
+	&zcall_ptrace__OPTIONS_3,
+	&zcall_ptrace__PID_3,
+	&zcall_ptrace__PID_4,
+	&zcall_ptrace__PEEKSIGINFO,
+	&zcall_ptrace__GETSIGMASK,
+	&zcall_ptrace__SETSIGMASK,
+	&zcall_ptrace__SECCOMP_GET_FILTER,
+}}
+
+var zcall_getuid = call{Name: "getuid", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
+
+var zset_syslog_actions = set{Name: "syslog_actions", Unknown: "SYSLOG_ACTION_???", Vals: []val{
+	{Name: "SYSLOG_ACTION_CLOSE", Value: 0x0, Mask: 0x0},
+	{Name: "SYSLOG_ACTION_OPEN", Value: 0x1, Mask: 0x1},
+	{Name: "SYSLOG_ACTION_READ", Value: 0x2, Mask: 0x2},
+	{Name: "SYSLOG_ACTION_READ_ALL", Value: 0x3, Mask: 0x3},
+	{Name: "SYSLOG_ACTION_READ_CLEAR", Value: 0x4, Mask: 0x4},
+	{Name: "SYSLOG_ACTION_CLEAR", Value: 0x5, Mask: 0x5},
+	{Name: "SYSLOG_ACTION_CONSOLE_OFF", Value: 0x6, Mask: 0x6},
+	{Name: "SYSLOG_ACTION_CONSOLE_ON", Value: 0x7, Mask: 0x7},
+	{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Value: 0x8, Mask: 0x8},
+	{Name: "SYSLOG_ACTION_SIZE_UNREAD", Value: 0x9, Mask: 0x9},
+	{Name: "SYSLOG_ACTION_SIZE_BUFFER", Value: 0xa, Mask: 0xa},
+}}
+
+var zcall_syslog__PLAIN = call{Name: "syslog", Variant: "PLAIN", Args: []field{
+	{Name: "type", Type: &zt674, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_syslog__PLAIN_2 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
+	{Name: "type", Type: &zt675, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_syslog__READ = call{Name: "syslog", Variant: "READ", Args: []field{
+	{Name: "type", Type: &zt676, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_syslog__READ_2 = call{Name: "syslog", Variant: "READ", Args: []field{
+	{Name: "type", Type: &zt677, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_syslog__READ_3 = call{Name: "syslog", Variant: "READ", Args: []field{
+	{Name: "type", Type: &zt678, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_syslog__PLAIN_3 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
+	{Name: "type", Type: &zt679, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_syslog__PLAIN_4 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
+	{Name: "type", Type: &zt680, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_syslog__PLAIN_5 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
+	{Name: "type", Type: &zt681, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zset_loglevels = set{Name: "loglevels", Unknown: "LOGLEVEL_???", Vals: []val{
+	{Name: "LOGLEVEL_EMERG", Value: 0x0, Mask: 0x0},
+	{Name: "LOGLEVEL_ALERT", Value: 0x1, Mask: 0x1},
+	{Name: "LOGLEVEL_CRIT", Value: 0x2, Mask: 0x2},
+	{Name: "LOGLEVEL_ERR", Value: 0x3, Mask: 0x3},
+	{Name: "LOGLEVEL_WARNING", Value: 0x4, Mask: 0x4},
+	{Name: "LOGLEVEL_NOTICE", Value: 0x5, Mask: 0x5},
+	{Name: "LOGLEVEL_INFO", Value: 0x6, Mask: 0x6},
+	{Name: "LOGLEVEL_DEBUG", Value: 0x7, Mask: 0x7},
+}}
+
+var zcall_syslog__LEVEL = call{Name: "syslog", Variant: "LEVEL", Args: []field{
+	{Name: "type", Type: &zt682, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt683, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zcall_syslog__PLAIN_6 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
+	{Name: "type", Type: &zt684, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_syslog__PLAIN_7 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
+	{Name: "type", Type: &zt685, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_syslog = call{Name: "syslog", Args: []field{
+	{Name: "type", Type: &zt673, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
+	&zcall_syslog__PLAIN,
+	&zcall_syslog__PLAIN_2,
+	&zcall_syslog__READ,
+	&zcall_syslog__READ_2,
+	&zcall_syslog__READ_3,
+	&zcall_syslog__PLAIN_3,
+	&zcall_syslog__PLAIN_4,
+	&zcall_syslog__PLAIN_5,
+	&zcall_syslog__LEVEL,
+	&zcall_syslog__PLAIN_6,
+	&zcall_syslog__PLAIN_7,
+}}
+
+var zcall_getgid = call{Name: "getgid", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
+
+var zcall_setuid = call{Name: "setuid", Args: []field{
+	{Name: "uid", Type: &zt226, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_setgid = call{Name: "setgid", Args: []field{
+	{Name: "gid", Type: &zt226, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_geteuid = call{Name: "geteuid", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
+
+var zcall_getegid = call{Name: "getegid", Args: []field{}, Ret: &zt226, Class: 0x10080, Defer: 0}
+
+var zcall_setpgid = call{Name: "setpgid", Args: []field{
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+	{Name: "pgid", Type: &zt235, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_getppid = call{Name: "getppid", Args: []field{}, Ret: &zt235, Class: 0x10000, Defer: 0}
+
+var zcall_getpgrp = call{Name: "getpgrp", Args: []field{}, Ret: &zt235, Class: 0x10000, Defer: 0}
+
+var zcall_setsid = call{Name: "setsid", Args: []field{}, Ret: &zt235, Class: 0x0, Defer: 0}
+
+var zcall_setreuid = call{Name: "setreuid", Args: []field{
+	{Name: "ruid", Type: &zt226, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt226, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_setregid = call{Name: "setregid", Args: []field{
+	{Name: "rgid", Type: &zt226, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt226, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_getgroups = call{Name: "getgroups", Args: []field{
+	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "grouplist", Type: &zt686, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_setgroups = call{Name: "setgroups", Args: []field{
+	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "grouplist", Type: &zt687, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_setresuid = call{Name: "setresuid", Args: []field{
+	{Name: "ruid", Type: &zt226, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt226, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt226, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
+
+var zcall_getresuid = call{Name: "getresuid", Args: []field{
+	{Name: "ruidp", Type: &zt688, Reg: 0, Reg32: 0},
+	{Name: "euidp", Type: &zt688, Reg: 1, Reg32: 1},
+	{Name: "suidp", Type: &zt688, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 0}
+
+var zcall_setresgid = call{Name: "setresgid", Args: []field{
+	{Name: "rgid", Type: &zt226, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt226, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt226, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
+
+var zcall_getresgid = call{Name: "getresgid", Args: []field{
+	{Name: "rgidp", Type: &zt688, Reg: 0, Reg32: 0},
+	{Name: "egidp", Type: &zt688, Reg: 1, Reg32: 1},
+	{Name: "sgidp", Type: &zt688, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 0}
+
+var zcall_getpgid = call{Name: "getpgid", Args: []field{
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+}, Ret: &zt235, Class: 0x0, Defer: 1}
+
+var zcall_setfsuid = call{Name: "setfsuid", Args: []field{
+	{Name: "uid", Type: &zt226, Reg: 0, Reg32: 0},
+}, Ret: &zt226, Class: 0x80, Defer: 1}
+
+var zcall_setfsgid = call{Name: "setfsgid", Args: []field{
+	{Name: "gid", Type: &zt226, Reg: 0, Reg32: 0},
+}, Ret: &zt226, Class: 0x80, Defer: 1}
+
+var zcall_getsid = call{Name: "getsid", Args: []field{
+	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
+}, Ret: &zt235, Class: 0x0, Defer: 1}
+
+var zset_cap_version = set{Name: "cap_version", Unknown: "_LINUX_CAPABILITY_VERSION_???", Vals: []val{
+	{Name: "_LINUX_CAPABILITY_VERSION_1", Value: 0x19980330, Mask: 0x19980330},
+	{Name: "_LINUX_CAPABILITY_VERSION_2", Value: 0x20071026, Mask: 0x20071026},
+	{Name: "_LINUX_CAPABILITY_VERSION_3", Value: 0x20080522, Mask: 0x20080522},
+}}
+
+var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "version", Type: &zt689, Off: [3]uint16{0, 0, 0}},
+	{Name: "pid", Type: &zt235, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zset_cap_bits = set{Name: "cap_bits", Unknown: "CAP_???", Vals: []val{
+	{Name: "1<<CAP_CHOWN", Value: 0x1, Mask: 0x1},
+	{Name: "1<<CAP_DAC_OVERRIDE", Value: 0x2, Mask: 0x2},
+	{Name: "1<<CAP_DAC_READ_SEARCH", Value: 0x4, Mask: 0x4},
+	{Name: "1<<CAP_FOWNER", Value: 0x8, Mask: 0x8},
+	{Name: "1<<CAP_FSETID", Value: 0x10, Mask: 0x10},
+	{Name: "1<<CAP_KILL", Value: 0x20, Mask: 0x20},
+	{Name: "1<<CAP_SETGID", Value: 0x40, Mask: 0x40},
+	{Name: "1<<CAP_SETUID", Value: 0x80, Mask: 0x80},
+	{Name: "1<<CAP_SETPCAP", Value: 0x100, Mask: 0x100},
+	{Name: "1<<CAP_LINUX_IMMUTABLE", Value: 0x200, Mask: 0x200},
+	{Name: "1<<CAP_NET_BIND_SERVICE", Value: 0x400, Mask: 0x400},
+	{Name: "1<<CAP_NET_BROADCAST", Value: 0x800, Mask: 0x800},
+	{Name: "1<<CAP_NET_ADMIN", Value: 0x1000, Mask: 0x1000},
+	{Name: "1<<CAP_NET_RAW", Value: 0x2000, Mask: 0x2000},
+	{Name: "1<<CAP_IPC_LOCK", Value: 0x4000, Mask: 0x4000},
+	{Name: "1<<CAP_IPC_OWNER", Value: 0x8000, Mask: 0x8000},
+	{Name: "1<<CAP_SYS_MODULE", Value: 0x10000, Mask: 0x10000},
+	{Name: "1<<CAP_SYS_RAWIO", Value: 0x20000, Mask: 0x20000},
+	{Name: "1<<CAP_SYS_CHROOT", Value: 0x40000, Mask: 0x40000},
+	{Name: "1<<CAP_SYS_PTRACE", Value: 0x80000, Mask: 0x80000},
+	{Name: "1<<CAP_SYS_PACCT", Value: 0x100000, Mask: 0x100000},
+	{Name: "1<<CAP_SYS_ADMIN", Value: 0x200000, Mask: 0x200000},
+	{Name: "1<<CAP_SYS_BOOT", Value: 0x400000, Mask: 0x400000},
+	{Name: "1<<CAP_SYS_NICE", Value: 0x800000, Mask: 0x800000},
+	{Name: "1<<CAP_SYS_RESOURCE", Value: 0x1000000, Mask: 0x1000000},
+	{Name: "1<<CAP_SYS_TIME", Value: 0x2000000, Mask: 0x2000000},
+	{Name: "1<<CAP_SYS_TTY_CONFIG", Value: 0x4000000, Mask: 0x4000000},
+	{Name: "1<<CAP_MKNOD", Value: 0x8000000, Mask: 0x8000000},
+	{Name: "1<<CAP_LEASE", Value: 0x10000000, Mask: 0x10000000},
+	{Name: "1<<CAP_AUDIT_WRITE", Value: 0x20000000, Mask: 0x20000000},
+	{Name: "1<<CAP_AUDIT_CONTROL", Value: 0x40000000, Mask: 0x40000000},
+	{Name: "1<<CAP_SETFCAP", Value: 0x80000000, Mask: 0x80000000},
+	{Name: "1<<CAP_MAC_OVERRIDE", Value: 0x100000000, Mask: 0x100000000},
+	{Name: "1<<CAP_MAC_ADMIN", Value: 0x200000000, Mask: 0x200000000},
+	{Name: "1<<CAP_SYSLOG", Value: 0x400000000, Mask: 0x400000000},
+	{Name: "1<<CAP_WAKE_ALARM", Value: 0x800000000, Mask: 0x800000000},
+	{Name: "1<<CAP_BLOCK_SUSPEND", Value: 0x1000000000, Mask: 0x1000000000},
+	{Name: "1<<CAP_AUDIT_READ", Value: 0x2000000000, Mask: 0x2000000000},
+	{Name: "1<<CAP_PERFMON", Value: 0x4000000000, Mask: 0x4000000000},
+	{Name: "1<<CAP_BPF", Value: 0x8000000000, Mask: 0x8000000000},
+	{Name: "1<<CAP_CHECKPOINT_RESTORE", Value: 0x10000000000, Mask: 0x10000000000},
+}}
+
+var zstruct_cap_data2 = structure{Name: "cap_data2", Size: [3]uint16{24, 24, 24}, Fields: []field{
+	{Name: "effective", Type: &zt691, Off: [3]uint16{0, 0, 0}},
+	{Name: "permitted", Type: &zt691, Off: [3]uint16{4, 4, 4}},
+	{Name: "inheritable", Type: &zt691, Off: [3]uint16{8, 8, 8}},
+	{Name: "high", Type: &zt692, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zstruct_cap_data1 = structure{Name: "cap_data1", Size: [3]uint16{12, 12, 12}, Fields: []field{
+	{Name: "effective", Type: &zt694, Off: [3]uint16{0, 0, 0}},
+	{Name: "permitted", Type: &zt694, Off: [3]uint16{4, 4, 4}},
+	{Name: "inheritable", Type: &zt694, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zunion_cap_data = union{Name: "cap_data", Alts: []alt{
+	{Vals: []uint64{0x20071026, 0x20080522}, Type: &zt693},
+}, Else: &zt695}
+
+var zcall_capget = call{Name: "capget", Args: []field{
+	{Name: "header", Type: &zt690, Reg: 0, Reg32: 0},
+	{Name: "dataptr", Type: &zt696, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_capset = call{Name: "capset", Args: []field{
+	{Name: "header", Type: &zt690, Reg: 0, Reg32: 0},
+	{Name: "data", Type: &zt697, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_rt_sigpending = call{Name: "rt_sigpending", Args: []field{
+	{Name: "uset", Type: &zt698, Reg: 0, Reg32: 0},
+	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 	{Name: "uthese", Type: &zt37, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt626, Reg: 1, Reg32: 1},
+	{Name: "uinfo", Type: &zt650, Reg: 1, Reg32: 1},
 	{Name: "uts", Type: &zt245, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt30, Class: 0x10, Defer: 1}
@@ -12165,11 +13214,11 @@ var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 var zcall_rt_sigqueueinfo = call{Name: "rt_sigqueueinfo", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt30, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt627, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt652, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x18, Defer: 3}
 
 var zcall_rt_sigsuspend = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt628, Reg: 0, Reg32: 0},
+	{Name: "unewset", Type: &zt699, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
@@ -12181,49 +13230,70 @@ var zset_ss_flags = set{Name: "ss_flags", Unknown: "SS_???", Vals: []val{
 
 var zstruct_sigaltstack = structure{Name: "sigaltstack", Size: [3]uint16{24, 12, 12}, Fields: []field{
 	{Name: "ss_sp", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "ss_flags", Type: &zt629, Off: [3]uint16{8, 4, 4}},
+	{Name: "ss_flags", Type: &zt700, Off: [3]uint16{8, 4, 4}},
 	{Name: "ss_size", Type: &zt2, Off: [3]uint16{16, 8, 8}},
 }}
 
 var zcall_sigaltstack = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt631, Reg: 1, Reg32: 1},
+	{Name: "uss", Type: &zt701, Reg: 0, Reg32: 0},
+	{Name: "uoss", Type: &zt702, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 1}
 
 var zstruct_utimbuf = structure{Name: "utimbuf", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "actime", Type: &zt632, Off: [3]uint16{0, 0, 0}},
-	{Name: "modtime", Type: &zt632, Off: [3]uint16{8, 4, 8}},
+	{Name: "actime", Type: &zt703, Off: [3]uint16{0, 0, 0}},
+	{Name: "modtime", Type: &zt703, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_utime = call{Name: "utime", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "times", Type: &zt633, Reg: 1, Reg32: 1},
+	{Name: "times", Type: &zt704, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_mknod = call{Name: "mknod", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt634, Reg: 1, Reg32: 1},
-	{Name: "dev", Type: &zt635, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt705, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt706, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_uselib = call{Name: "uselib", Args: []field{
 	{Name: "library", Type: &zt4, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
+var zset_personality_flags = set{Name: "personality_flags", Unknown: "PER_???", Vals: []val{
+	{Name: "0xffffffff", Value: 0xffffffff, Mask: 0xffffffff},
+	{Name: "PER_LINUX", Value: 0x0, Mask: 0xff},
+	{Name: "PER_BSD", Value: 0x6, Mask: 0xff},
+	{Name: "PER_LINUX32", Value: 0x8, Mask: 0xff},
+	{Name: "PER_RISCOS", Value: 0xc, Mask: 0xff},
+	{Name: "PER_OSF4", Value: 0xf, Mask: 0xff},
+	{Name: "PER_HPUX", Value: 0x10, Mask: 0xff},
+	{Name: "UNAME26", Value: 0x20000, Mask: 0x20000},
+	{Name: "ADDR_NO_RANDOMIZE", Value: 0x40000, Mask: 0x40000},
+	{Name: "FDPIC_FUNCPTRS", Value: 0x80000, Mask: 0x80000},
+	{Name: "MMAP_PAGE_ZERO", Value: 0x100000, Mask: 0x100000},
+	{Name: "ADDR_COMPAT_LAYOUT", Value: 0x200000, Mask: 0x200000},
+	{Name: "READ_IMPLIES_EXEC", Value: 0x400000, Mask: 0x400000},
+	{Name: "ADDR_LIMIT_32BIT", Value: 0x800000, Mask: 0x800000},
+	{Name: "SHORT_INODE", Value: 0x1000000, Mask: 0x1000000},
+	{Name: "WHOLE_SECONDS", Value: 0x2000000, Mask: 0x2000000},
+	{Name: "STICKY_TIMEOUTS", Value: 0x4000000, Mask: 0x4000000},
+	{Name: "ADDR_LIMIT_3GB", Value: 0x8000000, Mask: 0x8000000},
+}}
+
 var zcall_personality = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt176, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "personality", Type: &zt707, Reg: 0, Reg32: 0},
+}, Ret: &zt29, Aux: &zt707, Class: 0x0, Defer: 1}
 
 var zstruct_ustat = structure{Name: "ustat", Size: [3]uint16{32, 20, 32}, Fields: []field{
 	{Name: "f_tfree", Type: &zt7, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_tinode", Type: &zt26, Off: [3]uint16{8, 4, 8}},
-	{Name: "f_fname", Type: &zt636, Attr: 4, Off: [3]uint16{16, 8, 16}},
-	{Name: "f_fpack", Type: &zt636, Attr: 4, Off: [3]uint16{22, 14, 22}},
+	{Name: "f_fname", Type: &zt708, Attr: 4, Off: [3]uint16{16, 8, 16}},
+	{Name: "f_fpack", Type: &zt708, Attr: 4, Off: [3]uint16{22, 14, 22}},
 }}
 
 var zcall_ustat = call{Name: "ustat", Args: []field{
-	{Name: "dev", Type: &zt635, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt637, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt706, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt709, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x8000, Defer: 1}
 
 var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
@@ -12314,7 +13384,7 @@ var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
 }, Sorted: []uint16{59, 5, 44, 45, 23, 41, 42, 50, 46, 43, 70, 48, 49, 39, 38, 57, 53, 78, 0, 1, 29, 25, 14, 27, 35, 13, 75, 79, 34, 62, 4, 33, 47, 6, 77, 30, 18, 40, 9, 68, 24, 19, 22, 55, 63, 65, 3, 71, 73, 82, 83, 64, 58, 7, 74, 15, 21, 20, 32, 60, 2, 8, 51, 66, 72, 12, 17, 52, 76, 54, 61, 11, 37, 80, 81, 56, 10, 26, 28, 31, 67, 36, 69, 16}}
 
 var zstruct_fsid = structure{Name: "fsid", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "val", Type: &zt639, Off: [3]uint16{0, 0, 0}},
+	{Name: "val", Type: &zt711, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val{
@@ -12335,35 +13405,35 @@ var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val
 }}
 
 var zstruct_statfs = structure{Name: "statfs", Size: [3]uint16{120, 80, 120}, Fields: []field{
-	{Name: "f_type", Type: &zt638, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt710, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt26, Off: [3]uint16{8, 4, 8}},
 	{Name: "f_blocks", Type: &zt26, Off: [3]uint16{16, 8, 16}},
 	{Name: "f_bfree", Type: &zt26, Off: [3]uint16{24, 12, 24}},
 	{Name: "f_bavail", Type: &zt26, Off: [3]uint16{32, 16, 32}},
 	{Name: "f_files", Type: &zt26, Off: [3]uint16{40, 20, 40}},
 	{Name: "f_ffree", Type: &zt26, Off: [3]uint16{48, 24, 48}},
-	{Name: "f_fsid", Type: &zt640, Off: [3]uint16{56, 28, 56}},
+	{Name: "f_fsid", Type: &zt712, Off: [3]uint16{56, 28, 56}},
 	{Name: "f_namelen", Type: &zt26, Off: [3]uint16{64, 36, 64}},
 	{Name: "f_frsize", Type: &zt26, Off: [3]uint16{72, 40, 72}},
-	{Name: "f_flags", Type: &zt641, Off: [3]uint16{80, 44, 80}},
-	{Name: "spare", Type: &zt642, Off: [3]uint16{88, 48, 88}},
+	{Name: "f_flags", Type: &zt713, Off: [3]uint16{80, 44, 80}},
+	{Name: "spare", Type: &zt714, Off: [3]uint16{88, 48, 88}},
 }}
 
 var zcall_statfs = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt643, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt715, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt643, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt715, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_sysfs = call{Name: "sysfs", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt176, Reg: 0, Reg32: 0},
 	{Name: "arg1", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "arg2", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_prio_which = set{Name: "prio_which", Unknown: "PRIO_???", Vals: []val{
 	{Name: "PRIO_PROCESS", Value: 0x0, Mask: 0x0},
@@ -12372,48 +13442,59 @@ var zset_prio_which = set{Name: "prio_which", Unknown: "PRIO_???", Vals: []val{
 }}
 
 var zcall_getpriority = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt644, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt716, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setpriority = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt644, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt716, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_setparam = call{Name: "sched_setparam", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "param", Type: &zt43, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_sched_getparam = call{Name: "sched_getparam", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "param", Type: &zt45, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zset_sched_policies = set{Name: "sched_policies", Unknown: "SCHED_???", Vals: []val{
+	{Name: "SCHED_OTHER", Value: 0x0, Mask: 0x0},
+	{Name: "SCHED_FIFO", Value: 0x1, Mask: 0x1},
+	{Name: "SCHED_RR", Value: 0x2, Mask: 0x2},
+	{Name: "SCHED_BATCH", Value: 0x3, Mask: 0x3},
+	{Name: "SCHED_ISO", Value: 0x4, Mask: 0x4},
+	{Name: "SCHED_IDLE", Value: 0x5, Mask: 0x5},
+	{Name: "SCHED_DEADLINE", Value: 0x6, Mask: 0x6},
+	{Name: "SCHED_EXT", Value: 0x7, Mask: 0x7},
+}}
 
 var zcall_sched_setscheduler = call{Name: "sched_setscheduler", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "param", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "policy", Type: &zt717, Reg: 1, Reg32: 1},
+	{Name: "param", Type: &zt43, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_getscheduler = call{Name: "sched_getscheduler", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
+}, Ret: &zt7, Aux: &zt717, Class: 0x0, Defer: 1}
 
 var zcall_sched_get_priority_max = call{Name: "sched_get_priority_max", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "policy", Type: &zt717, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sched_get_priority_min = call{Name: "sched_get_priority_min", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
+	{Name: "policy", Type: &zt717, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sched_rr_get_interval = call{Name: "sched_rr_get_interval", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "interval", Type: &zt246, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_mlock = call{Name: "mlock", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
@@ -12432,17 +13513,17 @@ var zset_mlockall_flags = set{Name: "mlockall_flags", Unknown: "MCL_???", Vals: 
 }}
 
 var zcall_mlockall = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt645, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt718, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt7, Class: 0x4, Defer: 0}
 
-var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
+var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}, Fields: []field{
 	{Name: "entry_number", Type: &zt226, Off: [3]uint16{0, 0, 0}},
-	{Name: "base_addr", Type: &zt646, Off: [3]uint16{4, 4, 4}},
-	{Name: "limit", Type: &zt646, Off: [3]uint16{8, 8, 8}},
+	{Name: "base_addr", Type: &zt719, Off: [3]uint16{4, 4, 4}},
+	{Name: "limit", Type: &zt719, Off: [3]uint16{8, 8, 8}},
 	{Name: "seg_32bit", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{0, 1}},
 	{Name: "contents", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{1, 2}},
 	{Name: "read_exec_only", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{3, 1}},
@@ -12454,26 +13535,640 @@ var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}
 
 var zcall_modify_ldt = call{Name: "modify_ldt", Args: []field{
 	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt647, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
+	{Name: "ptr", Type: &zt720, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
 	{Name: "bytecount", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_pivot_root = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "new_root", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "put_old", Type: &zt4, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall__sysctl = call{Name: "_sysctl", Args: []field{
 	{Name: "args", Type: &zt25, Reg: 0, Reg32: 0},
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_prctl = call{Name: "prctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
+var zset_prctl_options = set{Name: "prctl_options", Unknown: "PR_???", Vals: []val{
+	{Name: "PR_SET_PDEATHSIG", Value: 0x1, Mask: 0x1},
+	{Name: "PR_GET_PDEATHSIG", Value: 0x2, Mask: 0x2},
+	{Name: "PR_GET_DUMPABLE", Value: 0x3, Mask: 0x3},
+	{Name: "PR_SET_DUMPABLE", Value: 0x4, Mask: 0x4},
+	{Name: "PR_GET_UNALIGN", Value: 0x5, Mask: 0x5},
+	{Name: "PR_SET_UNALIGN", Value: 0x6, Mask: 0x6},
+	{Name: "PR_GET_KEEPCAPS", Value: 0x7, Mask: 0x7},
+	{Name: "PR_SET_KEEPCAPS", Value: 0x8, Mask: 0x8},
+	{Name: "PR_GET_FPEMU", Value: 0x9, Mask: 0x9},
+	{Name: "PR_SET_FPEMU", Value: 0xa, Mask: 0xa},
+	{Name: "PR_GET_FPEXC", Value: 0xb, Mask: 0xb},
+	{Name: "PR_SET_FPEXC", Value: 0xc, Mask: 0xc},
+	{Name: "PR_GET_TIMING", Value: 0xd, Mask: 0xd},
+	{Name: "PR_SET_TIMING", Value: 0xe, Mask: 0xe},
+	{Name: "PR_SET_NAME", Value: 0xf, Mask: 0xf},
+	{Name: "PR_GET_NAME", Value: 0x10, Mask: 0x10},
+	{Name: "PR_GET_ENDIAN", Value: 0x13, Mask: 0x13},
+	{Name: "PR_SET_ENDIAN", Value: 0x14, Mask: 0x14},
+	{Name: "PR_GET_SECCOMP", Value: 0x15, Mask: 0x15},
+	{Name: "PR_SET_SECCOMP", Value: 0x16, Mask: 0x16},
+	{Name: "PR_CAPBSET_READ", Value: 0x17, Mask: 0x17},
+	{Name: "PR_CAPBSET_DROP", Value: 0x18, Mask: 0x18},
+	{Name: "PR_GET_TSC", Value: 0x19, Mask: 0x19},
+	{Name: "PR_SET_TSC", Value: 0x1a, Mask: 0x1a},
+	{Name: "PR_GET_SECUREBITS", Value: 0x1b, Mask: 0x1b},
+	{Name: "PR_SET_SECUREBITS", Value: 0x1c, Mask: 0x1c},
+	{Name: "PR_SET_TIMERSLACK", Value: 0x1d, Mask: 0x1d},
+	{Name: "PR_GET_TIMERSLACK", Value: 0x1e, Mask: 0x1e},
+	{Name: "PR_TASK_PERF_EVENTS_DISABLE", Value: 0x1f, Mask: 0x1f},
+	{Name: "PR_TASK_PERF_EVENTS_ENABLE", Value: 0x20, Mask: 0x20},
+	{Name: "PR_MCE_KILL", Value: 0x21, Mask: 0x21},
+	{Name: "PR_MCE_KILL_GET", Value: 0x22, Mask: 0x22},
+	{Name: "PR_SET_MM", Value: 0x23, Mask: 0x23},
+	{Name: "PR_SET_CHILD_SUBREAPER", Value: 0x24, Mask: 0x24},
+	{Name: "PR_GET_CHILD_SUBREAPER", Value: 0x25, Mask: 0x25},
+	{Name: "PR_SET_NO_NEW_PRIVS", Value: 0x26, Mask: 0x26},
+	{Name: "PR_GET_NO_NEW_PRIVS", Value: 0x27, Mask: 0x27},
+	{Name: "PR_GET_TID_ADDRESS", Value: 0x28, Mask: 0x28},
+	{Name: "PR_SET_THP_DISABLE", Value: 0x29, Mask: 0x29},
+	{Name: "PR_GET_THP_DISABLE", Value: 0x2a, Mask: 0x2a},
+	{Name: "PR_MPX_ENABLE_MANAGEMENT", Value: 0x2b, Mask: 0x2b},
+	{Name: "PR_MPX_DISABLE_MANAGEMENT", Value: 0x2c, Mask: 0x2c},
+	{Name: "PR_SET_FP_MODE", Value: 0x2d, Mask: 0x2d},
+	{Name: "PR_GET_FP_MODE", Value: 0x2e, Mask: 0x2e},
+	{Name: "PR_CAP_AMBIENT", Value: 0x2f, Mask: 0x2f},
+	{Name: "PR_SVE_SET_VL", Value: 0x32, Mask: 0x32},
+	{Name: "PR_SVE_GET_VL", Value: 0x33, Mask: 0x33},
+	{Name: "PR_GET_SPECULATION_CTRL", Value: 0x34, Mask: 0x34},
+	{Name: "PR_SET_SPECULATION_CTRL", Value: 0x35, Mask: 0x35},
+	{Name: "PR_PAC_RESET_KEYS", Value: 0x36, Mask: 0x36},
+	{Name: "PR_SET_TAGGED_ADDR_CTRL", Value: 0x37, Mask: 0x37},
+	{Name: "PR_GET_TAGGED_ADDR_CTRL", Value: 0x38, Mask: 0x38},
+	{Name: "PR_SET_IO_FLUSHER", Value: 0x39, Mask: 0x39},
+	{Name: "PR_GET_IO_FLUSHER", Value: 0x3a, Mask: 0x3a},
+	{Name: "PR_SET_SYSCALL_USER_DISPATCH", Value: 0x3b, Mask: 0x3b},
+	{Name: "PR_PAC_SET_ENABLED_KEYS", Value: 0x3c, Mask: 0x3c},
+	{Name: "PR_PAC_GET_ENABLED_KEYS", Value: 0x3d, Mask: 0x3d},
+	{Name: "PR_SCHED_CORE", Value: 0x3e, Mask: 0x3e},
+	{Name: "PR_SME_SET_VL", Value: 0x3f, Mask: 0x3f},
+	{Name: "PR_SME_GET_VL", Value: 0x40, Mask: 0x40},
+	{Name: "PR_SET_VMA", Value: 0x53564d41, Mask: 0x53564d41},
+	{Name: "PR_SET_PTRACER", Value: 0x59616d61, Mask: 0x59616d61},
+	{Name: "PR_SET_MDWE", Value: 0x41, Mask: 0x41},
+	{Name: "PR_GET_MDWE", Value: 0x42, Mask: 0x42},
+	{Name: "PR_SET_MEMORY_MERGE", Value: 0x43, Mask: 0x43},
+	{Name: "PR_GET_MEMORY_MERGE", Value: 0x44, Mask: 0x44},
+	{Name: "PR_RISCV_V_SET_CONTROL", Value: 0x45, Mask: 0x45},
+	{Name: "PR_RISCV_V_GET_CONTROL", Value: 0x46, Mask: 0x46},
+	{Name: "PR_GET_AUXV", Value: 0x41555856, Mask: 0x41555856},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 62, 63, 64, 65, 66, 67, 68, 60, 61}}
+
+var zcall_prctl__SET_PDEATHSIG = call{Name: "prctl", Variant: "SET_PDEATHSIG", Args: []field{
+	{Name: "option", Type: &zt722, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt30, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__GET_PDEATHSIG = call{Name: "prctl", Variant: "GET_PDEATHSIG", Args: []field{
+	{Name: "option", Type: &zt723, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt724, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zset_pr_dumpable = set{Name: "pr_dumpable", Unknown: "SUID_DUMP_???", Vals: []val{
+	{Name: "SUID_DUMP_DISABLE", Value: 0x0, Mask: 0x0},
+	{Name: "SUID_DUMP_USER", Value: 0x1, Mask: 0x1},
+	{Name: "SUID_DUMP_ROOT", Value: 0x2, Mask: 0x2},
+}}
+
+var zcall_prctl__GET_DUMPABLE = call{Name: "prctl", Variant: "GET_DUMPABLE", Args: []field{
+	{Name: "option", Type: &zt725, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Aux: &zt726, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_DUMPABLE = call{Name: "prctl", Variant: "SET_DUMPABLE", Args: []field{
+	{Name: "option", Type: &zt727, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt728, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zset_pr_unalign = set{Name: "pr_unalign", Unknown: "PR_UNALIGN_???", Vals: []val{
+	{Name: "PR_UNALIGN_NOPRINT", Value: 0x1, Mask: 0x1},
+	{Name: "PR_UNALIGN_SIGBUS", Value: 0x2, Mask: 0x2},
+}}
+
+var zcall_prctl__GET_UNALIGN = call{Name: "prctl", Variant: "GET_UNALIGN", Args: []field{
+	{Name: "option", Type: &zt729, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_UNALIGN = call{Name: "prctl", Variant: "SET_UNALIGN", Args: []field{
+	{Name: "option", Type: &zt731, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt732, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__NONE = call{Name: "prctl", Variant: "NONE", Args: []field{
+	{Name: "option", Type: &zt733, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_UINT = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
+	{Name: "option", Type: &zt734, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__GET_INT = call{Name: "prctl", Variant: "GET_INT", Args: []field{
+	{Name: "option", Type: &zt735, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt69, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_UINT_2 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
+	{Name: "option", Type: &zt736, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__GET_INT_2 = call{Name: "prctl", Variant: "GET_INT", Args: []field{
+	{Name: "option", Type: &zt737, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt69, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_UINT_3 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
+	{Name: "option", Type: &zt738, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__NONE_2 = call{Name: "prctl", Variant: "NONE", Args: []field{
+	{Name: "option", Type: &zt739, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_UINT_4 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
+	{Name: "option", Type: &zt740, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__SET_NAME = call{Name: "prctl", Variant: "SET_NAME", Args: []field{
+	{Name: "option", Type: &zt741, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt742, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__GET_NAME = call{Name: "prctl", Variant: "GET_NAME", Args: []field{
+	{Name: "option", Type: &zt743, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt744, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__GET_INT_3 = call{Name: "prctl", Variant: "GET_INT", Args: []field{
+	{Name: "option", Type: &zt745, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt69, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_UINT_5 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
+	{Name: "option", Type: &zt746, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__NONE_3 = call{Name: "prctl", Variant: "NONE", Args: []field{
+	{Name: "option", Type: &zt747, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_SECCOMP_STRICT = call{Name: "prctl", Variant: "SET_SECCOMP_STRICT", Args: []field{
+	{Name: "option", Type: &zt748, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt749, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zstruct_seccomp_prog = structure{Name: "seccomp_prog", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "len", Type: &zt139, Off: [3]uint16{0, 0, 0}},
+	{Name: "filter", Type: &zt752, Attr: 2048, Off: [3]uint16{8, 4, 4}},
+}}
+
+var zcall_prctl__SET_SECCOMP_FILTER = call{Name: "prctl", Variant: "SET_SECCOMP_FILTER", Args: []field{
+	{Name: "option", Type: &zt748, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt750, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt753, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
+
+var zset_seccomp_mode = set{Name: "seccomp_mode", Unknown: "SECCOMP_MODE_???", Vals: []val{
+	{Name: "SECCOMP_MODE_DISABLED", Value: 0x0, Mask: 0x0},
+	{Name: "SECCOMP_MODE_STRICT", Value: 0x1, Mask: 0x1},
+	{Name: "SECCOMP_MODE_FILTER", Value: 0x2, Mask: 0x2},
+}}
+
+var zcall_prctl__SET_SECCOMP = call{Name: "prctl", Variant: "SET_SECCOMP", Args: []field{
+	{Name: "option", Type: &zt748, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt754, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zset_caps = set{Name: "caps", Unknown: "CAP_???", Vals: []val{
+	{Name: "CAP_CHOWN", Value: 0x0, Mask: 0x0},
+	{Name: "CAP_DAC_OVERRIDE", Value: 0x1, Mask: 0x1},
+	{Name: "CAP_DAC_READ_SEARCH", Value: 0x2, Mask: 0x2},
+	{Name: "CAP_FOWNER", Value: 0x3, Mask: 0x3},
+	{Name: "CAP_FSETID", Value: 0x4, Mask: 0x4},
+	{Name: "CAP_KILL", Value: 0x5, Mask: 0x5},
+	{Name: "CAP_SETGID", Value: 0x6, Mask: 0x6},
+	{Name: "CAP_SETUID", Value: 0x7, Mask: 0x7},
+	{Name: "CAP_SETPCAP", Value: 0x8, Mask: 0x8},
+	{Name: "CAP_LINUX_IMMUTABLE", Value: 0x9, Mask: 0x9},
+	{Name: "CAP_NET_BIND_SERVICE", Value: 0xa, Mask: 0xa},
+	{Name: "CAP_NET_BROADCAST", Value: 0xb, Mask: 0xb},
+	{Name: "CAP_NET_ADMIN", Value: 0xc, Mask: 0xc},
+	{Name: "CAP_NET_RAW", Value: 0xd, Mask: 0xd},
+	{Name: "CAP_IPC_LOCK", Value: 0xe, Mask: 0xe},
+	{Name: "CAP_IPC_OWNER", Value: 0xf, Mask: 0xf},
+	{Name: "CAP_SYS_MODULE", Value: 0x10, Mask: 0x10},
+	{Name: "CAP_SYS_RAWIO", Value: 0x11, Mask: 0x11},
+	{Name: "CAP_SYS_CHROOT", Value: 0x12, Mask: 0x12},
+	{Name: "CAP_SYS_PTRACE", Value: 0x13, Mask: 0x13},
+	{Name: "CAP_SYS_PACCT", Value: 0x14, Mask: 0x14},
+	{Name: "CAP_SYS_ADMIN", Value: 0x15, Mask: 0x15},
+	{Name: "CAP_SYS_BOOT", Value: 0x16, Mask: 0x16},
+	{Name: "CAP_SYS_NICE", Value: 0x17, Mask: 0x17},
+	{Name: "CAP_SYS_RESOURCE", Value: 0x18, Mask: 0x18},
+	{Name: "CAP_SYS_TIME", Value: 0x19, Mask: 0x19},
+	{Name: "CAP_SYS_TTY_CONFIG", Value: 0x1a, Mask: 0x1a},
+	{Name: "CAP_MKNOD", Value: 0x1b, Mask: 0x1b},
+	{Name: "CAP_LEASE", Value: 0x1c, Mask: 0x1c},
+	{Name: "CAP_AUDIT_WRITE", Value: 0x1d, Mask: 0x1d},
+	{Name: "CAP_AUDIT_CONTROL", Value: 0x1e, Mask: 0x1e},
+	{Name: "CAP_SETFCAP", Value: 0x1f, Mask: 0x1f},
+	{Name: "CAP_MAC_OVERRIDE", Value: 0x20, Mask: 0x20},
+	{Name: "CAP_MAC_ADMIN", Value: 0x21, Mask: 0x21},
+	{Name: "CAP_SYSLOG", Value: 0x22, Mask: 0x22},
+	{Name: "CAP_WAKE_ALARM", Value: 0x23, Mask: 0x23},
+	{Name: "CAP_BLOCK_SUSPEND", Value: 0x24, Mask: 0x24},
+	{Name: "CAP_AUDIT_READ", Value: 0x25, Mask: 0x25},
+	{Name: "CAP_PERFMON", Value: 0x26, Mask: 0x26},
+	{Name: "CAP_BPF", Value: 0x27, Mask: 0x27},
+	{Name: "CAP_CHECKPOINT_RESTORE", Value: 0x28, Mask: 0x28},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40}}
+
+var zcall_prctl__CAPBSET = call{Name: "prctl", Variant: "CAPBSET", Args: []field{
+	{Name: "option", Type: &zt755, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt756, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__CAPBSET_2 = call{Name: "prctl", Variant: "CAPBSET", Args: []field{
+	{Name: "option", Type: &zt757, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt756, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zset_pr_tsc = set{Name: "pr_tsc", Unknown: "PR_TSC_???", Vals: []val{
+	{Name: "PR_TSC_ENABLE", Value: 0x1, Mask: 0x1},
+	{Name: "PR_TSC_SIGSEGV", Value: 0x2, Mask: 0x2},
+}}
+
+var zcall_prctl__GET_TSC = call{Name: "prctl", Variant: "GET_TSC", Args: []field{
+	{Name: "option", Type: &zt758, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt759, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_TSC = call{Name: "prctl", Variant: "SET_TSC", Args: []field{
+	{Name: "option", Type: &zt760, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt761, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zset_secbits = set{Name: "secbits", Unknown: "SECBIT_???", Vals: []val{
+	{Name: "SECBIT_NOROOT", Value: 0x1, Mask: 0x1},
+	{Name: "SECBIT_NOROOT_LOCKED", Value: 0x2, Mask: 0x2},
+	{Name: "SECBIT_NO_SETUID_FIXUP", Value: 0x4, Mask: 0x4},
+	{Name: "SECBIT_NO_SETUID_FIXUP_LOCKED", Value: 0x8, Mask: 0x8},
+	{Name: "SECBIT_KEEP_CAPS", Value: 0x10, Mask: 0x10},
+	{Name: "SECBIT_KEEP_CAPS_LOCKED", Value: 0x20, Mask: 0x20},
+	{Name: "SECBIT_NO_CAP_AMBIENT_RAISE", Value: 0x40, Mask: 0x40},
+	{Name: "SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED", Value: 0x80, Mask: 0x80},
+}}
+
+var zcall_prctl__GET_SECUREBITS = call{Name: "prctl", Variant: "GET_SECUREBITS", Args: []field{
+	{Name: "option", Type: &zt762, Reg: 0, Reg32: 0},
+}, Ret: &zt29, Aux: &zt763, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_SECUREBITS = call{Name: "prctl", Variant: "SET_SECUREBITS", Args: []field{
+	{Name: "option", Type: &zt764, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt765, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__SET_TIMERSLACK = call{Name: "prctl", Variant: "SET_TIMERSLACK", Args: []field{
+	{Name: "option", Type: &zt766, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__NONE_4 = call{Name: "prctl", Variant: "NONE", Args: []field{
+	{Name: "option", Type: &zt767, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__NONE_5 = call{Name: "prctl", Variant: "NONE", Args: []field{
+	{Name: "option", Type: &zt768, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__NONE_6 = call{Name: "prctl", Variant: "NONE", Args: []field{
+	{Name: "option", Type: &zt769, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zset_pr_mce_kill_policy = set{Name: "pr_mce_kill_policy", Unknown: "PR_MCE_KILL_???", Vals: []val{
+	{Name: "PR_MCE_KILL_LATE", Value: 0x0, Mask: 0x0},
+	{Name: "PR_MCE_KILL_EARLY", Value: 0x1, Mask: 0x1},
+	{Name: "PR_MCE_KILL_DEFAULT", Value: 0x2, Mask: 0x2},
+}}
+
+var zcall_prctl__MCE_KILL_SET = call{Name: "prctl", Variant: "MCE_KILL_SET", Args: []field{
+	{Name: "option", Type: &zt770, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt771, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt772, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zset_pr_mce_kill = set{Name: "pr_mce_kill", Unknown: "PR_MCE_KILL_???", Vals: []val{
+	{Name: "PR_MCE_KILL_CLEAR", Value: 0x0, Mask: 0x0},
+	{Name: "PR_MCE_KILL_SET", Value: 0x1, Mask: 0x1},
+}}
+
+var zcall_prctl__MCE_KILL = call{Name: "prctl", Variant: "MCE_KILL", Args: []field{
+	{Name: "option", Type: &zt770, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt773, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zcall_prctl__MCE_KILL_GET = call{Name: "prctl", Variant: "MCE_KILL_GET", Args: []field{
+	{Name: "option", Type: &zt774, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x80, Defer: 5, Derived: true}
+}, Ret: &zt7, Aux: &zt775, Class: 0x80, Defer: 5}
+
+var zset_pr_set_mm = set{Name: "pr_set_mm", Unknown: "PR_SET_MM_???", Vals: []val{
+	{Name: "PR_SET_MM_START_CODE", Value: 0x1, Mask: 0x1},
+	{Name: "PR_SET_MM_END_CODE", Value: 0x2, Mask: 0x2},
+	{Name: "PR_SET_MM_START_DATA", Value: 0x3, Mask: 0x3},
+	{Name: "PR_SET_MM_END_DATA", Value: 0x4, Mask: 0x4},
+	{Name: "PR_SET_MM_START_STACK", Value: 0x5, Mask: 0x5},
+	{Name: "PR_SET_MM_START_BRK", Value: 0x6, Mask: 0x6},
+	{Name: "PR_SET_MM_BRK", Value: 0x7, Mask: 0x7},
+	{Name: "PR_SET_MM_ARG_START", Value: 0x8, Mask: 0x8},
+	{Name: "PR_SET_MM_ARG_END", Value: 0x9, Mask: 0x9},
+	{Name: "PR_SET_MM_ENV_START", Value: 0xa, Mask: 0xa},
+	{Name: "PR_SET_MM_ENV_END", Value: 0xb, Mask: 0xb},
+	{Name: "PR_SET_MM_AUXV", Value: 0xc, Mask: 0xc},
+	{Name: "PR_SET_MM_EXE_FILE", Value: 0xd, Mask: 0xd},
+	{Name: "PR_SET_MM_MAP", Value: 0xe, Mask: 0xe},
+	{Name: "PR_SET_MM_MAP_SIZE", Value: 0xf, Mask: 0xf},
+}}
+
+var zcall_prctl__SET_MM = call{Name: "prctl", Variant: "SET_MM", Args: []field{
+	{Name: "option", Type: &zt776, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt777, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zcall_prctl__SET_UINT_6 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
+	{Name: "option", Type: &zt778, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__GET_INT_4 = call{Name: "prctl", Variant: "GET_INT", Args: []field{
+	{Name: "option", Type: &zt779, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt69, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_BOOL = call{Name: "prctl", Variant: "SET_BOOL", Args: []field{
+	{Name: "option", Type: &zt780, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zcall_prctl__GET_TID_ADDRESS = call{Name: "prctl", Variant: "GET_TID_ADDRESS", Args: []field{
+	{Name: "option", Type: &zt781, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt596, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 1}
+
+var zcall_prctl__SET_BOOL_2 = call{Name: "prctl", Variant: "SET_BOOL", Args: []field{
+	{Name: "option", Type: &zt782, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zset_pr_fp_mode = set{Name: "pr_fp_mode", Unknown: "PR_FP_MODE_???", Vals: []val{
+	{Name: "PR_FP_MODE_FR", Value: 0x1, Mask: 0x1},
+	{Name: "PR_FP_MODE_FRE", Value: 0x2, Mask: 0x2},
+}}
+
+var zcall_prctl__SET_FP_MODE = call{Name: "prctl", Variant: "SET_FP_MODE", Args: []field{
+	{Name: "option", Type: &zt783, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt784, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl__GET_FP_MODE = call{Name: "prctl", Variant: "GET_FP_MODE", Args: []field{
+	{Name: "option", Type: &zt785, Reg: 0, Reg32: 0},
+}, Ret: &zt29, Aux: &zt784, Class: 0x80, Defer: 1}
+
+var zcall_prctl__CAP_AMBIENT_ONE = call{Name: "prctl", Variant: "CAP_AMBIENT_ONE", Args: []field{
+	{Name: "option", Type: &zt786, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt787, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt756, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zcall_prctl__CAP_AMBIENT_ONE_2 = call{Name: "prctl", Variant: "CAP_AMBIENT_ONE", Args: []field{
+	{Name: "option", Type: &zt786, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt788, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt756, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zcall_prctl__CAP_AMBIENT_ONE_3 = call{Name: "prctl", Variant: "CAP_AMBIENT_ONE", Args: []field{
+	{Name: "option", Type: &zt786, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt789, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt756, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zset_pr_cap_ambient = set{Name: "pr_cap_ambient", Unknown: "PR_CAP_AMBIENT_???", Vals: []val{
+	{Name: "PR_CAP_AMBIENT_IS_SET", Value: 0x1, Mask: 0x1},
+	{Name: "PR_CAP_AMBIENT_RAISE", Value: 0x2, Mask: 0x2},
+	{Name: "PR_CAP_AMBIENT_LOWER", Value: 0x3, Mask: 0x3},
+	{Name: "PR_CAP_AMBIENT_CLEAR_ALL", Value: 0x4, Mask: 0x4},
+}}
+
+var zcall_prctl__CAP_AMBIENT = call{Name: "prctl", Variant: "CAP_AMBIENT", Args: []field{
+	{Name: "option", Type: &zt786, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt790, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zset_pr_spec = set{Name: "pr_spec", Unknown: "PR_SPEC_???", Vals: []val{
+	{Name: "PR_SPEC_STORE_BYPASS", Value: 0x0, Mask: 0x0},
+	{Name: "PR_SPEC_INDIRECT_BRANCH", Value: 0x1, Mask: 0x1},
+	{Name: "PR_SPEC_L1D_FLUSH", Value: 0x2, Mask: 0x2},
+}}
+
+var zset_pr_spec_get = set{Name: "pr_spec_get", Unknown: "PR_SPEC_???", Vals: []val{
+	{Name: "PR_SPEC_NOT_AFFECTED", Value: 0x0, Mask: 0x0},
+	{Name: "PR_SPEC_PRCTL", Value: 0x1, Mask: 0x1},
+	{Name: "PR_SPEC_ENABLE", Value: 0x2, Mask: 0x2},
+	{Name: "PR_SPEC_DISABLE", Value: 0x4, Mask: 0x4},
+	{Name: "PR_SPEC_FORCE_DISABLE", Value: 0x8, Mask: 0x8},
+	{Name: "PR_SPEC_DISABLE_NOEXEC", Value: 0x10, Mask: 0x10},
+}}
+
+var zcall_prctl__GET_SPECULATION = call{Name: "prctl", Variant: "GET_SPECULATION", Args: []field{
+	{Name: "option", Type: &zt791, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt792, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt793, Class: 0x80, Defer: 2}
+
+var zset_pr_spec_set = set{Name: "pr_spec_set", Unknown: "PR_SPEC_???", Vals: []val{
+	{Name: "PR_SPEC_ENABLE", Value: 0x2, Mask: 0x2},
+	{Name: "PR_SPEC_DISABLE", Value: 0x4, Mask: 0x4},
+	{Name: "PR_SPEC_FORCE_DISABLE", Value: 0x8, Mask: 0x8},
+	{Name: "PR_SPEC_DISABLE_NOEXEC", Value: 0x10, Mask: 0x10},
+}}
+
+var zcall_prctl__SET_SPECULATION = call{Name: "prctl", Variant: "SET_SPECULATION", Args: []field{
+	{Name: "option", Type: &zt794, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt795, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt796, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
+
+var zcall_prctl__SET_SPECULATION_2 = call{Name: "prctl", Variant: "SET_SPECULATION", Args: []field{
+	{Name: "option", Type: &zt794, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt797, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt796, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
+
+var zcall_prctl__SET_SPECULATION_3 = call{Name: "prctl", Variant: "SET_SPECULATION", Args: []field{
+	{Name: "option", Type: &zt794, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt798, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt796, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
+
+var zcall_prctl__SET_SPECULATION_OTHER = call{Name: "prctl", Variant: "SET_SPECULATION_OTHER", Args: []field{
+	{Name: "option", Type: &zt794, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt792, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
+
+var zcall_prctl__SET_BOOL_3 = call{Name: "prctl", Variant: "SET_BOOL", Args: []field{
+	{Name: "option", Type: &zt799, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zset_pr_sud = set{Name: "pr_sud", Unknown: "PR_SYS_DISPATCH_???", Vals: []val{
+	{Name: "PR_SYS_DISPATCH_OFF", Value: 0x0, Mask: 0x0},
+	{Name: "PR_SYS_DISPATCH_ON", Value: 0x1, Mask: 0x1},
+}}
+
+var zcall_prctl__SET_SYSCALL_USER_DISPATCH = call{Name: "prctl", Variant: "SET_SYSCALL_USER_DISPATCH", Args: []field{
+	{Name: "option", Type: &zt800, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt801, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt25, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zcall_prctl__SET_VMA_NAME = call{Name: "prctl", Variant: "SET_VMA_NAME", Args: []field{
+	{Name: "option", Type: &zt802, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt803, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt804, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zset_pr_set_vma = set{Name: "pr_set_vma", Unknown: "PR_SET_VMA_???", Vals: []val{
+	{Name: "PR_SET_VMA_ANON_NAME", Value: 0x0, Mask: 0x0},
+}}
+
+var zcall_prctl__SET_VMA = call{Name: "prctl", Variant: "SET_VMA", Args: []field{
+	{Name: "option", Type: &zt802, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt805, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5}
+
+var zset_pr_ptracer = set{Name: "pr_ptracer", Vals: []val{
+	{Name: "PR_SET_PTRACER_ANY", Value: 0xffffffff, Mask: 0xffffffff},
+}}
+
+var zcall_prctl__SET_PTRACER = call{Name: "prctl", Variant: "SET_PTRACER", Args: []field{
+	{Name: "option", Type: &zt806, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt807, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x80, Defer: 2}
+
+var zcall_prctl = call{Name: "prctl", Args: []field{
+	{Name: "option", Type: &zt721, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x80, Defer: 5, Key: 0, Variants: []*call{
+	&zcall_prctl__SET_PDEATHSIG,
+	&zcall_prctl__GET_PDEATHSIG,
+	&zcall_prctl__GET_DUMPABLE,
+	&zcall_prctl__SET_DUMPABLE,
+	&zcall_prctl__GET_UNALIGN,
+	&zcall_prctl__SET_UNALIGN,
+	&zcall_prctl__NONE,
+	&zcall_prctl__SET_UINT,
+	&zcall_prctl__GET_INT,
+	&zcall_prctl__SET_UINT_2,
+	&zcall_prctl__GET_INT_2,
+	&zcall_prctl__SET_UINT_3,
+	&zcall_prctl__NONE_2,
+	&zcall_prctl__SET_UINT_4,
+	&zcall_prctl__SET_NAME,
+	&zcall_prctl__GET_NAME,
+	&zcall_prctl__GET_INT_3,
+	&zcall_prctl__SET_UINT_5,
+	&zcall_prctl__NONE_3,
+	&zcall_prctl__SET_SECCOMP_STRICT,
+	&zcall_prctl__SET_SECCOMP_FILTER,
+	&zcall_prctl__SET_SECCOMP,
+	&zcall_prctl__CAPBSET,
+	&zcall_prctl__CAPBSET_2,
+	&zcall_prctl__GET_TSC,
+	&zcall_prctl__SET_TSC,
+	&zcall_prctl__GET_SECUREBITS,
+	&zcall_prctl__SET_SECUREBITS,
+	&zcall_prctl__SET_TIMERSLACK,
+	&zcall_prctl__NONE_4,
+	&zcall_prctl__NONE_5,
+	&zcall_prctl__NONE_6,
+	&zcall_prctl__MCE_KILL_SET,
+	&zcall_prctl__MCE_KILL,
+	&zcall_prctl__MCE_KILL_GET,
+	&zcall_prctl__SET_MM,
+	&zcall_prctl__SET_UINT_6,
+	&zcall_prctl__GET_INT_4,
+	&zcall_prctl__SET_BOOL,
+	&zcall_prctl__GET_TID_ADDRESS,
+	&zcall_prctl__SET_BOOL_2,
+	&zcall_prctl__SET_FP_MODE,
+	&zcall_prctl__GET_FP_MODE,
+	&zcall_prctl__CAP_AMBIENT_ONE,
+	&zcall_prctl__CAP_AMBIENT_ONE_2,
+	&zcall_prctl__CAP_AMBIENT_ONE_3,
+	&zcall_prctl__CAP_AMBIENT,
+	&zcall_prctl__GET_SPECULATION,
+	&zcall_prctl__SET_SPECULATION,
+	&zcall_prctl__SET_SPECULATION_2,
+	&zcall_prctl__SET_SPECULATION_3,
+	&zcall_prctl__SET_SPECULATION_OTHER,
+	&zcall_prctl__SET_BOOL_3,
+	&zcall_prctl__SET_SYSCALL_USER_DISPATCH,
+	&zcall_prctl__SET_VMA_NAME,
+	&zcall_prctl__SET_VMA,
+	&zcall_prctl__SET_PTRACER,
+}}
 
 var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", Vals: []val{
 	{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001},
@@ -12493,36 +14188,36 @@ var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", V
 }}
 
 var zcall_arch_prctl__SET = call{Name: "arch_prctl", Variant: "SET", Args: []field{
-	{Name: "option", Type: &zt649, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt809, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl__SET_2 = call{Name: "arch_prctl", Variant: "SET", Args: []field{
-	{Name: "option", Type: &zt650, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt810, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt651, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt652, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt811, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt596, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_2 = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt653, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt652, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt812, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt596, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_CPUID = call{Name: "arch_prctl", Variant: "GET_CPUID", Args: []field{
-	{Name: "option", Type: &zt654, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt813, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__SET_CPUID = call{Name: "arch_prctl", Variant: "SET_CPUID", Args: []field{
-	{Name: "option", Type: &zt655, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt814, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt648, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt808, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt25, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2, Key: 0, Variants: []*call{
 	&zcall_arch_prctl__SET,
@@ -12569,12 +14264,12 @@ var zset_timex_status = set{Name: "timex_status", Unknown: "STA_???", Vals: []va
 }}
 
 var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fields: []field{
-	{Name: "modes", Type: &zt656, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt815, Off: [3]uint16{0, 0, 0}},
 	{Name: "offset", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "freq", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "maxerror", Type: &zt26, Off: [3]uint16{24, 12, 24}},
 	{Name: "esterror", Type: &zt26, Off: [3]uint16{32, 16, 32}},
-	{Name: "status", Type: &zt657, Off: [3]uint16{40, 20, 40}},
+	{Name: "status", Type: &zt816, Off: [3]uint16{40, 20, 40}},
 	{Name: "constant", Type: &zt23, Off: [3]uint16{48, 24, 48}},
 	{Name: "precision", Type: &zt26, Off: [3]uint16{56, 28, 56}},
 	{Name: "tolerance", Type: &zt23, Off: [3]uint16{64, 32, 64}},
@@ -12589,7 +14284,7 @@ var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fie
 	{Name: "errcnt", Type: &zt23, Off: [3]uint16{144, 72, 144}},
 	{Name: "stbcnt", Type: &zt23, Off: [3]uint16{152, 76, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 80, 160}},
-	{Name: "reserved", Type: &zt658, Off: [3]uint16{164, 84, 164}},
+	{Name: "reserved", Type: &zt817, Off: [3]uint16{164, 84, 164}},
 }}
 
 var zset_timex_state = set{Name: "timex_state", Vals: []val{
@@ -12602,12 +14297,12 @@ var zset_timex_state = set{Name: "timex_state", Vals: []val{
 }}
 
 var zcall_adjtimex = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt659, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt660, Class: 0x100, Defer: 0}
+	{Name: "txc_p", Type: &zt818, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt819, Class: 0x100, Defer: 0}
 
 var zcall_setrlimit = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt584, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt661, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt820, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_chroot = call{Name: "chroot", Args: []field{
@@ -12621,48 +14316,119 @@ var zcall_acct = call{Name: "acct", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt662, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt663, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt821, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt822, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
+var zset_mount_flags = set{Name: "mount_flags", Unknown: "MS_???", Vals: []val{
+	{Name: "MS_MGC_VAL", Value: 0xc0ed0000, Mask: 0xffff0000},
+	{Name: "MS_RDONLY", Value: 0x1, Mask: 0x1},
+	{Name: "MS_NOSUID", Value: 0x2, Mask: 0x2},
+	{Name: "MS_NODEV", Value: 0x4, Mask: 0x4},
+	{Name: "MS_NOEXEC", Value: 0x8, Mask: 0x8},
+	{Name: "MS_SYNCHRONOUS", Value: 0x10, Mask: 0x10},
+	{Name: "MS_REMOUNT", Value: 0x20, Mask: 0x20},
+	{Name: "MS_MANDLOCK", Value: 0x40, Mask: 0x40},
+	{Name: "MS_DIRSYNC", Value: 0x80, Mask: 0x80},
+	{Name: "MS_NOSYMFOLLOW", Value: 0x100, Mask: 0x100},
+	{Name: "MS_NOATIME", Value: 0x400, Mask: 0x400},
+	{Name: "MS_NODIRATIME", Value: 0x800, Mask: 0x800},
+	{Name: "MS_BIND", Value: 0x1000, Mask: 0x1000},
+	{Name: "MS_MOVE", Value: 0x2000, Mask: 0x2000},
+	{Name: "MS_REC", Value: 0x4000, Mask: 0x4000},
+	{Name: "MS_SILENT", Value: 0x8000, Mask: 0x8000},
+	{Name: "MS_POSIXACL", Value: 0x10000, Mask: 0x10000},
+	{Name: "MS_UNBINDABLE", Value: 0x20000, Mask: 0x20000},
+	{Name: "MS_PRIVATE", Value: 0x40000, Mask: 0x40000},
+	{Name: "MS_SLAVE", Value: 0x80000, Mask: 0x80000},
+	{Name: "MS_SHARED", Value: 0x100000, Mask: 0x100000},
+	{Name: "MS_RELATIME", Value: 0x200000, Mask: 0x200000},
+	{Name: "MS_KERNMOUNT", Value: 0x400000, Mask: 0x400000},
+	{Name: "MS_I_VERSION", Value: 0x800000, Mask: 0x800000},
+	{Name: "MS_STRICTATIME", Value: 0x1000000, Mask: 0x1000000},
+	{Name: "MS_LAZYTIME", Value: 0x2000000, Mask: 0x2000000},
+	{Name: "MS_SUBMOUNT", Value: 0x4000000, Mask: 0x4000000},
+	{Name: "MS_NOREMOTELOCK", Value: 0x8000000, Mask: 0x8000000},
+	{Name: "MS_NOSEC", Value: 0x10000000, Mask: 0x10000000},
+	{Name: "MS_BORN", Value: 0x20000000, Mask: 0x20000000},
+	{Name: "MS_ACTIVE", Value: 0x40000000, Mask: 0x40000000},
+	{Name: "MS_NOUSER", Value: 0x80000000, Mask: 0x80000000},
+}}
+
 var zcall_mount = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
+	{Name: "dev_name", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "dir_name", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "type", Type: &zt804, Reg: 2, Reg32: 2, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3020}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
+	{Name: "flags", Type: &zt823, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt804, Reg: 4, Reg32: 4, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3000}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
+}, Ret: &zt7, Class: 0x1, Defer: 5}
+
+var zset_umount_flags = set{Name: "umount_flags", Unknown: "MNT_???", Vals: []val{
+	{Name: "MNT_FORCE", Value: 0x1, Mask: 0x1},
+	{Name: "MNT_DETACH", Value: 0x2, Mask: 0x2},
+	{Name: "MNT_EXPIRE", Value: 0x4, Mask: 0x4},
+	{Name: "UMOUNT_NOFOLLOW", Value: 0x8, Mask: 0x8},
+}}
 
 var zcall_umount2 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "name", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt824, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
+
+var zset_swap_flags = set{Name: "swap_flags", Vals: []val{
+	{Name: "SWAP_FLAG_PREFER", Value: 0x8000, Mask: 0x8000},
+	{Name: "SWAP_FLAG_DISCARD", Value: 0x10000, Mask: 0x10000},
+	{Name: "SWAP_FLAG_DISCARD_ONCE", Value: 0x20000, Mask: 0x20000},
+	{Name: "SWAP_FLAG_DISCARD_PAGES", Value: 0x40000, Mask: 0x40000},
+}}
 
 var zcall_swapon = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "specialfile", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "swap_flags", Type: &zt825, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_swapoff = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "specialfile", Type: &zt4, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x1, Defer: 1}
+
+var zset_reboot_magic1 = set{Name: "reboot_magic1", Unknown: "LINUX_REBOOT_MAGIC_???", Vals: []val{
+	{Name: "LINUX_REBOOT_MAGIC1", Value: 0xfee1dead, Mask: 0xfee1dead},
+}}
+
+var zset_reboot_magic2 = set{Name: "reboot_magic2", Unknown: "LINUX_REBOOT_MAGIC_???", Vals: []val{
+	{Name: "LINUX_REBOOT_MAGIC2", Value: 0x28121969, Mask: 0x28121969},
+	{Name: "LINUX_REBOOT_MAGIC2A", Value: 0x5121996, Mask: 0x5121996},
+	{Name: "LINUX_REBOOT_MAGIC2B", Value: 0x16041998, Mask: 0x16041998},
+	{Name: "LINUX_REBOOT_MAGIC2C", Value: 0x20112000, Mask: 0x20112000},
+}}
+
+var zset_reboot_cmds = set{Name: "reboot_cmds", Unknown: "LINUX_REBOOT_CMD_???", Vals: []val{
+	{Name: "LINUX_REBOOT_CMD_RESTART", Value: 0x1234567, Mask: 0x1234567},
+	{Name: "LINUX_REBOOT_CMD_HALT", Value: 0xcdef0123, Mask: 0xcdef0123},
+	{Name: "LINUX_REBOOT_CMD_CAD_ON", Value: 0x89abcdef, Mask: 0x89abcdef},
+	{Name: "LINUX_REBOOT_CMD_CAD_OFF", Value: 0x0, Mask: 0x0},
+	{Name: "LINUX_REBOOT_CMD_POWER_OFF", Value: 0x4321fedc, Mask: 0x4321fedc},
+	{Name: "LINUX_REBOOT_CMD_RESTART2", Value: 0xa1b2c3d4, Mask: 0xa1b2c3d4},
+	{Name: "LINUX_REBOOT_CMD_SW_SUSPEND", Value: 0xd000fce2, Mask: 0xd000fce2},
+	{Name: "LINUX_REBOOT_CMD_KEXEC", Value: 0x45584543, Mask: 0x45584543},
+}}
 
 var zcall_reboot = call{Name: "reboot", Args: []field{
-	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "magic1", Type: &zt826, Reg: 0, Reg32: 0},
+	{Name: "magic2", Type: &zt827, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt828, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt804, Reg: 3, Reg32: 3, Cond: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xa1b2c3d4}}},
+}, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_sethostname = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "name", Type: &zt829, Reg: 0, Reg32: 0, When: &expr{Op: 15, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1000000}}},
+	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setdomainname = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "name", Type: &zt829, Reg: 0, Reg32: 0, When: &expr{Op: 15, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1000000}}},
+	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_iopl = call{Name: "iopl", Args: []field{
 	{Name: "level", Type: &zt7, Reg: 0, Reg32: 0},
@@ -12681,14 +14447,19 @@ var zcall_create_module = call{Name: "create_module", Args: []field{
 
 var zcall_init_module = call{Name: "init_module", Args: []field{
 	{Name: "umod", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt804, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zset_delete_module_flags = set{Name: "delete_module_flags", Unknown: "O_???", Vals: []val{
+	{Name: "O_NONBLOCK", Value: 0x800, Mask: 0x800},
+	{Name: "O_TRUNC", Value: 0x200, Mask: 0x200},
+}}
 
 var zcall_delete_module = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
+	{Name: "name_user", Type: &zt804, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt830, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_kernel_syms = call{Name: "get_kernel_syms", Args: []field{
 	{Name: "table", Type: &zt25, Reg: 0, Reg32: 0},
@@ -12713,7 +14484,7 @@ var zcall_nfsservctl = call{Name: "nfsservctl", Args: []field{
 	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "argp", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "resp", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_getpmsg = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
 
@@ -12733,83 +14504,88 @@ var zcall_readahead = call{Name: "readahead", Args: []field{
 	{Name: "count", Type: &zt2, Reg: 2, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
+var zset_xattr_flags = set{Name: "xattr_flags", Unknown: "XATTR_???", Vals: []val{
+	{Name: "XATTR_CREATE", Value: 0x1, Mask: 0x1},
+	{Name: "XATTR_REPLACE", Value: 0x2, Mask: 0x2},
+}}
+
 var zcall_setxattr = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt831, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt832, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zcall_lsetxattr = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt831, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt832, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zcall_fsetxattr = call{Name: "fsetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt831, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt832, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x2, Defer: 5}
 
 var zcall_getxattr = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt833, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt2, Class: 0x1, Defer: 2}
 
 var zcall_lgetxattr = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt833, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
+}, Ret: &zt2, Class: 0x1, Defer: 2}
 
 var zcall_fgetxattr = call{Name: "fgetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt833, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
+}, Ret: &zt2, Class: 0x2, Defer: 2}
 
 var zcall_listxattr = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt1, Reg: 1, Reg32: 1, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt2, Class: 0x1, Defer: 1}
 
 var zcall_llistxattr = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "list", Type: &zt1, Reg: 1, Reg32: 1, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
+}, Ret: &zt2, Class: 0x1, Defer: 1}
 
 var zcall_flistxattr = call{Name: "flistxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "list", Type: &zt1, Reg: 1, Reg32: 1, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
+}, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_removexattr = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_lremovexattr = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
+	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_fremovexattr = call{Name: "fremovexattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_tkill = call{Name: "tkill", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
@@ -12817,8 +14593,8 @@ var zcall_tkill = call{Name: "tkill", Args: []field{
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt664, Reg: 0, Reg32: 0},
-}, Ret: &zt665, Class: 0x100, Defer: 0}
+	{Name: "tloc", Type: &zt834, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Aux: &zt835, Class: 0x100, Defer: 0}
 
 var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 	{Name: "FUTEX_WAIT", Value: 0x0, Mask: 0x0},
@@ -12867,74 +14643,137 @@ var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
 }}
 
 var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
-	{Vals: []uint64{0x9, 0xa}, Type: &zt668},
+	{Vals: []uint64{0x9, 0xa}, Type: &zt838},
 	{Vals: []uint64{0x4, 0xc}, Type: &zt11},
-	{Vals: []uint64{0x5}, Type: &zt669},
+	{Vals: []uint64{0x5}, Type: &zt839},
 }, Else: &zt176}
 
 var zcall_futex = call{Name: "futex", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt666, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt836, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt667, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt837, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt670, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt840, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt841, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
+	{Name: "user_mask_ptr", Type: &zt842, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt647, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt720, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_io_setup = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x4, Defer: 2, Derived: true}
+	{Name: "nr_reqs", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "ctx", Type: &zt843, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_io_destroy = call{Name: "io_destroy", Args: []field{
 	{Name: "ctx", Type: &zt29, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x4, Defer: 1, Derived: true}
+}, Ret: &zt7, Class: 0x4, Defer: 1}
+
+var zstruct_io_event = structure{Name: "io_event", Size: [3]uint16{32, 32, 32}, Fields: []field{
+	{Name: "data", Type: &zt80, Off: [3]uint16{0, 0, 0}},
+	{Name: "obj", Type: &zt80, Off: [3]uint16{8, 8, 8}},
+	{Name: "res", Type: &zt13, Off: [3]uint16{16, 16, 16}},
+	{Name: "res2", Type: &zt13, Off: [3]uint16{24, 24, 24}},
+}}
 
 var zcall_io_getevents = call{Name: "io_getevents", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt845, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt245, Attr: 16, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zset_rwf_flags = set{Name: "rwf_flags", Unknown: "RWF_???", Vals: []val{
+	{Name: "RWF_HIPRI", Value: 0x1, Mask: 0x1},
+	{Name: "RWF_DSYNC", Value: 0x2, Mask: 0x2},
+	{Name: "RWF_SYNC", Value: 0x4, Mask: 0x4},
+	{Name: "RWF_NOWAIT", Value: 0x8, Mask: 0x8},
+	{Name: "RWF_APPEND", Value: 0x10, Mask: 0x10},
+	{Name: "RWF_NOAPPEND", Value: 0x20, Mask: 0x20},
+	{Name: "RWF_ATOMIC", Value: 0x40, Mask: 0x40},
+	{Name: "RWF_DONTCACHE", Value: 0x80, Mask: 0x80},
+}}
+
+var zset_iocb_cmds = set{Name: "iocb_cmds", Unknown: "IOCB_CMD_???", Vals: []val{
+	{Name: "IOCB_CMD_PREAD", Value: 0x0, Mask: 0x0},
+	{Name: "IOCB_CMD_PWRITE", Value: 0x1, Mask: 0x1},
+	{Name: "IOCB_CMD_FSYNC", Value: 0x2, Mask: 0x2},
+	{Name: "IOCB_CMD_FDSYNC", Value: 0x3, Mask: 0x3},
+	{Name: "IOCB_CMD_POLL", Value: 0x5, Mask: 0x5},
+	{Name: "IOCB_CMD_NOOP", Value: 0x6, Mask: 0x6},
+	{Name: "IOCB_CMD_PREADV", Value: 0x7, Mask: 0x7},
+	{Name: "IOCB_CMD_PWRITEV", Value: 0x8, Mask: 0x8},
+}}
+
+var zset_iocb_flags = set{Name: "iocb_flags", Unknown: "IOCB_FLAG_???", Vals: []val{
+	{Name: "IOCB_FLAG_RESFD", Value: 0x1, Mask: 0x1},
+	{Name: "IOCB_FLAG_IOPRIO", Value: 0x2, Mask: 0x2},
+}}
+
+var zstruct_iocb = structure{Name: "iocb", Size: [3]uint16{64, 64, 64}, Fields: []field{
+	{Name: "aio_data", Type: &zt80, Off: [3]uint16{0, 0, 0}},
+	{Name: "aio_key", Type: &zt11, Attr: 2, Off: [3]uint16{8, 8, 8}},
+	{Name: "aio_rw_flags", Type: &zt846, Attr: 2, Off: [3]uint16{12, 12, 12}},
+	{Name: "aio_lio_opcode", Type: &zt847, Off: [3]uint16{16, 16, 16}},
+	{Name: "aio_reqprio", Type: &zt500, Attr: 2, Off: [3]uint16{18, 18, 18}},
+	{Name: "aio_fildes", Type: &zt0, Off: [3]uint16{20, 20, 20}},
+	{Name: "aio_buf", Type: &zt80, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0}}},
+	{Name: "aio_buf", Type: &zt848, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x1}}},
+	{Name: "aio_buf", Type: &zt849, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "aio_buf", Type: &zt850, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}},
+	{Name: "aio_buf", Type: &zt851, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x5}}},
+	{Name: "aio_nbytes", Type: &zt9, Off: [3]uint16{32, 32, 32}, Cond: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "aio_offset", Type: &zt13, Off: [3]uint16{40, 40, 40}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "aio_reserved2", Type: &zt177, Off: [3]uint16{48, 48, 48}},
+	{Name: "aio_flags", Type: &zt852, Attr: 2, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "aio_resfd", Type: &zt0, Off: [3]uint16{60, 60, 60}, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0xe}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}}},
+}}
 
 var zcall_io_submit = call{Name: "io_submit", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "iocbpp", Type: &zt854, Reg: 2, Reg32: 2, When: &expr{Op: 19, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zstruct_iocb_head = structure{Name: "iocb_head", Size: [3]uint16{64, 64, 64}, Fields: []field{
+	{Name: "aio_data", Type: &zt80, Off: [3]uint16{0, 0, 0}},
+	{Name: "aio_key", Type: &zt11, Attr: 2, Off: [3]uint16{8, 8, 8}},
+	{Name: "aio_rw_flags", Type: &zt846, Attr: 2, Off: [3]uint16{12, 12, 12}},
+	{Name: "aio_lio_opcode", Type: &zt847, Off: [3]uint16{16, 16, 16}},
+	{Name: "aio_reqprio", Type: &zt500, Attr: 2, Off: [3]uint16{18, 18, 18}},
+	{Name: "aio_fildes", Type: &zt0, Off: [3]uint16{20, 20, 20}},
+	{Name: "rest", Type: &zt855, Off: [3]uint16{24, 24, 24}},
+}}
 
 var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "iocb", Type: &zt856, Reg: 1, Reg32: 1},
+	{Name: "result", Type: &zt857, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt671, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt858, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "cookie64", Type: &zt9, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt859, Reg: 1, Reg32: 2},
+	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_epoll_create = call{Name: "epoll_create", Args: []field{
 	{Name: "size", Type: &zt7, Reg: 0, Reg32: 0},
@@ -12970,20 +14809,20 @@ var zstruct_epoll_data = structure{Name: "epoll_data", Size: [3]uint16{8, 4, 8},
 }}
 
 var zstruct_epoll_event = structure{Name: "epoll_event", Size: [3]uint16{12, 8, 12}, Packed: true, Fields: []field{
-	{Name: "events", Type: &zt673, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt674, Off: [3]uint16{4, 4, 4}},
+	{Name: "events", Type: &zt861, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt862, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_epoll_ctl_old = call{Name: "epoll_ctl_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt672, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt860, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt675, Reg: 3, Reg32: 3},
+	{Name: "event", Type: &zt863, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_epoll_wait_old = call{Name: "epoll_wait_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt677, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt865, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -13000,13 +14839,13 @@ var zstruct_linux_dirent64 = structure{Name: "linux_dirent64", Size: [3]uint16{2
 	{Name: "d_ino", Type: &zt9, Off: [3]uint16{0, 0, 0}},
 	{Name: "d_off", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "d_reclen", Type: &zt139, Off: [3]uint16{16, 16, 16}},
-	{Name: "d_type", Type: &zt577, Off: [3]uint16{18, 18, 18}},
-	{Name: "d_name", Type: &zt576, Off: [3]uint16{19, 19, 19}},
+	{Name: "d_type", Type: &zt579, Off: [3]uint16{18, 18, 18}},
+	{Name: "d_name", Type: &zt578, Off: [3]uint16{19, 19, 19}},
 }}
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt679, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt867, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
@@ -13018,7 +14857,7 @@ var zcall_restart_syscall = call{Name: "restart_syscall", Args: []field{}, Ret: 
 
 var zcall_semtimedop = call{Name: "semtimedop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt501, Reg: 1, Reg32: 1},
+	{Name: "tsops", Type: &zt503, Reg: 1, Reg32: 1},
 	{Name: "nsops", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt245, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
@@ -13036,7 +14875,7 @@ var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt680, Reg: 3, Reg32: 4},
+	{Name: "advice", Type: &zt868, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
@@ -13080,24 +14919,24 @@ var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16
 }}
 
 var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "all", Type: &zt687, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt875, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt685},
-	{Vals: []uint64{0x2}, Type: &zt686},
-}, Else: &zt688}
+	{Vals: []uint64{0x4}, Type: &zt873},
+	{Vals: []uint64{0x2}, Type: &zt874},
+}, Else: &zt876}
 
 var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
-	{Name: "sigev_value", Type: &zt682, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_signo", Type: &zt683, Off: [3]uint16{8, 4, 4}},
-	{Name: "sigev_notify", Type: &zt684, Off: [3]uint16{12, 8, 8}},
-	{Name: "rest", Type: &zt689, Attr: 256, Off: [3]uint16{16, 12, 12}},
+	{Name: "sigev_value", Type: &zt870, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt871, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt872, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt877, Attr: 256, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt690, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt878, Reg: 1, Reg32: 1},
 	{Name: "created_timer_id", Type: &zt45, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -13112,14 +14951,14 @@ var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 3
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt691, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt692, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt693, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt879, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt880, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt881, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt693, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt881, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
@@ -13131,23 +14970,23 @@ var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt245, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt246, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt246, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt691, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt879, Reg: 1, Reg32: 1},
 	{Name: "rqtp", Type: &zt245, Reg: 2, Reg32: 2},
 	{Name: "rmtp", Type: &zt246, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
@@ -13158,16 +14997,16 @@ var zcall_exit_group = call{Name: "exit_group", Args: []field{
 
 var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt677, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt865, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_epoll_ctl = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt672, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt860, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt675, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt863, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_tgkill = call{Name: "tgkill", Args: []field{
@@ -13183,7 +15022,7 @@ var zstruct_timeval_date = structure{Name: "timeval_date", Size: [3]uint16{16, 8
 
 var zcall_utimes = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt695, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt883, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
@@ -13210,15 +15049,15 @@ var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val
 var zcall_mbind = call{Name: "mbind", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt696, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt698, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt884, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt886, Reg: 3, Reg32: 3},
 	{Name: "maxnode", Type: &zt26, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt699, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt887, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt700, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt701, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt888, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt889, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
@@ -13238,11 +15077,11 @@ var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_?
 }}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt702, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt703, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt890, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt891, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt704, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt892, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
@@ -13250,18 +15089,18 @@ var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
 }}
 
 var zstruct_mq_attr = structure{Name: "mq_attr", Size: [3]uint16{64, 32, 64}, Fields: []field{
-	{Name: "mq_flags", Type: &zt706, Off: [3]uint16{0, 0, 0}},
+	{Name: "mq_flags", Type: &zt894, Off: [3]uint16{0, 0, 0}},
 	{Name: "mq_maxmsg", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "mq_msgsize", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "mq_curmsgs", Type: &zt23, Off: [3]uint16{24, 12, 24}},
-	{Name: "unused", Type: &zt707, Attr: 4, Off: [3]uint16{32, 16, 32}},
+	{Name: "unused", Type: &zt895, Attr: 4, Off: [3]uint16{32, 16, 32}},
 }}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
 	{Name: "u_name", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "oflag", Type: &zt5, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt705, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
-	{Name: "u_attr", Type: &zt708, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "mode", Type: &zt893, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "u_attr", Type: &zt896, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
 }, Ret: &zt0, Class: 0x2, Defer: 4}
 
 var zcall_mq_unlink = call{Name: "mq_unlink", Args: []field{
@@ -13286,21 +15125,36 @@ var zcall_mq_timedreceive = call{Name: "mq_timedreceive", Args: []field{
 
 var zcall_mq_notify = call{Name: "mq_notify", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt690, Reg: 1, Reg32: 1},
+	{Name: "u_notification", Type: &zt878, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_mq_getsetattr = call{Name: "mq_getsetattr", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt708, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt709, Reg: 2, Reg32: 2},
+	{Name: "u_mqstat", Type: &zt896, Reg: 1, Reg32: 1},
+	{Name: "u_omqstat", Type: &zt897, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
+var zstruct_kexec_segment = structure{Name: "kexec_segment", Size: [3]uint16{32, 16, 16}, Fields: []field{
+	{Name: "buf", Type: &zt25, Off: [3]uint16{0, 0, 0}},
+	{Name: "bufsz", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+	{Name: "mem", Type: &zt25, Off: [3]uint16{16, 8, 8}},
+	{Name: "memsz", Type: &zt2, Off: [3]uint16{24, 12, 12}},
+}}
+
+var zset_kexec_flags = set{Name: "kexec_flags", Unknown: "KEXEC_???", Vals: []val{
+	{Name: "KEXEC_ARCH_386", Value: 0x30000, Mask: 0xffff0000},
+	{Name: "KEXEC_ARCH_X86_64", Value: 0x3e0000, Mask: 0xffff0000},
+	{Name: "KEXEC_ARCH_AARCH64", Value: 0xb70000, Mask: 0xffff0000},
+	{Name: "KEXEC_ON_CRASH", Value: 0x1, Mask: 0x1},
+	{Name: "KEXEC_PRESERVE_CONTEXT", Value: 0x2, Mask: 0x2},
+}}
+
 var zcall_kexec_load = call{Name: "kexec_load", Args: []field{
-	{Name: "entry", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "nr_segments", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "entry", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "nr_segments", Type: &zt26, Reg: 1, Reg32: 1},
+	{Name: "segments", Type: &zt899, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt900, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_waitid_types = set{Name: "waitid_types", Unknown: "P_???", Vals: []val{
 	{Name: "P_ALL", Value: 0x0, Mask: 0x0},
@@ -13315,46 +15169,331 @@ var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
 }, Else: &zt7}
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt710, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt711, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt626, Reg: 2, Reg32: 2},
+	{Name: "which", Type: &zt901, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt902, Reg: 1, Reg32: 1},
+	{Name: "infop", Type: &zt650, Reg: 2, Reg32: 2},
 	{Name: "options", Type: &zt495, Reg: 3, Reg32: 3},
 	{Name: "ru", Type: &zt496, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x8, Defer: 2}
 
+var zset_key_spec = set{Name: "key_spec", Vals: []val{
+	{Name: "KEY_SPEC_THREAD_KEYRING", Value: 0xffffffffffffffff, Mask: 0xffffffffffffffff},
+	{Name: "KEY_SPEC_PROCESS_KEYRING", Value: 0xfffffffffffffffe, Mask: 0xfffffffffffffffe},
+	{Name: "KEY_SPEC_SESSION_KEYRING", Value: 0xfffffffffffffffd, Mask: 0xfffffffffffffffd},
+	{Name: "KEY_SPEC_USER_KEYRING", Value: 0xfffffffffffffffc, Mask: 0xfffffffffffffffc},
+	{Name: "KEY_SPEC_USER_SESSION_KEYRING", Value: 0xfffffffffffffffb, Mask: 0xfffffffffffffffb},
+	{Name: "KEY_SPEC_GROUP_KEYRING", Value: 0xfffffffffffffffa, Mask: 0xfffffffffffffffa},
+	{Name: "KEY_SPEC_REQKEY_AUTH_KEY", Value: 0xfffffffffffffff9, Mask: 0xfffffffffffffff9},
+	{Name: "KEY_SPEC_REQUESTOR_KEYRING", Value: 0xfffffffffffffff8, Mask: 0xfffffffffffffff8},
+}}
+
 var zcall_add_key = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "_type", Type: &zt804, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt804, Reg: 1, Reg32: 1},
+	{Name: "_payload", Type: &zt831, Reg: 2, Reg32: 2},
 	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
+	{Name: "ringid", Type: &zt903, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_request_key = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt29, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "_type", Type: &zt804, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt804, Reg: 1, Reg32: 1},
+	{Name: "_callout_info", Type: &zt804, Reg: 2, Reg32: 2},
+	{Name: "destringid", Type: &zt903, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 4}
+
+var zset_keyctl_commands = set{Name: "keyctl_commands", Unknown: "KEYCTL_???", Vals: []val{
+	{Name: "KEYCTL_GET_KEYRING_ID", Value: 0x0, Mask: 0x0},
+	{Name: "KEYCTL_JOIN_SESSION_KEYRING", Value: 0x1, Mask: 0x1},
+	{Name: "KEYCTL_UPDATE", Value: 0x2, Mask: 0x2},
+	{Name: "KEYCTL_REVOKE", Value: 0x3, Mask: 0x3},
+	{Name: "KEYCTL_CHOWN", Value: 0x4, Mask: 0x4},
+	{Name: "KEYCTL_SETPERM", Value: 0x5, Mask: 0x5},
+	{Name: "KEYCTL_DESCRIBE", Value: 0x6, Mask: 0x6},
+	{Name: "KEYCTL_CLEAR", Value: 0x7, Mask: 0x7},
+	{Name: "KEYCTL_LINK", Value: 0x8, Mask: 0x8},
+	{Name: "KEYCTL_UNLINK", Value: 0x9, Mask: 0x9},
+	{Name: "KEYCTL_SEARCH", Value: 0xa, Mask: 0xa},
+	{Name: "KEYCTL_READ", Value: 0xb, Mask: 0xb},
+	{Name: "KEYCTL_INSTANTIATE", Value: 0xc, Mask: 0xc},
+	{Name: "KEYCTL_NEGATE", Value: 0xd, Mask: 0xd},
+	{Name: "KEYCTL_SET_REQKEY_KEYRING", Value: 0xe, Mask: 0xe},
+	{Name: "KEYCTL_SET_TIMEOUT", Value: 0xf, Mask: 0xf},
+	{Name: "KEYCTL_ASSUME_AUTHORITY", Value: 0x10, Mask: 0x10},
+	{Name: "KEYCTL_GET_SECURITY", Value: 0x11, Mask: 0x11},
+	{Name: "KEYCTL_SESSION_TO_PARENT", Value: 0x12, Mask: 0x12},
+	{Name: "KEYCTL_REJECT", Value: 0x13, Mask: 0x13},
+	{Name: "KEYCTL_INSTANTIATE_IOV", Value: 0x14, Mask: 0x14},
+	{Name: "KEYCTL_INVALIDATE", Value: 0x15, Mask: 0x15},
+	{Name: "KEYCTL_GET_PERSISTENT", Value: 0x16, Mask: 0x16},
+	{Name: "KEYCTL_DH_COMPUTE", Value: 0x17, Mask: 0x17},
+	{Name: "KEYCTL_PKEY_QUERY", Value: 0x18, Mask: 0x18},
+	{Name: "KEYCTL_PKEY_ENCRYPT", Value: 0x19, Mask: 0x19},
+	{Name: "KEYCTL_PKEY_DECRYPT", Value: 0x1a, Mask: 0x1a},
+	{Name: "KEYCTL_PKEY_SIGN", Value: 0x1b, Mask: 0x1b},
+	{Name: "KEYCTL_PKEY_VERIFY", Value: 0x1c, Mask: 0x1c},
+	{Name: "KEYCTL_RESTRICT_KEYRING", Value: 0x1d, Mask: 0x1d},
+	{Name: "KEYCTL_MOVE", Value: 0x1e, Mask: 0x1e},
+	{Name: "KEYCTL_CAPABILITIES", Value: 0x1f, Mask: 0x1f},
+	{Name: "KEYCTL_WATCH_KEY", Value: 0x20, Mask: 0x20},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32}}
+
+var zcall_keyctl__GET_KEYRING_ID = call{Name: "keyctl", Variant: "GET_KEYRING_ID", Args: []field{
+	{Name: "cmd", Type: &zt905, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt7, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zcall_keyctl__JOIN = call{Name: "keyctl", Variant: "JOIN", Args: []field{
+	{Name: "cmd", Type: &zt906, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt804, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_keyctl__UPDATE = call{Name: "keyctl", Variant: "UPDATE", Args: []field{
+	{Name: "cmd", Type: &zt907, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt831, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 4}
+
+var zcall_keyctl__ONE = call{Name: "keyctl", Variant: "ONE", Args: []field{
+	{Name: "cmd", Type: &zt908, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_keyctl__CHOWN = call{Name: "keyctl", Variant: "CHOWN", Args: []field{
+	{Name: "cmd", Type: &zt909, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt226, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt226, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 4}
+
+var zset_key_perms = set{Name: "key_perms", Unknown: "KEY_???", Vals: []val{
+	{Name: "KEY_POS_VIEW", Value: 0x1000000, Mask: 0x1000000},
+	{Name: "KEY_POS_READ", Value: 0x2000000, Mask: 0x2000000},
+	{Name: "KEY_POS_WRITE", Value: 0x4000000, Mask: 0x4000000},
+	{Name: "KEY_POS_SEARCH", Value: 0x8000000, Mask: 0x8000000},
+	{Name: "KEY_POS_LINK", Value: 0x10000000, Mask: 0x10000000},
+	{Name: "KEY_POS_SETATTR", Value: 0x20000000, Mask: 0x20000000},
+	{Name: "KEY_POS_ALL", Value: 0x3f000000, Mask: 0x3f000000},
+	{Name: "KEY_USR_VIEW", Value: 0x10000, Mask: 0x10000},
+	{Name: "KEY_USR_READ", Value: 0x20000, Mask: 0x20000},
+	{Name: "KEY_USR_WRITE", Value: 0x40000, Mask: 0x40000},
+	{Name: "KEY_USR_SEARCH", Value: 0x80000, Mask: 0x80000},
+	{Name: "KEY_USR_LINK", Value: 0x100000, Mask: 0x100000},
+	{Name: "KEY_USR_SETATTR", Value: 0x200000, Mask: 0x200000},
+	{Name: "KEY_USR_ALL", Value: 0x3f0000, Mask: 0x3f0000},
+	{Name: "KEY_GRP_VIEW", Value: 0x100, Mask: 0x100},
+	{Name: "KEY_GRP_READ", Value: 0x200, Mask: 0x200},
+	{Name: "KEY_GRP_WRITE", Value: 0x400, Mask: 0x400},
+	{Name: "KEY_GRP_SEARCH", Value: 0x800, Mask: 0x800},
+	{Name: "KEY_GRP_LINK", Value: 0x1000, Mask: 0x1000},
+	{Name: "KEY_GRP_SETATTR", Value: 0x2000, Mask: 0x2000},
+	{Name: "KEY_GRP_ALL", Value: 0x3f00, Mask: 0x3f00},
+	{Name: "KEY_OTH_VIEW", Value: 0x1, Mask: 0x1},
+	{Name: "KEY_OTH_READ", Value: 0x2, Mask: 0x2},
+	{Name: "KEY_OTH_WRITE", Value: 0x4, Mask: 0x4},
+	{Name: "KEY_OTH_SEARCH", Value: 0x8, Mask: 0x8},
+	{Name: "KEY_OTH_LINK", Value: 0x10, Mask: 0x10},
+	{Name: "KEY_OTH_SETATTR", Value: 0x20, Mask: 0x20},
+	{Name: "KEY_OTH_ALL", Value: 0x3f, Mask: 0x3f},
+}}
+
+var zcall_keyctl__SETPERM = call{Name: "keyctl", Variant: "SETPERM", Args: []field{
+	{Name: "cmd", Type: &zt910, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt911, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zcall_keyctl__TEXT = call{Name: "keyctl", Variant: "TEXT", Args: []field{
+	{Name: "cmd", Type: &zt912, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt913, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_keyctl__ONE_2 = call{Name: "keyctl", Variant: "ONE", Args: []field{
+	{Name: "cmd", Type: &zt914, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_keyctl__TWO = call{Name: "keyctl", Variant: "TWO", Args: []field{
+	{Name: "cmd", Type: &zt915, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt903, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zcall_keyctl__TWO_2 = call{Name: "keyctl", Variant: "TWO", Args: []field{
+	{Name: "cmd", Type: &zt916, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt903, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zcall_keyctl__SEARCH = call{Name: "keyctl", Variant: "SEARCH", Args: []field{
+	{Name: "cmd", Type: &zt917, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt804, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt804, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt903, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x0, Defer: 5}
+
+var zcall_keyctl__READ = call{Name: "keyctl", Variant: "READ", Args: []field{
+	{Name: "cmd", Type: &zt918, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt833, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_keyctl__INSTANTIATE = call{Name: "keyctl", Variant: "INSTANTIATE", Args: []field{
+	{Name: "cmd", Type: &zt919, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt831, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt903, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x0, Defer: 5}
+
+var zcall_keyctl__NEGATE = call{Name: "keyctl", Variant: "NEGATE", Args: []field{
+	{Name: "cmd", Type: &zt920, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt903, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 4}
+
+var zset_key_reqkey = set{Name: "key_reqkey", Unknown: "KEY_REQKEY_DEFL_???", Vals: []val{
+	{Name: "KEY_REQKEY_DEFL_NO_CHANGE", Value: 0xffffffffffffffff, Mask: 0xffffffffffffffff},
+	{Name: "KEY_REQKEY_DEFL_DEFAULT", Value: 0x0, Mask: 0x0},
+	{Name: "KEY_REQKEY_DEFL_THREAD_KEYRING", Value: 0x1, Mask: 0x1},
+	{Name: "KEY_REQKEY_DEFL_PROCESS_KEYRING", Value: 0x2, Mask: 0x2},
+	{Name: "KEY_REQKEY_DEFL_SESSION_KEYRING", Value: 0x3, Mask: 0x3},
+	{Name: "KEY_REQKEY_DEFL_USER_KEYRING", Value: 0x4, Mask: 0x4},
+	{Name: "KEY_REQKEY_DEFL_USER_SESSION_KEYRING", Value: 0x5, Mask: 0x5},
+	{Name: "KEY_REQKEY_DEFL_GROUP_KEYRING", Value: 0x6, Mask: 0x6},
+	{Name: "KEY_REQKEY_DEFL_REQUESTOR_KEYRING", Value: 0x7, Mask: 0x7},
+}}
+
+var zcall_keyctl__REQKEY = call{Name: "keyctl", Variant: "REQKEY", Args: []field{
+	{Name: "cmd", Type: &zt921, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt922, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_keyctl__TIMEOUT = call{Name: "keyctl", Variant: "TIMEOUT", Args: []field{
+	{Name: "cmd", Type: &zt923, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zcall_keyctl__ONE_3 = call{Name: "keyctl", Variant: "ONE", Args: []field{
+	{Name: "cmd", Type: &zt924, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_keyctl__TEXT_2 = call{Name: "keyctl", Variant: "TEXT", Args: []field{
+	{Name: "cmd", Type: &zt925, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt913, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_keyctl__SESSION_TO_PARENT = call{Name: "keyctl", Variant: "SESSION_TO_PARENT", Args: []field{
+	{Name: "cmd", Type: &zt926, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zcall_keyctl__REJECT = call{Name: "keyctl", Variant: "REJECT", Args: []field{
+	{Name: "cmd", Type: &zt927, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt482, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt903, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x0, Defer: 5}
+
+var zcall_keyctl__INSTANTIATE_IOV = call{Name: "keyctl", Variant: "INSTANTIATE_IOV", Args: []field{
+	{Name: "cmd", Type: &zt928, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt929, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt903, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x0, Defer: 5}
+
+var zcall_keyctl__ONE_4 = call{Name: "keyctl", Variant: "ONE", Args: []field{
+	{Name: "cmd", Type: &zt930, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zcall_keyctl__PERSISTENT = call{Name: "keyctl", Variant: "PERSISTENT", Args: []field{
+	{Name: "cmd", Type: &zt931, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt226, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt903, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zcall_keyctl__RESTRICT = call{Name: "keyctl", Variant: "RESTRICT", Args: []field{
+	{Name: "cmd", Type: &zt932, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt804, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt804, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 4}
+
+var zset_keyctl_move = set{Name: "keyctl_move", Unknown: "KEYCTL_MOVE_???", Vals: []val{
+	{Name: "KEYCTL_MOVE_EXCL", Value: 0x1, Mask: 0x1},
+}}
+
+var zcall_keyctl__MOVE = call{Name: "keyctl", Variant: "MOVE", Args: []field{
+	{Name: "cmd", Type: &zt933, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt903, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt903, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt934, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl = call{Name: "keyctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt904, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 5, Key: 0, Variants: []*call{
+	&zcall_keyctl__GET_KEYRING_ID,
+	&zcall_keyctl__JOIN,
+	&zcall_keyctl__UPDATE,
+	&zcall_keyctl__ONE,
+	&zcall_keyctl__CHOWN,
+	&zcall_keyctl__SETPERM,
+	&zcall_keyctl__TEXT,
+	&zcall_keyctl__ONE_2,
+	&zcall_keyctl__TWO,
+	&zcall_keyctl__TWO_2,
+	&zcall_keyctl__SEARCH,
+	&zcall_keyctl__READ,
+	&zcall_keyctl__INSTANTIATE,
+	&zcall_keyctl__NEGATE,
+	&zcall_keyctl__REQKEY,
+	&zcall_keyctl__TIMEOUT,
+	&zcall_keyctl__ONE_3,
+	&zcall_keyctl__TEXT_2,
+	&zcall_keyctl__SESSION_TO_PARENT,
+	&zcall_keyctl__REJECT,
+	&zcall_keyctl__INSTANTIATE_IOV,
+	&zcall_keyctl__ONE_4,
+	&zcall_keyctl__PERSISTENT,
+	&zcall_keyctl__RESTRICT,
+	&zcall_keyctl__MOVE,
+}}
+
+var zset_ioprio_who = set{Name: "ioprio_who", Unknown: "IOPRIO_WHO_???", Vals: []val{
+	{Name: "IOPRIO_WHO_PROCESS", Value: 0x1, Mask: 0x1},
+	{Name: "IOPRIO_WHO_PGRP", Value: 0x2, Mask: 0x2},
+	{Name: "IOPRIO_WHO_USER", Value: 0x3, Mask: 0x3},
+}}
 
 var zcall_ioprio_set = call{Name: "ioprio_set", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt935, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "ioprio", Type: &zt936, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_ioprio_get = call{Name: "ioprio_get", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt935, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
+}, Ret: &zt7, Aux: &zt936, Class: 0x0, Defer: 2}
 
 var zcall_inotify_init = call{Name: "inotify_init", Args: []field{}, Ret: &zt0, Class: 0x2, Defer: 0}
 
@@ -13386,7 +15525,7 @@ var zset_inotify_flags = set{Name: "inotify_flags", Unknown: "IN_???", Vals: []v
 var zcall_inotify_add_watch = call{Name: "inotify_add_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt712, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt937, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
@@ -13397,28 +15536,28 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt713, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt713, Reg: 3, Reg32: 3},
+	{Name: "old_nodes", Type: &zt938, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt938, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt634, Reg: 2, Reg32: 2},
-	{Name: "dev", Type: &zt635, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt705, Reg: 2, Reg32: 2},
+	{Name: "dev", Type: &zt706, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
@@ -13431,74 +15570,74 @@ var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
 }}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt226, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt226, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt715, Reg: 4, Reg32: 4},
+	{Name: "flag", Type: &zt940, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt695, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt883, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt18, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt715, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt940, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt715, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt940, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt714, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt939, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt714, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt939, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt715, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt940, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt714, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt939, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt4, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt716, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt833, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x3, Defer: 2}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zstruct_pselect6_sig = structure{Name: "pselect6_sig", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "sigmask", Type: &zt718, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigmask", Type: &zt942, Off: [3]uint16{0, 0, 0}},
 	{Name: "sigsetsize", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -13507,15 +15646,15 @@ var zcall_pselect6 = call{Name: "pselect6", Args: []field{
 	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt717, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt719, Reg: 5, Reg32: 5},
+	{Name: "tsp", Type: &zt941, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt943, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll = call{Name: "ppoll", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt717, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt720, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt941, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt944, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
@@ -13537,7 +15676,7 @@ var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: 
 }}
 
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt721, Reg: 0, Reg32: 0},
+	{Name: "unshare_flags", Type: &zt945, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
@@ -13547,8 +15686,8 @@ var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
 
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt652, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt722, Reg: 2, Reg32: 2},
+	{Name: "head_ptr", Type: &zt596, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt946, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals: []val{
@@ -13560,18 +15699,18 @@ var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals:
 
 var zcall_splice = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt723, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt947, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt723, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt947, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt724, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt948, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_tee = call{Name: "tee", Args: []field{
 	{Name: "fdin", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fdout", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt724, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt948, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_sync_file_range_flags = set{Name: "sync_file_range_flags", Unknown: "SYNC_FILE_RANGE_???", Vals: []val{
@@ -13584,14 +15723,14 @@ var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "nbytes", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "flags", Type: &zt725, Reg: 3, Reg32: 5},
+	{Name: "flags", Type: &zt949, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "iov", Type: &zt211, Reg: 1, Reg32: 1},
 	{Name: "nr_segs", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt724, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt948, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
@@ -13602,10 +15741,10 @@ var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", V
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt726, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt727, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt728, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt729, Reg: 5, Reg32: 5},
+	{Name: "pages", Type: &zt950, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt951, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt952, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt953, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
@@ -13614,24 +15753,24 @@ var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16,
 }}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt731, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt715, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt955, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt940, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt677, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt865, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt732, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt956, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_signalfd = call{Name: "signalfd", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt669, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x12, Defer: 3}
 
@@ -13643,8 +15782,8 @@ var zset_timerfd_flags = set{Name: "timerfd_flags", Unknown: "TFD_???", Vals: []
 }}
 
 var zcall_timerfd_create = call{Name: "timerfd_create", Args: []field{
-	{Name: "clockid", Type: &zt734, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt735, Reg: 1, Reg32: 1},
+	{Name: "clockid", Type: &zt957, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt958, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_eventfd = call{Name: "eventfd", Args: []field{
@@ -13664,21 +15803,21 @@ var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals
 
 var zcall_fallocate = call{Name: "fallocate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt736, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt959, Reg: 1, Reg32: 1},
 	{Name: "offset", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "len", Type: &zt13, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_timerfd_settime = call{Name: "timerfd_settime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt735, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt692, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt693, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt958, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt880, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt881, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_timerfd_gettime = call{Name: "timerfd_gettime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt693, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt881, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
@@ -13690,7 +15829,7 @@ var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "upeer_sockaddr", Type: &zt301, Reg: 1, Reg32: 1},
 	{Name: "upeer_addrlen", Type: &zt302, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt737, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt960, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zset_signalfd_flags = set{Name: "signalfd_flags", Unknown: "SFD_???", Vals: []val{
@@ -13700,9 +15839,9 @@ var zset_signalfd_flags = set{Name: "signalfd_flags", Unknown: "SFD_???", Vals: 
 
 var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt669, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt738, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt961, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x12, Defer: 4}
 
 var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []val{
@@ -13713,7 +15852,7 @@ var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []
 
 var zcall_eventfd2 = call{Name: "eventfd2", Args: []field{
 	{Name: "count", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt739, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt962, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []val{
@@ -13721,7 +15860,7 @@ var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []va
 }}
 
 var zcall_epoll_create1 = call{Name: "epoll_create1", Args: []field{
-	{Name: "flags", Type: &zt740, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt963, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: []val{
@@ -13765,12 +15904,12 @@ var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
 	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt741, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt964, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_pipe2 = call{Name: "pipe2", Args: []field{
 	{Name: "fildes", Type: &zt213, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt741, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt964, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 0}
 
 var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???", Vals: []val{
@@ -13779,7 +15918,7 @@ var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???",
 }}
 
 var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
-	{Name: "flags", Type: &zt742, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt965, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_preadv = call{Name: "preadv", Args: []field{
@@ -13802,25 +15941,180 @@ var zcall_rt_tgsigqueueinfo = call{Name: "rt_tgsigqueueinfo", Args: []field{
 	{Name: "tgid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt30, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt627, Reg: 3, Reg32: 3},
+	{Name: "uinfo", Type: &zt652, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x18, Defer: 4}
 
+var zset_perf_sizes = set{Name: "perf_sizes", Unknown: "PERF_ATTR_SIZE_???", Vals: []val{
+	{Name: "PERF_ATTR_SIZE_VER0", Value: 0x40, Mask: 0x40},
+	{Name: "PERF_ATTR_SIZE_VER1", Value: 0x48, Mask: 0x48},
+	{Name: "PERF_ATTR_SIZE_VER2", Value: 0x50, Mask: 0x50},
+	{Name: "PERF_ATTR_SIZE_VER3", Value: 0x60, Mask: 0x60},
+	{Name: "PERF_ATTR_SIZE_VER4", Value: 0x68, Mask: 0x68},
+	{Name: "PERF_ATTR_SIZE_VER5", Value: 0x70, Mask: 0x70},
+	{Name: "PERF_ATTR_SIZE_VER6", Value: 0x78, Mask: 0x78},
+	{Name: "PERF_ATTR_SIZE_VER7", Value: 0x80, Mask: 0x80},
+}}
+
+var zset_perf_hw = set{Name: "perf_hw", Unknown: "PERF_COUNT_HW_???", Vals: []val{
+	{Name: "PERF_COUNT_HW_CPU_CYCLES", Value: 0x0, Mask: 0x0},
+	{Name: "PERF_COUNT_HW_INSTRUCTIONS", Value: 0x1, Mask: 0x1},
+	{Name: "PERF_COUNT_HW_CACHE_REFERENCES", Value: 0x2, Mask: 0x2},
+	{Name: "PERF_COUNT_HW_CACHE_MISSES", Value: 0x3, Mask: 0x3},
+	{Name: "PERF_COUNT_HW_BRANCH_INSTRUCTIONS", Value: 0x4, Mask: 0x4},
+	{Name: "PERF_COUNT_HW_BRANCH_MISSES", Value: 0x5, Mask: 0x5},
+	{Name: "PERF_COUNT_HW_BUS_CYCLES", Value: 0x6, Mask: 0x6},
+	{Name: "PERF_COUNT_HW_STALLED_CYCLES_FRONTEND", Value: 0x7, Mask: 0x7},
+	{Name: "PERF_COUNT_HW_STALLED_CYCLES_BACKEND", Value: 0x8, Mask: 0x8},
+	{Name: "PERF_COUNT_HW_REF_CPU_CYCLES", Value: 0x9, Mask: 0x9},
+}}
+
+var zset_perf_sw = set{Name: "perf_sw", Unknown: "PERF_COUNT_SW_???", Vals: []val{
+	{Name: "PERF_COUNT_SW_CPU_CLOCK", Value: 0x0, Mask: 0x0},
+	{Name: "PERF_COUNT_SW_TASK_CLOCK", Value: 0x1, Mask: 0x1},
+	{Name: "PERF_COUNT_SW_PAGE_FAULTS", Value: 0x2, Mask: 0x2},
+	{Name: "PERF_COUNT_SW_CONTEXT_SWITCHES", Value: 0x3, Mask: 0x3},
+	{Name: "PERF_COUNT_SW_CPU_MIGRATIONS", Value: 0x4, Mask: 0x4},
+	{Name: "PERF_COUNT_SW_PAGE_FAULTS_MIN", Value: 0x5, Mask: 0x5},
+	{Name: "PERF_COUNT_SW_PAGE_FAULTS_MAJ", Value: 0x6, Mask: 0x6},
+	{Name: "PERF_COUNT_SW_ALIGNMENT_FAULTS", Value: 0x7, Mask: 0x7},
+	{Name: "PERF_COUNT_SW_EMULATION_FAULTS", Value: 0x8, Mask: 0x8},
+	{Name: "PERF_COUNT_SW_DUMMY", Value: 0x9, Mask: 0x9},
+	{Name: "PERF_COUNT_SW_BPF_OUTPUT", Value: 0xa, Mask: 0xa},
+	{Name: "PERF_COUNT_SW_CGROUP_SWITCHES", Value: 0xb, Mask: 0xb},
+}}
+
+var zunion_perf_config = union{Name: "perf_config", Alts: []alt{
+	{Vals: []uint64{0x0}, Type: &zt967},
+	{Vals: []uint64{0x1}, Type: &zt968},
+}, Else: &zt80}
+
+var zset_perf_samples = set{Name: "perf_samples", Unknown: "PERF_SAMPLE_???", Vals: []val{
+	{Name: "PERF_SAMPLE_IP", Value: 0x1, Mask: 0x1},
+	{Name: "PERF_SAMPLE_TID", Value: 0x2, Mask: 0x2},
+	{Name: "PERF_SAMPLE_TIME", Value: 0x4, Mask: 0x4},
+	{Name: "PERF_SAMPLE_ADDR", Value: 0x8, Mask: 0x8},
+	{Name: "PERF_SAMPLE_READ", Value: 0x10, Mask: 0x10},
+	{Name: "PERF_SAMPLE_CALLCHAIN", Value: 0x20, Mask: 0x20},
+	{Name: "PERF_SAMPLE_ID", Value: 0x40, Mask: 0x40},
+	{Name: "PERF_SAMPLE_CPU", Value: 0x80, Mask: 0x80},
+	{Name: "PERF_SAMPLE_PERIOD", Value: 0x100, Mask: 0x100},
+	{Name: "PERF_SAMPLE_STREAM_ID", Value: 0x200, Mask: 0x200},
+	{Name: "PERF_SAMPLE_RAW", Value: 0x400, Mask: 0x400},
+	{Name: "PERF_SAMPLE_BRANCH_STACK", Value: 0x800, Mask: 0x800},
+	{Name: "PERF_SAMPLE_REGS_USER", Value: 0x1000, Mask: 0x1000},
+	{Name: "PERF_SAMPLE_STACK_USER", Value: 0x2000, Mask: 0x2000},
+	{Name: "PERF_SAMPLE_WEIGHT", Value: 0x4000, Mask: 0x4000},
+	{Name: "PERF_SAMPLE_DATA_SRC", Value: 0x8000, Mask: 0x8000},
+	{Name: "PERF_SAMPLE_IDENTIFIER", Value: 0x10000, Mask: 0x10000},
+	{Name: "PERF_SAMPLE_TRANSACTION", Value: 0x20000, Mask: 0x20000},
+	{Name: "PERF_SAMPLE_REGS_INTR", Value: 0x40000, Mask: 0x40000},
+	{Name: "PERF_SAMPLE_PHYS_ADDR", Value: 0x80000, Mask: 0x80000},
+	{Name: "PERF_SAMPLE_AUX", Value: 0x100000, Mask: 0x100000},
+	{Name: "PERF_SAMPLE_CGROUP", Value: 0x200000, Mask: 0x200000},
+	{Name: "PERF_SAMPLE_DATA_PAGE_SIZE", Value: 0x400000, Mask: 0x400000},
+	{Name: "PERF_SAMPLE_CODE_PAGE_SIZE", Value: 0x800000, Mask: 0x800000},
+	{Name: "PERF_SAMPLE_WEIGHT_STRUCT", Value: 0x1000000, Mask: 0x1000000},
+}}
+
+var zset_perf_read = set{Name: "perf_read", Unknown: "PERF_FORMAT_???", Vals: []val{
+	{Name: "PERF_FORMAT_TOTAL_TIME_ENABLED", Value: 0x1, Mask: 0x1},
+	{Name: "PERF_FORMAT_TOTAL_TIME_RUNNING", Value: 0x2, Mask: 0x2},
+	{Name: "PERF_FORMAT_ID", Value: 0x4, Mask: 0x4},
+	{Name: "PERF_FORMAT_GROUP", Value: 0x8, Mask: 0x8},
+	{Name: "PERF_FORMAT_LOST", Value: 0x10, Mask: 0x10},
+}}
+
+var zset_perf_skid = set{Name: "perf_skid", Vals: []val{
+	{Name: "arbitrary skid", Value: 0x0, Mask: 0x0},
+	{Name: "constant skid", Value: 0x1, Mask: 0x1},
+	{Name: "requested to have 0 skid", Value: 0x2, Mask: 0x2},
+	{Name: "must have 0 skid", Value: 0x3, Mask: 0x3},
+}}
+
+var zstruct_perf_event_attr = structure{Name: "perf_event_attr", Size: [3]uint16{128, 128, 128}, Fields: []field{
+	{Name: "type", Type: &zt640, Off: [3]uint16{0, 0, 0}},
+	{Name: "size", Type: &zt966, Off: [3]uint16{4, 4, 4}},
+	{Name: "config", Type: &zt969, Off: [3]uint16{8, 8, 8}},
+	{Name: "sample_period", Type: &zt9, Off: [3]uint16{16, 16, 16}},
+	{Name: "sample_type", Type: &zt970, Off: [3]uint16{24, 24, 24}},
+	{Name: "read_format", Type: &zt971, Off: [3]uint16{32, 32, 32}},
+	{Name: "disabled", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{0, 1}},
+	{Name: "inherit", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{1, 1}},
+	{Name: "pinned", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{2, 1}},
+	{Name: "exclusive", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{3, 1}},
+	{Name: "exclude_user", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{4, 1}},
+	{Name: "exclude_kernel", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{5, 1}},
+	{Name: "exclude_hv", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{6, 1}},
+	{Name: "exclude_idle", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{7, 1}},
+	{Name: "mmap", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{8, 1}},
+	{Name: "comm", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{9, 1}},
+	{Name: "freq", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{10, 1}},
+	{Name: "inherit_stat", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{11, 1}},
+	{Name: "enable_on_exec", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{12, 1}},
+	{Name: "task", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{13, 1}},
+	{Name: "watermark", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{14, 1}},
+	{Name: "precise_ip", Type: &zt972, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{15, 2}},
+	{Name: "mmap_data", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{17, 1}},
+	{Name: "sample_id_all", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{18, 1}},
+	{Name: "exclude_host", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{19, 1}},
+	{Name: "exclude_guest", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{20, 1}},
+	{Name: "exclude_callchain_kernel", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{21, 1}},
+	{Name: "exclude_callchain_user", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{22, 1}},
+	{Name: "mmap2", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{23, 1}},
+	{Name: "comm_exec", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{24, 1}},
+	{Name: "use_clockid", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{25, 1}},
+	{Name: "context_switch", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{26, 1}},
+	{Name: "write_backward", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{27, 1}},
+	{Name: "namespaces", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{28, 1}},
+	{Name: "ksymbol", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{29, 1}},
+	{Name: "bpf_event", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{30, 1}},
+	{Name: "aux_output", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{31, 1}},
+	{Name: "cgroup", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{32, 1}},
+	{Name: "text_poke", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{33, 1}},
+	{Name: "build_id", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{34, 1}},
+	{Name: "inherit_thread", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{35, 1}},
+	{Name: "remove_on_exec", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{36, 1}},
+	{Name: "sigtrap", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{37, 1}},
+	{Name: "wakeup_events", Type: &zt11, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "bp_type", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
+	{Name: "config1", Type: &zt80, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "config2", Type: &zt80, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "branch_sample_type", Type: &zt80, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "sample_regs_user", Type: &zt80, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "sample_stack_user", Type: &zt11, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "clockid", Type: &zt7, Attr: 1, Off: [3]uint16{92, 92, 92}},
+	{Name: "sample_regs_intr", Type: &zt80, Attr: 1, Off: [3]uint16{96, 96, 96}},
+	{Name: "aux_watermark", Type: &zt11, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "sample_max_stack", Type: &zt139, Attr: 1, Off: [3]uint16{108, 108, 108}},
+	{Name: "reserved_2", Type: &zt233, Off: [3]uint16{110, 110, 110}},
+	{Name: "aux_sample_size", Type: &zt11, Attr: 1, Off: [3]uint16{112, 112, 112}},
+	{Name: "reserved_3", Type: &zt12, Off: [3]uint16{116, 116, 116}},
+	{Name: "sig_data", Type: &zt80, Attr: 1, Off: [3]uint16{120, 120, 120}},
+}}
+
+var zset_perf_open_flags = set{Name: "perf_open_flags", Unknown: "PERF_FLAG_???", Vals: []val{
+	{Name: "PERF_FLAG_FD_NO_GROUP", Value: 0x1, Mask: 0x1},
+	{Name: "PERF_FLAG_FD_OUTPUT", Value: 0x2, Mask: 0x2},
+	{Name: "PERF_FLAG_PID_CGROUP", Value: 0x4, Mask: 0x4},
+	{Name: "PERF_FLAG_FD_CLOEXEC", Value: 0x8, Mask: 0x8},
+}}
+
 var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "attr_uptr", Type: &zt973, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "flags", Type: &zt974, Reg: 4, Reg32: 4},
+}, Ret: &zt0, Class: 0x2, Defer: 5}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt743, Attr: 8192, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
+	{Name: "msg_hdr", Type: &zt975, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_len", Type: &zt11, Attr: 16384, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt745, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt977, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt378, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt245, Reg: 4, Reg32: 4},
@@ -13846,7 +16140,7 @@ var zset_fanotify_init_flags = set{Name: "fanotify_init_flags", Unknown: "+FAN_C
 }}
 
 var zcall_fanotify_init = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt746, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt978, Reg: 0, Reg32: 0},
 	{Name: "event_f_flags", Type: &zt5, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
@@ -13891,55 +16185,67 @@ var zset_fanotify_events = set{Name: "fanotify_events", Unknown: "FAN_???", Vals
 
 var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt747, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt748, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt714, Reg: 3, Reg32: 4},
+	{Name: "flags", Type: &zt979, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt980, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt939, Reg: 3, Reg32: 4},
 	{Name: "pathname", Type: &zt4, Reg: 4, Reg32: 5},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt749, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt749, Off: [3]uint16{8, 8, 8}},
+	{Name: "rlim_cur", Type: &zt981, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt981, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt584, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt750, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt751, Reg: 3, Reg32: 3},
+	{Name: "resource", Type: &zt586, Reg: 1, Reg32: 1},
+	{Name: "new_rlim", Type: &zt982, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt983, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
+var zstruct_file_handle = structure{Name: "file_handle", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "handle_bytes", Type: &zt11, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "handle_type", Type: &zt7, Attr: 16384, Off: [3]uint16{4, 4, 4}},
+	{Name: "f_handle", Type: &zt984, Attr: 16384, Off: [3]uint16{8, 8, 8}},
+}}
+
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "handle", Type: &zt985, Reg: 2, Reg32: 2},
+	{Name: "mnt_id", Type: &zt45, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt940, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 2}
+
+var zstruct_file_handle_in = structure{Name: "file_handle_in", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "handle_bytes", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "handle_type", Type: &zt7, Off: [3]uint16{4, 4, 4}},
+	{Name: "f_handle", Type: &zt984, Off: [3]uint16{8, 8, 8}},
+}}
 
 var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "mountdirfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "handle", Type: &zt986, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt659, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt660, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt818, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt819, Class: 0x100, Defer: 1}
 
 var zcall_syncfs = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt752, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
+	{Name: "msg_hdr", Type: &zt987, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_len", Type: &zt11, Attr: 16384, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt754, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt989, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt378, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
@@ -13957,30 +16263,25 @@ var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: [
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt755, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt990, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
-	{Name: "cpup", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "nodep", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "cpup", Type: &zt69, Reg: 0, Reg32: 0},
+	{Name: "nodep", Type: &zt69, Reg: 1, Reg32: 1},
 	{Name: "unused", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt756, Off: [3]uint16{0, 0, 0}},
-	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
-}}
-
-var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt25, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt991, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt758, Reg: 1, Reg32: 1},
+	{Name: "lvec", Type: &zt993, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt760, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt995, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 1}
@@ -13989,7 +16290,7 @@ var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt211, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt760, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt995, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 6}
@@ -14017,35 +16318,77 @@ var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16
 
 var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt0},
-	{Vals: []uint64{0x7}, Type: &zt763},
+	{Vals: []uint64{0x7}, Type: &zt998},
 }, Else: &zt29}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
 	{Name: "pid1", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "pid2", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt761, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt762, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
-	{Name: "idx2", Type: &zt764, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "type", Type: &zt996, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt997, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt999, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
+
+var zset_module_flags = set{Name: "module_flags", Unknown: "MODULE_INIT_???", Vals: []val{
+	{Name: "MODULE_INIT_IGNORE_MODVERSIONS", Value: 0x1, Mask: 0x1},
+	{Name: "MODULE_INIT_IGNORE_VERMAGIC", Value: 0x2, Mask: 0x2},
+	{Name: "MODULE_INIT_COMPRESSED_FILE", Value: 0x4, Mask: 0x4},
+}}
 
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "uargs", Type: &zt804, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1000, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3}
+
+var zset_sched_flags = set{Name: "sched_flags", Unknown: "SCHED_FLAG_???", Vals: []val{
+	{Name: "SCHED_FLAG_RESET_ON_FORK", Value: 0x1, Mask: 0x1},
+	{Name: "SCHED_FLAG_RECLAIM", Value: 0x2, Mask: 0x2},
+	{Name: "SCHED_FLAG_DL_OVERRUN", Value: 0x4, Mask: 0x4},
+	{Name: "SCHED_FLAG_KEEP_POLICY", Value: 0x8, Mask: 0x8},
+	{Name: "SCHED_FLAG_KEEP_PARAMS", Value: 0x10, Mask: 0x10},
+	{Name: "SCHED_FLAG_UTIL_CLAMP_MIN", Value: 0x20, Mask: 0x20},
+	{Name: "SCHED_FLAG_UTIL_CLAMP_MAX", Value: 0x40, Mask: 0x40},
+}}
+
+var zstruct_sched_attr_set = structure{Name: "sched_attr_set", Size: [3]uint16{56, 56, 56}, Fields: []field{
+	{Name: "size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "sched_policy", Type: &zt717, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
+	{Name: "sched_flags", Type: &zt1001, Off: [3]uint16{8, 8, 8}},
+	{Name: "sched_nice", Type: &zt7, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
+	{Name: "sched_priority", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
+	{Name: "sched_runtime", Type: &zt9, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
+	{Name: "sched_deadline", Type: &zt9, Off: [3]uint16{32, 32, 32}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
+	{Name: "sched_period", Type: &zt9, Off: [3]uint16{40, 40, 40}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
+	{Name: "sched_util_min", Type: &zt11, Off: [3]uint16{48, 48, 48}},
+	{Name: "sched_util_max", Type: &zt11, Off: [3]uint16{52, 52, 52}},
+}}
 
 var zcall_sched_setattr = call{Name: "sched_setattr", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+	{Name: "uattr", Type: &zt1002, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt11, Attr: 8, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
+var zstruct_sched_attr = structure{Name: "sched_attr", Size: [3]uint16{56, 56, 56}, Fields: []field{
+	{Name: "size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "sched_policy", Type: &zt717, Off: [3]uint16{4, 4, 4}},
+	{Name: "sched_flags", Type: &zt1001, Off: [3]uint16{8, 8, 8}},
+	{Name: "sched_nice", Type: &zt7, Off: [3]uint16{16, 16, 16}},
+	{Name: "sched_priority", Type: &zt11, Off: [3]uint16{20, 20, 20}},
+	{Name: "sched_runtime", Type: &zt9, Off: [3]uint16{24, 24, 24}},
+	{Name: "sched_deadline", Type: &zt9, Off: [3]uint16{32, 32, 32}},
+	{Name: "sched_period", Type: &zt9, Off: [3]uint16{40, 40, 40}},
+	{Name: "sched_util_min", Type: &zt11, Off: [3]uint16{48, 48, 48}},
+	{Name: "sched_util_max", Type: &zt11, Off: [3]uint16{52, 52, 52}},
+}}
 
 var zcall_sched_getattr = call{Name: "sched_getattr", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "usize", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "uattr", Type: &zt1003, Reg: 1, Reg32: 1},
+	{Name: "usize", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []val{
 	{Name: "RENAME_NOREPLACE", Value: 0x1, Mask: 0x1},
@@ -14054,18 +16397,73 @@ var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []
 }}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt714, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt939, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt765, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1004, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
+var zset_seccomp_ops = set{Name: "seccomp_ops", Unknown: "SECCOMP_SET_MODE_???", Vals: []val{
+	{Name: "SECCOMP_SET_MODE_STRICT", Value: 0x0, Mask: 0x0},
+	{Name: "SECCOMP_SET_MODE_FILTER", Value: 0x1, Mask: 0x1},
+	{Name: "SECCOMP_GET_ACTION_AVAIL", Value: 0x2, Mask: 0x2},
+	{Name: "SECCOMP_GET_NOTIF_SIZES", Value: 0x3, Mask: 0x3},
+}}
+
+var zset_seccomp_flags = set{Name: "seccomp_flags", Unknown: "SECCOMP_FILTER_FLAG_???", Vals: []val{
+	{Name: "SECCOMP_FILTER_FLAG_TSYNC", Value: 0x1, Mask: 0x1},
+	{Name: "SECCOMP_FILTER_FLAG_LOG", Value: 0x2, Mask: 0x2},
+	{Name: "SECCOMP_FILTER_FLAG_SPEC_ALLOW", Value: 0x4, Mask: 0x4},
+	{Name: "SECCOMP_FILTER_FLAG_NEW_LISTENER", Value: 0x8, Mask: 0x8},
+	{Name: "SECCOMP_FILTER_FLAG_TSYNC_ESRCH", Value: 0x10, Mask: 0x10},
+	{Name: "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", Value: 0x20, Mask: 0x20},
+}}
+
+var zcall_seccomp__SET_MODE_FILTER = call{Name: "seccomp", Variant: "SET_MODE_FILTER", Args: []field{
+	{Name: "op", Type: &zt1006, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1007, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt753, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zset_seccomp_actions = set{Name: "seccomp_actions", Unknown: "SECCOMP_RET_???", Vals: []val{
+	{Name: "SECCOMP_RET_KILL_PROCESS", Value: 0x80000000, Mask: 0x80000000},
+	{Name: "SECCOMP_RET_KILL_THREAD", Value: 0x0, Mask: 0x0},
+	{Name: "SECCOMP_RET_TRAP", Value: 0x30000, Mask: 0x30000},
+	{Name: "SECCOMP_RET_ERRNO", Value: 0x50000, Mask: 0x50000},
+	{Name: "SECCOMP_RET_USER_NOTIF", Value: 0x7fc00000, Mask: 0x7fc00000},
+	{Name: "SECCOMP_RET_TRACE", Value: 0x7ff00000, Mask: 0x7ff00000},
+	{Name: "SECCOMP_RET_LOG", Value: 0x7ffc0000, Mask: 0x7ffc0000},
+	{Name: "SECCOMP_RET_ALLOW", Value: 0x7fff0000, Mask: 0x7fff0000},
+}}
+
+var zcall_seccomp__GET_ACTION_AVAIL = call{Name: "seccomp", Variant: "GET_ACTION_AVAIL", Args: []field{
+	{Name: "op", Type: &zt1008, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt1009, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
+var zstruct_seccomp_notif_sizes = structure{Name: "seccomp_notif_sizes", Size: [3]uint16{6, 6, 6}, Fields: []field{
+	{Name: "seccomp_notif", Type: &zt139, Off: [3]uint16{0, 0, 0}},
+	{Name: "seccomp_notif_resp", Type: &zt139, Off: [3]uint16{2, 2, 2}},
+	{Name: "seccomp_data", Type: &zt139, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zcall_seccomp__GET_NOTIF_SIZES = call{Name: "seccomp", Variant: "GET_NOTIF_SIZES", Args: []field{
+	{Name: "op", Type: &zt1010, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt1011, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 2}
+
 var zcall_seccomp = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt176, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt1005, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
 	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
+	&zcall_seccomp__SET_MODE_FILTER,
+	&zcall_seccomp__GET_ACTION_AVAIL,
+	&zcall_seccomp__GET_NOTIF_SIZES,
+}}
 
 var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 	{Name: "GRND_NONBLOCK", Value: 0x1, Mask: 0x1},
@@ -14074,9 +16472,9 @@ var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 }}
 
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt766, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt1012, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt767, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1013, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
@@ -14089,23 +16487,412 @@ var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
 }}
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
-	{Name: "uname_ptr", Type: &zt768, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt769, Reg: 1, Reg32: 1},
+	{Name: "uname_ptr", Type: &zt804, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1014, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
+
+var zset_kexec_file_flags = set{Name: "kexec_file_flags", Unknown: "KEXEC_FILE_???", Vals: []val{
+	{Name: "KEXEC_FILE_UNLOAD", Value: 0x1, Mask: 0x1},
+	{Name: "KEXEC_FILE_ON_CRASH", Value: 0x2, Mask: 0x2},
+	{Name: "KEXEC_FILE_NO_INITRAMFS", Value: 0x4, Mask: 0x4},
+}}
 
 var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
 	{Name: "kernel_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "cmdline_len", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "cmdline_ptr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
+	{Name: "cmdline_len", Type: &zt26, Reg: 2, Reg32: 2},
+	{Name: "cmdline_ptr", Type: &zt3, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1015, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x2, Defer: 5}
+
+var zset_bpf_commands = set{Name: "bpf_commands", Unknown: "BPF_???", Vals: []val{
+	{Name: "BPF_MAP_CREATE", Value: 0x0, Mask: 0x0},
+	{Name: "BPF_MAP_LOOKUP_ELEM", Value: 0x1, Mask: 0x1},
+	{Name: "BPF_MAP_UPDATE_ELEM", Value: 0x2, Mask: 0x2},
+	{Name: "BPF_MAP_DELETE_ELEM", Value: 0x3, Mask: 0x3},
+	{Name: "BPF_MAP_GET_NEXT_KEY", Value: 0x4, Mask: 0x4},
+	{Name: "BPF_PROG_LOAD", Value: 0x5, Mask: 0x5},
+	{Name: "BPF_OBJ_PIN", Value: 0x6, Mask: 0x6},
+	{Name: "BPF_OBJ_GET", Value: 0x7, Mask: 0x7},
+	{Name: "BPF_PROG_ATTACH", Value: 0x8, Mask: 0x8},
+	{Name: "BPF_PROG_DETACH", Value: 0x9, Mask: 0x9},
+	{Name: "BPF_PROG_TEST_RUN", Value: 0xa, Mask: 0xa},
+	{Name: "BPF_PROG_GET_NEXT_ID", Value: 0xb, Mask: 0xb},
+	{Name: "BPF_MAP_GET_NEXT_ID", Value: 0xc, Mask: 0xc},
+	{Name: "BPF_PROG_GET_FD_BY_ID", Value: 0xd, Mask: 0xd},
+	{Name: "BPF_MAP_GET_FD_BY_ID", Value: 0xe, Mask: 0xe},
+	{Name: "BPF_OBJ_GET_INFO_BY_FD", Value: 0xf, Mask: 0xf},
+	{Name: "BPF_PROG_QUERY", Value: 0x10, Mask: 0x10},
+	{Name: "BPF_RAW_TRACEPOINT_OPEN", Value: 0x11, Mask: 0x11},
+	{Name: "BPF_BTF_LOAD", Value: 0x12, Mask: 0x12},
+	{Name: "BPF_BTF_GET_FD_BY_ID", Value: 0x13, Mask: 0x13},
+	{Name: "BPF_TASK_FD_QUERY", Value: 0x14, Mask: 0x14},
+	{Name: "BPF_MAP_LOOKUP_AND_DELETE_ELEM", Value: 0x15, Mask: 0x15},
+	{Name: "BPF_MAP_FREEZE", Value: 0x16, Mask: 0x16},
+	{Name: "BPF_BTF_GET_NEXT_ID", Value: 0x17, Mask: 0x17},
+	{Name: "BPF_MAP_LOOKUP_BATCH", Value: 0x18, Mask: 0x18},
+	{Name: "BPF_MAP_LOOKUP_AND_DELETE_BATCH", Value: 0x19, Mask: 0x19},
+	{Name: "BPF_MAP_UPDATE_BATCH", Value: 0x1a, Mask: 0x1a},
+	{Name: "BPF_MAP_DELETE_BATCH", Value: 0x1b, Mask: 0x1b},
+	{Name: "BPF_LINK_CREATE", Value: 0x1c, Mask: 0x1c},
+	{Name: "BPF_LINK_UPDATE", Value: 0x1d, Mask: 0x1d},
+	{Name: "BPF_LINK_GET_FD_BY_ID", Value: 0x1e, Mask: 0x1e},
+	{Name: "BPF_LINK_GET_NEXT_ID", Value: 0x1f, Mask: 0x1f},
+	{Name: "BPF_ENABLE_STATS", Value: 0x20, Mask: 0x20},
+	{Name: "BPF_ITER_CREATE", Value: 0x21, Mask: 0x21},
+	{Name: "BPF_LINK_DETACH", Value: 0x22, Mask: 0x22},
+	{Name: "BPF_PROG_BIND_MAP", Value: 0x23, Mask: 0x23},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35}}
+
+var zset_bpf_map_types = set{Name: "bpf_map_types", Unknown: "BPF_MAP_TYPE_???", Vals: []val{
+	{Name: "BPF_MAP_TYPE_UNSPEC", Value: 0x0, Mask: 0x0},
+	{Name: "BPF_MAP_TYPE_HASH", Value: 0x1, Mask: 0x1},
+	{Name: "BPF_MAP_TYPE_ARRAY", Value: 0x2, Mask: 0x2},
+	{Name: "BPF_MAP_TYPE_PROG_ARRAY", Value: 0x3, Mask: 0x3},
+	{Name: "BPF_MAP_TYPE_PERF_EVENT_ARRAY", Value: 0x4, Mask: 0x4},
+	{Name: "BPF_MAP_TYPE_PERCPU_HASH", Value: 0x5, Mask: 0x5},
+	{Name: "BPF_MAP_TYPE_PERCPU_ARRAY", Value: 0x6, Mask: 0x6},
+	{Name: "BPF_MAP_TYPE_STACK_TRACE", Value: 0x7, Mask: 0x7},
+	{Name: "BPF_MAP_TYPE_CGROUP_ARRAY", Value: 0x8, Mask: 0x8},
+	{Name: "BPF_MAP_TYPE_LRU_HASH", Value: 0x9, Mask: 0x9},
+	{Name: "BPF_MAP_TYPE_LRU_PERCPU_HASH", Value: 0xa, Mask: 0xa},
+	{Name: "BPF_MAP_TYPE_LPM_TRIE", Value: 0xb, Mask: 0xb},
+	{Name: "BPF_MAP_TYPE_ARRAY_OF_MAPS", Value: 0xc, Mask: 0xc},
+	{Name: "BPF_MAP_TYPE_HASH_OF_MAPS", Value: 0xd, Mask: 0xd},
+	{Name: "BPF_MAP_TYPE_DEVMAP", Value: 0xe, Mask: 0xe},
+	{Name: "BPF_MAP_TYPE_SOCKMAP", Value: 0xf, Mask: 0xf},
+	{Name: "BPF_MAP_TYPE_CPUMAP", Value: 0x10, Mask: 0x10},
+	{Name: "BPF_MAP_TYPE_XSKMAP", Value: 0x11, Mask: 0x11},
+	{Name: "BPF_MAP_TYPE_SOCKHASH", Value: 0x12, Mask: 0x12},
+	{Name: "BPF_MAP_TYPE_CGROUP_STORAGE", Value: 0x13, Mask: 0x13},
+	{Name: "BPF_MAP_TYPE_REUSEPORT_SOCKARRAY", Value: 0x14, Mask: 0x14},
+	{Name: "BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE", Value: 0x15, Mask: 0x15},
+	{Name: "BPF_MAP_TYPE_QUEUE", Value: 0x16, Mask: 0x16},
+	{Name: "BPF_MAP_TYPE_STACK", Value: 0x17, Mask: 0x17},
+	{Name: "BPF_MAP_TYPE_SK_STORAGE", Value: 0x18, Mask: 0x18},
+	{Name: "BPF_MAP_TYPE_DEVMAP_HASH", Value: 0x19, Mask: 0x19},
+	{Name: "BPF_MAP_TYPE_STRUCT_OPS", Value: 0x1a, Mask: 0x1a},
+	{Name: "BPF_MAP_TYPE_RINGBUF", Value: 0x1b, Mask: 0x1b},
+	{Name: "BPF_MAP_TYPE_INODE_STORAGE", Value: 0x1c, Mask: 0x1c},
+	{Name: "BPF_MAP_TYPE_TASK_STORAGE", Value: 0x1d, Mask: 0x1d},
+	{Name: "BPF_MAP_TYPE_BLOOM_FILTER", Value: 0x1e, Mask: 0x1e},
+	{Name: "BPF_MAP_TYPE_USER_RINGBUF", Value: 0x1f, Mask: 0x1f},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31}}
+
+var zset_bpf_map_flags = set{Name: "bpf_map_flags", Unknown: "BPF_F_???", Vals: []val{
+	{Name: "BPF_F_NO_PREALLOC", Value: 0x1, Mask: 0x1},
+	{Name: "BPF_F_NO_COMMON_LRU", Value: 0x2, Mask: 0x2},
+	{Name: "BPF_F_NUMA_NODE", Value: 0x4, Mask: 0x4},
+	{Name: "BPF_F_RDONLY", Value: 0x8, Mask: 0x8},
+	{Name: "BPF_F_WRONLY", Value: 0x10, Mask: 0x10},
+	{Name: "BPF_F_STACK_BUILD_ID", Value: 0x20, Mask: 0x20},
+	{Name: "BPF_F_ZERO_SEED", Value: 0x40, Mask: 0x40},
+	{Name: "BPF_F_RDONLY_PROG", Value: 0x80, Mask: 0x80},
+	{Name: "BPF_F_WRONLY_PROG", Value: 0x100, Mask: 0x100},
+	{Name: "BPF_F_CLONE", Value: 0x200, Mask: 0x200},
+	{Name: "BPF_F_MMAPABLE", Value: 0x400, Mask: 0x400},
+	{Name: "BPF_F_PRESERVE_ELEMS", Value: 0x800, Mask: 0x800},
+	{Name: "BPF_F_INNER_MAP", Value: 0x1000, Mask: 0x1000},
+}}
+
+var zstruct_bpf_map_create = structure{Name: "bpf_map_create", Size: [3]uint16{72, 72, 72}, Fields: []field{
+	{Name: "map_type", Type: &zt1017, Off: [3]uint16{0, 0, 0}},
+	{Name: "key_size", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "value_size", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "max_entries", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "map_flags", Type: &zt1018, Off: [3]uint16{16, 16, 16}},
+	{Name: "inner_map_fd", Type: &zt0, Off: [3]uint16{20, 20, 20}},
+	{Name: "numa_node", Type: &zt11, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x4}}},
+	{Name: "map_name", Type: &zt1019, Off: [3]uint16{28, 28, 28}},
+	{Name: "map_ifindex", Type: &zt11, Off: [3]uint16{44, 44, 44}},
+	{Name: "btf_fd", Type: &zt0, Off: [3]uint16{48, 48, 48}},
+	{Name: "btf_key_type_id", Type: &zt11, Off: [3]uint16{52, 52, 52}},
+	{Name: "btf_value_type_id", Type: &zt11, Off: [3]uint16{56, 56, 56}},
+	{Name: "btf_vmlinux_value_type_id", Type: &zt11, Off: [3]uint16{60, 60, 60}},
+	{Name: "map_extra", Type: &zt9, Off: [3]uint16{64, 64, 64}},
+}}
+
+var zset_bpf_update_flags = set{Name: "bpf_update_flags", Unknown: "BPF_???", Vals: []val{
+	{Name: "BPF_ANY", Value: 0x0, Mask: 0x0},
+	{Name: "BPF_NOEXIST", Value: 0x1, Mask: 0x1},
+	{Name: "BPF_EXIST", Value: 0x2, Mask: 0x2},
+}}
+
+var zstruct_bpf_map_elem = structure{Name: "bpf_map_elem", Size: [3]uint16{32, 28, 32}, Fields: []field{
+	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
+	{Name: "key", Type: &zt1021, Off: [3]uint16{8, 4, 8}},
+	{Name: "value", Type: &zt1021, Off: [3]uint16{16, 12, 16}},
+	{Name: "flags", Type: &zt1022, Off: [3]uint16{24, 20, 24}},
+}}
+
+var zset_bpf_lookup_flags = set{Name: "bpf_lookup_flags", Unknown: "BPF_???", Vals: []val{
+	{Name: "BPF_ANY", Value: 0x0, Mask: 0x0},
+	{Name: "BPF_F_LOCK", Value: 0x4, Mask: 0x4},
+}}
+
+var zstruct_bpf_map_look = structure{Name: "bpf_map_look", Size: [3]uint16{32, 28, 32}, Fields: []field{
+	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
+	{Name: "key", Type: &zt1021, Off: [3]uint16{8, 4, 8}},
+	{Name: "value", Type: &zt1021, Off: [3]uint16{16, 12, 16}},
+	{Name: "flags", Type: &zt1024, Off: [3]uint16{24, 20, 24}},
+}}
+
+var zstruct_bpf_map_key = structure{Name: "bpf_map_key", Size: [3]uint16{16, 12, 16}, Fields: []field{
+	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
+	{Name: "key", Type: &zt1021, Off: [3]uint16{8, 4, 8}},
+}}
+
+var zstruct_bpf_map_next = structure{Name: "bpf_map_next", Size: [3]uint16{24, 20, 24}, Fields: []field{
+	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
+	{Name: "key", Type: &zt1021, Off: [3]uint16{8, 4, 8}},
+	{Name: "next_key", Type: &zt1021, Off: [3]uint16{16, 12, 16}},
+}}
+
+var zset_bpf_prog_types = set{Name: "bpf_prog_types", Unknown: "BPF_PROG_TYPE_???", Vals: []val{
+	{Name: "BPF_PROG_TYPE_UNSPEC", Value: 0x0, Mask: 0x0},
+	{Name: "BPF_PROG_TYPE_SOCKET_FILTER", Value: 0x1, Mask: 0x1},
+	{Name: "BPF_PROG_TYPE_KPROBE", Value: 0x2, Mask: 0x2},
+	{Name: "BPF_PROG_TYPE_SCHED_CLS", Value: 0x3, Mask: 0x3},
+	{Name: "BPF_PROG_TYPE_SCHED_ACT", Value: 0x4, Mask: 0x4},
+	{Name: "BPF_PROG_TYPE_TRACEPOINT", Value: 0x5, Mask: 0x5},
+	{Name: "BPF_PROG_TYPE_XDP", Value: 0x6, Mask: 0x6},
+	{Name: "BPF_PROG_TYPE_PERF_EVENT", Value: 0x7, Mask: 0x7},
+	{Name: "BPF_PROG_TYPE_CGROUP_SKB", Value: 0x8, Mask: 0x8},
+	{Name: "BPF_PROG_TYPE_CGROUP_SOCK", Value: 0x9, Mask: 0x9},
+	{Name: "BPF_PROG_TYPE_LWT_IN", Value: 0xa, Mask: 0xa},
+	{Name: "BPF_PROG_TYPE_LWT_OUT", Value: 0xb, Mask: 0xb},
+	{Name: "BPF_PROG_TYPE_LWT_XMIT", Value: 0xc, Mask: 0xc},
+	{Name: "BPF_PROG_TYPE_SOCK_OPS", Value: 0xd, Mask: 0xd},
+	{Name: "BPF_PROG_TYPE_SK_SKB", Value: 0xe, Mask: 0xe},
+	{Name: "BPF_PROG_TYPE_CGROUP_DEVICE", Value: 0xf, Mask: 0xf},
+	{Name: "BPF_PROG_TYPE_SK_MSG", Value: 0x10, Mask: 0x10},
+	{Name: "BPF_PROG_TYPE_RAW_TRACEPOINT", Value: 0x11, Mask: 0x11},
+	{Name: "BPF_PROG_TYPE_CGROUP_SOCK_ADDR", Value: 0x12, Mask: 0x12},
+	{Name: "BPF_PROG_TYPE_LWT_SEG6LOCAL", Value: 0x13, Mask: 0x13},
+	{Name: "BPF_PROG_TYPE_LIRC_MODE2", Value: 0x14, Mask: 0x14},
+	{Name: "BPF_PROG_TYPE_SK_REUSEPORT", Value: 0x15, Mask: 0x15},
+	{Name: "BPF_PROG_TYPE_FLOW_DISSECTOR", Value: 0x16, Mask: 0x16},
+	{Name: "BPF_PROG_TYPE_CGROUP_SYSCTL", Value: 0x17, Mask: 0x17},
+	{Name: "BPF_PROG_TYPE_RAW_TRACEPOINT_WRITABLE", Value: 0x18, Mask: 0x18},
+	{Name: "BPF_PROG_TYPE_CGROUP_SOCKOPT", Value: 0x19, Mask: 0x19},
+	{Name: "BPF_PROG_TYPE_TRACING", Value: 0x1a, Mask: 0x1a},
+	{Name: "BPF_PROG_TYPE_STRUCT_OPS", Value: 0x1b, Mask: 0x1b},
+	{Name: "BPF_PROG_TYPE_EXT", Value: 0x1c, Mask: 0x1c},
+	{Name: "BPF_PROG_TYPE_LSM", Value: 0x1d, Mask: 0x1d},
+	{Name: "BPF_PROG_TYPE_SK_LOOKUP", Value: 0x1e, Mask: 0x1e},
+	{Name: "BPF_PROG_TYPE_SYSCALL", Value: 0x1f, Mask: 0x1f},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31}}
+
+var zset_bpf_prog_flags = set{Name: "bpf_prog_flags", Unknown: "BPF_F_???", Vals: []val{
+	{Name: "BPF_F_STRICT_ALIGNMENT", Value: 0x1, Mask: 0x1},
+	{Name: "BPF_F_ANY_ALIGNMENT", Value: 0x2, Mask: 0x2},
+	{Name: "BPF_F_TEST_RND_HI32", Value: 0x4, Mask: 0x4},
+	{Name: "BPF_F_TEST_STATE_FREQ", Value: 0x8, Mask: 0x8},
+	{Name: "BPF_F_SLEEPABLE", Value: 0x10, Mask: 0x10},
+}}
+
+var zset_bpf_attach_types = set{Name: "bpf_attach_types", Unknown: "BPF_???", Vals: []val{
+	{Name: "BPF_CGROUP_INET_INGRESS", Value: 0x0, Mask: 0x0},
+	{Name: "BPF_CGROUP_INET_EGRESS", Value: 0x1, Mask: 0x1},
+	{Name: "BPF_CGROUP_INET_SOCK_CREATE", Value: 0x2, Mask: 0x2},
+	{Name: "BPF_CGROUP_SOCK_OPS", Value: 0x3, Mask: 0x3},
+	{Name: "BPF_SK_SKB_STREAM_PARSER", Value: 0x4, Mask: 0x4},
+	{Name: "BPF_SK_SKB_STREAM_VERDICT", Value: 0x5, Mask: 0x5},
+	{Name: "BPF_CGROUP_DEVICE", Value: 0x6, Mask: 0x6},
+	{Name: "BPF_SK_MSG_VERDICT", Value: 0x7, Mask: 0x7},
+	{Name: "BPF_CGROUP_INET4_BIND", Value: 0x8, Mask: 0x8},
+	{Name: "BPF_CGROUP_INET6_BIND", Value: 0x9, Mask: 0x9},
+	{Name: "BPF_CGROUP_INET4_CONNECT", Value: 0xa, Mask: 0xa},
+	{Name: "BPF_CGROUP_INET6_CONNECT", Value: 0xb, Mask: 0xb},
+	{Name: "BPF_CGROUP_INET4_POST_BIND", Value: 0xc, Mask: 0xc},
+	{Name: "BPF_CGROUP_INET6_POST_BIND", Value: 0xd, Mask: 0xd},
+	{Name: "BPF_CGROUP_UDP4_SENDMSG", Value: 0xe, Mask: 0xe},
+	{Name: "BPF_CGROUP_UDP6_SENDMSG", Value: 0xf, Mask: 0xf},
+	{Name: "BPF_LIRC_MODE2", Value: 0x10, Mask: 0x10},
+	{Name: "BPF_FLOW_DISSECTOR", Value: 0x11, Mask: 0x11},
+	{Name: "BPF_CGROUP_SYSCTL", Value: 0x12, Mask: 0x12},
+	{Name: "BPF_CGROUP_UDP4_RECVMSG", Value: 0x13, Mask: 0x13},
+	{Name: "BPF_CGROUP_UDP6_RECVMSG", Value: 0x14, Mask: 0x14},
+	{Name: "BPF_CGROUP_GETSOCKOPT", Value: 0x15, Mask: 0x15},
+	{Name: "BPF_CGROUP_SETSOCKOPT", Value: 0x16, Mask: 0x16},
+	{Name: "BPF_TRACE_RAW_TP", Value: 0x17, Mask: 0x17},
+	{Name: "BPF_TRACE_FENTRY", Value: 0x18, Mask: 0x18},
+	{Name: "BPF_TRACE_FEXIT", Value: 0x19, Mask: 0x19},
+	{Name: "BPF_MODIFY_RETURN", Value: 0x1a, Mask: 0x1a},
+	{Name: "BPF_LSM_MAC", Value: 0x1b, Mask: 0x1b},
+	{Name: "BPF_TRACE_ITER", Value: 0x1c, Mask: 0x1c},
+	{Name: "BPF_CGROUP_INET4_GETPEERNAME", Value: 0x1d, Mask: 0x1d},
+	{Name: "BPF_CGROUP_INET6_GETPEERNAME", Value: 0x1e, Mask: 0x1e},
+	{Name: "BPF_CGROUP_INET4_GETSOCKNAME", Value: 0x1f, Mask: 0x1f},
+	{Name: "BPF_CGROUP_INET6_GETSOCKNAME", Value: 0x20, Mask: 0x20},
+	{Name: "BPF_XDP_DEVMAP", Value: 0x21, Mask: 0x21},
+	{Name: "BPF_CGROUP_INET_SOCK_RELEASE", Value: 0x22, Mask: 0x22},
+	{Name: "BPF_XDP_CPUMAP", Value: 0x23, Mask: 0x23},
+	{Name: "BPF_SK_LOOKUP", Value: 0x24, Mask: 0x24},
+	{Name: "BPF_XDP", Value: 0x25, Mask: 0x25},
+	{Name: "BPF_SK_SKB_VERDICT", Value: 0x26, Mask: 0x26},
+	{Name: "BPF_SK_REUSEPORT_SELECT", Value: 0x27, Mask: 0x27},
+	{Name: "BPF_SK_REUSEPORT_SELECT_OR_MIGRATE", Value: 0x28, Mask: 0x28},
+	{Name: "BPF_PERF_EVENT", Value: 0x29, Mask: 0x29},
+	{Name: "BPF_TRACE_KPROBE_MULTI", Value: 0x2a, Mask: 0x2a},
+	{Name: "BPF_LSM_CGROUP", Value: 0x2b, Mask: 0x2b},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43}}
+
+var zstruct_bpf_prog_load = structure{Name: "bpf_prog_load", Size: [3]uint16{128, 124, 128}, Fields: []field{
+	{Name: "prog_type", Type: &zt1028, Off: [3]uint16{0, 0, 0}},
+	{Name: "insn_cnt", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "insns", Type: &zt1021, Off: [3]uint16{8, 8, 8}},
+	{Name: "license", Type: &zt804, Off: [3]uint16{16, 16, 16}},
+	{Name: "hi", Type: &zt1029, Off: [3]uint16{24, 20, 20}},
+	{Name: "log_level", Type: &zt11, Off: [3]uint16{24, 20, 20}},
+	{Name: "log_size", Type: &zt11, Off: [3]uint16{28, 24, 24}},
+	{Name: "log_buf", Type: &zt1021, Off: [3]uint16{32, 28, 32}},
+	{Name: "kern_version", Type: &zt11, Off: [3]uint16{40, 36, 40}},
+	{Name: "prog_flags", Type: &zt1030, Off: [3]uint16{44, 40, 44}},
+	{Name: "prog_name", Type: &zt1019, Off: [3]uint16{48, 44, 48}},
+	{Name: "prog_ifindex", Type: &zt11, Off: [3]uint16{64, 60, 64}},
+	{Name: "expected_attach_type", Type: &zt1031, Off: [3]uint16{68, 64, 68}},
+	{Name: "prog_btf_fd", Type: &zt0, Off: [3]uint16{72, 68, 72}},
+	{Name: "func_info_rec_size", Type: &zt11, Off: [3]uint16{76, 72, 76}},
+	{Name: "func_info", Type: &zt1021, Off: [3]uint16{80, 76, 80}},
+	{Name: "func_info_cnt", Type: &zt11, Off: [3]uint16{88, 84, 88}},
+	{Name: "line_info_rec_size", Type: &zt11, Off: [3]uint16{92, 88, 92}},
+	{Name: "line_info", Type: &zt1021, Off: [3]uint16{96, 92, 96}},
+	{Name: "line_info_cnt", Type: &zt11, Off: [3]uint16{104, 100, 104}},
+	{Name: "attach_btf_id", Type: &zt11, Off: [3]uint16{108, 104, 108}},
+	{Name: "attach_prog_fd", Type: &zt0, Off: [3]uint16{112, 108, 112}},
+	{Name: "core_relo_cnt", Type: &zt11, Off: [3]uint16{116, 112, 116}},
+	{Name: "fd_array", Type: &zt1021, Off: [3]uint16{120, 116, 120}},
+}}
+
+var zset_bpf_file_flags = set{Name: "bpf_file_flags", Unknown: "BPF_F_???", Vals: []val{
+	{Name: "BPF_F_RDONLY", Value: 0x8, Mask: 0x8},
+	{Name: "BPF_F_WRONLY", Value: 0x10, Mask: 0x10},
+}}
+
+var zstruct_bpf_obj = structure{Name: "bpf_obj", Size: [3]uint16{24, 16, 16}, Fields: []field{
+	{Name: "pathname", Type: &zt804, Off: [3]uint16{0, 0, 0}},
+	{Name: "bpf_fd", Type: &zt0, Off: [3]uint16{8, 4, 4}},
+	{Name: "file_flags", Type: &zt1033, Off: [3]uint16{12, 8, 8}},
+	{Name: "path_fd", Type: &zt939, Off: [3]uint16{16, 12, 12}},
+}}
+
+var zstruct_bpf_attach = structure{Name: "bpf_attach", Size: [3]uint16{20, 20, 20}, Fields: []field{
+	{Name: "target_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
+	{Name: "attach_bpf_fd", Type: &zt0, Off: [3]uint16{4, 4, 4}},
+	{Name: "attach_type", Type: &zt1031, Off: [3]uint16{8, 8, 8}},
+	{Name: "attach_flags", Type: &zt176, Off: [3]uint16{12, 12, 12}},
+	{Name: "replace_bpf_fd", Type: &zt0, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zstruct_bpf_id = structure{Name: "bpf_id", Size: [3]uint16{12, 12, 12}, Fields: []field{
+	{Name: "start_id", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "next_id", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "open_flags", Type: &zt176, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zstruct_bpf_info = structure{Name: "bpf_info", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "bpf_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
+	{Name: "info_len", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "info", Type: &zt1021, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zunion_bpf_attr = union{Name: "bpf_attr", Alts: []alt{
+	{Vals: []uint64{0x0}, Type: &zt1020},
+	{Vals: []uint64{0x2}, Type: &zt1023},
+	{Vals: []uint64{0x1, 0x15}, Type: &zt1025},
+	{Vals: []uint64{0x3}, Type: &zt1026},
+	{Vals: []uint64{0x4}, Type: &zt1027},
+	{Vals: []uint64{0x5}, Type: &zt1032},
+	{Vals: []uint64{0x6, 0x7}, Type: &zt1034},
+	{Vals: []uint64{0x8, 0x9}, Type: &zt1035},
+	{Vals: []uint64{0xb, 0xc, 0x17, 0x1f}, Type: &zt1036},
+	{Vals: []uint64{0xf}, Type: &zt1037},
+}}
+
+var zcall_bpf__FD = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt1039, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_bpf__FD_2 = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt1040, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_bpf__FD_3 = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt1041, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_bpf__FD_4 = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt1042, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_bpf__FD_5 = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt1043, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_bpf__FD_6 = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt1044, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_bpf__FD_7 = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt1045, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_bpf__FD_8 = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt1046, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_bpf__FD_9 = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt1047, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_bpf__FD_10 = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt1048, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zcall_bpf__FD_11 = call{Name: "bpf", Variant: "FD", Args: []field{
+	{Name: "cmd", Type: &zt1049, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf = call{Name: "bpf", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "cmd", Type: &zt1016, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1038, Reg: 1, Reg32: 1},
+	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x2, Defer: 3, Key: 0, Variants: []*call{
+	&zcall_bpf__FD,
+	&zcall_bpf__FD_2,
+	&zcall_bpf__FD_3,
+	&zcall_bpf__FD_4,
+	&zcall_bpf__FD_5,
+	&zcall_bpf__FD_6,
+	&zcall_bpf__FD_7,
+	&zcall_bpf__FD_8,
+	&zcall_bpf__FD_9,
+	&zcall_bpf__FD_10,
+	&zcall_bpf__FD_11,
+}}
 
 var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: []val{
 	{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100, Mask: 0x100},
@@ -14114,11 +16901,11 @@ var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: [
 }}
 
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "argv", Type: &zt491, Reg: 2, Reg32: 2},
 	{Name: "envp", Type: &zt492, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt770, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1050, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0xb, Defer: 5}
 
 var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
@@ -14128,7 +16915,7 @@ var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
 }}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt771, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1051, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
@@ -14149,14 +16936,14 @@ var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_C
 }}
 
 var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
-	{Name: "cmd", Type: &zt774, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt773, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1054, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1053, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
-}, Ret: &zt29, Aux: &zt772, Class: 0x0, Defer: 3}
+}, Ret: &zt29, Aux: &zt1052, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt772, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt773, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1052, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1053, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_membarrier__QUERY,
@@ -14169,28 +16956,17 @@ var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt775, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1055, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt723, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt947, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt723, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt947, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt176, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
-
-var zset_rwf_flags = set{Name: "rwf_flags", Unknown: "RWF_???", Vals: []val{
-	{Name: "RWF_HIPRI", Value: 0x1, Mask: 0x1},
-	{Name: "RWF_DSYNC", Value: 0x2, Mask: 0x2},
-	{Name: "RWF_SYNC", Value: 0x4, Mask: 0x4},
-	{Name: "RWF_NOWAIT", Value: 0x8, Mask: 0x8},
-	{Name: "RWF_APPEND", Value: 0x10, Mask: 0x10},
-	{Name: "RWF_NOAPPEND", Value: 0x20, Mask: 0x20},
-	{Name: "RWF_ATOMIC", Value: 0x40, Mask: 0x40},
-	{Name: "RWF_DONTCACHE", Value: 0x80, Mask: 0x80},
-}}
 
 var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -14198,7 +16974,7 @@ var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt776, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt846, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
@@ -14207,7 +16983,7 @@ var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt776, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt846, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
@@ -14225,7 +17001,7 @@ var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
 	{Name: "flags", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt777, Reg: 1, Reg32: 1},
+	{Name: "init_val", Type: &zt1056, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
@@ -14288,22 +17064,22 @@ var zstruct_statx_timestamp = structure{Name: "statx_timestamp", Size: [3]uint16
 }}
 
 var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "stx_mask", Type: &zt779, Off: [3]uint16{0, 0, 0}},
+	{Name: "stx_mask", Type: &zt1058, Off: [3]uint16{0, 0, 0}},
 	{Name: "stx_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "stx_attributes", Type: &zt780, Off: [3]uint16{8, 8, 8}},
+	{Name: "stx_attributes", Type: &zt1059, Off: [3]uint16{8, 8, 8}},
 	{Name: "stx_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{16, 16, 16}},
 	{Name: "stx_uid", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
 	{Name: "stx_gid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
-	{Name: "stx_mode", Type: &zt634, Off: [3]uint16{28, 28, 28}},
+	{Name: "stx_mode", Type: &zt705, Off: [3]uint16{28, 28, 28}},
 	{Name: "spare0", Type: &zt233, Off: [3]uint16{30, 30, 30}},
 	{Name: "stx_ino", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "stx_size", Type: &zt9, Off: [3]uint16{40, 40, 40}},
 	{Name: "stx_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "stx_attributes_mask", Type: &zt780, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "stx_atime", Type: &zt781, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "stx_btime", Type: &zt781, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
-	{Name: "stx_ctime", Type: &zt781, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
-	{Name: "stx_mtime", Type: &zt781, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "stx_attributes_mask", Type: &zt1059, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "stx_atime", Type: &zt1060, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "stx_btime", Type: &zt1060, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
+	{Name: "stx_ctime", Type: &zt1060, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
+	{Name: "stx_mtime", Type: &zt1060, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
 	{Name: "stx_rdev_major", Type: &zt11, Attr: 1, Off: [3]uint16{128, 128, 128}},
 	{Name: "stx_rdev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{132, 132, 132}},
 	{Name: "stx_dev_major", Type: &zt11, Attr: 1, Off: [3]uint16{136, 136, 136}},
@@ -14311,25 +17087,30 @@ var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fie
 	{Name: "stx_mnt_id", Type: &zt80, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
 	{Name: "stx_dio_mem_align", Type: &zt11, Attr: 1, Off: [3]uint16{152, 152, 152}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
 	{Name: "stx_dio_offset_align", Type: &zt11, Attr: 1, Off: [3]uint16{156, 156, 156}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
-	{Name: "spare3", Type: &zt782, Off: [3]uint16{160, 160, 160}},
+	{Name: "spare3", Type: &zt1061, Off: [3]uint16{160, 160, 160}},
 }}
 
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt778, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt779, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt783, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1057, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt1058, Reg: 3, Reg32: 3},
+	{Name: "buffer", Type: &zt1062, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1803, Defer: 4}
+
+var zstruct_aio_sigset = structure{Name: "aio_sigset", Size: [3]uint16{16, 8, 8}, Fields: []field{
+	{Name: "sigmask", Type: &zt942, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigsetsize", Type: &zt2, Off: [3]uint16{8, 4, 4}},
+}}
 
 var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt25, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt845, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt245, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt1063, Reg: 5, Reg32: 5},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_rseq = call{Name: "rseq", Args: []field{
 	{Name: "rseq", Type: &zt25, Reg: 0, Reg32: 0},
@@ -14345,69 +17126,336 @@ var zcall_uprobe = call{Name: "uprobe", Args: []field{}, Ret: &zt23, Class: 0x0,
 var zcall_pidfd_send_signal = call{Name: "pidfd_send_signal", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt30, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt627, Reg: 2, Reg32: 2},
+	{Name: "info", Type: &zt652, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1a, Defer: 4}
 
+var zset_uring_setup_flags = set{Name: "uring_setup_flags", Unknown: "IORING_SETUP_???", Vals: []val{
+	{Name: "IORING_SETUP_IOPOLL", Value: 0x1, Mask: 0x1},
+	{Name: "IORING_SETUP_SQPOLL", Value: 0x2, Mask: 0x2},
+	{Name: "IORING_SETUP_SQ_AFF", Value: 0x4, Mask: 0x4},
+	{Name: "IORING_SETUP_CQSIZE", Value: 0x8, Mask: 0x8},
+	{Name: "IORING_SETUP_CLAMP", Value: 0x10, Mask: 0x10},
+	{Name: "IORING_SETUP_ATTACH_WQ", Value: 0x20, Mask: 0x20},
+	{Name: "IORING_SETUP_R_DISABLED", Value: 0x40, Mask: 0x40},
+	{Name: "IORING_SETUP_SUBMIT_ALL", Value: 0x80, Mask: 0x80},
+	{Name: "IORING_SETUP_COOP_TASKRUN", Value: 0x100, Mask: 0x100},
+	{Name: "IORING_SETUP_TASKRUN_FLAG", Value: 0x200, Mask: 0x200},
+	{Name: "IORING_SETUP_SQE128", Value: 0x400, Mask: 0x400},
+	{Name: "IORING_SETUP_CQE32", Value: 0x800, Mask: 0x800},
+	{Name: "IORING_SETUP_SINGLE_ISSUER", Value: 0x1000, Mask: 0x1000},
+	{Name: "IORING_SETUP_DEFER_TASKRUN", Value: 0x2000, Mask: 0x2000},
+	{Name: "IORING_SETUP_NO_MMAP", Value: 0x4000, Mask: 0x4000},
+	{Name: "IORING_SETUP_REGISTERED_FD_ONLY", Value: 0x8000, Mask: 0x8000},
+	{Name: "IORING_SETUP_NO_SQARRAY", Value: 0x10000, Mask: 0x10000},
+}}
+
+var zset_uring_features = set{Name: "uring_features", Unknown: "IORING_FEAT_???", Vals: []val{
+	{Name: "IORING_FEAT_SINGLE_MMAP", Value: 0x1, Mask: 0x1},
+	{Name: "IORING_FEAT_NODROP", Value: 0x2, Mask: 0x2},
+	{Name: "IORING_FEAT_SUBMIT_STABLE", Value: 0x4, Mask: 0x4},
+	{Name: "IORING_FEAT_RW_CUR_POS", Value: 0x8, Mask: 0x8},
+	{Name: "IORING_FEAT_CUR_PERSONALITY", Value: 0x10, Mask: 0x10},
+	{Name: "IORING_FEAT_FAST_POLL", Value: 0x20, Mask: 0x20},
+	{Name: "IORING_FEAT_POLL_32BITS", Value: 0x40, Mask: 0x40},
+	{Name: "IORING_FEAT_SQPOLL_NONFIXED", Value: 0x80, Mask: 0x80},
+	{Name: "IORING_FEAT_EXT_ARG", Value: 0x100, Mask: 0x100},
+	{Name: "IORING_FEAT_NATIVE_WORKERS", Value: 0x200, Mask: 0x200},
+	{Name: "IORING_FEAT_RSRC_TAGS", Value: 0x400, Mask: 0x400},
+	{Name: "IORING_FEAT_CQE_SKIP", Value: 0x800, Mask: 0x800},
+	{Name: "IORING_FEAT_LINKED_FILE", Value: 0x1000, Mask: 0x1000},
+	{Name: "IORING_FEAT_REG_REG_RING", Value: 0x2000, Mask: 0x2000},
+	{Name: "IORING_FEAT_RECVSEND_BUNDLE", Value: 0x4000, Mask: 0x4000},
+	{Name: "IORING_FEAT_MIN_TIMEOUT", Value: 0x8000, Mask: 0x8000},
+	{Name: "IORING_FEAT_RW_ATTR", Value: 0x10000, Mask: 0x10000},
+	{Name: "IORING_FEAT_NO_IOWAIT", Value: 0x20000, Mask: 0x20000},
+}}
+
+var zstruct_sq_off = structure{Name: "sq_off", Size: [3]uint16{40, 40, 40}, Fields: []field{
+	{Name: "head", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "tail", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "ring_mask", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "ring_entries", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "flags", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "dropped", Type: &zt11, Off: [3]uint16{20, 20, 20}},
+	{Name: "array", Type: &zt11, Off: [3]uint16{24, 24, 24}},
+	{Name: "resv1", Type: &zt12, Off: [3]uint16{28, 28, 28}},
+	{Name: "user_addr", Type: &zt80, Attr: 2, Off: [3]uint16{32, 32, 32}},
+}}
+
+var zstruct_cq_off = structure{Name: "cq_off", Size: [3]uint16{40, 40, 40}, Fields: []field{
+	{Name: "head", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "tail", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "ring_mask", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "ring_entries", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "overflow", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "cqes", Type: &zt11, Off: [3]uint16{20, 20, 20}},
+	{Name: "flags", Type: &zt11, Off: [3]uint16{24, 24, 24}},
+	{Name: "resv1", Type: &zt12, Off: [3]uint16{28, 28, 28}},
+	{Name: "user_addr", Type: &zt80, Attr: 2, Off: [3]uint16{32, 32, 32}},
+}}
+
+var zstruct_io_uring_params = structure{Name: "io_uring_params", Size: [3]uint16{120, 120, 120}, Show: []uint8{2, 3, 4, 6, 0, 1, 5, 8, 9}, Fields: []field{
+	{Name: "sq_entries", Type: &zt11, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "cq_entries", Type: &zt11, Attr: 16384, Off: [3]uint16{4, 4, 4}},
+	{Name: "flags", Type: &zt1064, Off: [3]uint16{8, 8, 8}},
+	{Name: "sq_thread_cpu", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "sq_thread_idle", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "features", Type: &zt1065, Attr: 16384, Off: [3]uint16{20, 20, 20}},
+	{Name: "wq_fd", Type: &zt0, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "resv", Type: &zt692, Off: [3]uint16{28, 28, 28}},
+	{Name: "sq_off", Type: &zt1066, Attr: 16384, Off: [3]uint16{40, 40, 40}},
+	{Name: "cq_off", Type: &zt1067, Attr: 16384, Off: [3]uint16{80, 80, 80}},
+}}
+
 var zcall_io_uring_setup = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "entries", Type: &zt11, Reg: 0, Reg32: 0},
+	{Name: "params", Type: &zt1068, Reg: 1, Reg32: 1},
+}, Ret: &zt0, Class: 0x2, Defer: 1}
+
+var zset_uring_enter_flags = set{Name: "uring_enter_flags", Unknown: "IORING_ENTER_???", Vals: []val{
+	{Name: "IORING_ENTER_GETEVENTS", Value: 0x1, Mask: 0x1},
+	{Name: "IORING_ENTER_SQ_WAKEUP", Value: 0x2, Mask: 0x2},
+	{Name: "IORING_ENTER_SQ_WAIT", Value: 0x4, Mask: 0x4},
+	{Name: "IORING_ENTER_EXT_ARG", Value: 0x8, Mask: 0x8},
+	{Name: "IORING_ENTER_REGISTERED_RING", Value: 0x10, Mask: 0x10},
+	{Name: "IORING_ENTER_ABS_TIMER", Value: 0x20, Mask: 0x20},
+	{Name: "IORING_ENTER_EXT_ARG_REG", Value: 0x40, Mask: 0x40},
+	{Name: "IORING_ENTER_NO_IOWAIT", Value: 0x80, Mask: 0x80},
+}}
 
 var zcall_io_uring_enter = call{Name: "io_uring_enter", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt25, Reg: 4, Reg32: 4},
+	{Name: "to_submit", Type: &zt11, Reg: 1, Reg32: 1},
+	{Name: "min_complete", Type: &zt11, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1069, Reg: 3, Reg32: 3},
+	{Name: "argp", Type: &zt956, Reg: 4, Reg32: 4},
 	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x12, Defer: 6, Derived: true}
+}, Ret: &zt7, Class: 0x12, Defer: 6}
+
+var zset_uring_ops = set{Name: "uring_ops", Unknown: "IORING_REGISTER_???", Vals: []val{
+	{Name: "IORING_REGISTER_BUFFERS", Value: 0x0, Mask: 0x0},
+	{Name: "IORING_UNREGISTER_BUFFERS", Value: 0x1, Mask: 0x1},
+	{Name: "IORING_REGISTER_FILES", Value: 0x2, Mask: 0x2},
+	{Name: "IORING_UNREGISTER_FILES", Value: 0x3, Mask: 0x3},
+	{Name: "IORING_REGISTER_EVENTFD", Value: 0x4, Mask: 0x4},
+	{Name: "IORING_UNREGISTER_EVENTFD", Value: 0x5, Mask: 0x5},
+	{Name: "IORING_REGISTER_FILES_UPDATE", Value: 0x6, Mask: 0x6},
+	{Name: "IORING_REGISTER_EVENTFD_ASYNC", Value: 0x7, Mask: 0x7},
+	{Name: "IORING_REGISTER_PROBE", Value: 0x8, Mask: 0x8},
+	{Name: "IORING_REGISTER_PERSONALITY", Value: 0x9, Mask: 0x9},
+	{Name: "IORING_UNREGISTER_PERSONALITY", Value: 0xa, Mask: 0xa},
+	{Name: "IORING_REGISTER_RESTRICTIONS", Value: 0xb, Mask: 0xb},
+	{Name: "IORING_REGISTER_ENABLE_RINGS", Value: 0xc, Mask: 0xc},
+	{Name: "IORING_REGISTER_FILES2", Value: 0xd, Mask: 0xd},
+	{Name: "IORING_REGISTER_FILES_UPDATE2", Value: 0xe, Mask: 0xe},
+	{Name: "IORING_REGISTER_BUFFERS2", Value: 0xf, Mask: 0xf},
+	{Name: "IORING_REGISTER_BUFFERS_UPDATE", Value: 0x10, Mask: 0x10},
+	{Name: "IORING_REGISTER_IOWQ_AFF", Value: 0x11, Mask: 0x11},
+	{Name: "IORING_UNREGISTER_IOWQ_AFF", Value: 0x12, Mask: 0x12},
+	{Name: "IORING_REGISTER_IOWQ_MAX_WORKERS", Value: 0x13, Mask: 0x13},
+	{Name: "IORING_REGISTER_RING_FDS", Value: 0x14, Mask: 0x14},
+	{Name: "IORING_UNREGISTER_RING_FDS", Value: 0x15, Mask: 0x15},
+	{Name: "IORING_REGISTER_PBUF_RING", Value: 0x16, Mask: 0x16},
+	{Name: "IORING_UNREGISTER_PBUF_RING", Value: 0x17, Mask: 0x17},
+	{Name: "IORING_REGISTER_SYNC_CANCEL", Value: 0x18, Mask: 0x18},
+	{Name: "IORING_REGISTER_FILE_ALLOC_RANGE", Value: 0x19, Mask: 0x19},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25}}
+
+var zcall_io_uring_register__buffers = call{Name: "io_uring_register", Variant: "buffers", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "opcode", Type: &zt1071, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1072, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x6, Defer: 4}
+
+var zcall_io_uring_register__files = call{Name: "io_uring_register", Variant: "files", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "opcode", Type: &zt1073, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1074, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x6, Defer: 4}
+
+var zcall_io_uring_register__files_2 = call{Name: "io_uring_register", Variant: "files", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "opcode", Type: &zt1075, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1074, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x6, Defer: 4}
+
+var zcall_io_uring_register__files_3 = call{Name: "io_uring_register", Variant: "files", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "opcode", Type: &zt1076, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1074, Reg: 2, Reg32: 2},
+	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "opcode", Type: &zt1070, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
+	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x6, Defer: 4, Key: 1, Variants: []*call{
+	&zcall_io_uring_register__buffers,
+	&zcall_io_uring_register__files,
+	&zcall_io_uring_register__files_2,
+	&zcall_io_uring_register__files_3,
+}}
+
+var zset_open_tree_flags = set{Name: "open_tree_flags", Unknown: "OPEN_TREE_???", Vals: []val{
+	{Name: "OPEN_TREE_CLONE", Value: 0x1, Mask: 0x1},
+	{Name: "OPEN_TREE_NAMESPACE", Value: 0x2, Mask: 0x2},
+	{Name: "OPEN_TREE_CLOEXEC", Value: 0x80000, Mask: 0x80000},
+	{Name: "AT_SYMLINK_NOFOLLOW", Value: 0x100, Mask: 0x100},
+	{Name: "AT_NO_AUTOMOUNT", Value: 0x800, Mask: 0x800},
+	{Name: "AT_EMPTY_PATH", Value: 0x1000, Mask: 0x1000},
+	{Name: "AT_RECURSIVE", Value: 0x8000, Mask: 0x8000},
+}}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1077, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x3, Defer: 3}
+
+var zset_move_mount_flags = set{Name: "move_mount_flags", Unknown: "MOVE_MOUNT_???", Vals: []val{
+	{Name: "MOVE_MOUNT_F_SYMLINKS", Value: 0x1, Mask: 0x1},
+	{Name: "MOVE_MOUNT_F_AUTOMOUNTS", Value: 0x2, Mask: 0x2},
+	{Name: "MOVE_MOUNT_F_EMPTY_PATH", Value: 0x4, Mask: 0x4},
+	{Name: "MOVE_MOUNT_T_SYMLINKS", Value: 0x10, Mask: 0x10},
+	{Name: "MOVE_MOUNT_T_AUTOMOUNTS", Value: 0x20, Mask: 0x20},
+	{Name: "MOVE_MOUNT_T_EMPTY_PATH", Value: 0x40, Mask: 0x40},
+	{Name: "MOVE_MOUNT_SET_GROUP", Value: 0x100, Mask: 0x100},
+	{Name: "MOVE_MOUNT_BENEATH", Value: 0x200, Mask: 0x200},
+}}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt714, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "from_dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "from_pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "to_dfd", Type: &zt939, Reg: 2, Reg32: 2},
+	{Name: "to_pathname", Type: &zt4, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1078, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
+
+var zset_fsopen_flags = set{Name: "fsopen_flags", Unknown: "FSOPEN_???", Vals: []val{
+	{Name: "FSOPEN_CLOEXEC", Value: 0x1, Mask: 0x1},
+}}
 
 var zcall_fsopen = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "_fs_name", Type: &zt804, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1079, Reg: 1, Reg32: 1},
+}, Ret: &zt0, Class: 0x2, Defer: 2}
+
+var zset_fsconfig_cmds = set{Name: "fsconfig_cmds", Unknown: "FSCONFIG_???", Vals: []val{
+	{Name: "FSCONFIG_SET_FLAG", Value: 0x0, Mask: 0x0},
+	{Name: "FSCONFIG_SET_STRING", Value: 0x1, Mask: 0x1},
+	{Name: "FSCONFIG_SET_BINARY", Value: 0x2, Mask: 0x2},
+	{Name: "FSCONFIG_SET_PATH", Value: 0x3, Mask: 0x3},
+	{Name: "FSCONFIG_SET_PATH_EMPTY", Value: 0x4, Mask: 0x4},
+	{Name: "FSCONFIG_SET_FD", Value: 0x5, Mask: 0x5},
+	{Name: "FSCONFIG_CMD_CREATE", Value: 0x6, Mask: 0x6},
+	{Name: "FSCONFIG_CMD_RECONFIGURE", Value: 0x7, Mask: 0x7},
+	{Name: "FSCONFIG_CMD_CREATE_EXCL", Value: 0x8, Mask: 0x8},
+}}
+
+var zcall_fsconfig__FLAG = call{Name: "fsconfig", Variant: "FLAG", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt1081, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt804, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
+
+var zcall_fsconfig__STRING = call{Name: "fsconfig", Variant: "STRING", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt1082, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt804, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt804, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
+
+var zcall_fsconfig__BINARY = call{Name: "fsconfig", Variant: "BINARY", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt1083, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt804, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt1084, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
+
+var zcall_fsconfig__PATH = call{Name: "fsconfig", Variant: "PATH", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt1085, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt804, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt4, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt939, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
+
+var zcall_fsconfig__PATH_2 = call{Name: "fsconfig", Variant: "PATH", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt1086, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt804, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt4, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt939, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
+
+var zcall_fsconfig__FD = call{Name: "fsconfig", Variant: "FD", Args: []field{
+	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt1087, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt804, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "aux", Type: &zt0, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig = call{Name: "fsconfig", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1080, Reg: 1, Reg32: 1},
 	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt7, Class: 0x3, Defer: 5, Key: 1, Variants: []*call{
+	&zcall_fsconfig__FLAG,
+	&zcall_fsconfig__STRING,
+	&zcall_fsconfig__BINARY,
+	&zcall_fsconfig__PATH,
+	&zcall_fsconfig__PATH_2,
+	&zcall_fsconfig__FD,
+}}
+
+var zset_fsmount_flags = set{Name: "fsmount_flags", Unknown: "FSMOUNT_???", Vals: []val{
+	{Name: "FSMOUNT_CLOEXEC", Value: 0x1, Mask: 0x1},
+	{Name: "FSMOUNT_NAMESPACE", Value: 0x2, Mask: 0x2},
+}}
+
+var zset_mount_attrs = set{Name: "mount_attrs", Unknown: "MOUNT_ATTR_???", Vals: []val{
+	{Name: "MOUNT_ATTR_RDONLY", Value: 0x1, Mask: 0x1},
+	{Name: "MOUNT_ATTR_NOSUID", Value: 0x2, Mask: 0x2},
+	{Name: "MOUNT_ATTR_NODEV", Value: 0x4, Mask: 0x4},
+	{Name: "MOUNT_ATTR_NOEXEC", Value: 0x8, Mask: 0x8},
+	{Name: "MOUNT_ATTR_NOATIME", Value: 0x10, Mask: 0x10},
+	{Name: "MOUNT_ATTR_STRICTATIME", Value: 0x20, Mask: 0x20},
+	{Name: "MOUNT_ATTR_NODIRATIME", Value: 0x80, Mask: 0x80},
+	{Name: "MOUNT_ATTR_IDMAP", Value: 0x100000, Mask: 0x100000},
+	{Name: "MOUNT_ATTR_NOSYMFOLLOW", Value: 0x200000, Mask: 0x200000},
+}}
 
 var zcall_fsmount = call{Name: "fsmount", Args: []field{
 	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt1088, Reg: 1, Reg32: 1},
+	{Name: "attr_flags", Type: &zt1089, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zset_fspick_flags = set{Name: "fspick_flags", Unknown: "FSPICK_???", Vals: []val{
+	{Name: "FSPICK_CLOEXEC", Value: 0x1, Mask: 0x1},
+	{Name: "FSPICK_SYMLINK_NOFOLLOW", Value: 0x2, Mask: 0x2},
+	{Name: "FSPICK_NO_AUTOMOUNT", Value: 0x4, Mask: 0x4},
+	{Name: "FSPICK_EMPTY_PATH", Value: 0x8, Mask: 0x8},
+}}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1090, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x3, Defer: 3}
 
 var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", Vals: []val{
 	{Name: "PIDFD_NONBLOCK", Value: 0x800, Mask: 0x800},
@@ -14416,7 +17464,7 @@ var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", 
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt784, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1091, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
@@ -14450,19 +17498,19 @@ var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []
 
 var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
 	{Vals: []uint64{0x1}, Type: &zt9},
-}, Else: &zt787}
+}, Else: &zt1093}
 
 var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
-	{Name: "flags", Type: &zt785, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt786, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt786, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
-	{Name: "parent_tid", Type: &zt786, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
-	{Name: "exit_signal", Type: &zt788, Off: [3]uint16{32, 32, 32}},
-	{Name: "stack", Type: &zt786, Off: [3]uint16{40, 40, 40}},
+	{Name: "flags", Type: &zt1092, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt1021, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt1021, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt1021, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt1094, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt1021, Off: [3]uint16{40, 40, 40}},
 	{Name: "stack_size", Type: &zt80, Off: [3]uint16{48, 48, 48}},
-	{Name: "tls", Type: &zt786, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "set_tid", Type: &zt786, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
-	{Name: "set_tid", Type: &zt789, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
+	{Name: "tls", Type: &zt1021, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt1021, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
+	{Name: "set_tid", Type: &zt1095, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
 	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}},
 	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xb}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
 }}
@@ -14475,8 +17523,8 @@ var zstruct_clone_result = structure{Name: "clone_result", Size: [3]uint16{32, 2
 }}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt790, Reg: 0, Reg32: 0},
-	{Name: "changed", Type: &zt791, Attr: 2048, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
+	{Name: "uargs", Type: &zt1096, Reg: 0, Reg32: 0},
+	{Name: "changed", Type: &zt1097, Attr: 4096, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt235, Class: 0x8, Defer: 1}
 
@@ -14488,7 +17536,7 @@ var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANG
 var zcall_close_range = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "max_fd", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt792, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1098, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals: []val{
@@ -14501,15 +17549,15 @@ var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals
 }}
 
 var zstruct_open_how = structure{Name: "open_how", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "flags", Type: &zt793, Off: [3]uint16{0, 0, 0}},
-	{Name: "mode", Type: &zt794, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "resolve", Type: &zt795, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt1099, Off: [3]uint16{0, 0, 0}},
+	{Name: "mode", Type: &zt1100, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "resolve", Type: &zt1101, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt796, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
+	{Name: "how", Type: &zt1102, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
@@ -14526,15 +17574,15 @@ var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals:
 }}
 
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt797, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1103, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt798, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt1104, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "behavior", Type: &zt220, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
@@ -14547,20 +17595,34 @@ var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 1
 
 var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt677, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt865, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt799, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt732, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt1105, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt956, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
+var zset_propagation = set{Name: "propagation", Unknown: "MS_???", Vals: []val{
+	{Name: "MS_UNBINDABLE", Value: 0x20000, Mask: 0x20000},
+	{Name: "MS_PRIVATE", Value: 0x40000, Mask: 0x40000},
+	{Name: "MS_SLAVE", Value: 0x80000, Mask: 0x80000},
+	{Name: "MS_SHARED", Value: 0x100000, Mask: 0x100000},
+}}
+
+var zstruct_mount_attr = structure{Name: "mount_attr", Size: [3]uint16{32, 32, 32}, Fields: []field{
+	{Name: "attr_set", Type: &zt1106, Off: [3]uint16{0, 0, 0}},
+	{Name: "attr_clr", Type: &zt1106, Off: [3]uint16{8, 8, 8}},
+	{Name: "propagation", Type: &zt1107, Off: [3]uint16{16, 16, 16}},
+	{Name: "userns_fd", Type: &zt9, Off: [3]uint16{24, 24, 24}},
+}}
+
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "path", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt940, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt1108, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_quotactl_fd = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -14569,30 +17631,87 @@ var zcall_quotactl_fd = call{Name: "quotactl_fd", Args: []field{
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
+var zset_landlock_fs = set{Name: "landlock_fs", Unknown: "LANDLOCK_ACCESS_FS_???", Vals: []val{
+	{Name: "LANDLOCK_ACCESS_FS_EXECUTE", Value: 0x1, Mask: 0x1},
+	{Name: "LANDLOCK_ACCESS_FS_WRITE_FILE", Value: 0x2, Mask: 0x2},
+	{Name: "LANDLOCK_ACCESS_FS_READ_FILE", Value: 0x4, Mask: 0x4},
+	{Name: "LANDLOCK_ACCESS_FS_READ_DIR", Value: 0x8, Mask: 0x8},
+	{Name: "LANDLOCK_ACCESS_FS_REMOVE_DIR", Value: 0x10, Mask: 0x10},
+	{Name: "LANDLOCK_ACCESS_FS_REMOVE_FILE", Value: 0x20, Mask: 0x20},
+	{Name: "LANDLOCK_ACCESS_FS_MAKE_CHAR", Value: 0x40, Mask: 0x40},
+	{Name: "LANDLOCK_ACCESS_FS_MAKE_DIR", Value: 0x80, Mask: 0x80},
+	{Name: "LANDLOCK_ACCESS_FS_MAKE_REG", Value: 0x100, Mask: 0x100},
+	{Name: "LANDLOCK_ACCESS_FS_MAKE_SOCK", Value: 0x200, Mask: 0x200},
+	{Name: "LANDLOCK_ACCESS_FS_MAKE_FIFO", Value: 0x400, Mask: 0x400},
+	{Name: "LANDLOCK_ACCESS_FS_MAKE_BLOCK", Value: 0x800, Mask: 0x800},
+	{Name: "LANDLOCK_ACCESS_FS_MAKE_SYM", Value: 0x1000, Mask: 0x1000},
+	{Name: "LANDLOCK_ACCESS_FS_REFER", Value: 0x2000, Mask: 0x2000},
+}}
+
+var zset_landlock_net = set{Name: "landlock_net", Unknown: "LANDLOCK_ACCESS_NET_???", Vals: []val{
+	{Name: "LANDLOCK_ACCESS_NET_BIND_TCP", Value: 0x1, Mask: 0x1},
+	{Name: "LANDLOCK_ACCESS_NET_CONNECT_TCP", Value: 0x2, Mask: 0x2},
+}}
+
+var zset_landlock_scope = set{Name: "landlock_scope", Unknown: "LANDLOCK_SCOPE_???", Vals: []val{
+	{Name: "LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET", Value: 0x1, Mask: 0x1},
+	{Name: "LANDLOCK_SCOPE_SIGNAL", Value: 0x2, Mask: 0x2},
+}}
+
+var zstruct_landlock_ruleset_attr = structure{Name: "landlock_ruleset_attr", Size: [3]uint16{24, 24, 24}, Fields: []field{
+	{Name: "handled_access_fs", Type: &zt1109, Off: [3]uint16{0, 0, 0}},
+	{Name: "handled_access_net", Type: &zt1110, Off: [3]uint16{8, 8, 8}},
+	{Name: "scoped", Type: &zt1111, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zset_landlock_create = set{Name: "landlock_create", Unknown: "LANDLOCK_CREATE_RULESET_???", Vals: []val{
+	{Name: "LANDLOCK_CREATE_RULESET_VERSION", Value: 0x1, Mask: 0x1},
+}}
+
 var zcall_landlock_create_ruleset = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt25, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt1112, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
+	{Name: "flags", Type: &zt1113, Reg: 2, Reg32: 2},
+}, Ret: &zt0, Class: 0x2, Defer: 3}
+
+var zset_landlock_rule = set{Name: "landlock_rule", Unknown: "LANDLOCK_RULE_???", Vals: []val{
+	{Name: "LANDLOCK_RULE_PATH_BENEATH", Value: 0x1, Mask: 0x1},
+	{Name: "LANDLOCK_RULE_NET_PORT", Value: 0x2, Mask: 0x2},
+}}
+
+var zstruct_landlock_path = structure{Name: "landlock_path", Size: [3]uint16{12, 12, 12}, Packed: true, Fields: []field{
+	{Name: "allowed_access", Type: &zt1109, Off: [3]uint16{0, 0, 0}},
+	{Name: "parent_fd", Type: &zt0, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zstruct_landlock_port = structure{Name: "landlock_port", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "allowed_access", Type: &zt1110, Off: [3]uint16{0, 0, 0}},
+	{Name: "port", Type: &zt9, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zunion_landlock_attr = union{Name: "landlock_attr", Alts: []alt{
+	{Vals: []uint64{0x1}, Type: &zt1115},
+	{Vals: []uint64{0x2}, Type: &zt1116},
+}, Else: &zt25}
 
 var zcall_landlock_add_rule = call{Name: "landlock_add_rule", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "rule_type", Type: &zt1114, Reg: 1, Reg32: 1},
+	{Name: "rule_attr", Type: &zt1117, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_landlock_restrict_self = call{Name: "landlock_restrict_self", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt29, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
+	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
 	{Name: "O_CLOEXEC", Value: 0x80000, Mask: 0x80000},
 }}
 
 var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt800, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1118, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
@@ -14608,16 +17727,16 @@ var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???"
 var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
 	{Name: "val", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "uaddr", Type: &zt80, Off: [3]uint16{8, 8, 8}},
-	{Name: "flags", Type: &zt801, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt1119, Off: [3]uint16{16, 16, 16}},
 	{Name: "__reserved", Type: &zt176, Attr: 2, Off: [3]uint16{20, 20, 20}},
 }}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt803, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt1121, Reg: 0, Reg32: 0},
 	{Name: "nr_futexes", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt799, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt681, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt1105, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt869, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
@@ -14627,18 +17746,31 @@ var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: 
 	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
+var zstruct_cachestat_range = structure{Name: "cachestat_range", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "off", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "len", Type: &zt9, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zstruct_cachestat = structure{Name: "cachestat", Size: [3]uint16{40, 40, 40}, Fields: []field{
+	{Name: "nr_cache", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "nr_dirty", Type: &zt9, Off: [3]uint16{8, 8, 8}},
+	{Name: "nr_writeback", Type: &zt9, Off: [3]uint16{16, 16, 16}},
+	{Name: "nr_evicted", Type: &zt9, Off: [3]uint16{24, 24, 24}},
+	{Name: "nr_recently_evicted", Type: &zt9, Off: [3]uint16{32, 32, 32}},
+}}
+
 var zcall_cachestat = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "cstat_range", Type: &zt1122, Reg: 1, Reg32: 1},
+	{Name: "cstat", Type: &zt1123, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt715, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt940, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
@@ -14649,45 +17781,57 @@ var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_S
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
 	{Name: "addr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt804, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1124, Reg: 2, Reg32: 2},
 }, Ret: &zt25, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "mask", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt801, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1119, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "val", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt801, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt799, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt681, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt1119, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt1105, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt869, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt805, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt1125, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
+var zstruct_mnt_id_req = structure{Name: "mnt_id_req", Size: [3]uint16{32, 32, 32}, Fields: []field{
+	{Name: "size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "mnt_ns_fd", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "mnt_id", Type: &zt80, Off: [3]uint16{8, 8, 8}},
+	{Name: "param", Type: &zt80, Off: [3]uint16{16, 16, 16}},
+	{Name: "mnt_ns_id", Type: &zt80, Off: [3]uint16{24, 24, 24}},
+}}
+
 var zcall_statmount = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt1126, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt1127, Reg: 1, Reg32: 1},
 	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
+}, Ret: &zt7, Class: 0x0, Defer: 1}
+
+var zset_listmount_flags = set{Name: "listmount_flags", Unknown: "LISTMOUNT_???", Vals: []val{
+	{Name: "LISTMOUNT_REVERSE", Value: 0x1, Mask: 0x1},
+}}
 
 var zcall_listmount = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt1126, Reg: 0, Reg32: 0},
+	{Name: "mnt_ids", Type: &zt1128, Reg: 1, Reg32: 1},
 	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
+	{Name: "flags", Type: &zt1129, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_lsm_get_self_attr = call{Name: "lsm_get_self_attr", Args: []field{
 	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
@@ -14715,62 +17859,92 @@ var zcall_mseal = call{Name: "mseal", Args: []field{
 	{Name: "flags", Type: &zt80, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
+var zstruct_xattr_set = structure{Name: "xattr_set", Size: [3]uint16{16, 12, 12}, Fields: []field{
+	{Name: "value", Type: &zt209, Off: [3]uint16{0, 0, 0}},
+	{Name: "size", Type: &zt11, Off: [3]uint16{8, 4, 4}},
+	{Name: "flags", Type: &zt832, Off: [3]uint16{12, 8, 8}},
+}}
+
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt940, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt804, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt1130, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt7, Class: 0x3, Defer: 6}
+
+var zstruct_xattr_get = structure{Name: "xattr_get", Size: [3]uint16{16, 12, 12}, Fields: []field{
+	{Name: "value", Type: &zt206, Off: [3]uint16{0, 0, 0}},
+	{Name: "size", Type: &zt11, Off: [3]uint16{8, 4, 4}},
+	{Name: "flags", Type: &zt832, Off: [3]uint16{12, 8, 8}},
+}}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt940, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt804, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt1131, Attr: 8, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
+}, Ret: &zt2, Class: 0x3, Defer: 4}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt940, Reg: 2, Reg32: 2},
+	{Name: "list", Type: &zt1132, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt2, Class: 0x3, Defer: 3}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "at_flags", Type: &zt940, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt804, Reg: 3, Reg32: 3},
+}, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1077, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt1108, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+}, Ret: &zt0, Class: 0x3, Defer: 5}
+
+var zset_fa_xflags = set{Name: "fa_xflags", Unknown: "FS_XFLAG_???", Vals: []val{
+	{Name: "FS_XFLAG_REALTIME", Value: 0x1, Mask: 0x1},
+	{Name: "FS_XFLAG_PREALLOC", Value: 0x2, Mask: 0x2},
+	{Name: "FS_XFLAG_IMMUTABLE", Value: 0x8, Mask: 0x8},
+	{Name: "FS_XFLAG_APPEND", Value: 0x10, Mask: 0x10},
+	{Name: "FS_XFLAG_SYNC", Value: 0x20, Mask: 0x20},
+	{Name: "FS_XFLAG_NOATIME", Value: 0x40, Mask: 0x40},
+	{Name: "FS_XFLAG_NODUMP", Value: 0x80, Mask: 0x80},
+}}
+
+var zstruct_file_attr = structure{Name: "file_attr", Size: [3]uint16{24, 24, 24}, Fields: []field{
+	{Name: "fa_xflags", Type: &zt1133, Off: [3]uint16{0, 0, 0}},
+	{Name: "fa_extsize", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "fa_nextents", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "fa_projid", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "fa_cowextsize", Type: &zt11, Off: [3]uint16{20, 20, 20}},
+}}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "attr", Type: &zt1134, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt940, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 2}
 
 var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "attr", Type: &zt1135, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "at_flags", Type: &zt940, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_listns = call{Name: "listns", Args: []field{
 	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
@@ -14789,8 +17963,8 @@ var zcall_waitpid = call{Name: "waitpid", Args: []field{
 
 var zcall_lchown_2 = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt806, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt806, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1136, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1136, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt23, Class: 0x4, Defer: 0, Derived: true}
@@ -14800,32 +17974,17 @@ var zcall_oldstat = call{Name: "oldstat", Args: []field{
 	{Name: "statbuf", Type: &zt25, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 2}
 
-var zcall_mount_2 = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
 var zcall_umount = call{Name: "umount", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
+	{Name: "name", Type: &zt4, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt806, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt1136, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt807, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt1137, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
-
-var zcall_ptrace_2 = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt29, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_oldfstat = call{Name: "oldfstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -14845,18 +18004,13 @@ var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt23, Class: 0x0, D
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt806, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt1136, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
 	{Name: "sig", Type: &zt30, Reg: 0, Reg32: 0},
 	{Name: "handler", Type: &zt31, Reg: 1, Reg32: 1},
 }, Ret: &zt29, Aux: &zt31, Class: 0x10, Defer: 2}
-
-var zcall_umount2_2 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
 
 var zcall_lock = call{Name: "lock", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
@@ -14870,74 +18024,57 @@ var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
 	{Name: "sa_handler", Type: &zt31, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt808, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_mask", Type: &zt1138, Off: [3]uint16{8, 4, 4}},
 	{Name: "sa_flags", Type: &zt32, Off: [3]uint16{16, 8, 8}},
 	{Name: "sa_restorer", Type: &zt25, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "sig", Type: &zt30, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt809, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt810, Reg: 2, Reg32: 2},
+	{Name: "act", Type: &zt1139, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt1140, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt29, Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt808, Reg: 0, Reg32: 0},
+	{Name: "newmask", Type: &zt1138, Reg: 0, Reg32: 0},
 }, Ret: &zt29, Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt806, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt806, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt1136, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1136, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt806, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt806, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt1136, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1136, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt808, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt1138, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt811, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt1141, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
-
-var zcall_sethostname_2 = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt812, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt1142, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt813, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt1143, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_oldlstat = call{Name: "oldlstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "statbuf", Type: &zt25, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 2}
-
-var zcall_swapon_2 = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_reboot_2 = call{Name: "reboot", Args: []field{
-	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_readdir = call{Name: "readdir", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -14955,40 +18092,40 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt814, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt1144, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt25, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt806, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt806, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1136, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1136, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt815, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1145, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "f_bavail", Type: &zt11, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_files", Type: &zt11, Off: [3]uint16{20, 20, 20}},
 	{Name: "f_ffree", Type: &zt11, Off: [3]uint16{24, 24, 24}},
-	{Name: "f_fsid", Type: &zt640, Off: [3]uint16{28, 28, 28}},
+	{Name: "f_fsid", Type: &zt712, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt816, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt817, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt1146, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt1147, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt818, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1148, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt818, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1148, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
@@ -14996,65 +18133,49 @@ var zcall_socketcall = call{Name: "socketcall", Args: []field{
 	{Name: "args", Type: &zt25, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
-var zcall_syslog_2 = call{Name: "syslog", Args: []field{
-	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
 var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}, Show: []uint8{0, 1, 2, 3, 4, 5, 8, 9, 7, 6, 10, 11, 12, 13, 14, 15}, Fields: []field{
-	{Name: "st_dev", Type: &zt635, Attr: 1, Off: [3]uint16{0, 0, 0}},
+	{Name: "st_dev", Type: &zt706, Attr: 1, Off: [3]uint16{0, 0, 0}},
 	{Name: "st_ino", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "st_mode", Type: &zt634, Off: [3]uint16{8, 8, 8}},
+	{Name: "st_mode", Type: &zt705, Off: [3]uint16{8, 8, 8}},
 	{Name: "st_nlink", Type: &zt139, Attr: 1, Off: [3]uint16{10, 10, 10}},
 	{Name: "st_uid", Type: &zt139, Attr: 1, Off: [3]uint16{12, 12, 12}},
 	{Name: "st_gid", Type: &zt139, Attr: 1, Off: [3]uint16{14, 14, 14}},
-	{Name: "st_rdev", Type: &zt635, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_rdev", Type: &zt706, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt819, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt1149, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt820, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt1150, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt821, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt1151, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt822, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1152, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt822, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1152, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt822, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1152, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
 	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_vhangup_2 = call{Name: "vhangup", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
-
 var zcall_idle = call{Name: "idle", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_vm86old = call{Name: "vm86old", Args: []field{
 	{Name: "user_vm86", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_swapoff_2 = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_sysinfo_2 = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt25, Reg: 0, Reg32: 0},
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_ipc = call{Name: "ipc", Args: []field{
@@ -15072,39 +18193,19 @@ var zcall_clone_2 = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt25, Attr: 32, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt490, Attr: 32, Reg: 0, Reg32: 0},
 	{Name: "parent_tid", Type: &zt45, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "tls", Type: &zt647, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "tls", Type: &zt720, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
 	{Name: "child_tidptr", Type: &zt25, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
 }, Ret: &zt235, Class: 0x8, Defer: 2}
 
-var zcall_setdomainname_2 = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_uname_2 = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
-
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt36, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt823, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt811, Reg: 2, Reg32: 2},
+	{Name: "nset", Type: &zt1153, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt1141, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
 	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_init_module_2 = call{Name: "init_module", Args: []field{
-	{Name: "umod", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_delete_module_2 = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_get_kernel_syms_2 = call{Name: "get_kernel_syms", Args: []field{
@@ -15123,31 +18224,21 @@ var zcall_bdflush = call{Name: "bdflush", Args: []field{
 	{Name: "data", Type: &zt29, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
-var zcall_sysfs_2 = call{Name: "sysfs", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg1", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "arg2", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_personality_2 = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt176, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
-
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt806, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt1136, Reg: 0, Reg32: 0},
 }, Ret: &zt226, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt806, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt1136, Reg: 0, Reg32: 0},
 }, Ret: &zt226, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt26, Attr: 4, Reg: 1, Reg32: 1},
 	{Name: "offset_low", Type: &zt26, Attr: 4, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt824, Reg: 3, Reg32: 3},
+	{Name: "result", Type: &zt1154, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt24, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -15163,51 +18254,16 @@ var zcall__sysctl_2 = call{Name: "_sysctl", Args: []field{
 	{Name: "args", Type: &zt25, Reg: 0, Reg32: 0},
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_sched_setparam_2 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sched_getparam_2 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sched_setscheduler_2 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "param", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getscheduler_2 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_yield_2 = call{Name: "sched_yield", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_sched_get_priority_max_2 = call{Name: "sched_get_priority_max", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_get_priority_min_2 = call{Name: "sched_get_priority_min", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_rr_get_interval_2 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt806, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt806, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt806, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt1136, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1136, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt1136, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt825, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt825, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt825, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt1155, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1155, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt1155, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -15223,64 +18279,40 @@ var zcall_query_module_2 = call{Name: "query_module", Args: []field{
 	{Name: "ret", Type: &zt25, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
-var zcall_nfsservctl_2 = call{Name: "nfsservctl", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "argp", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "resp", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt806, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt806, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt806, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt1136, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1136, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt1136, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt825, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt825, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt825, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt1155, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1155, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt1155, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
-var zcall_prctl_2 = call{Name: "prctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x80, Defer: 5, Derived: true}
-
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt826, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt1156, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt33, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt827, Reg: 6, Reg32: 6},
+	{Name: "frame", Type: &zt1157, Reg: 6, Reg32: 6},
 }, Ret: &zt23, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt806, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt806, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1136, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1136, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
-
-var zcall_capget_2 = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt29, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_capset_2 = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt29, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x80, Defer: 2, Derived: true}
 
 var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
 
 var zcall_putpmsg_2 = call{Name: "putpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
 
 var zcall_ugetrlimit = call{Name: "ugetrlimit", Args: []field{
-	{Name: "resource", Type: &zt584, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt586, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt588, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_mmap2 = call{Name: "mmap2", Args: []field{
@@ -15289,7 +18321,7 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt27, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt28, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt828, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt1158, Reg: 5, Reg32: 5},
 }, Ret: &zt25, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
@@ -15315,28 +18347,28 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt820, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt1150, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt821, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt1151, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt829, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt1159, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt830, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1160, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt830, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1160, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt830, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1160, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
@@ -15365,12 +18397,12 @@ var zcall_setregid32 = call{Name: "setregid32", Args: []field{
 
 var zcall_getgroups32 = call{Name: "getgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt590, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt686, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups32 = call{Name: "setgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt591, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt687, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_fchown32 = call{Name: "fchown32", Args: []field{
@@ -15386,9 +18418,9 @@ var zcall_setresuid32 = call{Name: "setresuid32", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid32 = call{Name: "getresuid32", Args: []field{
-	{Name: "ruid", Type: &zt592, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt592, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt592, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt688, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt688, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt688, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
@@ -15398,9 +18430,9 @@ var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid32 = call{Name: "getresgid32", Args: []field{
-	{Name: "rgid", Type: &zt592, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt592, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt592, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt688, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt688, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt688, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_chown32 = call{Name: "chown32", Args: []field{
@@ -15425,199 +18457,194 @@ var zcall_setfsgid32 = call{Name: "setfsgid32", Args: []field{
 	{Name: "gid", Type: &zt226, Reg: 0, Reg32: 0},
 }, Ret: &zt226, Class: 0x80, Defer: 1}
 
-var zcall_pivot_root_2 = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
 var zcall_fcntl64__DUPFD = call{Name: "fcntl64", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt528, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt530, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETFD = call{Name: "fcntl64", Variant: "GETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt529, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt530, AuxText: "flags ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt531, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt532, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETFD = call{Name: "fcntl64", Variant: "SETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt531, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt530, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt533, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt532, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETFL = call{Name: "fcntl64", Variant: "GETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt532, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt534, Reg: 1, Reg32: 1},
 }, Ret: &zt29, Aux: &zt5, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETFL = call{Name: "fcntl64", Variant: "SETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt533, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt535, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt5, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETLK = call{Name: "fcntl64", Variant: "GETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt534, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt537, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt536, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt539, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETLK = call{Name: "fcntl64", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt538, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt539, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt540, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt541, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLK_2 = call{Name: "fcntl64", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt540, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt539, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt542, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt541, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETOWN = call{Name: "fcntl64", Variant: "SETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt541, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt543, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETOWN = call{Name: "fcntl64", Variant: "GETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt542, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt544, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETSIG = call{Name: "fcntl64", Variant: "SETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt543, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt545, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt30, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETSIG = call{Name: "fcntl64", Variant: "GETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt544, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt546, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Aux: &zt30, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__GETLK64 = call{Name: "fcntl64", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt545, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt546, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt547, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETLK64 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt547, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt549, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt550, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLK64_2 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt549, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt551, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt550, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETOWN_EX = call{Name: "fcntl64", Variant: "SETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt550, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt552, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt552, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt554, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETOWN_EX = call{Name: "fcntl64", Variant: "GETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt553, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt554, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt555, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt556, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__GETLK64_2 = call{Name: "fcntl64", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt555, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt546, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt557, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETLK64_3 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt556, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt558, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt550, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLK64_4 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt557, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt559, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt550, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLEASE = call{Name: "fcntl64", Variant: "SETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt558, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt559, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt560, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt561, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETLEASE = call{Name: "fcntl64", Variant: "GETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt560, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt559, Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt562, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt561, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__NOTIFY = call{Name: "fcntl64", Variant: "NOTIFY", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt561, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt562, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt563, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt564, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__DUPFD_2 = call{Name: "fcntl64", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt563, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt565, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETPIPE_SZ = call{Name: "fcntl64", Variant: "SETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt564, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt566, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETPIPE_SZ = call{Name: "fcntl64", Variant: "GETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt565, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt567, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__ADD_SEALS = call{Name: "fcntl64", Variant: "ADD_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt566, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt567, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt568, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt569, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GET_SEALS = call{Name: "fcntl64", Variant: "GET_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt568, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt567, AuxText: "seals ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt570, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt569, AuxText: "seals ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__GET_RW_HINT = call{Name: "fcntl64", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt569, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt570, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt571, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt572, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SET_RW_HINT = call{Name: "fcntl64", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt571, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt572, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt573, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt574, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GET_RW_HINT_2 = call{Name: "fcntl64", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt573, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt570, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt575, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt572, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SET_RW_HINT_2 = call{Name: "fcntl64", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt574, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt572, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt576, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt574, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt527, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt529, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_fcntl64__DUPFD,
@@ -15654,313 +18681,79 @@ var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 	&zcall_fcntl64__SET_RW_HINT_2,
 }}
 
-var zcall_setxattr_2 = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_lsetxattr_2 = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_fsetxattr_2 = call{Name: "fsetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_getxattr_2 = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_lgetxattr_2 = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_fgetxattr_2 = call{Name: "fgetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_listxattr_2 = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_llistxattr_2 = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_flistxattr_2 = call{Name: "flistxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_removexattr_2 = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_lremovexattr_2 = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_fremovexattr_2 = call{Name: "fremovexattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt831, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1161, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
-var zcall_sched_setaffinity_2 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getaffinity_2 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_io_setup_2 = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_io_destroy_2 = call{Name: "io_destroy", Args: []field{
-	{Name: "ctx", Type: &zt29, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_io_getevents_2 = call{Name: "io_getevents", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_io_submit_2 = call{Name: "io_submit", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_io_cancel_2 = call{Name: "io_cancel", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_lookup_dcookie_2 = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt815, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1145, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_bavail", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "f_files", Type: &zt9, Off: [3]uint16{32, 32, 32}},
 	{Name: "f_ffree", Type: &zt9, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_fsid", Type: &zt640, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_fsid", Type: &zt712, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt816, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt817, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt1146, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt1147, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt832, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1162, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt832, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1162, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt680, Reg: 3, Reg32: 5},
+	{Name: "advice", Type: &zt868, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_kexec_load_2 = call{Name: "kexec_load", Args: []field{
-	{Name: "entry", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "nr_segments", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_add_key_2 = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_request_key_2 = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt29, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_keyctl_2 = call{Name: "keyctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_ioprio_set_2 = call{Name: "ioprio_set", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_ioprio_get_2 = call{Name: "ioprio_get", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt830, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt715, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt1160, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt940, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
-
-var zcall_getcpu_2 = call{Name: "getcpu", Args: []field{
-	{Name: "cpup", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "nodep", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "unused", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_perf_event_open_2 = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_name_to_handle_at_2 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_open_by_handle_at_2 = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_finit_module_2 = call{Name: "finit_module", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_sched_setattr_2 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getattr_2 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "usize", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_seccomp_2 = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_bpf_2 = call{Name: "bpf", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_io_pgetevents_2 = call{Name: "io_pgetevents", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt25, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x0, Defer: 6, Derived: true}
 
 var zcall_msgsnd_2 = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt833, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1163, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgflg", Type: &zt514, Reg: 3, Reg32: 3},
+	{Name: "msgflg", Type: &zt516, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt834, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1164, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
-	{Name: "msgflg", Type: &zt514, Reg: 4, Reg32: 4},
+	{Name: "msgflg", Type: &zt516, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x20, Defer: 1}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt835, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1165, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt799, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1105, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -15969,18 +18762,18 @@ var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}
 }}
 
 var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208}, Fields: []field{
-	{Name: "modes", Type: &zt656, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt815, Off: [3]uint16{0, 0, 0}},
 	{Name: "pad1", Type: &zt12, Off: [3]uint16{4, 4, 4}},
 	{Name: "offset", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "freq", Type: &zt13, Off: [3]uint16{16, 16, 16}},
 	{Name: "maxerror", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "esterror", Type: &zt9, Off: [3]uint16{32, 32, 32}},
-	{Name: "status", Type: &zt657, Off: [3]uint16{40, 40, 40}},
+	{Name: "status", Type: &zt816, Off: [3]uint16{40, 40, 40}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{44, 44, 44}},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt836, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt1166, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -15992,53 +18785,53 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "errcnt", Type: &zt13, Off: [3]uint16{144, 144, 144}},
 	{Name: "stbcnt", Type: &zt13, Off: [3]uint16{152, 152, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 160, 160}},
-	{Name: "reserved", Type: &zt658, Off: [3]uint16{164, 164, 164}},
+	{Name: "reserved", Type: &zt817, Off: [3]uint16{164, 164, 164}},
 }}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt837, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt660, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt1167, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt819, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt835, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1165, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt681, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt691, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt799, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt835, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt879, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt1105, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt1165, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt838, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt838, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt1168, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt1168, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt839, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt1169, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt691, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt840, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt839, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt879, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt1170, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt1169, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt839, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt1169, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_timerfd_settime64 = call{Name: "timerfd_settime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt735, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt840, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt839, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt958, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt1170, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt1169, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16{16, 16, 16}, Dated: true, Fields: []field{
@@ -16047,10 +18840,10 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 }}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt842, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt715, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt1172, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt940, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
@@ -16058,26 +18851,26 @@ var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
 	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt843, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt719, Reg: 5, Reg32: 5},
+	{Name: "tsp", Type: &zt1173, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt943, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll_time64 = call{Name: "ppoll_time64", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt843, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt720, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt1173, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt944, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
 var zcall_io_pgetevents_time64 = call{Name: "io_pgetevents_time64", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt25, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x0, Defer: 6, Derived: true}
+	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
+	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
+	{Name: "events", Type: &zt845, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt1105, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt1063, Reg: 5, Reg32: 5},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_recvmmsg_time64 = call{Name: "recvmmsg_time64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -16112,97 +18905,29 @@ var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
 	{Name: "uthese", Type: &zt37, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt626, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt799, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt650, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt1105, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt30, Class: 0x10, Defer: 1}
 
 var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt799},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt1105},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
 }, Else: &zt25}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt666, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt836, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt844, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt1174, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt670, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt840, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_io_uring_setup_2 = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_io_uring_enter_2 = call{Name: "io_uring_enter", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x12, Defer: 6, Derived: true}
-
-var zcall_io_uring_register_2 = call{Name: "io_uring_register", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
-
-var zcall_open_tree_2 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_move_mount_2 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt714, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsopen_2 = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fsconfig_2 = call{Name: "fsconfig", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsmount_2 = call{Name: "fsmount", Args: []field{
-	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_fspick_2 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_mount_setattr_2 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
+	{Name: "interval", Type: &zt1165, Reg: 1, Reg32: 1},
+}, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_quotactl_fd_2 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -16210,45 +18935,6 @@ var zcall_quotactl_fd_2 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_landlock_create_ruleset_2 = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_landlock_add_rule_2 = call{Name: "landlock_add_rule", Args: []field{
-	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_landlock_restrict_self_2 = call{Name: "landlock_restrict_self", Args: []field{
-	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt29, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_cachestat_2 = call{Name: "cachestat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_statmount_2 = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_listmount_2 = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_get_self_attr_2 = call{Name: "lsm_get_self_attr", Args: []field{
 	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
@@ -16270,63 +18956,6 @@ var zcall_lsm_list_modules_2 = call{Name: "lsm_list_modules", Args: []field{
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_setxattrat_2 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_getxattrat_2 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_listxattrat_2 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_removexattrat_2 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_open_tree_attr_2 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_getattr_2 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_setattr_2 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
 var zcall_listns_2 = call{Name: "listns", Args: []field{
 	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "ns_ids", Type: &zt25, Reg: 1, Reg32: 1},
@@ -16334,146 +18963,12 @@ var zcall_listns_2 = call{Name: "listns", Args: []field{
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
-var zcall_sched_yield_3 = call{Name: "sched_yield", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
-
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt831, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1161, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
-
-var zcall_uname_3 = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sysinfo_3 = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_syslog_3 = call{Name: "syslog", Args: []field{
-	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_capget_3 = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt29, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_capset_3 = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt29, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_personality_3 = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt176, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sysfs_3 = call{Name: "sysfs", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg1", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "arg2", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_setparam_3 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sched_getparam_3 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sched_setscheduler_3 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "param", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getscheduler_3 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_get_priority_max_3 = call{Name: "sched_get_priority_max", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_get_priority_min_3 = call{Name: "sched_get_priority_min", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_rr_get_interval_3 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_vhangup_3 = call{Name: "vhangup", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_pivot_root_3 = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_prctl_3 = call{Name: "prctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x80, Defer: 5, Derived: true}
-
-var zcall_mount_3 = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_umount2_3 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_swapon_3 = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_swapoff_3 = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_reboot_3 = call{Name: "reboot", Args: []field{
-	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_sethostname_3 = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_setdomainname_3 = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_init_module_3 = call{Name: "init_module", Args: []field{
-	{Name: "umod", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_delete_module_3 = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
 
 var zcall_quotactl_3 = call{Name: "quotactl", Args: []field{
 	{Name: "cmd", Type: &zt176, Reg: 0, Reg32: 0},
@@ -16492,343 +18987,12 @@ var zcall_tuxcall_2 = call{Name: "tuxcall", Args: []field{}, Ret: &zt23, Class: 
 
 var zcall_security_2 = call{Name: "security", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
-var zcall_setxattr_3 = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_lsetxattr_3 = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_fsetxattr_3 = call{Name: "fsetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_getxattr_3 = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_lgetxattr_3 = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_fgetxattr_3 = call{Name: "fgetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_listxattr_3 = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_llistxattr_3 = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_flistxattr_3 = call{Name: "flistxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_removexattr_3 = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_lremovexattr_3 = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_fremovexattr_3 = call{Name: "fremovexattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_sched_setaffinity_3 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getaffinity_3 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_io_destroy_3 = call{Name: "io_destroy", Args: []field{
-	{Name: "ctx", Type: &zt29, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_io_getevents_3 = call{Name: "io_getevents", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_io_cancel_3 = call{Name: "io_cancel", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_lookup_dcookie_3 = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_add_key_3 = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_request_key_3 = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt29, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_keyctl_3 = call{Name: "keyctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_ioprio_set_3 = call{Name: "ioprio_set", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_ioprio_get_3 = call{Name: "ioprio_get", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_perf_event_open_3 = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_name_to_handle_at_3 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_open_by_handle_at_3 = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_getcpu_3 = call{Name: "getcpu", Args: []field{
-	{Name: "cpup", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "nodep", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "unused", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_finit_module_3 = call{Name: "finit_module", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_sched_setattr_3 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getattr_3 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "usize", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_seccomp_3 = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_kexec_file_load_2 = call{Name: "kexec_file_load", Args: []field{
-	{Name: "kernel_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "cmdline_len", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "cmdline_ptr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_bpf_3 = call{Name: "bpf", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_io_pgetevents_3 = call{Name: "io_pgetevents", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt25, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_io_uring_setup_3 = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_io_uring_enter_3 = call{Name: "io_uring_enter", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x12, Defer: 6, Derived: true}
-
-var zcall_io_uring_register_3 = call{Name: "io_uring_register", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
-
-var zcall_open_tree_3 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_move_mount_3 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt714, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsopen_3 = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fsconfig_3 = call{Name: "fsconfig", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsmount_3 = call{Name: "fsmount", Args: []field{
-	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_fspick_3 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_mount_setattr_3 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
 var zcall_quotactl_fd_3 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
 	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_landlock_create_ruleset_3 = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_landlock_add_rule_3 = call{Name: "landlock_add_rule", Args: []field{
-	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_landlock_restrict_self_3 = call{Name: "landlock_restrict_self", Args: []field{
-	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt29, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_cachestat_3 = call{Name: "cachestat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_statmount_3 = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_listmount_3 = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_get_self_attr_3 = call{Name: "lsm_get_self_attr", Args: []field{
 	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
@@ -16850,63 +19014,6 @@ var zcall_lsm_list_modules_3 = call{Name: "lsm_list_modules", Args: []field{
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_setxattrat_3 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_getxattrat_3 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_listxattrat_3 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_removexattrat_3 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_open_tree_attr_3 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_getattr_3 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_setattr_3 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
 var zcall_listns_3 = call{Name: "listns", Args: []field{
 	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "ns_ids", Type: &zt25, Reg: 1, Reg32: 1},
@@ -16914,201 +19021,26 @@ var zcall_listns_3 = call{Name: "listns", Args: []field{
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
-var zcall_ptrace_3 = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt29, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_kexec_load_3 = call{Name: "kexec_load", Args: []field{
-	{Name: "entry", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "nr_segments", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_io_setup_3 = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_io_submit_3 = call{Name: "io_submit", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_io_setup_4 = call{Name: "io_setup", Args: []field{
-	{Name: "nr_events", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "ctxp", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x4, Defer: 2, Derived: true}
-
-var zcall_io_destroy_4 = call{Name: "io_destroy", Args: []field{
-	{Name: "ctx", Type: &zt29, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x4, Defer: 1, Derived: true}
-
-var zcall_io_submit_4 = call{Name: "io_submit", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_io_cancel_4 = call{Name: "io_cancel", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_io_getevents_4 = call{Name: "io_getevents", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_setxattr_4 = call{Name: "setxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_lsetxattr_4 = call{Name: "lsetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_fsetxattr_4 = call{Name: "fsetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_getxattr_4 = call{Name: "getxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_lgetxattr_4 = call{Name: "lgetxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
-
-var zcall_fgetxattr_4 = call{Name: "fgetxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_listxattr_4 = call{Name: "listxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_llistxattr_4 = call{Name: "llistxattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x1, Defer: 3, Derived: true}
-
-var zcall_flistxattr_4 = call{Name: "flistxattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "list", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_removexattr_4 = call{Name: "removexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_lremovexattr_4 = call{Name: "lremovexattr", Args: []field{
-	{Name: "pathname", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_fremovexattr_4 = call{Name: "fremovexattr", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_lookup_dcookie_4 = call{Name: "lookup_dcookie", Args: []field{
-	{Name: "cookie64", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
 var zstruct_epoll_event_arm64 = structure{Name: "epoll_event_arm64", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "events", Type: &zt673, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt674, Off: [3]uint16{8, 4, 8}},
+	{Name: "events", Type: &zt861, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt862, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_epoll_ctl_2 = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt672, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt860, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt845, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt1175, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt847, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1177, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt732, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt956, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
-
-var zcall_ioprio_set_4 = call{Name: "ioprio_set", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "ioprio", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_ioprio_get_4 = call{Name: "ioprio_get", Args: []field{
-	{Name: "which", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_umount2_4 = call{Name: "umount2", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_mount_4 = call{Name: "mount", Args: []field{
-	{Name: "dev_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "dir_name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt25, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x1, Defer: 5, Derived: true}
-
-var zcall_pivot_root_4 = call{Name: "pivot_root", Args: []field{
-	{Name: "new_root", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "put_old", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_nfsservctl_3 = call{Name: "nfsservctl", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "argp", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "resp", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_vhangup_4 = call{Name: "vhangup", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_quotactl_4 = call{Name: "quotactl", Args: []field{
 	{Name: "cmd", Type: &zt176, Reg: 0, Reg32: 0},
@@ -17130,336 +19062,35 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt848, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt1178, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt849, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt1179, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt850, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt1180, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{120, 120, 120}},
 }}
 
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt851, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt715, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt1181, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt940, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt851, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1181, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
-
-var zcall_capget_4 = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt29, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_capset_4 = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt29, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x80, Defer: 2, Derived: true}
-
-var zcall_personality_4 = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt176, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_kexec_load_4 = call{Name: "kexec_load", Args: []field{
-	{Name: "entry", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "nr_segments", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_init_module_4 = call{Name: "init_module", Args: []field{
-	{Name: "umod", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_delete_module_4 = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_syslog_4 = call{Name: "syslog", Args: []field{
-	{Name: "type", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_ptrace_4 = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt29, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_sched_setparam_4 = call{Name: "sched_setparam", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sched_setscheduler_4 = call{Name: "sched_setscheduler", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "policy", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "param", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getscheduler_4 = call{Name: "sched_getscheduler", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_getparam_4 = call{Name: "sched_getparam", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "param", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_sched_setaffinity_4 = call{Name: "sched_setaffinity", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getaffinity_4 = call{Name: "sched_getaffinity", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_yield_4 = call{Name: "sched_yield", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_sched_get_priority_max_4 = call{Name: "sched_get_priority_max", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_get_priority_min_4 = call{Name: "sched_get_priority_min", Args: []field{
-	{Name: "policy", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sched_rr_get_interval_4 = call{Name: "sched_rr_get_interval", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_reboot_4 = call{Name: "reboot", Args: []field{
-	{Name: "magic1", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "magic2", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_uname_4 = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_sethostname_4 = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_setdomainname_4 = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x0, Defer: 2, Derived: true}
-
-var zcall_prctl_4 = call{Name: "prctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x80, Defer: 5, Derived: true}
-
-var zcall_getcpu_4 = call{Name: "getcpu", Args: []field{
-	{Name: "cpup", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "nodep", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "unused", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sysinfo_4 = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
-
-var zcall_add_key_4 = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_request_key_4 = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt29, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_keyctl_4 = call{Name: "keyctl", Args: []field{
-	{Name: "option", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
-
-var zcall_swapon_4 = call{Name: "swapon", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "swap_flags", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x1, Defer: 2, Derived: true}
-
-var zcall_swapoff_4 = call{Name: "swapoff", Args: []field{
-	{Name: "specialfile", Type: &zt25, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Class: 0x1, Defer: 1, Derived: true}
-
-var zcall_perf_event_open_4 = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_name_to_handle_at_4 = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "mnt_id", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_open_by_handle_at_4 = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_finit_module_4 = call{Name: "finit_module", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt7, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_sched_setattr_4 = call{Name: "sched_setattr", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_sched_getattr_4 = call{Name: "sched_getattr", Args: []field{
-	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "usize", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_seccomp_4 = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
-
-var zcall_bpf_4 = call{Name: "bpf", Args: []field{
-	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "size", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_io_pgetevents_4 = call{Name: "io_pgetevents", Args: []field{
-	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "min_nr", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "nr", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt25, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x0, Defer: 6, Derived: true}
-
-var zcall_kexec_file_load_3 = call{Name: "kexec_file_load", Args: []field{
-	{Name: "kernel_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "cmdline_len", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "cmdline_ptr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x2, Defer: 5, Derived: true}
-
-var zcall_io_uring_setup_4 = call{Name: "io_uring_setup", Args: []field{
-	{Name: "entries", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt25, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_io_uring_enter_4 = call{Name: "io_uring_enter", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "to_submit", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "min_complete", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x12, Defer: 6, Derived: true}
-
-var zcall_io_uring_register_4 = call{Name: "io_uring_register", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "nr_args", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x6, Defer: 4, Derived: true}
-
-var zcall_open_tree_4 = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
-
-var zcall_move_mount_4 = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "from_pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt714, Reg: 2, Reg32: 2},
-	{Name: "to_pathname", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsopen_4 = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_fsconfig_4 = call{Name: "fsconfig", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_fsmount_4 = call{Name: "fsmount", Args: []field{
-	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_fspick_4 = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x3, Defer: 3, Derived: true}
 
 var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt847, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1177, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt799, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt732, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt1105, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt956, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
-
-var zcall_mount_setattr_4 = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "path", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
 
 var zcall_quotactl_fd_4 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
@@ -17467,45 +19098,6 @@ var zcall_quotactl_fd_4 = call{Name: "quotactl_fd", Args: []field{
 	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_landlock_create_ruleset_4 = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-}, Ret: &zt23, Class: 0x2, Defer: 3, Derived: true}
-
-var zcall_landlock_add_rule_4 = call{Name: "landlock_add_rule", Args: []field{
-	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt29, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt29, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_landlock_restrict_self_4 = call{Name: "landlock_restrict_self", Args: []field{
-	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt29, Reg: 1, Reg32: 1},
-}, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
-
-var zcall_cachestat_4 = call{Name: "cachestat", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
-
-var zcall_statmount_4 = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zcall_listmount_4 = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zcall_lsm_get_self_attr_4 = call{Name: "lsm_get_self_attr", Args: []field{
 	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
@@ -17527,122 +19119,12 @@ var zcall_lsm_list_modules_4 = call{Name: "lsm_list_modules", Args: []field{
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x0, Defer: 3, Derived: true}
 
-var zcall_setxattrat_4 = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_getxattrat_4 = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt25, Reg: 4, Reg32: 4},
-	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
-}, Ret: &zt23, Class: 0x3, Defer: 6, Derived: true}
-
-var zcall_listxattrat_4 = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_removexattrat_4 = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "pathname", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x3, Defer: 4, Derived: true}
-
-var zcall_open_tree_attr_4 = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_getattr_4 = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
-var zcall_file_setattr_4 = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt714, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "ufattr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt176, Reg: 4, Reg32: 4},
-}, Ret: &zt23, Class: 0x3, Defer: 5, Derived: true}
-
 var zcall_listns_4 = call{Name: "listns", Args: []field{
 	{Name: "req", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "ns_ids", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "nr_ns_ids", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
-
-var zset_cap_bits = set{Name: "cap_bits", Unknown: "CAP_???", Vals: []val{
-	{Name: "1<<CAP_CHOWN", Value: 0x1, Mask: 0x1},
-	{Name: "1<<CAP_DAC_OVERRIDE", Value: 0x2, Mask: 0x2},
-	{Name: "1<<CAP_DAC_READ_SEARCH", Value: 0x4, Mask: 0x4},
-	{Name: "1<<CAP_FOWNER", Value: 0x8, Mask: 0x8},
-	{Name: "1<<CAP_FSETID", Value: 0x10, Mask: 0x10},
-	{Name: "1<<CAP_KILL", Value: 0x20, Mask: 0x20},
-	{Name: "1<<CAP_SETGID", Value: 0x40, Mask: 0x40},
-	{Name: "1<<CAP_SETUID", Value: 0x80, Mask: 0x80},
-	{Name: "1<<CAP_SETPCAP", Value: 0x100, Mask: 0x100},
-	{Name: "1<<CAP_LINUX_IMMUTABLE", Value: 0x200, Mask: 0x200},
-	{Name: "1<<CAP_NET_BIND_SERVICE", Value: 0x400, Mask: 0x400},
-	{Name: "1<<CAP_NET_BROADCAST", Value: 0x800, Mask: 0x800},
-	{Name: "1<<CAP_NET_ADMIN", Value: 0x1000, Mask: 0x1000},
-	{Name: "1<<CAP_NET_RAW", Value: 0x2000, Mask: 0x2000},
-	{Name: "1<<CAP_IPC_LOCK", Value: 0x4000, Mask: 0x4000},
-	{Name: "1<<CAP_IPC_OWNER", Value: 0x8000, Mask: 0x8000},
-	{Name: "1<<CAP_SYS_MODULE", Value: 0x10000, Mask: 0x10000},
-	{Name: "1<<CAP_SYS_RAWIO", Value: 0x20000, Mask: 0x20000},
-	{Name: "1<<CAP_SYS_CHROOT", Value: 0x40000, Mask: 0x40000},
-	{Name: "1<<CAP_SYS_PTRACE", Value: 0x80000, Mask: 0x80000},
-	{Name: "1<<CAP_SYS_PACCT", Value: 0x100000, Mask: 0x100000},
-	{Name: "1<<CAP_SYS_ADMIN", Value: 0x200000, Mask: 0x200000},
-	{Name: "1<<CAP_SYS_BOOT", Value: 0x400000, Mask: 0x400000},
-	{Name: "1<<CAP_SYS_NICE", Value: 0x800000, Mask: 0x800000},
-	{Name: "1<<CAP_SYS_RESOURCE", Value: 0x1000000, Mask: 0x1000000},
-	{Name: "1<<CAP_SYS_TIME", Value: 0x2000000, Mask: 0x2000000},
-	{Name: "1<<CAP_SYS_TTY_CONFIG", Value: 0x4000000, Mask: 0x4000000},
-	{Name: "1<<CAP_MKNOD", Value: 0x8000000, Mask: 0x8000000},
-	{Name: "1<<CAP_LEASE", Value: 0x10000000, Mask: 0x10000000},
-	{Name: "1<<CAP_AUDIT_WRITE", Value: 0x20000000, Mask: 0x20000000},
-	{Name: "1<<CAP_AUDIT_CONTROL", Value: 0x40000000, Mask: 0x40000000},
-	{Name: "1<<CAP_SETFCAP", Value: 0x80000000, Mask: 0x80000000},
-}}
-
-var zset_cap_bits_high = set{Name: "cap_bits_high", Unknown: "CAP_???", Vals: []val{
-	{Name: "1<<CAP_MAC_OVERRIDE", Value: 0x1, Mask: 0x1},
-	{Name: "1<<CAP_MAC_ADMIN", Value: 0x2, Mask: 0x2},
-	{Name: "1<<CAP_SYSLOG", Value: 0x4, Mask: 0x4},
-	{Name: "1<<CAP_WAKE_ALARM", Value: 0x8, Mask: 0x8},
-	{Name: "1<<CAP_BLOCK_SUSPEND", Value: 0x10, Mask: 0x10},
-	{Name: "1<<CAP_AUDIT_READ", Value: 0x20, Mask: 0x20},
-	{Name: "1<<CAP_PERFMON", Value: 0x40, Mask: 0x40},
-	{Name: "1<<CAP_BPF", Value: 0x80, Mask: 0x80},
-	{Name: "1<<CAP_CHECKPOINT_RESTORE", Value: 0x100, Mask: 0x100},
-}}
-
-var zset_cap_version = set{Name: "cap_version", Unknown: "_LINUX_CAPABILITY_VERSION_???", Vals: []val{
-	{Name: "_LINUX_CAPABILITY_VERSION_1", Value: 0x19980330, Mask: 0x19980330},
-	{Name: "_LINUX_CAPABILITY_VERSION_2", Value: 0x20071026, Mask: 0x20071026},
-	{Name: "_LINUX_CAPABILITY_VERSION_3", Value: 0x20080522, Mask: 0x20080522},
-}}
 
 var zset_hci_channels = set{Name: "hci_channels", Unknown: "HCI_CHANNEL_???", Vals: []val{
 	{Name: "HCI_CHANNEL_RAW", Value: 0x0, Mask: 0x0},
@@ -17748,7 +19230,6 @@ var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
 	{Name: "AF_MCTP", Value: 0x2d, Mask: 0x2d},
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
-var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "version", Type: &zt852, Off: [3]uint16{0, 0, 0}},
-	{Name: "pid", Type: &zt235, Off: [3]uint16{4, 4, 4}},
+var zstruct_bpf_other = structure{Name: "bpf_other", Size: [3]uint16{0, 0, 0}, Fields: []field{
+	{Name: "raw", Type: &zt326, Attr: 64, Off: [3]uint16{0, 0, 0}},
 }}
