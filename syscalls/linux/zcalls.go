@@ -473,7 +473,7 @@ var zcallsI386 = [...]*call{
 	79:  &zcall_settimeofday,
 	80:  &zcall_getgroups_2,
 	81:  &zcall_setgroups_2,
-	82:  &zcall_select,
+	82:  &zcall_select_2,
 	83:  &zcall_symlink,
 	84:  &zcall_oldlstat,
 	85:  &zcall_readlink,
@@ -1917,6 +1917,7 @@ var (
 		{name: "msqid_ds_set", it: &zstruct_msqid_ds_set},
 		{name: "msqid_ds_set_i386", it: &zstruct_msqid_ds_set_i386},
 		{name: "old_mmap", it: &zstruct_old_mmap},
+		{name: "old_select", it: &zstruct_old_select},
 		{name: "old_sigaction", it: &zstruct_old_sigaction},
 		{name: "open_how", it: &zstruct_open_how},
 		{name: "packet_mreq", it: &zstruct_packet_mreq},
@@ -3106,45 +3107,48 @@ var (
 	zt1055 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
 	zt1056 = typ{Kind: 26, Dir: 2, Elem: &zt1050, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
 	zt1057 = typ{Kind: 26, Dir: 1, Elem: &zt1050, Len: &expr{Op: 1}}
-	zt1058 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt1059 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt1060 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt1061 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt1062 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt1063 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt1064 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt1065 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt1066 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt1067 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt1068 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt1069 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt1070 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt1071 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt1072 = typ{Kind: 2, Width: 254, Format: 3}
-	zt1073 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt1074 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt1075 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt1076 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt1077 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt1078 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
-	zt1079 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt1080 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt1081 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt1082 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt1083 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt1084 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt1085 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt1086 = typ{Kind: 26, Dir: 1, Elem: &zt1085, Len: &expr{Op: 0, Num: 0x2}}
-	zt1087 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
-	zt1088 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt1089 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
-	zt1090 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
-	zt1091 = typ{Kind: 26, Dir: 2, Elem: &zt1090, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt1092 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt1093 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt1094 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt1095 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
-	zt1096 = typ{Kind: 24, Width: 2}
+	zt1058 = typ{Kind: 47, Dir: 3, Len: &expr{Op: 2}}
+	zt1059 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_select}
+	zt1060 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt1061 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt1062 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt1063 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt1064 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt1065 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt1066 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt1067 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt1068 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt1069 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt1070 = typ{Kind: 0, Width: 8, Format: 13}
+	zt1071 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt1072 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt1073 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt1074 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt1075 = typ{Kind: 2, Width: 254, Format: 3}
+	zt1076 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt1077 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt1078 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt1079 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt1080 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt1081 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
+	zt1082 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt1083 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt1084 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt1085 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt1086 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt1087 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt1088 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt1089 = typ{Kind: 26, Dir: 1, Elem: &zt1088, Len: &expr{Op: 0, Num: 0x2}}
+	zt1090 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
+	zt1091 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt1092 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
+	zt1093 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
+	zt1094 = typ{Kind: 26, Dir: 2, Elem: &zt1093, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1095 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt1096 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt1097 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt1098 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
+	zt1099 = typ{Kind: 24, Width: 2}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -17071,6 +17075,18 @@ var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "grouplist", Type: &zt1057, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
+var zstruct_old_select = structure{Name: "old_select", Size: [3]uint16{40, 20, 20}, Fields: []field{
+	{Name: "n", Type: &zt7, Attr: 64, Off: [3]uint16{0, 0, 0}},
+	{Name: "inp", Type: &zt1058, Attr: 64, Off: [3]uint16{8, 4, 4}},
+	{Name: "outp", Type: &zt1058, Attr: 64, Off: [3]uint16{16, 8, 8}},
+	{Name: "exp", Type: &zt1058, Attr: 64, Off: [3]uint16{24, 12, 12}},
+	{Name: "tvp", Type: &zt215, Attr: 64, Off: [3]uint16{32, 16, 16}},
+}}
+
+var zcall_select_2 = call{Name: "select", Args: []field{
+	{Name: "arg", Type: &zt1059, Attr: 256, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 1}
+
 var zcall_oldlstat = call{Name: "oldlstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "statbuf", Type: &zt25, Reg: 1, Reg32: 1},
@@ -17092,7 +17108,7 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt1058, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt1060, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt25, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
@@ -17104,7 +17120,7 @@ var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt1059, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1061, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
@@ -17114,18 +17130,18 @@ var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64,
 	{Name: "f_fsid", Type: &zt632, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt1060, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt1061, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt1062, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt1063, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1062, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1064, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1062, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1064, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
@@ -17144,28 +17160,28 @@ var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt1063, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt1065, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt1064, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt1066, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt1065, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt1067, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1066, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1068, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1066, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1068, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1066, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1068, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
@@ -17199,7 +17215,7 @@ var zcall_clone_2 = call{Name: "clone", Args: []field{
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt36, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt1067, Reg: 1, Reg32: 1},
+	{Name: "nset", Type: &zt1069, Reg: 1, Reg32: 1},
 	{Name: "oset", Type: &zt1055, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
@@ -17237,8 +17253,8 @@ var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt26, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "offset_low", Type: &zt26, Attr: 4, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt1068, Reg: 3, Reg32: 3},
+	{Name: "offset_low", Type: &zt1070, Reg: 2, Reg32: 2},
+	{Name: "result", Type: &zt1071, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt24, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -17261,9 +17277,9 @@ var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt1069, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1069, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt1069, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt1072, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1072, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt1072, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -17286,18 +17302,18 @@ var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt1069, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1069, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt1069, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt1072, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1072, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt1072, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt1070, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt1073, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt33, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt1071, Reg: 6, Reg32: 6},
+	{Name: "frame", Type: &zt1074, Reg: 6, Reg32: 6},
 }, Ret: &zt23, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
@@ -17321,12 +17337,12 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt27, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt28, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt1072, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt1075, Reg: 5, Reg32: 5},
 }, Ret: &zt25, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
 	{Name: "path", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "length", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "length", Type: &zt9, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_ftruncate64 = call{Name: "ftruncate64", Args: []field{
@@ -17347,28 +17363,28 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt1064, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt1066, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt1065, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt1067, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt1073, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt1076, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1074, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1077, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1074, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1077, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1074, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1077, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
@@ -17684,12 +17700,12 @@ var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1075, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1078, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt1059, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1061, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
@@ -17699,20 +17715,20 @@ var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84,
 	{Name: "f_fsid", Type: &zt632, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt1060, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt1061, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt1062, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt1063, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1076, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1079, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1076, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1079, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
@@ -17727,20 +17743,20 @@ var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
 	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1074, Reg: 2, Reg32: 2},
+	{Name: "statbuf", Type: &zt1077, Reg: 2, Reg32: 2},
 	{Name: "flag", Type: &zt856, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_msgsnd_2 = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1077, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1080, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgflg", Type: &zt445, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1078, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1081, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
 	{Name: "msgflg", Type: &zt445, Reg: 4, Reg32: 4},
@@ -17748,7 +17764,7 @@ var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
 	{Name: "which_clock", Type: &zt785, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1079, Reg: 1, Reg32: 1},
+	{Name: "tp", Type: &zt1082, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
@@ -17773,7 +17789,7 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt1080, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt1083, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -17790,48 +17806,48 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
 	{Name: "which_clock", Type: &zt785, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt1081, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "utx", Type: &zt1084, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
 }, Ret: &zt7, Aux: &zt735, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
 	{Name: "which_clock", Type: &zt785, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1079, Reg: 1, Reg32: 1},
+	{Name: "tp", Type: &zt1082, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
 	{Name: "which_clock", Type: &zt785, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt795, Reg: 1, Reg32: 1},
 	{Name: "rqtp", Type: &zt1019, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt1079, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "rmtp", Type: &zt1082, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt1082, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt1082, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt1085, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt1085, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt1083, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt1086, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt795, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt1084, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt1083, Reg: 3, Reg32: 3},
+	{Name: "new_setting", Type: &zt1087, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt1086, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt1083, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt1086, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_timerfd_settime64 = call{Name: "timerfd_settime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt875, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt1084, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt1083, Reg: 3, Reg32: 3},
+	{Name: "utmr", Type: &zt1087, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt1086, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16{16, 16, 16}, Dated: true, Fields: []field{
@@ -17842,7 +17858,7 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
 	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt1086, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt1089, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt856, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
@@ -17851,14 +17867,14 @@ var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
 	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt1087, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "tsp", Type: &zt1090, Attr: 16, Reg: 4, Reg32: 4},
 	{Name: "sig", Type: &zt859, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll_time64 = call{Name: "ppoll_time64", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt1087, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "tsp", Type: &zt1090, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "sigmask", Type: &zt860, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
@@ -17919,14 +17935,14 @@ var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "op", Type: &zt752, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt1088, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt1091, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
 	{Name: "val3", Type: &zt756, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt1079, Reg: 1, Reg32: 1},
+	{Name: "interval", Type: &zt1082, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_quotactl_fd_2 = call{Name: "quotactl_fd", Args: []field{
@@ -17966,7 +17982,7 @@ var zcall_listns_2 = call{Name: "listns", Args: []field{
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1075, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1078, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -18030,12 +18046,12 @@ var zcall_epoll_ctl_2 = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "op", Type: &zt776, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt1089, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt1092, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1091, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1094, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 	{Name: "sigmask", Type: &zt873, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
@@ -18062,11 +18078,11 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt1092, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt1095, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt1093, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt1096, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt1094, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt1097, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{120, 120, 120}},
 }}
@@ -18074,18 +18090,18 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
 	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1095, Reg: 2, Reg32: 2},
+	{Name: "statbuf", Type: &zt1098, Reg: 2, Reg32: 2},
 	{Name: "flag", Type: &zt856, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1095, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1098, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1091, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1094, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt1019, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigmask", Type: &zt873, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
@@ -18245,5 +18261,5 @@ var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
 var zstruct_bpf_other = structure{Name: "bpf_other", Size: [3]uint16{0, 0, 0}, Fields: []field{
-	{Name: "raw", Type: &zt1096, Attr: 64, Off: [3]uint16{0, 0, 0}},
+	{Name: "raw", Type: &zt1099, Attr: 64, Off: [3]uint16{0, 0, 0}},
 }}
