@@ -3,6 +3,7 @@ package farcall
 import (
 	"farcall/decode"
 	"farcall/filter"
+	"farcall/syscalls"
 )
 
 // Options are the options of a Tracer. The zero value traces every call of one program, not of
@@ -43,6 +44,10 @@ type Options struct {
 	// Resolver, if not nil, makes the Resolver of each new task. One that is a decode.Network too says what
 	// numbers of the network mean.
 	Resolver func(t *Task) decode.Resolver
+	// Descriptions, if not nil, describe calls in addition to, and in place of, those that farcall
+	// knows; linux.ParseDescriptions makes them.
+	Descriptions *syscalls.Table
+
 	// DecodeCall, if not nil, chooses other options for some calls.
 	DecodeCall func(t *Task, number uint64, o *decode.Options)
 }

@@ -67,7 +67,7 @@ func (s *sink) Enter(th *engine.Thread) {
 
 // begin decodes the entry of a call.
 func (t *Task) begin(nr uint64, c *engine.Call) {
-	desc := linux.Describe(c.ABI, nr)
+	desc := t.tracer.describe(c.ABI, nr)
 	if desc == nil {
 		desc = t.unknownCall(nr)
 	}
@@ -85,6 +85,17 @@ func (t *Task) begin(nr uint64, c *engine.Call) {
 	}
 	t.call.SP = c.SP
 	t.call.Enter(desc, c.ABI, nr, c.Args, &t.mem, o)
+}
+
+// describe looks a call up, first among the user's own descriptions.
+func (tr *Tracer) describe(abi syscalls.ABI, nr uint64) *syscalls.Call {
+	desc := linux.Describe(abi, nr)
+	if own := tr.opts.Descriptions; own != nil && desc != nil {
+		if c := own.Calls[abi][desc.Name]; c != nil {
+			return c
+		}
+	}
+	return desc
 }
 
 // unknownCall describes a number that no table has.

@@ -525,11 +525,11 @@ func (c *Call) pointee(v *Value) {
 			v.State = Address
 			return
 		}
-		if !nul && ok && t.Len == nil { // a NUL right behind the limit leaves the string whole
+		if !nul && ok && (t.Len == nil || t.Dir == syscalls.In) { // a NUL right behind the limit leaves the string whole
 			next := c.read(addr+uint64(len(s)), 1)
 			nul = len(next) == 1 && next[0] == 0
 		}
-		v.Bytes, v.More = s, !nul && t.Len == nil
+		v.Bytes, v.More = s, !nul && (t.Len == nil || t.Dir == syscalls.In)
 		c.region(t, addr, len(s)+1)
 	case syscalls.KindBytes:
 		n := c.length(t, maxBuffer)
@@ -714,6 +714,10 @@ func (c *Call) structure(v *Value, b []byte) {
 		}
 		n++
 		if m.When != nil && c.guarded(s, m.When, num) {
+			continue
+		}
+		if m.Attr&syscalls.AttrBrief != 0 && !c.opts.Verbose && c.visit == nil && num != 0 {
+			s.State, s.Addr = Address, num
 			continue
 		}
 		if f.was != nil {

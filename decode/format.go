@@ -13,6 +13,8 @@ var formatters = [...]func(*Call, *Value){
 	syscalls.FormatSyscall: formatSyscall,
 	syscalls.FormatCaps:    formatCaps,
 	syscalls.FormatDecimal: formatDecimal,
+	syscalls.FormatComment: formatComment,
+	syscalls.FormatInsn:    formatInsn,
 	syscalls.FormatUtime:   nil,
 	syscalls.FormatPolled:  nil,
 	syscalls.FormatIoctl:   nil,

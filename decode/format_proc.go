@@ -148,7 +148,102 @@ var decimalType = syscalls.Type{Kind: syscalls.KindInt, Width: 4}
 
 // formatDecimal makes a number without a name an integer.
 func formatDecimal(c *Call, v *Value) {
-	if v.Type.Set.Lookup(c.ABI, v.Num) == "" {
+	if set := v.Type.Set; set.Lookup(c.ABI, v.Num) == "" {
 		v.Type = &decimalType
+		v.Note = []byte(set.Unknown)
 	}
+}
+
+// formatComment makes a number with a name an integer with a remark.
+func formatComment(c *Call, v *Value) {
+	name := v.Type.Set.Lookup(c.ABI, v.Num)
+	if name == "" {
+		name = v.Type.Set.Unknown
+	}
+	v.Type, v.Note = &decimalType, []byte(name)
+}
+
+// Parts of the code of a classic BPF instruction (linux/bpf_common.h).
+var (
+	bpfClass = []string{"BPF_LD", "BPF_LDX", "BPF_ST", "BPF_STX", "BPF_ALU", "BPF_JMP", "BPF_RET", "BPF_MISC"}
+	bpfSize  = []string{"BPF_W", "BPF_H", "BPF_B"}
+	bpfMode  = []string{"BPF_IMM", "BPF_ABS", "BPF_IND", "BPF_MEM", "BPF_LEN", "BPF_MSH"}
+	bpfSrc   = []string{"BPF_K", "BPF_X"}
+	bpfALU   = []string{"BPF_ADD", "BPF_SUB", "BPF_MUL", "BPF_DIV", "BPF_OR", "BPF_AND", "BPF_LSH", "BPF_RSH", "BPF_NEG", "BPF_MOD", "BPF_XOR"}
+	bpfJump  = []string{"BPF_JA", "BPF_JEQ", "BPF_JGT", "BPF_JGE", "BPF_JSET"}
+	bpfRet   = []string{"BPF_K", "BPF_X", "BPF_A"}
+	bpfMisc  = map[uint64]string{0: "BPF_TAX", 0x80: "BPF_TXA"}
+)
+
+// formatInsn writes an instruction of a filter as the macros of linux/filter.h; its members stay.
+func formatInsn(c *Call, v *Value) {
+	if len(v.Sub) < 4 {
+		return
+	}
+	code, jt, jf, k := v.Sub[0].Num, v.Sub[1].Num, v.Sub[2].Num, v.Sub[3].Num
+	v.Sym = c.sym(func(b []byte) []byte {
+		jump := jt != 0 || jf != 0
+		if jump {
+			b = append(b, "BPF_JUMP("...)
+		} else {
+			b = append(b, "BPF_STMT("...)
+		}
+		b = appendBPFCode(b, code)
+		b = append(b, ", "...)
+		if code == 6 { // BPF_RET|BPF_K: what becomes of the call
+			b = appendAction(b, k)
+		} else {
+			b = appendName(b, nil, k, "")
+		}
+		if jump {
+			b = appendName(append(b, ", "...), nil, jt, "")
+			b = appendName(append(b, ", "...), nil, jf, "")
+		}
+		return append(b, ')')
+	})
+}
+
+func appendBPFCode(b []byte, code uint64) []byte {
+	b = append(b, bpfClass[code&7]...)
+	rest := code &^ 7
+	part := func(names []string, mask uint64, shift uint) {
+		b = appendName(append(b, '|'), names, code&mask>>shift, "")
+		rest &^= mask
+	}
+	switch code & 7 {
+	case 0, 1:
+		part(bpfSize, 0x18, 3)
+		part(bpfMode, 0xe0, 5)
+	case 4:
+		part(bpfSrc, 0x08, 3)
+		part(bpfALU, 0xf0, 4)
+	case 5:
+		part(bpfSrc, 0x08, 3)
+		part(bpfJump, 0xf0, 4)
+	case 6:
+		part(bpfRet, 0x18, 3)
+	case 7:
+		b = append(append(b, '|'), bpfMisc[code&0xf8]...)
+		rest &^= 0xf8
+	}
+	if rest != 0 {
+		b = appendName(append(b, '|'), nil, rest, "")
+	}
+	return b
+}
+
+// appendAction names what a filter returns (linux/seccomp.h).
+func appendAction(b []byte, k uint64) []byte {
+	names := map[uint64]string{0x80000000: "SECCOMP_RET_KILL_PROCESS", 0: "SECCOMP_RET_KILL_THREAD", 0x30000: "SECCOMP_RET_TRAP",
+		0x50000: "SECCOMP_RET_ERRNO", 0x7fc00000: "SECCOMP_RET_USER_NOTIF", 0x7ff00000: "SECCOMP_RET_TRACE",
+		0x7ffc0000: "SECCOMP_RET_LOG", 0x7fff0000: "SECCOMP_RET_ALLOW"}
+	name, ok := names[k&0xffff0000]
+	if !ok {
+		return append(appendName(b, nil, k, ""), " /* SECCOMP_RET_??? */"...)
+	}
+	b = append(b, name...)
+	if data := k & 0xffff; data != 0 {
+		b = appendName(append(b, '|'), nil, data, "")
+	}
+	return b
 }

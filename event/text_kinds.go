@@ -10,7 +10,7 @@ import (
 
 // appendSym writes a number in the symbolic form that a formatter found.
 func (s *Style) appendSym(b []byte, v *decode.Value, abi syscalls.ABI) []byte {
-	if s.Consts == Abbrev {
+	if s.Consts == Abbrev || v.Type.Kind == syscalls.KindStruct {
 		return append(b, v.Sym...)
 	}
 	switch v.Type.Kind {
@@ -172,7 +172,7 @@ func appendTicks(b []byte, n int64) []byte {
 	return append(b, " s */"...)
 }
 
-// appendBitset writes the numbers of the bits that are set, as an array.
+// appendBitset writes the numbers of the bits that are set, in brackets.
 func appendBitset(b, set []byte) []byte {
 	b = append(b, '[')
 	some := false
@@ -182,7 +182,7 @@ func appendBitset(b, set []byte) []byte {
 				continue
 			}
 			if some {
-				b = append(b, ", "...)
+				b = append(b, ' ')
 			}
 			some = true
 			b = strconv.AppendInt(b, int64(8*i+k), 10)

@@ -20,6 +20,8 @@ const (
 	FormatCaps           // capability bits, of which the upper 32 stand 12 bytes behind
 	FormatDecimal        // an enum that is shown in decimal where it has no name
 	FormatHighLow        // an offset in two registers, the high half first
+	FormatComment        // a number with its name behind it in a comment
+	FormatInsn           // an instruction of a seccomp filter
 	numFormats
 )
 
@@ -33,6 +35,8 @@ var formatNames = [...]string{
 	FormatSyscall: "syscall",
 	FormatCaps:    "caps",
 	FormatDecimal: "decimal",
+	FormatComment: "comment",
+	FormatInsn:    "insn",
 	FormatUtime:   "utime",
 	FormatPolled:  "polled",
 	FormatIoctl:   "ioctl",

@@ -123,6 +123,15 @@ func (p *parser) ident(what string) (token, error) {
 	return t, err
 }
 
+// separator takes what stands between two members of a list, unless its end follows.
+func (p *parser) separator(between, end string) error {
+	t, err := p.peek()
+	if err != nil || t.kind == tokPunct && t.text == end {
+		return err
+	}
+	return p.expect(between)
+}
+
 // file parses the definitions of a file, or its calls.
 func (p *parser) file(defs bool) error {
 	for {
@@ -668,7 +677,7 @@ func (p *parser) args(c *Call) error {
 			return p.fail(p.tok, "call %s has more than six arguments", c.Name)
 		}
 		c.Args = append(c.Args, f)
-		if _, err := p.accept(","); err != nil {
+		if err := p.separator(",", ")"); err != nil {
 			return err
 		}
 	}

@@ -139,6 +139,24 @@ func TestAttachRefused(t *testing.T) {
 		check(t, nobody(), pid, "not-dumpable", "it is not dumpable: it was started from a file that only root may read, has changed its user, or asked for it (PR_SET_DUMPABLE): run farcall as root with sudo")
 	})
 
+	t.Run("user namespace", func(t *testing.T) {
+		needRoot(t)
+		pid := idle(t, nil)
+		// Root of a namespace of its own, with all capabilities in it, and the same user outside.
+		inside := &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER,
+			UidMappings: []syscall.SysProcIDMap{{Size: 1}}, GidMappings: []syscall.SysProcIDMap{{Size: 1}}}
+		check(t, inside, pid, "user-namespace", "its user namespace is another than that of farcall, and not below it: run farcall in the namespace of that process or in one above (nsenter --user)")
+		// The other way round it can be traced.
+		below := idle(t, inside)
+		r := runCommand(t, nil, nil, prog, "doctor", "--json", "-p", fmt.Sprint(below))
+		if r.status != 0 || !strings.Contains(r.stdout, `"traceable": true`) {
+			t.Errorf("below: status %d\n%s", r.status, r.stdout)
+		}
+		if s := linux.SurveySelf(os.DirFS("/"), os.Getpid(), below, linux.Environment{}); s.NS != linux.NSOwned || len(s.Obstacles()) != 0 {
+			t.Errorf("below: %+v", s)
+		}
+	})
+
 	t.Run("more capabilities", func(t *testing.T) {
 		needRoot(t)
 		pid := idle(t, nil)

@@ -18,9 +18,6 @@ import (
 // prepareTrace looks for the program before it touches the output file: strace truncates an old
 // trace and then finds that the program's name was mistyped.
 func prepareTrace(opts *TraceOptions) error {
-	if opts.Describe != "" {
-		return notYet("--describe")
-	}
 	if len(opts.Command) > 0 {
 		if _, err := findProgram(opts.Command[0], os.Getenv("PATH")); err != nil {
 			return err

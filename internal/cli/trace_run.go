@@ -3,14 +3,18 @@ package cli
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"strings"
 
 	"farcall"
 	"farcall/decode"
 	"farcall/internal/linux"
+	"farcall/syscalls"
+	descriptions "farcall/syscalls/linux"
 
 	"golang.org/x/sys/unix"
 )
@@ -51,7 +55,13 @@ func (r *traceRun) run() (int, error) {
 		return 0, err
 	}
 	r.out = out
-	r.tracer = farcall.New(r.traceOptions())
+	options := r.traceOptions()
+	if r.opts.Describe != "" {
+		if options.Descriptions, err = readDescriptions(r.opts.Describe); err != nil {
+			return 0, err
+		}
+	}
+	r.tracer = farcall.New(options)
 	r.watch = newWatcher(r)
 	r.tracer.Observe(r.watch.observe)
 
@@ -268,4 +278,17 @@ func credential(name string) (*farcall.Credential, error) {
 		}
 	}
 	return c, nil
+}
+
+// readDescriptions reads the file of --describe.
+func readDescriptions(name string) (*syscalls.Table, error) {
+	t, err := descriptions.ParseDescriptions(os.DirFS(filepath.Dir(name)), filepath.Base(name))
+	var pe *fs.PathError
+	switch {
+	case errors.As(err, &pe):
+		return nil, fail("--describe: cannot read '%s': %s", name, reason(err))
+	case err != nil:
+		return nil, &commandError{text: "--describe: " + err.Error(), hint: "docs/HOWTO-add-a-system-call.md explains the language"}
+	}
+	return t, nil
 }

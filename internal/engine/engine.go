@@ -32,23 +32,22 @@ type Engine struct {
 	ended   chan struct{}
 
 	// Of the engine's thread.
-	threads  map[int]*Thread
-	procs    map[int]*Process
-	tombs    map[int]int // threads that came and went before their parent's event: tid to process
-	last     *Thread     // the thread that stopped last
-	waiters  []chan error
-	queue    []event
-	head     int
-	streak   int // stops since the last gathering
-	info     ptrace.SyscallInfo
-	regs     ptrace.Regs
-	siginfo  ptrace.Siginfo
-	rusage   unix.Rusage
-	leaving  bool // everything is to be detached
-	quit     bool
-	abandon  bool // the thread has to die, so that the kernel detaches what is left
-	launched []*launch
-	pin      pinState
+	threads map[int]*Thread
+	procs   map[int]*Process
+	tombs   map[int]int // threads that came and went before their parent's event: tid to the parent's process
+	last    *Thread     // the thread that stopped last
+	waiters []chan error
+	queue   []event
+	head    int
+	streak  int // stops since the last gathering
+	info    ptrace.SyscallInfo
+	regs    ptrace.Regs
+	siginfo ptrace.Siginfo
+	rusage  unix.Rusage
+	leaving bool // everything is to be detached
+	quit    bool
+	abandon bool // the thread has to die, so that the kernel detaches what is left
+	pin     pinState
 }
 
 // New makes an engine and starts its thread. Close ends it.

@@ -212,6 +212,11 @@ func (r *recorder) check(t testing.TB) {
 	for _, b := range r.bad {
 		t.Error(b)
 	}
+	for _, x := range r.exits {
+		if x.status.Lost {
+			t.Errorf("thread %d was lost", x.tid)
+		}
+	}
 	for th := range r.live {
 		t.Errorf("thread %d was created and never ended", th.TID)
 	}

@@ -79,10 +79,11 @@ const (
 )
 
 type launch struct {
-	path  string
-	phase launchPhase
-	call  int64 // the launcher's call in progress
-	err   *LaunchError
+	path    string
+	phase   launchPhase
+	call    int64 // the launcher's call in progress
+	traceme bool  // it waits in a stop of its own making, not for goAhead
+	err     *LaunchError
 }
 
 // launcherOps names the launcher's calls that may fail.
@@ -104,9 +105,12 @@ func (e *Engine) Launch(p *Program) (*Launched, error) {
 }
 
 func (e *Engine) launch(p *Program) (*Launched, error) {
-	plan, err := e.planLaunch(p)
+	plan, err := e.opts.plan(p)
 	if err != nil {
 		return nil, err
+	}
+	if e.opts.Classic {
+		plan.flags |= launchTraceme
 	}
 	img, err := plan.image()
 	if err != nil {
@@ -135,7 +139,7 @@ func (e *Engine) launch(p *Program) (*Launched, error) {
 		}
 	}
 	t := e.addThread(pid, pid)
-	t.launch = &launch{path: p.Path}
+	t.launch = &launch{path: p.Path, traceme: e.opts.Classic}
 	t.filtered, t.pinnable = e.opts.filtering(), true
 	t.expectStop, t.setOptions = e.opts.Classic, e.opts.Classic
 	if e.opts.Classic {
@@ -144,15 +148,12 @@ func (e *Engine) launch(p *Program) (*Launched, error) {
 	return &Launched{Thread: t, NoNewPrivs: plan.flags&launchNoNewPrivs != 0, l: t.launch}, nil
 }
 
-func (e *Engine) planLaunch(p *Program) (*launchPlan, error) {
-	plan := &launchPlan{path: p.Path, ignored: uint64(OriginallyIgnored()), filter: e.opts.Filter}
+func (o *Options) plan(p *Program) (*launchPlan, error) {
+	plan := &launchPlan{path: p.Path, ignored: uint64(OriginallyIgnored()), filter: o.Filter}
 	if p.Ignored != nil {
 		plan.ignored = uint64(*p.Ignored)
 	}
-	if e.opts.Classic {
-		plan.flags |= launchTraceme
-	}
-	if e.opts.filtering() && !hasCap(unix.CAP_SYS_ADMIN) {
+	if o.filtering() && !hasCap(unix.CAP_SYS_ADMIN) {
 		plan.flags |= launchNoNewPrivs
 	}
 	if c := p.Credential; c != nil {
@@ -209,7 +210,7 @@ func (e *Engine) forkLauncher(p *Program, img []byte) (int, error) {
 // launchStop handles the first stop of a launcher, whichever it is: an Interrupt can be answered by any.
 func (e *Engine) launchStop(t *Thread) {
 	t.launch.phase = phasePrepare
-	if e.opts.Classic {
+	if t.launch.traceme {
 		return
 	}
 	// goAhead is the low half of this word; flags are the other.

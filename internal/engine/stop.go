@@ -233,8 +233,8 @@ func (e *Engine) learnInterrupted(t *Thread) {
 
 // exited handles the end of a thread.
 func (e *Engine) exited(t *Thread, st Status) {
-	if t.early {
-		e.tombs[t.TID] = t.Proc.PID
+	if t.early && e.procs[t.maker] != nil {
+		e.tombs[t.TID] = t.maker
 	}
 	p := t.Proc
 	e.arrived(t)
@@ -378,7 +378,9 @@ func (e *Engine) unknown(tid int, ws ptrace.WaitStatus) *Thread {
 	}
 	parent := e.parentOf(tid, &st)
 	t := e.addThread(tid, st.tgid)
-	t.early = true
+	if parent != nil {
+		t.early, t.maker = true, parent.Proc.PID
+	}
 	e.inherit(parent, t)
 	if !t.hidden {
 		e.sink.Created(parent, t, HowUnknown)

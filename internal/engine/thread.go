@@ -65,6 +65,7 @@ type Thread struct {
 	queued int     // index+1 of its event in the engine's queue
 	sig    unix.Signal
 	forced int64
+	maker  int
 	resume Call // what restart_syscall would resume
 
 	attached   bool // its first stop has been handled
@@ -77,7 +78,7 @@ type Thread struct {
 	filtered   bool // carries Options.Filter
 	full       bool // stops at every call although filtered, because of filters of its own
 	hidden     bool // not for the sink
-	early      bool // announced before its parent's event
+	early      bool // announced before the event of its parent, a thread of process maker
 	stopped    bool // in a ptrace-stop, requests are possible
 	listening  bool
 	parked     bool

@@ -115,8 +115,12 @@ func SurveySelf(root fs.FS, self, pid int, env Environment) *Situation {
 		err := unix.Kill(pid, 0)
 		s.Exists = err == nil || err == unix.EPERM
 	}
-	if s.NS == NSUnknown && s.Target != nil {
+	if s.NS == NSUnknown && s.Target != nil && s.Tracer != nil {
 		s.NS = relation(self, pid)
+		// What a process with the capability may not even look at is beyond its namespace, if it is not in the first.
+		if s.NS == NSUnknown && s.Tracer.Effective.Has(unix.CAP_SYS_PTRACE) && !InitialUserNS(IDMap(root, "self")) {
+			s.NS = NSOther
+		}
 	}
 	return s
 }

@@ -1570,6 +1570,7 @@ var (
 		{name: "bpf_attach_types", it: &zset_bpf_attach_types},
 		{name: "bpf_commands", it: &zset_bpf_commands},
 		{name: "bpf_file_flags", it: &zset_bpf_file_flags},
+		{name: "bpf_lookup_flags", it: &zset_bpf_lookup_flags},
 		{name: "bpf_map_flags", it: &zset_bpf_map_flags},
 		{name: "bpf_map_types", it: &zset_bpf_map_types},
 		{name: "bpf_prog_flags", it: &zset_bpf_prog_flags},
@@ -1642,6 +1643,7 @@ var (
 		{name: "line_disciplines", it: &zset_line_disciplines},
 		{name: "listmount_flags", it: &zset_listmount_flags},
 		{name: "lock_types", it: &zset_lock_types},
+		{name: "loglevels", it: &zset_loglevels},
 		{name: "loop_crypt", it: &zset_loop_crypt},
 		{name: "loop_flags", it: &zset_loop_flags},
 		{name: "madvise_cmds", it: &zset_madvise_cmds},
@@ -1681,6 +1683,7 @@ var (
 		{name: "perf_read", it: &zset_perf_read},
 		{name: "perf_samples", it: &zset_perf_samples},
 		{name: "perf_sizes", it: &zset_perf_sizes},
+		{name: "perf_skid", it: &zset_perf_skid},
 		{name: "perf_sw", it: &zset_perf_sw},
 		{name: "perf_type_ids", it: &zset_perf_type_ids},
 		{name: "personality_flags", it: &zset_personality_flags},
@@ -1844,6 +1847,7 @@ var (
 		{name: "bpf_map_create", it: &zstruct_bpf_map_create},
 		{name: "bpf_map_elem", it: &zstruct_bpf_map_elem},
 		{name: "bpf_map_key", it: &zstruct_bpf_map_key},
+		{name: "bpf_map_look", it: &zstruct_bpf_map_look},
 		{name: "bpf_map_next", it: &zstruct_bpf_map_next},
 		{name: "bpf_obj", it: &zstruct_bpf_obj},
 		{name: "bpf_other", it: &zstruct_bpf_other},
@@ -2044,7 +2048,7 @@ var (
 		{name: "waitid_id", it: &zunion_waitid_id},
 	}
 	ztypes = [...]named[typ]{
-		{name: "key", it: &zt819},
+		{name: "key", it: &zt832},
 	}
 )
 
@@ -2579,576 +2583,592 @@ var (
 	zt527  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_CONT", Vals: []val{{Name: "PTRACE_CONT", Value: 0x7, Mask: 0x7}}}}
 	zt528  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_KILL", Vals: []val{{Name: "PTRACE_KILL", Value: 0x8, Mask: 0x8}}}}
 	zt529  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SINGLESTEP", Vals: []val{{Name: "PTRACE_SINGLESTEP", Value: 0x9, Mask: 0x9}}}}
-	zt530  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_ATTACH", Vals: []val{{Name: "PTRACE_ATTACH", Value: 0x10, Mask: 0x10}}}}
-	zt531  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_DETACH", Vals: []val{{Name: "PTRACE_DETACH", Value: 0x11, Mask: 0x11}}}}
-	zt532  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_OLDSETOPTIONS", Vals: []val{{Name: "PTRACE_OLDSETOPTIONS", Value: 0x15, Mask: 0x15}}}}
-	zt533  = typ{Kind: 19, Width: 254, Set: &zset_ptrace_options}
-	zt534  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSCALL", Vals: []val{{Name: "PTRACE_SYSCALL", Value: 0x18, Mask: 0x18}}}}
-	zt535  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSEMU", Vals: []val{{Name: "PTRACE_SYSEMU", Value: 0x1f, Mask: 0x1f}}}}
-	zt536  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSEMU_SINGLESTEP", Vals: []val{{Name: "PTRACE_SYSEMU_SINGLESTEP", Value: 0x20, Mask: 0x20}}}}
-	zt537  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SINGLEBLOCK", Vals: []val{{Name: "PTRACE_SINGLEBLOCK", Value: 0x21, Mask: 0x21}}}}
-	zt538  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETOPTIONS", Vals: []val{{Name: "PTRACE_SETOPTIONS", Value: 0x4200, Mask: 0x4200}}}}
-	zt539  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETEVENTMSG", Vals: []val{{Name: "PTRACE_GETEVENTMSG", Value: 0x4201, Mask: 0x4201}}}}
-	zt540  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETSIGINFO", Vals: []val{{Name: "PTRACE_GETSIGINFO", Value: 0x4202, Mask: 0x4202}}}}
-	zt541  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
-	zt542  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
-	zt543  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
-	zt544  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
-	zt545  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
-	zt546  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
-	zt547  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
-	zt548  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
-	zt549  = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
-	zt550  = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
-	zt551  = typ{Kind: 27, Struct: &zstruct_si_queue}
-	zt552  = typ{Kind: 27, Struct: &zstruct_si_kill}
-	zt553  = typ{Kind: 27, Struct: &zstruct_si_value}
-	zt554  = typ{Kind: 27, Struct: &zstruct_si_timer}
-	zt555  = typ{Kind: 27, Struct: &zstruct_si_poll}
-	zt556  = typ{Kind: 27, Struct: &zstruct_si_exited}
-	zt557  = typ{Kind: 27, Struct: &zstruct_si_child}
-	zt558  = typ{Kind: 27, Struct: &zstruct_si_fault}
-	zt559  = typ{Kind: 27, Struct: &zstruct_si_mce}
-	zt560  = typ{Kind: 2, Width: 255}
-	zt561  = typ{Kind: 27, Struct: &zstruct_si_bounds}
-	zt562  = typ{Kind: 27, Struct: &zstruct_si_pkey}
-	zt563  = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
-	zt564  = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
-	zt565  = typ{Kind: 27, Struct: &zstruct_si_perf}
-	zt566  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
-	zt567  = typ{Kind: 27, Struct: &zstruct_si_size}
-	zt568  = typ{Kind: 0, Width: 4, Format: 6}
-	zt569  = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
-	zt570  = typ{Kind: 27, Struct: &zstruct_si_sys}
-	zt571  = typ{Kind: 27, Struct: &zstruct_si_other}
-	zt572  = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}}}}}}
-	zt573  = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
-	zt574  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETSIGINFO", Vals: []val{{Name: "PTRACE_SETSIGINFO", Value: 0x4203, Mask: 0x4203}}}}
-	zt575  = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
-	zt576  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETREGSET", Vals: []val{{Name: "PTRACE_GETREGSET", Value: 0x4204, Mask: 0x4204}}}}
-	zt577  = typ{Kind: 20, Width: 254, Set: &zset_nt_types}
-	zt578  = typ{Kind: 27, Dir: 3, Struct: &zstruct_iovec_addr}
-	zt579  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETREGSET", Vals: []val{{Name: "PTRACE_SETREGSET", Value: 0x4205, Mask: 0x4205}}}}
-	zt580  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iovec_addr}
-	zt581  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SEIZE", Vals: []val{{Name: "PTRACE_SEIZE", Value: 0x4206, Mask: 0x4206}}}}
-	zt582  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_INTERRUPT", Vals: []val{{Name: "PTRACE_INTERRUPT", Value: 0x4207, Mask: 0x4207}}}}
-	zt583  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_LISTEN", Vals: []val{{Name: "PTRACE_LISTEN", Value: 0x4208, Mask: 0x4208}}}}
-	zt584  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKSIGINFO", Vals: []val{{Name: "PTRACE_PEEKSIGINFO", Value: 0x4209, Mask: 0x4209}}}}
-	zt585  = typ{Kind: 19, Width: 4, Set: &zset_ptrace_peeksiginfo}
-	zt586  = typ{Kind: 27, Dir: 1, Struct: &zstruct_ptrace_peeksiginfo}
-	zt587  = typ{Kind: 27, Struct: &zstruct_siginfo}
-	zt588  = typ{Kind: 26, Dir: 2, Elem: &zt587, Len: &expr{Op: 0, Num: 0x20}, RetLen: &expr{Op: 4}}
-	zt589  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETSIGMASK", Vals: []val{{Name: "PTRACE_GETSIGMASK", Value: 0x420a, Mask: 0x420a}}}}
-	zt590  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
-	zt591  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETSIGMASK", Vals: []val{{Name: "PTRACE_SETSIGMASK", Value: 0x420b, Mask: 0x420b}}}}
-	zt592  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
-	zt593  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SECCOMP_GET_FILTER", Vals: []val{{Name: "PTRACE_SECCOMP_GET_FILTER", Value: 0x420c, Mask: 0x420c}}}}
-	zt594  = typ{Kind: 27, Struct: &zstruct_seccomp_insn}
-	zt595  = typ{Kind: 26, Dir: 2, Elem: &zt594, Len: &expr{Op: 0, Num: 0x1000}, RetLen: &expr{Op: 4}}
-	zt596  = typ{Kind: 20, Width: 4, Set: &zset_syslog_actions}
-	zt597  = typ{Kind: 21, Width: 254, Set: &set{Name: "SYSLOG_ACTION_CLOSE", Vals: []val{{Name: "SYSLOG_ACTION_CLOSE", Value: 0x0, Mask: 0x0}}}}
-	zt598  = typ{Kind: 21, Width: 254, Set: &set{Name: "SYSLOG_ACTION_OPEN", Vals: []val{{Name: "SYSLOG_ACTION_OPEN", Value: 0x1, Mask: 0x1}}}}
-	zt599  = typ{Kind: 21, Width: 254, Set: &set{Name: "SYSLOG_ACTION_READ", Vals: []val{{Name: "SYSLOG_ACTION_READ", Value: 0x2, Mask: 0x2}}}}
-	zt600  = typ{Kind: 21, Width: 254, Set: &set{Name: "SYSLOG_ACTION_READ_ALL", Vals: []val{{Name: "SYSLOG_ACTION_READ_ALL", Value: 0x3, Mask: 0x3}}}}
-	zt601  = typ{Kind: 21, Width: 254, Set: &set{Name: "SYSLOG_ACTION_READ_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_READ_CLEAR", Value: 0x4, Mask: 0x4}}}}
-	zt602  = typ{Kind: 21, Width: 254, Set: &set{Name: "SYSLOG_ACTION_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_CLEAR", Value: 0x5, Mask: 0x5}}}}
-	zt603  = typ{Kind: 21, Width: 254, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_OFF", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_OFF", Value: 0x6, Mask: 0x6}}}}
-	zt604  = typ{Kind: 21, Width: 254, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_ON", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_ON", Value: 0x7, Mask: 0x7}}}}
-	zt605  = typ{Kind: 21, Width: 254, Set: &set{Name: "SYSLOG_ACTION_SIZE_UNREAD", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_UNREAD", Value: 0x9, Mask: 0x9}}}}
-	zt606  = typ{Kind: 21, Width: 254, Set: &set{Name: "SYSLOG_ACTION_SIZE_BUFFER", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_BUFFER", Value: 0xa, Mask: 0xa}}}}
-	zt607  = typ{Kind: 26, Dir: 2, Elem: &zt226, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt608  = typ{Kind: 26, Dir: 1, Elem: &zt226, Len: &expr{Op: 1}}
-	zt609  = typ{Kind: 8, Dir: 2, Width: 4}
-	zt610  = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
-	zt611  = typ{Kind: 27, Dir: 1, Struct: &zstruct_cap_header}
-	zt612  = typ{Kind: 19, Width: 4, Format: 11, Set: &zset_cap_bits}
-	zt613  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xc}}
-	zt614  = typ{Kind: 27, Struct: &zstruct_cap_data2}
-	zt615  = typ{Kind: 19, Width: 4, Set: &zset_cap_bits}
-	zt616  = typ{Kind: 27, Struct: &zstruct_cap_data1}
-	zt617  = typ{Kind: 28, Dir: 2, Union: &zunion_cap_data, Sel: &expr{Op: 5}}
-	zt618  = typ{Kind: 28, Dir: 1, Union: &zunion_cap_data, Sel: &expr{Op: 5}}
-	zt619  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 1, Num: 0x1}}
-	zt620  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt621  = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
-	zt622  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
-	zt623  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
-	zt624  = typ{Kind: 33, Width: 254}
-	zt625  = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
-	zt626  = typ{Kind: 11, Width: 2}
-	zt627  = typ{Kind: 12, Width: 4}
-	zt628  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
-	zt629  = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
-	zt630  = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
-	zt631  = typ{Kind: 26, Elem: &zt176, Len: &expr{Op: 0, Num: 0x2}}
-	zt632  = typ{Kind: 27, Struct: &zstruct_fsid}
-	zt633  = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
-	zt634  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
-	zt635  = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
-	zt636  = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
-	zt637  = typ{Kind: 20, Width: 4, Set: &zset_sched_policies}
-	zt638  = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
-	zt639  = typ{Kind: 35, Width: 4}
-	zt640  = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
-	zt641  = typ{Kind: 20, Width: 4, Set: &zset_prctl_options}
-	zt642  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_PDEATHSIG", Vals: []val{{Name: "PR_SET_PDEATHSIG", Value: 0x1, Mask: 0x1}}}}
-	zt643  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_PDEATHSIG", Vals: []val{{Name: "PR_GET_PDEATHSIG", Value: 0x2, Mask: 0x2}}}}
-	zt644  = typ{Kind: 9, Dir: 2, Width: 4}
-	zt645  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_DUMPABLE", Vals: []val{{Name: "PR_GET_DUMPABLE", Value: 0x3, Mask: 0x3}}}}
-	zt646  = typ{Kind: 20, Width: 4, Set: &zset_pr_dumpable}
-	zt647  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_DUMPABLE", Vals: []val{{Name: "PR_SET_DUMPABLE", Value: 0x4, Mask: 0x4}}}}
-	zt648  = typ{Kind: 20, Width: 254, Set: &zset_pr_dumpable}
-	zt649  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_UNALIGN", Vals: []val{{Name: "PR_GET_UNALIGN", Value: 0x5, Mask: 0x5}}}}
-	zt650  = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_pr_unalign}
-	zt651  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_UNALIGN", Vals: []val{{Name: "PR_SET_UNALIGN", Value: 0x6, Mask: 0x6}}}}
-	zt652  = typ{Kind: 19, Width: 4, Set: &zset_pr_unalign}
-	zt653  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_KEEPCAPS", Vals: []val{{Name: "PR_GET_KEEPCAPS", Value: 0x7, Mask: 0x7}}}}
-	zt654  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_KEEPCAPS", Vals: []val{{Name: "PR_SET_KEEPCAPS", Value: 0x8, Mask: 0x8}}}}
-	zt655  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FPEMU", Vals: []val{{Name: "PR_GET_FPEMU", Value: 0x9, Mask: 0x9}}}}
-	zt656  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FPEMU", Vals: []val{{Name: "PR_SET_FPEMU", Value: 0xa, Mask: 0xa}}}}
-	zt657  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FPEXC", Vals: []val{{Name: "PR_GET_FPEXC", Value: 0xb, Mask: 0xb}}}}
-	zt658  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FPEXC", Vals: []val{{Name: "PR_SET_FPEXC", Value: 0xc, Mask: 0xc}}}}
-	zt659  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TIMING", Vals: []val{{Name: "PR_GET_TIMING", Value: 0xd, Mask: 0xd}}}}
-	zt660  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TIMING", Vals: []val{{Name: "PR_SET_TIMING", Value: 0xe, Mask: 0xe}}}}
-	zt661  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_NAME", Vals: []val{{Name: "PR_SET_NAME", Value: 0xf, Mask: 0xf}}}}
-	zt662  = typ{Kind: 22, Dir: 1, Len: &expr{Op: 0, Num: 0xf}}
-	zt663  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_NAME", Vals: []val{{Name: "PR_GET_NAME", Value: 0x10, Mask: 0x10}}}}
-	zt664  = typ{Kind: 25, Dir: 2, Len: &expr{Op: 0, Num: 0x10}}
-	zt665  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_ENDIAN", Vals: []val{{Name: "PR_GET_ENDIAN", Value: 0x13, Mask: 0x13}}}}
-	zt666  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_ENDIAN", Vals: []val{{Name: "PR_SET_ENDIAN", Value: 0x14, Mask: 0x14}}}}
-	zt667  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SECCOMP", Vals: []val{{Name: "PR_GET_SECCOMP", Value: 0x15, Mask: 0x15}}}}
-	zt668  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SECCOMP", Vals: []val{{Name: "PR_SET_SECCOMP", Value: 0x16, Mask: 0x16}}}}
-	zt669  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_STRICT", Vals: []val{{Name: "SECCOMP_MODE_STRICT", Value: 0x1, Mask: 0x1}}}}
-	zt670  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_FILTER", Vals: []val{{Name: "SECCOMP_MODE_FILTER", Value: 0x2, Mask: 0x2}}}}
-	zt671  = typ{Kind: 26, Dir: 1, Elem: &zt594, Len: &expr{Op: 2}}
-	zt672  = typ{Kind: 27, Dir: 1, Struct: &zstruct_seccomp_prog}
-	zt673  = typ{Kind: 20, Width: 254, Set: &zset_seccomp_mode}
-	zt674  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAPBSET_READ", Vals: []val{{Name: "PR_CAPBSET_READ", Value: 0x17, Mask: 0x17}}}}
-	zt675  = typ{Kind: 20, Width: 254, Set: &zset_caps}
-	zt676  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAPBSET_DROP", Vals: []val{{Name: "PR_CAPBSET_DROP", Value: 0x18, Mask: 0x18}}}}
-	zt677  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TSC", Vals: []val{{Name: "PR_GET_TSC", Value: 0x19, Mask: 0x19}}}}
-	zt678  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_pr_tsc}
-	zt679  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TSC", Vals: []val{{Name: "PR_SET_TSC", Value: 0x1a, Mask: 0x1a}}}}
-	zt680  = typ{Kind: 20, Width: 4, Set: &zset_pr_tsc}
-	zt681  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SECUREBITS", Vals: []val{{Name: "PR_GET_SECUREBITS", Value: 0x1b, Mask: 0x1b}}}}
-	zt682  = typ{Kind: 19, Width: 4, Set: &zset_secbits}
-	zt683  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SECUREBITS", Vals: []val{{Name: "PR_SET_SECUREBITS", Value: 0x1c, Mask: 0x1c}}}}
-	zt684  = typ{Kind: 19, Width: 254, Set: &zset_secbits}
-	zt685  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TIMERSLACK", Vals: []val{{Name: "PR_SET_TIMERSLACK", Value: 0x1d, Mask: 0x1d}}}}
-	zt686  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TIMERSLACK", Vals: []val{{Name: "PR_GET_TIMERSLACK", Value: 0x1e, Mask: 0x1e}}}}
-	zt687  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_TASK_PERF_EVENTS_DISABLE", Vals: []val{{Name: "PR_TASK_PERF_EVENTS_DISABLE", Value: 0x1f, Mask: 0x1f}}}}
-	zt688  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_TASK_PERF_EVENTS_ENABLE", Vals: []val{{Name: "PR_TASK_PERF_EVENTS_ENABLE", Value: 0x20, Mask: 0x20}}}}
-	zt689  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL", Vals: []val{{Name: "PR_MCE_KILL", Value: 0x21, Mask: 0x21}}}}
-	zt690  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL_SET", Vals: []val{{Name: "PR_MCE_KILL_SET", Value: 0x1, Mask: 0x1}}}}
-	zt691  = typ{Kind: 20, Width: 254, Set: &zset_pr_mce_kill_policy}
-	zt692  = typ{Kind: 20, Width: 254, Set: &zset_pr_mce_kill}
-	zt693  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL_GET", Vals: []val{{Name: "PR_MCE_KILL_GET", Value: 0x22, Mask: 0x22}}}}
-	zt694  = typ{Kind: 20, Width: 4, Set: &zset_pr_mce_kill_policy}
-	zt695  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_MM", Vals: []val{{Name: "PR_SET_MM", Value: 0x23, Mask: 0x23}}}}
-	zt696  = typ{Kind: 20, Width: 4, Set: &zset_pr_set_mm}
-	zt697  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_CHILD_SUBREAPER", Vals: []val{{Name: "PR_SET_CHILD_SUBREAPER", Value: 0x24, Mask: 0x24}}}}
-	zt698  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_CHILD_SUBREAPER", Vals: []val{{Name: "PR_GET_CHILD_SUBREAPER", Value: 0x25, Mask: 0x25}}}}
-	zt699  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_NO_NEW_PRIVS", Vals: []val{{Name: "PR_SET_NO_NEW_PRIVS", Value: 0x26, Mask: 0x26}}}}
-	zt700  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TID_ADDRESS", Vals: []val{{Name: "PR_GET_TID_ADDRESS", Value: 0x28, Mask: 0x28}}}}
-	zt701  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_THP_DISABLE", Vals: []val{{Name: "PR_SET_THP_DISABLE", Value: 0x29, Mask: 0x29}}}}
-	zt702  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FP_MODE", Vals: []val{{Name: "PR_SET_FP_MODE", Value: 0x2d, Mask: 0x2d}}}}
-	zt703  = typ{Kind: 19, Width: 4, Set: &zset_pr_fp_mode}
-	zt704  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FP_MODE", Vals: []val{{Name: "PR_GET_FP_MODE", Value: 0x2e, Mask: 0x2e}}}}
-	zt705  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT", Vals: []val{{Name: "PR_CAP_AMBIENT", Value: 0x2f, Mask: 0x2f}}}}
-	zt706  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_RAISE", Vals: []val{{Name: "PR_CAP_AMBIENT_RAISE", Value: 0x2, Mask: 0x2}}}}
-	zt707  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_LOWER", Vals: []val{{Name: "PR_CAP_AMBIENT_LOWER", Value: 0x3, Mask: 0x3}}}}
-	zt708  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_IS_SET", Vals: []val{{Name: "PR_CAP_AMBIENT_IS_SET", Value: 0x1, Mask: 0x1}}}}
-	zt709  = typ{Kind: 20, Width: 254, Set: &zset_pr_cap_ambient}
-	zt710  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SPECULATION_CTRL", Vals: []val{{Name: "PR_GET_SPECULATION_CTRL", Value: 0x34, Mask: 0x34}}}}
-	zt711  = typ{Kind: 20, Width: 254, Set: &zset_pr_spec}
-	zt712  = typ{Kind: 19, Width: 4, Set: &zset_pr_spec_get}
-	zt713  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SPECULATION_CTRL", Vals: []val{{Name: "PR_SET_SPECULATION_CTRL", Value: 0x35, Mask: 0x35}}}}
-	zt714  = typ{Kind: 20, Width: 254, Set: &zset_pr_spec_set}
-	zt715  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_IO_FLUSHER", Vals: []val{{Name: "PR_SET_IO_FLUSHER", Value: 0x39, Mask: 0x39}}}}
-	zt716  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SYSCALL_USER_DISPATCH", Vals: []val{{Name: "PR_SET_SYSCALL_USER_DISPATCH", Value: 0x3b, Mask: 0x3b}}}}
-	zt717  = typ{Kind: 20, Width: 254, Set: &zset_pr_sud}
-	zt718  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_VMA", Vals: []val{{Name: "PR_SET_VMA", Value: 0x53564d41, Mask: 0x53564d41}}}}
-	zt719  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_VMA_ANON_NAME", Vals: []val{{Name: "PR_SET_VMA_ANON_NAME", Value: 0x0, Mask: 0x0}}}}
-	zt720  = typ{Kind: 22, Dir: 1}
-	zt721  = typ{Kind: 20, Width: 254, Set: &zset_pr_set_vma}
-	zt722  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_PTRACER", Vals: []val{{Name: "PR_SET_PTRACER", Value: 0x59616d61, Mask: 0x59616d61}}}}
-	zt723  = typ{Kind: 20, Width: 4, Set: &zset_pr_ptracer}
-	zt724  = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
-	zt725  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
-	zt726  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
-	zt727  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
-	zt728  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
-	zt729  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
-	zt730  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
-	zt731  = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
-	zt732  = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
-	zt733  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
-	zt734  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
-	zt735  = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
-	zt736  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
-	zt737  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
-	zt738  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
-	zt739  = typ{Kind: 19, Width: 254, Set: &zset_mount_flags}
-	zt740  = typ{Kind: 19, Width: 4, Set: &zset_umount_flags}
-	zt741  = typ{Kind: 19, Width: 4, Set: &zset_swap_flags}
-	zt742  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic1}
-	zt743  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic2}
-	zt744  = typ{Kind: 20, Width: 4, Set: &zset_reboot_cmds}
-	zt745  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt746  = typ{Kind: 19, Width: 4, Set: &zset_delete_module_flags}
-	zt747  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
-	zt748  = typ{Kind: 19, Width: 4, Set: &zset_xattr_flags}
-	zt749  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
-	zt750  = typ{Kind: 13, Dir: 2, Width: 254}
-	zt751  = typ{Kind: 13, Width: 254}
-	zt752  = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
-	zt753  = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt754  = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
-	zt755  = typ{Kind: 2, Width: 4, Format: 4}
-	zt756  = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt757  = typ{Kind: 39, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt758  = typ{Kind: 39, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt759  = typ{Kind: 2, Dir: 2, Width: 254}
-	zt760  = typ{Kind: 27, Struct: &zstruct_io_event}
-	zt761  = typ{Kind: 26, Dir: 2, Elem: &zt760, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt762  = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
-	zt763  = typ{Kind: 20, Width: 2, Set: &zset_iocb_cmds}
-	zt764  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0xb}}
-	zt765  = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 2, Num: 0xb}}
-	zt766  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 2, Num: 0xb}}
-	zt767  = typ{Kind: 19, Width: 8, Set: &zset_poll_events}
-	zt768  = typ{Kind: 19, Width: 4, Set: &zset_iocb_flags}
-	zt769  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb}
-	zt770  = typ{Kind: 26, Dir: 1, Elem: &zt769, Len: &expr{Op: 1, Num: 0x1}}
-	zt771  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x28}}
-	zt772  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb_head}
-	zt773  = typ{Kind: 27, Dir: 2, Struct: &zstruct_io_event}
-	zt774  = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
-	zt775  = typ{Kind: 22, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt776  = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
-	zt777  = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
-	zt778  = typ{Kind: 27, Struct: &zstruct_epoll_data}
-	zt779  = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
-	zt780  = typ{Kind: 27, Struct: &zstruct_epoll_event}
-	zt781  = typ{Kind: 26, Dir: 2, Elem: &zt780, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt782  = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
-	zt783  = typ{Kind: 34, Dir: 2, Elem: &zt782, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt784  = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
-	zt785  = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
-	zt786  = typ{Kind: 27, Struct: &zstruct_sigval}
-	zt787  = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
-	zt788  = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
-	zt789  = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
-	zt790  = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
-	zt791  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
-	zt792  = typ{Kind: 27, Struct: &zstruct_sigevent_none}
-	zt793  = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
-	zt794  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
-	zt795  = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
-	zt796  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
-	zt797  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
-	zt798  = typ{Kind: 27, Struct: &zstruct_timeval_date}
-	zt799  = typ{Kind: 26, Dir: 1, Elem: &zt798, Len: &expr{Op: 0, Num: 0x2}}
-	zt800  = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
-	zt801  = typ{Kind: 35, Width: 254}
-	zt802  = typ{Kind: 26, Dir: 1, Elem: &zt801, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt803  = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
-	zt804  = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
-	zt805  = typ{Kind: 26, Dir: 1, Elem: &zt801, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt806  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
-	zt807  = typ{Kind: 26, Dir: 2, Elem: &zt801, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt808  = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
-	zt809  = typ{Kind: 10, Width: 4}
-	zt810  = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
-	zt811  = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x4}}
-	zt812  = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
-	zt813  = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
-	zt814  = typ{Kind: 27, Struct: &zstruct_kexec_segment}
-	zt815  = typ{Kind: 26, Dir: 1, Elem: &zt814, Len: &expr{Op: 1, Num: 0x1}}
-	zt816  = typ{Kind: 19, Width: 254, Set: &zset_kexec_flags}
-	zt817  = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
-	zt818  = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
-	zt819  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_spec}
-	zt820  = typ{Kind: 20, Width: 4, Set: &zset_keyctl_commands}
-	zt821  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_KEYRING_ID", Vals: []val{{Name: "KEYCTL_GET_KEYRING_ID", Value: 0x0, Mask: 0x0}}}}
-	zt822  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_JOIN_SESSION_KEYRING", Vals: []val{{Name: "KEYCTL_JOIN_SESSION_KEYRING", Value: 0x1, Mask: 0x1}}}}
-	zt823  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UPDATE", Vals: []val{{Name: "KEYCTL_UPDATE", Value: 0x2, Mask: 0x2}}}}
-	zt824  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REVOKE", Vals: []val{{Name: "KEYCTL_REVOKE", Value: 0x3, Mask: 0x3}}}}
-	zt825  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CHOWN", Vals: []val{{Name: "KEYCTL_CHOWN", Value: 0x4, Mask: 0x4}}}}
-	zt826  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SETPERM", Vals: []val{{Name: "KEYCTL_SETPERM", Value: 0x5, Mask: 0x5}}}}
-	zt827  = typ{Kind: 19, Width: 4, Set: &zset_key_perms}
-	zt828  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_DESCRIBE", Vals: []val{{Name: "KEYCTL_DESCRIBE", Value: 0x6, Mask: 0x6}}}}
-	zt829  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
-	zt830  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CLEAR", Vals: []val{{Name: "KEYCTL_CLEAR", Value: 0x7, Mask: 0x7}}}}
-	zt831  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_LINK", Vals: []val{{Name: "KEYCTL_LINK", Value: 0x8, Mask: 0x8}}}}
-	zt832  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UNLINK", Vals: []val{{Name: "KEYCTL_UNLINK", Value: 0x9, Mask: 0x9}}}}
-	zt833  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SEARCH", Vals: []val{{Name: "KEYCTL_SEARCH", Value: 0xa, Mask: 0xa}}}}
-	zt834  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_READ", Vals: []val{{Name: "KEYCTL_READ", Value: 0xb, Mask: 0xb}}}}
-	zt835  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE", Vals: []val{{Name: "KEYCTL_INSTANTIATE", Value: 0xc, Mask: 0xc}}}}
-	zt836  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_NEGATE", Vals: []val{{Name: "KEYCTL_NEGATE", Value: 0xd, Mask: 0xd}}}}
-	zt837  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_REQKEY_KEYRING", Vals: []val{{Name: "KEYCTL_SET_REQKEY_KEYRING", Value: 0xe, Mask: 0xe}}}}
-	zt838  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_reqkey}
-	zt839  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_TIMEOUT", Vals: []val{{Name: "KEYCTL_SET_TIMEOUT", Value: 0xf, Mask: 0xf}}}}
-	zt840  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_ASSUME_AUTHORITY", Vals: []val{{Name: "KEYCTL_ASSUME_AUTHORITY", Value: 0x10, Mask: 0x10}}}}
-	zt841  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_SECURITY", Vals: []val{{Name: "KEYCTL_GET_SECURITY", Value: 0x11, Mask: 0x11}}}}
-	zt842  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SESSION_TO_PARENT", Vals: []val{{Name: "KEYCTL_SESSION_TO_PARENT", Value: 0x12, Mask: 0x12}}}}
-	zt843  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REJECT", Vals: []val{{Name: "KEYCTL_REJECT", Value: 0x13, Mask: 0x13}}}}
-	zt844  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE_IOV", Vals: []val{{Name: "KEYCTL_INSTANTIATE_IOV", Value: 0x14, Mask: 0x14}}}}
-	zt845  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 1, Num: 0x3}}
-	zt846  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INVALIDATE", Vals: []val{{Name: "KEYCTL_INVALIDATE", Value: 0x15, Mask: 0x15}}}}
-	zt847  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_PERSISTENT", Vals: []val{{Name: "KEYCTL_GET_PERSISTENT", Value: 0x16, Mask: 0x16}}}}
-	zt848  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_RESTRICT_KEYRING", Vals: []val{{Name: "KEYCTL_RESTRICT_KEYRING", Value: 0x1d, Mask: 0x1d}}}}
-	zt849  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_MOVE", Vals: []val{{Name: "KEYCTL_MOVE", Value: 0x1e, Mask: 0x1e}}}}
-	zt850  = typ{Kind: 19, Width: 4, Set: &zset_keyctl_move}
-	zt851  = typ{Kind: 20, Width: 4, Set: &zset_ioprio_who}
-	zt852  = typ{Kind: 0, Width: 4, Format: 5}
-	zt853  = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
-	zt854  = typ{Kind: 26, Dir: 1, Elem: &zt801, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt855  = typ{Kind: 6, Width: 4}
-	zt856  = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
-	zt857  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
-	zt858  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt859  = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
-	zt860  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
-	zt861  = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
-	zt862  = typ{Kind: 1, Dir: 2, Width: 255}
-	zt863  = typ{Kind: 0, Dir: 1, Width: 8}
-	zt864  = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
-	zt865  = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
-	zt866  = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
-	zt867  = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
-	zt868  = typ{Kind: 37, Width: 4}
-	zt869  = typ{Kind: 26, Dir: 2, Elem: &zt868, Len: &expr{Op: 1, Num: 0x1}}
-	zt870  = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
-	zt871  = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
-	zt872  = typ{Kind: 26, Dir: 1, Elem: &zt871, Len: &expr{Op: 0, Num: 0x2}}
-	zt873  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
-	zt874  = typ{Kind: 20, Width: 4, Set: &zset_clocks}
-	zt875  = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
-	zt876  = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
-	zt877  = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt878  = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
-	zt879  = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
-	zt880  = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
-	zt881  = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
-	zt882  = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
-	zt883  = typ{Kind: 20, Width: 4, Set: &zset_perf_sizes}
-	zt884  = typ{Kind: 20, Width: 8, Set: &zset_perf_hw}
-	zt885  = typ{Kind: 20, Width: 8, Set: &zset_perf_sw}
-	zt886  = typ{Kind: 28, Union: &zunion_perf_config, Sel: &expr{Op: 2}}
-	zt887  = typ{Kind: 19, Width: 8, Set: &zset_perf_samples}
-	zt888  = typ{Kind: 19, Width: 8, Set: &zset_perf_read}
-	zt889  = typ{Kind: 27, Dir: 1, Struct: &zstruct_perf_event_attr, Len: &expr{Op: 6, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 13, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0}}}}}
-	zt890  = typ{Kind: 19, Width: 254, Set: &zset_perf_open_flags}
-	zt891  = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt892  = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt893  = typ{Kind: 26, Dir: 3, Elem: &zt892, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt894  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
-	zt895  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
-	zt896  = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
-	zt897  = typ{Kind: 18, Width: 8}
-	zt898  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
-	zt899  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
-	zt900  = typ{Kind: 24, Width: 2, Len: &expr{Op: 2}}
-	zt901  = typ{Kind: 27, Dir: 3, Struct: &zstruct_file_handle, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0xffffffff}}}}
-	zt902  = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_handle_in, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}}}
-	zt903  = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt904  = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt905  = typ{Kind: 26, Dir: 3, Elem: &zt904, Len: &expr{Op: 1, Num: 0x2}}
-	zt906  = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
-	zt907  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
-	zt908  = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
-	zt909  = typ{Kind: 26, Dir: 2, Elem: &zt908, Len: &expr{Op: 1, Num: 0x2}}
-	zt910  = typ{Kind: 27, Struct: &zstruct_iovec_addr}
-	zt911  = typ{Kind: 26, Dir: 1, Elem: &zt910, Len: &expr{Op: 1, Num: 0x4}}
-	zt912  = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
-	zt913  = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
-	zt914  = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
-	zt915  = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
-	zt916  = typ{Kind: 19, Width: 4, Set: &zset_module_flags}
-	zt917  = typ{Kind: 19, Width: 8, Set: &zset_sched_flags}
-	zt918  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sched_attr_set, Len: &expr{Op: 6, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x30}, R: &expr{Op: 13, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0}}}}}
-	zt919  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sched_attr, Len: &expr{Op: 1, Num: 0x2}}
-	zt920  = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
-	zt921  = typ{Kind: 20, Width: 4, Set: &zset_seccomp_ops}
-	zt922  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_SET_MODE_FILTER", Vals: []val{{Name: "SECCOMP_SET_MODE_FILTER", Value: 0x1, Mask: 0x1}}}}
-	zt923  = typ{Kind: 19, Width: 4, Set: &zset_seccomp_flags}
-	zt924  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_ACTION_AVAIL", Vals: []val{{Name: "SECCOMP_GET_ACTION_AVAIL", Value: 0x2, Mask: 0x2}}}}
-	zt925  = typ{Kind: 20, Dir: 1, Width: 4, Set: &zset_seccomp_actions}
-	zt926  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_NOTIF_SIZES", Vals: []val{{Name: "SECCOMP_GET_NOTIF_SIZES", Value: 0x3, Mask: 0x3}}}}
-	zt927  = typ{Kind: 27, Dir: 2, Struct: &zstruct_seccomp_notif_sizes}
-	zt928  = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt929  = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
-	zt930  = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
-	zt931  = typ{Kind: 19, Width: 254, Set: &zset_kexec_file_flags}
-	zt932  = typ{Kind: 20, Width: 4, Set: &zset_bpf_commands}
-	zt933  = typ{Kind: 20, Width: 4, Set: &zset_bpf_map_types}
-	zt934  = typ{Kind: 19, Width: 4, Set: &zset_bpf_map_flags}
-	zt935  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x10}}
-	zt936  = typ{Kind: 27, Struct: &zstruct_bpf_map_create}
-	zt937  = typ{Kind: 4, Width: 8}
-	zt938  = typ{Kind: 20, Width: 8, Set: &zset_bpf_update_flags}
-	zt939  = typ{Kind: 27, Struct: &zstruct_bpf_map_elem}
-	zt940  = typ{Kind: 27, Struct: &zstruct_bpf_map_key}
-	zt941  = typ{Kind: 27, Struct: &zstruct_bpf_map_next}
-	zt942  = typ{Kind: 20, Width: 4, Set: &zset_bpf_prog_types}
-	zt943  = typ{Kind: 32, Len: &expr{Op: 0}}
-	zt944  = typ{Kind: 19, Width: 4, Set: &zset_bpf_prog_flags}
-	zt945  = typ{Kind: 20, Width: 4, Set: &zset_bpf_attach_types}
-	zt946  = typ{Kind: 27, Struct: &zstruct_bpf_prog_load}
-	zt947  = typ{Kind: 19, Width: 4, Set: &zset_bpf_file_flags}
-	zt948  = typ{Kind: 27, Struct: &zstruct_bpf_obj}
-	zt949  = typ{Kind: 27, Struct: &zstruct_bpf_attach}
-	zt950  = typ{Kind: 27, Struct: &zstruct_bpf_id}
-	zt951  = typ{Kind: 27, Struct: &zstruct_bpf_info}
-	zt952  = typ{Kind: 28, Dir: 1, Union: &zunion_bpf_attr, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 1}}
-	zt953  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_CREATE", Vals: []val{{Name: "BPF_MAP_CREATE", Value: 0x0, Mask: 0x0}}}}
-	zt954  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_LOAD", Vals: []val{{Name: "BPF_PROG_LOAD", Value: 0x5, Mask: 0x5}}}}
-	zt955  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_OBJ_GET", Vals: []val{{Name: "BPF_OBJ_GET", Value: 0x7, Mask: 0x7}}}}
-	zt956  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_GET_FD_BY_ID", Vals: []val{{Name: "BPF_PROG_GET_FD_BY_ID", Value: 0xd, Mask: 0xd}}}}
-	zt957  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_GET_FD_BY_ID", Vals: []val{{Name: "BPF_MAP_GET_FD_BY_ID", Value: 0xe, Mask: 0xe}}}}
-	zt958  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_RAW_TRACEPOINT_OPEN", Vals: []val{{Name: "BPF_RAW_TRACEPOINT_OPEN", Value: 0x11, Mask: 0x11}}}}
-	zt959  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_LOAD", Vals: []val{{Name: "BPF_BTF_LOAD", Value: 0x12, Mask: 0x12}}}}
-	zt960  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_GET_FD_BY_ID", Vals: []val{{Name: "BPF_BTF_GET_FD_BY_ID", Value: 0x13, Mask: 0x13}}}}
-	zt961  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_CREATE", Vals: []val{{Name: "BPF_LINK_CREATE", Value: 0x1c, Mask: 0x1c}}}}
-	zt962  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_GET_FD_BY_ID", Vals: []val{{Name: "BPF_LINK_GET_FD_BY_ID", Value: 0x1e, Mask: 0x1e}}}}
-	zt963  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_ITER_CREATE", Vals: []val{{Name: "BPF_ITER_CREATE", Value: 0x21, Mask: 0x21}}}}
-	zt964  = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
-	zt965  = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
-	zt966  = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
-	zt967  = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
-	zt968  = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
-	zt969  = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
-	zt970  = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
-	zt971  = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
-	zt972  = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
-	zt973  = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
-	zt974  = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
-	zt975  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
-	zt976  = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
-	zt977  = typ{Kind: 27, Dir: 1, Struct: &zstruct_aio_sigset}
-	zt978  = typ{Kind: 19, Width: 4, Set: &zset_uring_setup_flags}
-	zt979  = typ{Kind: 19, Width: 4, Set: &zset_uring_features}
-	zt980  = typ{Kind: 27, Struct: &zstruct_sq_off}
-	zt981  = typ{Kind: 27, Struct: &zstruct_cq_off}
-	zt982  = typ{Kind: 27, Dir: 3, Struct: &zstruct_io_uring_params}
-	zt983  = typ{Kind: 19, Width: 4, Set: &zset_uring_enter_flags}
-	zt984  = typ{Kind: 20, Width: 4, Set: &zset_uring_ops}
-	zt985  = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_BUFFERS", Vals: []val{{Name: "IORING_REGISTER_BUFFERS", Value: 0x0, Mask: 0x0}}}}
-	zt986  = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 1, Num: 0x3}}
-	zt987  = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_FILES", Vals: []val{{Name: "IORING_REGISTER_FILES", Value: 0x2, Mask: 0x2}}}}
-	zt988  = typ{Kind: 26, Dir: 1, Elem: &zt0, Len: &expr{Op: 1, Num: 0x3}}
-	zt989  = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD", Vals: []val{{Name: "IORING_REGISTER_EVENTFD", Value: 0x4, Mask: 0x4}}}}
-	zt990  = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD_ASYNC", Vals: []val{{Name: "IORING_REGISTER_EVENTFD_ASYNC", Value: 0x7, Mask: 0x7}}}}
-	zt991  = typ{Kind: 19, Width: 4, Set: &zset_open_tree_flags}
-	zt992  = typ{Kind: 19, Width: 4, Set: &zset_move_mount_flags}
-	zt993  = typ{Kind: 19, Width: 4, Set: &zset_fsopen_flags}
-	zt994  = typ{Kind: 20, Width: 4, Set: &zset_fsconfig_cmds}
-	zt995  = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FLAG", Vals: []val{{Name: "FSCONFIG_SET_FLAG", Value: 0x0, Mask: 0x0}}}}
-	zt996  = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_STRING", Vals: []val{{Name: "FSCONFIG_SET_STRING", Value: 0x1, Mask: 0x1}}}}
-	zt997  = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_BINARY", Vals: []val{{Name: "FSCONFIG_SET_BINARY", Value: 0x2, Mask: 0x2}}}}
-	zt998  = typ{Kind: 24, Dir: 1, Width: 2, Len: &expr{Op: 1, Num: 0x4}}
-	zt999  = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH", Vals: []val{{Name: "FSCONFIG_SET_PATH", Value: 0x3, Mask: 0x3}}}}
-	zt1000 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH_EMPTY", Vals: []val{{Name: "FSCONFIG_SET_PATH_EMPTY", Value: 0x4, Mask: 0x4}}}}
-	zt1001 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FD", Vals: []val{{Name: "FSCONFIG_SET_FD", Value: 0x5, Mask: 0x5}}}}
-	zt1002 = typ{Kind: 19, Width: 4, Set: &zset_fsmount_flags}
-	zt1003 = typ{Kind: 19, Width: 4, Set: &zset_mount_attrs}
-	zt1004 = typ{Kind: 19, Width: 4, Set: &zset_fspick_flags}
-	zt1005 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
-	zt1006 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
-	zt1007 = typ{Kind: 9, Width: 8}
-	zt1008 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
-	zt1009 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
-	zt1010 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
-	zt1011 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
-	zt1012 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
-	zt1013 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
-	zt1014 = typ{Kind: 10, Width: 8}
-	zt1015 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
-	zt1016 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
-	zt1017 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
-	zt1018 = typ{Kind: 26, Dir: 1, Elem: &zt910, Len: &expr{Op: 1, Num: 0x2}}
-	zt1019 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
-	zt1020 = typ{Kind: 19, Width: 8, Set: &zset_mount_attrs}
-	zt1021 = typ{Kind: 20, Width: 8, Set: &zset_propagation}
-	zt1022 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mount_attr, Len: &expr{Op: 1, Num: 0x4}}
-	zt1023 = typ{Kind: 19, Width: 8, Set: &zset_landlock_fs}
-	zt1024 = typ{Kind: 19, Width: 8, Set: &zset_landlock_net}
-	zt1025 = typ{Kind: 19, Width: 8, Set: &zset_landlock_scope}
-	zt1026 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_ruleset_attr, Len: &expr{Op: 1, Num: 0x1}}
-	zt1027 = typ{Kind: 19, Width: 4, Set: &zset_landlock_create}
-	zt1028 = typ{Kind: 20, Width: 4, Set: &zset_landlock_rule}
-	zt1029 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_path}
-	zt1030 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_port}
-	zt1031 = typ{Kind: 28, Union: &zunion_landlock_attr, Sel: &expr{Op: 1, Num: 0x1}}
-	zt1032 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
-	zt1033 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
-	zt1034 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
-	zt1035 = typ{Kind: 26, Dir: 1, Elem: &zt1034, Len: &expr{Op: 1, Num: 0x1}}
-	zt1036 = typ{Kind: 27, Dir: 1, Struct: &zstruct_cachestat_range}
-	zt1037 = typ{Kind: 27, Dir: 2, Struct: &zstruct_cachestat}
-	zt1038 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
-	zt1039 = typ{Kind: 26, Dir: 1, Elem: &zt1034, Len: &expr{Op: 0, Num: 0x2}}
-	zt1040 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mnt_id_req, Len: &expr{Op: 0, Num: 0x18}}
-	zt1041 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
-	zt1042 = typ{Kind: 26, Dir: 2, Elem: &zt80, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt1043 = typ{Kind: 19, Width: 4, Set: &zset_listmount_flags}
-	zt1044 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_set, Len: &expr{Op: 1, Num: 0x5}}
-	zt1045 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_get, Len: &expr{Op: 1, Num: 0x5}}
-	zt1046 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x4}, RetLen: &expr{Op: 4}}
-	zt1047 = typ{Kind: 19, Width: 8, Set: &zset_fa_xflags}
-	zt1048 = typ{Kind: 27, Dir: 2, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
-	zt1049 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
-	zt1050 = typ{Kind: 8, Width: 2}
-	zt1051 = typ{Kind: 13, Dir: 1, Width: 254}
-	zt1052 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt1053 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt1054 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt1055 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt1056 = typ{Kind: 26, Dir: 2, Elem: &zt1050, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt1057 = typ{Kind: 26, Dir: 1, Elem: &zt1050, Len: &expr{Op: 1}}
-	zt1058 = typ{Kind: 47, Dir: 3, Len: &expr{Op: 2}}
-	zt1059 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_select}
-	zt1060 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt1061 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt1062 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt1063 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt1064 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt1065 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt1066 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt1067 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt1068 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt1069 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt1070 = typ{Kind: 0, Width: 8, Format: 13}
-	zt1071 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt1072 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt1073 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt1074 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt1075 = typ{Kind: 2, Width: 254, Format: 3}
-	zt1076 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt1077 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt1078 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt1079 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt1080 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt1081 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
-	zt1082 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt1083 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt1084 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt1085 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt1086 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt1087 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt1088 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt1089 = typ{Kind: 26, Dir: 1, Elem: &zt1088, Len: &expr{Op: 0, Num: 0x2}}
-	zt1090 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
-	zt1091 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt1092 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
-	zt1093 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
-	zt1094 = typ{Kind: 26, Dir: 2, Elem: &zt1093, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt1095 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt1096 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt1097 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt1098 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
-	zt1099 = typ{Kind: 24, Width: 2}
+	zt530  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETREGS", Vals: []val{{Name: "PTRACE_GETREGS", Value: 0xc, Mask: 0xc}}}}
+	zt531  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETREGS", Vals: []val{{Name: "PTRACE_SETREGS", Value: 0xd, Mask: 0xd}}}}
+	zt532  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETFPREGS", Vals: []val{{Name: "PTRACE_GETFPREGS", Value: 0xe, Mask: 0xe}}}}
+	zt533  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETFPREGS", Vals: []val{{Name: "PTRACE_SETFPREGS", Value: 0xf, Mask: 0xf}}}}
+	zt534  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_ATTACH", Vals: []val{{Name: "PTRACE_ATTACH", Value: 0x10, Mask: 0x10}}}}
+	zt535  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_DETACH", Vals: []val{{Name: "PTRACE_DETACH", Value: 0x11, Mask: 0x11}}}}
+	zt536  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETFPXREGS", Vals: []val{{Name: "PTRACE_GETFPXREGS", Value: 0x12, Mask: 0x12}}}}
+	zt537  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETFPXREGS", Vals: []val{{Name: "PTRACE_SETFPXREGS", Value: 0x13, Mask: 0x13}}}}
+	zt538  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_OLDSETOPTIONS", Vals: []val{{Name: "PTRACE_OLDSETOPTIONS", Value: 0x15, Mask: 0x15}}}}
+	zt539  = typ{Kind: 19, Width: 254, Set: &zset_ptrace_options}
+	zt540  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSCALL", Vals: []val{{Name: "PTRACE_SYSCALL", Value: 0x18, Mask: 0x18}}}}
+	zt541  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSEMU", Vals: []val{{Name: "PTRACE_SYSEMU", Value: 0x1f, Mask: 0x1f}}}}
+	zt542  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSEMU_SINGLESTEP", Vals: []val{{Name: "PTRACE_SYSEMU_SINGLESTEP", Value: 0x20, Mask: 0x20}}}}
+	zt543  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SINGLEBLOCK", Vals: []val{{Name: "PTRACE_SINGLEBLOCK", Value: 0x21, Mask: 0x21}}}}
+	zt544  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETOPTIONS", Vals: []val{{Name: "PTRACE_SETOPTIONS", Value: 0x4200, Mask: 0x4200}}}}
+	zt545  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETEVENTMSG", Vals: []val{{Name: "PTRACE_GETEVENTMSG", Value: 0x4201, Mask: 0x4201}}}}
+	zt546  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETSIGINFO", Vals: []val{{Name: "PTRACE_GETSIGINFO", Value: 0x4202, Mask: 0x4202}}}}
+	zt547  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
+	zt548  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
+	zt549  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
+	zt550  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
+	zt551  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
+	zt552  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
+	zt553  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
+	zt554  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
+	zt555  = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
+	zt556  = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
+	zt557  = typ{Kind: 27, Struct: &zstruct_si_queue}
+	zt558  = typ{Kind: 27, Struct: &zstruct_si_kill}
+	zt559  = typ{Kind: 27, Struct: &zstruct_si_value}
+	zt560  = typ{Kind: 27, Struct: &zstruct_si_timer}
+	zt561  = typ{Kind: 27, Struct: &zstruct_si_poll}
+	zt562  = typ{Kind: 27, Struct: &zstruct_si_exited}
+	zt563  = typ{Kind: 27, Struct: &zstruct_si_child}
+	zt564  = typ{Kind: 27, Struct: &zstruct_si_fault}
+	zt565  = typ{Kind: 27, Struct: &zstruct_si_mce}
+	zt566  = typ{Kind: 2, Width: 255}
+	zt567  = typ{Kind: 27, Struct: &zstruct_si_bounds}
+	zt568  = typ{Kind: 27, Struct: &zstruct_si_pkey}
+	zt569  = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
+	zt570  = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
+	zt571  = typ{Kind: 27, Struct: &zstruct_si_perf}
+	zt572  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
+	zt573  = typ{Kind: 27, Struct: &zstruct_si_size}
+	zt574  = typ{Kind: 0, Width: 4, Format: 6}
+	zt575  = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
+	zt576  = typ{Kind: 27, Struct: &zstruct_si_sys}
+	zt577  = typ{Kind: 27, Struct: &zstruct_si_other}
+	zt578  = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}}}}}}
+	zt579  = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
+	zt580  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETSIGINFO", Vals: []val{{Name: "PTRACE_SETSIGINFO", Value: 0x4203, Mask: 0x4203}}}}
+	zt581  = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
+	zt582  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETREGSET", Vals: []val{{Name: "PTRACE_GETREGSET", Value: 0x4204, Mask: 0x4204}}}}
+	zt583  = typ{Kind: 20, Width: 254, Set: &zset_nt_types}
+	zt584  = typ{Kind: 27, Dir: 3, Struct: &zstruct_iovec_addr}
+	zt585  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETREGSET", Vals: []val{{Name: "PTRACE_SETREGSET", Value: 0x4205, Mask: 0x4205}}}}
+	zt586  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iovec_addr}
+	zt587  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SEIZE", Vals: []val{{Name: "PTRACE_SEIZE", Value: 0x4206, Mask: 0x4206}}}}
+	zt588  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_INTERRUPT", Vals: []val{{Name: "PTRACE_INTERRUPT", Value: 0x4207, Mask: 0x4207}}}}
+	zt589  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_LISTEN", Vals: []val{{Name: "PTRACE_LISTEN", Value: 0x4208, Mask: 0x4208}}}}
+	zt590  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKSIGINFO", Vals: []val{{Name: "PTRACE_PEEKSIGINFO", Value: 0x4209, Mask: 0x4209}}}}
+	zt591  = typ{Kind: 19, Width: 4, Set: &zset_ptrace_peeksiginfo}
+	zt592  = typ{Kind: 27, Dir: 1, Struct: &zstruct_ptrace_peeksiginfo}
+	zt593  = typ{Kind: 27, Struct: &zstruct_siginfo}
+	zt594  = typ{Kind: 26, Dir: 2, Elem: &zt593, Len: &expr{Op: 0, Num: 0x20}, RetLen: &expr{Op: 4}}
+	zt595  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETSIGMASK", Vals: []val{{Name: "PTRACE_GETSIGMASK", Value: 0x420a, Mask: 0x420a}}}}
+	zt596  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
+	zt597  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETSIGMASK", Vals: []val{{Name: "PTRACE_SETSIGMASK", Value: 0x420b, Mask: 0x420b}}}}
+	zt598  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
+	zt599  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SECCOMP_GET_FILTER", Vals: []val{{Name: "PTRACE_SECCOMP_GET_FILTER", Value: 0x420c, Mask: 0x420c}}}}
+	zt600  = typ{Kind: 27, Struct: &zstruct_seccomp_insn}
+	zt601  = typ{Kind: 26, Dir: 2, Elem: &zt600, Len: &expr{Op: 0, Num: 0x1000}, RetLen: &expr{Op: 4}}
+	zt602  = typ{Kind: 20, Width: 4, Format: 14, Set: &zset_syslog_actions}
+	zt603  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CLOSE", Vals: []val{{Name: "SYSLOG_ACTION_CLOSE", Value: 0x0, Mask: 0x0}}}}
+	zt604  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_OPEN", Vals: []val{{Name: "SYSLOG_ACTION_OPEN", Value: 0x1, Mask: 0x1}}}}
+	zt605  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_READ", Vals: []val{{Name: "SYSLOG_ACTION_READ", Value: 0x2, Mask: 0x2}}}}
+	zt606  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_READ_ALL", Vals: []val{{Name: "SYSLOG_ACTION_READ_ALL", Value: 0x3, Mask: 0x3}}}}
+	zt607  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_READ_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_READ_CLEAR", Value: 0x4, Mask: 0x4}}}}
+	zt608  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_CLEAR", Value: 0x5, Mask: 0x5}}}}
+	zt609  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_OFF", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_OFF", Value: 0x6, Mask: 0x6}}}}
+	zt610  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_ON", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_ON", Value: 0x7, Mask: 0x7}}}}
+	zt611  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Value: 0x8, Mask: 0x8}}}}
+	zt612  = typ{Kind: 20, Width: 4, Format: 14, Set: &zset_loglevels}
+	zt613  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_SIZE_UNREAD", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_UNREAD", Value: 0x9, Mask: 0x9}}}}
+	zt614  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_SIZE_BUFFER", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_BUFFER", Value: 0xa, Mask: 0xa}}}}
+	zt615  = typ{Kind: 26, Dir: 2, Elem: &zt226, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt616  = typ{Kind: 26, Dir: 1, Elem: &zt226, Len: &expr{Op: 1}}
+	zt617  = typ{Kind: 8, Dir: 2, Width: 4}
+	zt618  = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
+	zt619  = typ{Kind: 27, Dir: 1, Struct: &zstruct_cap_header}
+	zt620  = typ{Kind: 19, Width: 4, Format: 11, Set: &zset_cap_bits}
+	zt621  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xc}}
+	zt622  = typ{Kind: 27, Struct: &zstruct_cap_data2}
+	zt623  = typ{Kind: 19, Width: 4, Set: &zset_cap_bits}
+	zt624  = typ{Kind: 27, Struct: &zstruct_cap_data1}
+	zt625  = typ{Kind: 28, Dir: 2, Union: &zunion_cap_data, Sel: &expr{Op: 5}}
+	zt626  = typ{Kind: 28, Dir: 1, Union: &zunion_cap_data, Sel: &expr{Op: 5}}
+	zt627  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 1, Num: 0x1}}
+	zt628  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt629  = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
+	zt630  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
+	zt631  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
+	zt632  = typ{Kind: 33, Width: 254}
+	zt633  = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
+	zt634  = typ{Kind: 11, Width: 2}
+	zt635  = typ{Kind: 12, Width: 4}
+	zt636  = typ{Kind: 19, Width: 4, Set: &zset_personality_flags}
+	zt637  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
+	zt638  = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
+	zt639  = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
+	zt640  = typ{Kind: 26, Elem: &zt176, Len: &expr{Op: 0, Num: 0x2}}
+	zt641  = typ{Kind: 27, Struct: &zstruct_fsid}
+	zt642  = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
+	zt643  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
+	zt644  = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
+	zt645  = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
+	zt646  = typ{Kind: 20, Width: 4, Set: &zset_sched_policies}
+	zt647  = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
+	zt648  = typ{Kind: 35, Width: 4}
+	zt649  = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
+	zt650  = typ{Kind: 20, Width: 4, Set: &zset_prctl_options}
+	zt651  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_PDEATHSIG", Vals: []val{{Name: "PR_SET_PDEATHSIG", Value: 0x1, Mask: 0x1}}}}
+	zt652  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_PDEATHSIG", Vals: []val{{Name: "PR_GET_PDEATHSIG", Value: 0x2, Mask: 0x2}}}}
+	zt653  = typ{Kind: 9, Dir: 2, Width: 4}
+	zt654  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_DUMPABLE", Vals: []val{{Name: "PR_GET_DUMPABLE", Value: 0x3, Mask: 0x3}}}}
+	zt655  = typ{Kind: 20, Width: 4, Set: &zset_pr_dumpable}
+	zt656  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_DUMPABLE", Vals: []val{{Name: "PR_SET_DUMPABLE", Value: 0x4, Mask: 0x4}}}}
+	zt657  = typ{Kind: 20, Width: 254, Set: &zset_pr_dumpable}
+	zt658  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_UNALIGN", Vals: []val{{Name: "PR_GET_UNALIGN", Value: 0x5, Mask: 0x5}}}}
+	zt659  = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_pr_unalign}
+	zt660  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_UNALIGN", Vals: []val{{Name: "PR_SET_UNALIGN", Value: 0x6, Mask: 0x6}}}}
+	zt661  = typ{Kind: 19, Width: 4, Set: &zset_pr_unalign}
+	zt662  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_KEEPCAPS", Vals: []val{{Name: "PR_GET_KEEPCAPS", Value: 0x7, Mask: 0x7}}}}
+	zt663  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_KEEPCAPS", Vals: []val{{Name: "PR_SET_KEEPCAPS", Value: 0x8, Mask: 0x8}}}}
+	zt664  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FPEMU", Vals: []val{{Name: "PR_GET_FPEMU", Value: 0x9, Mask: 0x9}}}}
+	zt665  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FPEMU", Vals: []val{{Name: "PR_SET_FPEMU", Value: 0xa, Mask: 0xa}}}}
+	zt666  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FPEXC", Vals: []val{{Name: "PR_GET_FPEXC", Value: 0xb, Mask: 0xb}}}}
+	zt667  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FPEXC", Vals: []val{{Name: "PR_SET_FPEXC", Value: 0xc, Mask: 0xc}}}}
+	zt668  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TIMING", Vals: []val{{Name: "PR_GET_TIMING", Value: 0xd, Mask: 0xd}}}}
+	zt669  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TIMING", Vals: []val{{Name: "PR_SET_TIMING", Value: 0xe, Mask: 0xe}}}}
+	zt670  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_NAME", Vals: []val{{Name: "PR_SET_NAME", Value: 0xf, Mask: 0xf}}}}
+	zt671  = typ{Kind: 22, Dir: 1, Len: &expr{Op: 0, Num: 0xf}}
+	zt672  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_NAME", Vals: []val{{Name: "PR_GET_NAME", Value: 0x10, Mask: 0x10}}}}
+	zt673  = typ{Kind: 25, Dir: 2, Len: &expr{Op: 0, Num: 0x10}}
+	zt674  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_ENDIAN", Vals: []val{{Name: "PR_GET_ENDIAN", Value: 0x13, Mask: 0x13}}}}
+	zt675  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_ENDIAN", Vals: []val{{Name: "PR_SET_ENDIAN", Value: 0x14, Mask: 0x14}}}}
+	zt676  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SECCOMP", Vals: []val{{Name: "PR_GET_SECCOMP", Value: 0x15, Mask: 0x15}}}}
+	zt677  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SECCOMP", Vals: []val{{Name: "PR_SET_SECCOMP", Value: 0x16, Mask: 0x16}}}}
+	zt678  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_STRICT", Vals: []val{{Name: "SECCOMP_MODE_STRICT", Value: 0x1, Mask: 0x1}}}}
+	zt679  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_FILTER", Vals: []val{{Name: "SECCOMP_MODE_FILTER", Value: 0x2, Mask: 0x2}}}}
+	zt680  = typ{Kind: 27, Format: 15, Struct: &zstruct_seccomp_insn}
+	zt681  = typ{Kind: 26, Dir: 1, Elem: &zt680, Len: &expr{Op: 2}}
+	zt682  = typ{Kind: 27, Dir: 1, Struct: &zstruct_seccomp_prog}
+	zt683  = typ{Kind: 20, Width: 254, Set: &zset_seccomp_mode}
+	zt684  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAPBSET_READ", Vals: []val{{Name: "PR_CAPBSET_READ", Value: 0x17, Mask: 0x17}}}}
+	zt685  = typ{Kind: 20, Width: 254, Set: &zset_caps}
+	zt686  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAPBSET_DROP", Vals: []val{{Name: "PR_CAPBSET_DROP", Value: 0x18, Mask: 0x18}}}}
+	zt687  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TSC", Vals: []val{{Name: "PR_GET_TSC", Value: 0x19, Mask: 0x19}}}}
+	zt688  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_pr_tsc}
+	zt689  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TSC", Vals: []val{{Name: "PR_SET_TSC", Value: 0x1a, Mask: 0x1a}}}}
+	zt690  = typ{Kind: 20, Width: 4, Set: &zset_pr_tsc}
+	zt691  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SECUREBITS", Vals: []val{{Name: "PR_GET_SECUREBITS", Value: 0x1b, Mask: 0x1b}}}}
+	zt692  = typ{Kind: 19, Width: 4, Set: &zset_secbits}
+	zt693  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SECUREBITS", Vals: []val{{Name: "PR_SET_SECUREBITS", Value: 0x1c, Mask: 0x1c}}}}
+	zt694  = typ{Kind: 19, Width: 254, Set: &zset_secbits}
+	zt695  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TIMERSLACK", Vals: []val{{Name: "PR_SET_TIMERSLACK", Value: 0x1d, Mask: 0x1d}}}}
+	zt696  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TIMERSLACK", Vals: []val{{Name: "PR_GET_TIMERSLACK", Value: 0x1e, Mask: 0x1e}}}}
+	zt697  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_TASK_PERF_EVENTS_DISABLE", Vals: []val{{Name: "PR_TASK_PERF_EVENTS_DISABLE", Value: 0x1f, Mask: 0x1f}}}}
+	zt698  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_TASK_PERF_EVENTS_ENABLE", Vals: []val{{Name: "PR_TASK_PERF_EVENTS_ENABLE", Value: 0x20, Mask: 0x20}}}}
+	zt699  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL", Vals: []val{{Name: "PR_MCE_KILL", Value: 0x21, Mask: 0x21}}}}
+	zt700  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL_SET", Vals: []val{{Name: "PR_MCE_KILL_SET", Value: 0x1, Mask: 0x1}}}}
+	zt701  = typ{Kind: 20, Width: 254, Set: &zset_pr_mce_kill_policy}
+	zt702  = typ{Kind: 20, Width: 254, Set: &zset_pr_mce_kill}
+	zt703  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL_GET", Vals: []val{{Name: "PR_MCE_KILL_GET", Value: 0x22, Mask: 0x22}}}}
+	zt704  = typ{Kind: 20, Width: 4, Set: &zset_pr_mce_kill_policy}
+	zt705  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_MM", Vals: []val{{Name: "PR_SET_MM", Value: 0x23, Mask: 0x23}}}}
+	zt706  = typ{Kind: 20, Width: 4, Set: &zset_pr_set_mm}
+	zt707  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_CHILD_SUBREAPER", Vals: []val{{Name: "PR_SET_CHILD_SUBREAPER", Value: 0x24, Mask: 0x24}}}}
+	zt708  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_CHILD_SUBREAPER", Vals: []val{{Name: "PR_GET_CHILD_SUBREAPER", Value: 0x25, Mask: 0x25}}}}
+	zt709  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_NO_NEW_PRIVS", Vals: []val{{Name: "PR_SET_NO_NEW_PRIVS", Value: 0x26, Mask: 0x26}}}}
+	zt710  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TID_ADDRESS", Vals: []val{{Name: "PR_GET_TID_ADDRESS", Value: 0x28, Mask: 0x28}}}}
+	zt711  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_THP_DISABLE", Vals: []val{{Name: "PR_SET_THP_DISABLE", Value: 0x29, Mask: 0x29}}}}
+	zt712  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FP_MODE", Vals: []val{{Name: "PR_SET_FP_MODE", Value: 0x2d, Mask: 0x2d}}}}
+	zt713  = typ{Kind: 19, Width: 4, Set: &zset_pr_fp_mode}
+	zt714  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FP_MODE", Vals: []val{{Name: "PR_GET_FP_MODE", Value: 0x2e, Mask: 0x2e}}}}
+	zt715  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT", Vals: []val{{Name: "PR_CAP_AMBIENT", Value: 0x2f, Mask: 0x2f}}}}
+	zt716  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_RAISE", Vals: []val{{Name: "PR_CAP_AMBIENT_RAISE", Value: 0x2, Mask: 0x2}}}}
+	zt717  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_LOWER", Vals: []val{{Name: "PR_CAP_AMBIENT_LOWER", Value: 0x3, Mask: 0x3}}}}
+	zt718  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_IS_SET", Vals: []val{{Name: "PR_CAP_AMBIENT_IS_SET", Value: 0x1, Mask: 0x1}}}}
+	zt719  = typ{Kind: 20, Width: 254, Set: &zset_pr_cap_ambient}
+	zt720  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SPECULATION_CTRL", Vals: []val{{Name: "PR_GET_SPECULATION_CTRL", Value: 0x34, Mask: 0x34}}}}
+	zt721  = typ{Kind: 20, Width: 254, Set: &zset_pr_spec}
+	zt722  = typ{Kind: 19, Width: 4, Set: &zset_pr_spec_get}
+	zt723  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SPECULATION_CTRL", Vals: []val{{Name: "PR_SET_SPECULATION_CTRL", Value: 0x35, Mask: 0x35}}}}
+	zt724  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_STORE_BYPASS", Vals: []val{{Name: "PR_SPEC_STORE_BYPASS", Value: 0x0, Mask: 0x0}}}}
+	zt725  = typ{Kind: 20, Width: 254, Set: &zset_pr_spec_set}
+	zt726  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_INDIRECT_BRANCH", Vals: []val{{Name: "PR_SPEC_INDIRECT_BRANCH", Value: 0x1, Mask: 0x1}}}}
+	zt727  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_L1D_FLUSH", Vals: []val{{Name: "PR_SPEC_L1D_FLUSH", Value: 0x2, Mask: 0x2}}}}
+	zt728  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_IO_FLUSHER", Vals: []val{{Name: "PR_SET_IO_FLUSHER", Value: 0x39, Mask: 0x39}}}}
+	zt729  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SYSCALL_USER_DISPATCH", Vals: []val{{Name: "PR_SET_SYSCALL_USER_DISPATCH", Value: 0x3b, Mask: 0x3b}}}}
+	zt730  = typ{Kind: 20, Width: 254, Set: &zset_pr_sud}
+	zt731  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_VMA", Vals: []val{{Name: "PR_SET_VMA", Value: 0x53564d41, Mask: 0x53564d41}}}}
+	zt732  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_VMA_ANON_NAME", Vals: []val{{Name: "PR_SET_VMA_ANON_NAME", Value: 0x0, Mask: 0x0}}}}
+	zt733  = typ{Kind: 22, Dir: 1}
+	zt734  = typ{Kind: 20, Width: 254, Set: &zset_pr_set_vma}
+	zt735  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_PTRACER", Vals: []val{{Name: "PR_SET_PTRACER", Value: 0x59616d61, Mask: 0x59616d61}}}}
+	zt736  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_pr_ptracer}
+	zt737  = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
+	zt738  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
+	zt739  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
+	zt740  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
+	zt741  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
+	zt742  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
+	zt743  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
+	zt744  = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
+	zt745  = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
+	zt746  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
+	zt747  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
+	zt748  = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
+	zt749  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
+	zt750  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
+	zt751  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
+	zt752  = typ{Kind: 19, Width: 254, Set: &zset_mount_flags}
+	zt753  = typ{Kind: 19, Width: 4, Set: &zset_umount_flags}
+	zt754  = typ{Kind: 19, Width: 4, Set: &zset_swap_flags}
+	zt755  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic1}
+	zt756  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic2}
+	zt757  = typ{Kind: 20, Width: 4, Set: &zset_reboot_cmds}
+	zt758  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt759  = typ{Kind: 19, Width: 4, Set: &zset_delete_module_flags}
+	zt760  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
+	zt761  = typ{Kind: 19, Width: 4, Set: &zset_xattr_flags}
+	zt762  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
+	zt763  = typ{Kind: 13, Dir: 2, Width: 254}
+	zt764  = typ{Kind: 13, Width: 254}
+	zt765  = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt766  = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt767  = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt768  = typ{Kind: 2, Width: 4, Format: 4}
+	zt769  = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt770  = typ{Kind: 39, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt771  = typ{Kind: 39, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt772  = typ{Kind: 2, Dir: 2, Width: 254}
+	zt773  = typ{Kind: 27, Struct: &zstruct_io_event}
+	zt774  = typ{Kind: 26, Dir: 2, Elem: &zt773, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt775  = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
+	zt776  = typ{Kind: 20, Width: 2, Set: &zset_iocb_cmds}
+	zt777  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0xb}}
+	zt778  = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 2, Num: 0xb}}
+	zt779  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 2, Num: 0xb}}
+	zt780  = typ{Kind: 19, Width: 8, Set: &zset_poll_events}
+	zt781  = typ{Kind: 19, Width: 4, Set: &zset_iocb_flags}
+	zt782  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb}
+	zt783  = typ{Kind: 26, Dir: 1, Elem: &zt782, Len: &expr{Op: 1, Num: 0x1}}
+	zt784  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x28}}
+	zt785  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb_head}
+	zt786  = typ{Kind: 27, Dir: 2, Struct: &zstruct_io_event}
+	zt787  = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt788  = typ{Kind: 22, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt789  = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
+	zt790  = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
+	zt791  = typ{Kind: 27, Struct: &zstruct_epoll_data}
+	zt792  = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
+	zt793  = typ{Kind: 27, Struct: &zstruct_epoll_event}
+	zt794  = typ{Kind: 26, Dir: 2, Elem: &zt793, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt795  = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
+	zt796  = typ{Kind: 34, Dir: 2, Elem: &zt795, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt797  = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
+	zt798  = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt799  = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt800  = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt801  = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt802  = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt803  = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt804  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt805  = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt806  = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt807  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt808  = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt809  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt810  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt811  = typ{Kind: 27, Struct: &zstruct_timeval_date}
+	zt812  = typ{Kind: 26, Dir: 1, Elem: &zt811, Len: &expr{Op: 0, Num: 0x2}}
+	zt813  = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt814  = typ{Kind: 35, Width: 254}
+	zt815  = typ{Kind: 26, Dir: 1, Elem: &zt814, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt816  = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt817  = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt818  = typ{Kind: 26, Dir: 1, Elem: &zt814, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt819  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt820  = typ{Kind: 26, Dir: 2, Elem: &zt814, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt821  = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt822  = typ{Kind: 10, Width: 4}
+	zt823  = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
+	zt824  = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x4}}
+	zt825  = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
+	zt826  = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
+	zt827  = typ{Kind: 27, Struct: &zstruct_kexec_segment}
+	zt828  = typ{Kind: 26, Dir: 1, Elem: &zt827, Len: &expr{Op: 1, Num: 0x1}}
+	zt829  = typ{Kind: 19, Width: 254, Set: &zset_kexec_flags}
+	zt830  = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt831  = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt832  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_spec}
+	zt833  = typ{Kind: 20, Width: 4, Set: &zset_keyctl_commands}
+	zt834  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_KEYRING_ID", Vals: []val{{Name: "KEYCTL_GET_KEYRING_ID", Value: 0x0, Mask: 0x0}}}}
+	zt835  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_JOIN_SESSION_KEYRING", Vals: []val{{Name: "KEYCTL_JOIN_SESSION_KEYRING", Value: 0x1, Mask: 0x1}}}}
+	zt836  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UPDATE", Vals: []val{{Name: "KEYCTL_UPDATE", Value: 0x2, Mask: 0x2}}}}
+	zt837  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REVOKE", Vals: []val{{Name: "KEYCTL_REVOKE", Value: 0x3, Mask: 0x3}}}}
+	zt838  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CHOWN", Vals: []val{{Name: "KEYCTL_CHOWN", Value: 0x4, Mask: 0x4}}}}
+	zt839  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SETPERM", Vals: []val{{Name: "KEYCTL_SETPERM", Value: 0x5, Mask: 0x5}}}}
+	zt840  = typ{Kind: 19, Width: 4, Set: &zset_key_perms}
+	zt841  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_DESCRIBE", Vals: []val{{Name: "KEYCTL_DESCRIBE", Value: 0x6, Mask: 0x6}}}}
+	zt842  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
+	zt843  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CLEAR", Vals: []val{{Name: "KEYCTL_CLEAR", Value: 0x7, Mask: 0x7}}}}
+	zt844  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_LINK", Vals: []val{{Name: "KEYCTL_LINK", Value: 0x8, Mask: 0x8}}}}
+	zt845  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UNLINK", Vals: []val{{Name: "KEYCTL_UNLINK", Value: 0x9, Mask: 0x9}}}}
+	zt846  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SEARCH", Vals: []val{{Name: "KEYCTL_SEARCH", Value: 0xa, Mask: 0xa}}}}
+	zt847  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_READ", Vals: []val{{Name: "KEYCTL_READ", Value: 0xb, Mask: 0xb}}}}
+	zt848  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE", Vals: []val{{Name: "KEYCTL_INSTANTIATE", Value: 0xc, Mask: 0xc}}}}
+	zt849  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_NEGATE", Vals: []val{{Name: "KEYCTL_NEGATE", Value: 0xd, Mask: 0xd}}}}
+	zt850  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_REQKEY_KEYRING", Vals: []val{{Name: "KEYCTL_SET_REQKEY_KEYRING", Value: 0xe, Mask: 0xe}}}}
+	zt851  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_reqkey}
+	zt852  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_TIMEOUT", Vals: []val{{Name: "KEYCTL_SET_TIMEOUT", Value: 0xf, Mask: 0xf}}}}
+	zt853  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_ASSUME_AUTHORITY", Vals: []val{{Name: "KEYCTL_ASSUME_AUTHORITY", Value: 0x10, Mask: 0x10}}}}
+	zt854  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_SECURITY", Vals: []val{{Name: "KEYCTL_GET_SECURITY", Value: 0x11, Mask: 0x11}}}}
+	zt855  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SESSION_TO_PARENT", Vals: []val{{Name: "KEYCTL_SESSION_TO_PARENT", Value: 0x12, Mask: 0x12}}}}
+	zt856  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REJECT", Vals: []val{{Name: "KEYCTL_REJECT", Value: 0x13, Mask: 0x13}}}}
+	zt857  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE_IOV", Vals: []val{{Name: "KEYCTL_INSTANTIATE_IOV", Value: 0x14, Mask: 0x14}}}}
+	zt858  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 1, Num: 0x3}}
+	zt859  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INVALIDATE", Vals: []val{{Name: "KEYCTL_INVALIDATE", Value: 0x15, Mask: 0x15}}}}
+	zt860  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_PERSISTENT", Vals: []val{{Name: "KEYCTL_GET_PERSISTENT", Value: 0x16, Mask: 0x16}}}}
+	zt861  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_RESTRICT_KEYRING", Vals: []val{{Name: "KEYCTL_RESTRICT_KEYRING", Value: 0x1d, Mask: 0x1d}}}}
+	zt862  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_MOVE", Vals: []val{{Name: "KEYCTL_MOVE", Value: 0x1e, Mask: 0x1e}}}}
+	zt863  = typ{Kind: 19, Width: 4, Set: &zset_keyctl_move}
+	zt864  = typ{Kind: 20, Width: 4, Set: &zset_ioprio_who}
+	zt865  = typ{Kind: 0, Width: 4, Format: 5}
+	zt866  = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
+	zt867  = typ{Kind: 26, Dir: 1, Elem: &zt814, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt868  = typ{Kind: 6, Width: 4}
+	zt869  = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
+	zt870  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
+	zt871  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt872  = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
+	zt873  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
+	zt874  = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt875  = typ{Kind: 1, Dir: 2, Width: 255}
+	zt876  = typ{Kind: 0, Dir: 1, Width: 8}
+	zt877  = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
+	zt878  = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
+	zt879  = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
+	zt880  = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt881  = typ{Kind: 37, Width: 4}
+	zt882  = typ{Kind: 26, Dir: 2, Elem: &zt881, Len: &expr{Op: 1, Num: 0x1}}
+	zt883  = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt884  = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
+	zt885  = typ{Kind: 26, Dir: 1, Elem: &zt884, Len: &expr{Op: 0, Num: 0x2}}
+	zt886  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
+	zt887  = typ{Kind: 20, Width: 4, Set: &zset_clocks}
+	zt888  = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
+	zt889  = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
+	zt890  = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt891  = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
+	zt892  = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
+	zt893  = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
+	zt894  = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
+	zt895  = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
+	zt896  = typ{Kind: 20, Width: 4, Set: &zset_perf_sizes}
+	zt897  = typ{Kind: 20, Width: 8, Set: &zset_perf_hw}
+	zt898  = typ{Kind: 20, Width: 8, Set: &zset_perf_sw}
+	zt899  = typ{Kind: 28, Union: &zunion_perf_config, Sel: &expr{Op: 2}}
+	zt900  = typ{Kind: 19, Width: 8, Set: &zset_perf_samples}
+	zt901  = typ{Kind: 19, Width: 8, Set: &zset_perf_read}
+	zt902  = typ{Kind: 20, Width: 8, Format: 14, Set: &zset_perf_skid}
+	zt903  = typ{Kind: 27, Dir: 1, Struct: &zstruct_perf_event_attr, Len: &expr{Op: 6, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 13, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0}}}}}
+	zt904  = typ{Kind: 19, Width: 254, Set: &zset_perf_open_flags}
+	zt905  = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt906  = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt907  = typ{Kind: 26, Dir: 3, Elem: &zt906, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt908  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
+	zt909  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
+	zt910  = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
+	zt911  = typ{Kind: 18, Width: 8}
+	zt912  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt913  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt914  = typ{Kind: 24, Width: 2, Len: &expr{Op: 2}}
+	zt915  = typ{Kind: 27, Dir: 3, Struct: &zstruct_file_handle, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0xffffffff}}}}
+	zt916  = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_handle_in, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}}}
+	zt917  = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt918  = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt919  = typ{Kind: 26, Dir: 3, Elem: &zt918, Len: &expr{Op: 1, Num: 0x2}}
+	zt920  = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt921  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt922  = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt923  = typ{Kind: 26, Dir: 2, Elem: &zt922, Len: &expr{Op: 1, Num: 0x2}}
+	zt924  = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt925  = typ{Kind: 26, Dir: 1, Elem: &zt924, Len: &expr{Op: 1, Num: 0x4}}
+	zt926  = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt927  = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt928  = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt929  = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt930  = typ{Kind: 19, Width: 4, Set: &zset_module_flags}
+	zt931  = typ{Kind: 19, Width: 8, Set: &zset_sched_flags}
+	zt932  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sched_attr_set, Len: &expr{Op: 6, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x30}, R: &expr{Op: 13, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0}}}}}
+	zt933  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sched_attr, Len: &expr{Op: 1, Num: 0x2}}
+	zt934  = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
+	zt935  = typ{Kind: 20, Width: 4, Set: &zset_seccomp_ops}
+	zt936  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_SET_MODE_FILTER", Vals: []val{{Name: "SECCOMP_SET_MODE_FILTER", Value: 0x1, Mask: 0x1}}}}
+	zt937  = typ{Kind: 19, Width: 4, Set: &zset_seccomp_flags}
+	zt938  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_ACTION_AVAIL", Vals: []val{{Name: "SECCOMP_GET_ACTION_AVAIL", Value: 0x2, Mask: 0x2}}}}
+	zt939  = typ{Kind: 20, Dir: 1, Width: 4, Set: &zset_seccomp_actions}
+	zt940  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_NOTIF_SIZES", Vals: []val{{Name: "SECCOMP_GET_NOTIF_SIZES", Value: 0x3, Mask: 0x3}}}}
+	zt941  = typ{Kind: 27, Dir: 2, Struct: &zstruct_seccomp_notif_sizes}
+	zt942  = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt943  = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt944  = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
+	zt945  = typ{Kind: 19, Width: 254, Set: &zset_kexec_file_flags}
+	zt946  = typ{Kind: 20, Width: 4, Set: &zset_bpf_commands}
+	zt947  = typ{Kind: 20, Width: 4, Set: &zset_bpf_map_types}
+	zt948  = typ{Kind: 19, Width: 4, Set: &zset_bpf_map_flags}
+	zt949  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x10}}
+	zt950  = typ{Kind: 27, Struct: &zstruct_bpf_map_create}
+	zt951  = typ{Kind: 4, Width: 8}
+	zt952  = typ{Kind: 20, Width: 8, Set: &zset_bpf_update_flags}
+	zt953  = typ{Kind: 27, Struct: &zstruct_bpf_map_elem}
+	zt954  = typ{Kind: 20, Width: 8, Set: &zset_bpf_lookup_flags}
+	zt955  = typ{Kind: 27, Struct: &zstruct_bpf_map_look}
+	zt956  = typ{Kind: 27, Struct: &zstruct_bpf_map_key}
+	zt957  = typ{Kind: 27, Struct: &zstruct_bpf_map_next}
+	zt958  = typ{Kind: 20, Width: 4, Set: &zset_bpf_prog_types}
+	zt959  = typ{Kind: 32, Len: &expr{Op: 0}}
+	zt960  = typ{Kind: 19, Width: 4, Set: &zset_bpf_prog_flags}
+	zt961  = typ{Kind: 20, Width: 4, Set: &zset_bpf_attach_types}
+	zt962  = typ{Kind: 27, Struct: &zstruct_bpf_prog_load}
+	zt963  = typ{Kind: 19, Width: 4, Set: &zset_bpf_file_flags}
+	zt964  = typ{Kind: 27, Struct: &zstruct_bpf_obj}
+	zt965  = typ{Kind: 27, Struct: &zstruct_bpf_attach}
+	zt966  = typ{Kind: 27, Struct: &zstruct_bpf_id}
+	zt967  = typ{Kind: 27, Struct: &zstruct_bpf_info}
+	zt968  = typ{Kind: 28, Dir: 1, Union: &zunion_bpf_attr, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 1}}
+	zt969  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_CREATE", Vals: []val{{Name: "BPF_MAP_CREATE", Value: 0x0, Mask: 0x0}}}}
+	zt970  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_LOAD", Vals: []val{{Name: "BPF_PROG_LOAD", Value: 0x5, Mask: 0x5}}}}
+	zt971  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_OBJ_GET", Vals: []val{{Name: "BPF_OBJ_GET", Value: 0x7, Mask: 0x7}}}}
+	zt972  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_GET_FD_BY_ID", Vals: []val{{Name: "BPF_PROG_GET_FD_BY_ID", Value: 0xd, Mask: 0xd}}}}
+	zt973  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_GET_FD_BY_ID", Vals: []val{{Name: "BPF_MAP_GET_FD_BY_ID", Value: 0xe, Mask: 0xe}}}}
+	zt974  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_RAW_TRACEPOINT_OPEN", Vals: []val{{Name: "BPF_RAW_TRACEPOINT_OPEN", Value: 0x11, Mask: 0x11}}}}
+	zt975  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_LOAD", Vals: []val{{Name: "BPF_BTF_LOAD", Value: 0x12, Mask: 0x12}}}}
+	zt976  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_GET_FD_BY_ID", Vals: []val{{Name: "BPF_BTF_GET_FD_BY_ID", Value: 0x13, Mask: 0x13}}}}
+	zt977  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_CREATE", Vals: []val{{Name: "BPF_LINK_CREATE", Value: 0x1c, Mask: 0x1c}}}}
+	zt978  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_GET_FD_BY_ID", Vals: []val{{Name: "BPF_LINK_GET_FD_BY_ID", Value: 0x1e, Mask: 0x1e}}}}
+	zt979  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_ITER_CREATE", Vals: []val{{Name: "BPF_ITER_CREATE", Value: 0x21, Mask: 0x21}}}}
+	zt980  = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt981  = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt982  = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt983  = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt984  = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
+	zt985  = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt986  = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt987  = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
+	zt988  = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
+	zt989  = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
+	zt990  = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
+	zt991  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
+	zt992  = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
+	zt993  = typ{Kind: 27, Dir: 1, Struct: &zstruct_aio_sigset}
+	zt994  = typ{Kind: 19, Width: 4, Set: &zset_uring_setup_flags}
+	zt995  = typ{Kind: 19, Width: 4, Set: &zset_uring_features}
+	zt996  = typ{Kind: 27, Struct: &zstruct_sq_off}
+	zt997  = typ{Kind: 27, Struct: &zstruct_cq_off}
+	zt998  = typ{Kind: 27, Dir: 3, Struct: &zstruct_io_uring_params}
+	zt999  = typ{Kind: 19, Width: 4, Set: &zset_uring_enter_flags}
+	zt1000 = typ{Kind: 20, Width: 4, Set: &zset_uring_ops}
+	zt1001 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_BUFFERS", Vals: []val{{Name: "IORING_REGISTER_BUFFERS", Value: 0x0, Mask: 0x0}}}}
+	zt1002 = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 1, Num: 0x3}}
+	zt1003 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_FILES", Vals: []val{{Name: "IORING_REGISTER_FILES", Value: 0x2, Mask: 0x2}}}}
+	zt1004 = typ{Kind: 26, Dir: 1, Elem: &zt0, Len: &expr{Op: 1, Num: 0x3}}
+	zt1005 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD", Vals: []val{{Name: "IORING_REGISTER_EVENTFD", Value: 0x4, Mask: 0x4}}}}
+	zt1006 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD_ASYNC", Vals: []val{{Name: "IORING_REGISTER_EVENTFD_ASYNC", Value: 0x7, Mask: 0x7}}}}
+	zt1007 = typ{Kind: 19, Width: 4, Set: &zset_open_tree_flags}
+	zt1008 = typ{Kind: 19, Width: 4, Set: &zset_move_mount_flags}
+	zt1009 = typ{Kind: 19, Width: 4, Set: &zset_fsopen_flags}
+	zt1010 = typ{Kind: 20, Width: 4, Set: &zset_fsconfig_cmds}
+	zt1011 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FLAG", Vals: []val{{Name: "FSCONFIG_SET_FLAG", Value: 0x0, Mask: 0x0}}}}
+	zt1012 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_STRING", Vals: []val{{Name: "FSCONFIG_SET_STRING", Value: 0x1, Mask: 0x1}}}}
+	zt1013 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_BINARY", Vals: []val{{Name: "FSCONFIG_SET_BINARY", Value: 0x2, Mask: 0x2}}}}
+	zt1014 = typ{Kind: 24, Dir: 1, Width: 2, Len: &expr{Op: 1, Num: 0x4}}
+	zt1015 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH", Vals: []val{{Name: "FSCONFIG_SET_PATH", Value: 0x3, Mask: 0x3}}}}
+	zt1016 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH_EMPTY", Vals: []val{{Name: "FSCONFIG_SET_PATH_EMPTY", Value: 0x4, Mask: 0x4}}}}
+	zt1017 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FD", Vals: []val{{Name: "FSCONFIG_SET_FD", Value: 0x5, Mask: 0x5}}}}
+	zt1018 = typ{Kind: 19, Width: 4, Set: &zset_fsmount_flags}
+	zt1019 = typ{Kind: 19, Width: 4, Set: &zset_mount_attrs}
+	zt1020 = typ{Kind: 19, Width: 4, Set: &zset_fspick_flags}
+	zt1021 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt1022 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
+	zt1023 = typ{Kind: 9, Width: 8}
+	zt1024 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt1025 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
+	zt1026 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
+	zt1027 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
+	zt1028 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
+	zt1029 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
+	zt1030 = typ{Kind: 10, Width: 8}
+	zt1031 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
+	zt1032 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
+	zt1033 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
+	zt1034 = typ{Kind: 26, Dir: 1, Elem: &zt924, Len: &expr{Op: 1, Num: 0x2}}
+	zt1035 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt1036 = typ{Kind: 19, Width: 8, Set: &zset_mount_attrs}
+	zt1037 = typ{Kind: 20, Width: 8, Set: &zset_propagation}
+	zt1038 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mount_attr, Len: &expr{Op: 1, Num: 0x4}}
+	zt1039 = typ{Kind: 19, Width: 8, Set: &zset_landlock_fs}
+	zt1040 = typ{Kind: 19, Width: 8, Set: &zset_landlock_net}
+	zt1041 = typ{Kind: 19, Width: 8, Set: &zset_landlock_scope}
+	zt1042 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_ruleset_attr, Len: &expr{Op: 1, Num: 0x1}}
+	zt1043 = typ{Kind: 19, Width: 4, Set: &zset_landlock_create}
+	zt1044 = typ{Kind: 20, Width: 4, Set: &zset_landlock_rule}
+	zt1045 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_path}
+	zt1046 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_port}
+	zt1047 = typ{Kind: 28, Union: &zunion_landlock_attr, Sel: &expr{Op: 1, Num: 0x1}}
+	zt1048 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
+	zt1049 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt1050 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt1051 = typ{Kind: 26, Dir: 1, Elem: &zt1050, Len: &expr{Op: 1, Num: 0x1}}
+	zt1052 = typ{Kind: 27, Dir: 1, Struct: &zstruct_cachestat_range}
+	zt1053 = typ{Kind: 27, Dir: 2, Struct: &zstruct_cachestat}
+	zt1054 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt1055 = typ{Kind: 26, Dir: 1, Elem: &zt1050, Len: &expr{Op: 0, Num: 0x2}}
+	zt1056 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mnt_id_req, Len: &expr{Op: 0, Num: 0x18}}
+	zt1057 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
+	zt1058 = typ{Kind: 26, Dir: 2, Elem: &zt80, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1059 = typ{Kind: 19, Width: 4, Set: &zset_listmount_flags}
+	zt1060 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_set, Len: &expr{Op: 1, Num: 0x5}}
+	zt1061 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_get, Len: &expr{Op: 1, Num: 0x5}}
+	zt1062 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x4}, RetLen: &expr{Op: 4}}
+	zt1063 = typ{Kind: 19, Width: 8, Set: &zset_fa_xflags}
+	zt1064 = typ{Kind: 27, Dir: 2, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
+	zt1065 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
+	zt1066 = typ{Kind: 8, Width: 2}
+	zt1067 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt1068 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt1069 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt1070 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt1071 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt1072 = typ{Kind: 26, Dir: 2, Elem: &zt1066, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt1073 = typ{Kind: 26, Dir: 1, Elem: &zt1066, Len: &expr{Op: 1}}
+	zt1074 = typ{Kind: 47, Dir: 3, Len: &expr{Op: 2}}
+	zt1075 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_select}
+	zt1076 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt1077 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt1078 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt1079 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt1080 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt1081 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt1082 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt1083 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt1084 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt1085 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt1086 = typ{Kind: 0, Width: 8, Format: 13}
+	zt1087 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt1088 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt1089 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt1090 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt1091 = typ{Kind: 2, Width: 254, Format: 3}
+	zt1092 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt1093 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt1094 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt1095 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt1096 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt1097 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
+	zt1098 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt1099 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt1100 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt1101 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt1102 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt1103 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt1104 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt1105 = typ{Kind: 26, Dir: 1, Elem: &zt1104, Len: &expr{Op: 0, Num: 0x2}}
+	zt1106 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
+	zt1107 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt1108 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
+	zt1109 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
+	zt1110 = typ{Kind: 26, Dir: 2, Elem: &zt1109, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1111 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt1112 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt1113 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt1114 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
+	zt1115 = typ{Kind: 24, Width: 2}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -8777,13 +8797,13 @@ var zstruct_msg_iov_out = structure{Name: "msg_iov_out", Size: [3]uint16{16, 8, 
 }}
 
 var zstruct_msghdr_out = structure{Name: "msghdr_out", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt332, Attr: 8192, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_namelen", Type: &zt7, Attr: 4096, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt335, Attr: 8192, Off: [3]uint16{16, 8, 8}},
-	{Name: "msg_iovlen", Type: &zt2, Attr: 8192, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt336, Attr: 8192, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
-	{Name: "msg_controllen", Type: &zt2, Attr: 8192, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt305, Attr: 8192, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_name", Type: &zt332, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_namelen", Type: &zt7, Attr: 8192, Off: [3]uint16{8, 4, 4}},
+	{Name: "msg_iov", Type: &zt335, Attr: 16384, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iovlen", Type: &zt2, Attr: 16384, Off: [3]uint16{24, 12, 12}},
+	{Name: "msg_control", Type: &zt336, Attr: 16384, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_controllen", Type: &zt2, Attr: 16384, Off: [3]uint16{40, 20, 20}},
+	{Name: "msg_flags", Type: &zt305, Attr: 16384, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_recvmsg = call{Name: "recvmsg", Args: []field{
@@ -10840,11 +10860,11 @@ var zset_lock_types = set{Name: "lock_types", Unknown: "F_???", Vals: []val{
 }}
 
 var zstruct_flock_out = structure{Name: "flock_out", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt466, Attr: 8192, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt467, Attr: 8192, Off: [3]uint16{2, 2, 2}},
-	{Name: "l_start", Type: &zt23, Attr: 8192, Off: [3]uint16{8, 4, 8}},
-	{Name: "l_len", Type: &zt23, Attr: 8192, Off: [3]uint16{16, 8, 16}},
-	{Name: "l_pid", Type: &zt7, Attr: 8192, Off: [3]uint16{24, 12, 24}},
+	{Name: "l_type", Type: &zt466, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt467, Attr: 16384, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_start", Type: &zt23, Attr: 16384, Off: [3]uint16{8, 4, 8}},
+	{Name: "l_len", Type: &zt23, Attr: 16384, Off: [3]uint16{16, 8, 16}},
+	{Name: "l_pid", Type: &zt7, Attr: 16384, Off: [3]uint16{24, 12, 24}},
 }}
 
 var zcall_fcntl__GETLK = call{Name: "fcntl", Variant: "GETLK", Args: []field{
@@ -10896,11 +10916,11 @@ var zcall_fcntl__GETSIG = call{Name: "fcntl", Variant: "GETSIG", Args: []field{
 }, Ret: &zt7, Aux: &zt30, Class: 0x2, Defer: 2}
 
 var zstruct_flock64_out = structure{Name: "flock64_out", Size: [3]uint16{32, 24, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt466, Attr: 8192, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt467, Attr: 8192, Off: [3]uint16{2, 2, 2}},
-	{Name: "l_start", Type: &zt13, Attr: 8192, Off: [3]uint16{8, 4, 8}},
-	{Name: "l_len", Type: &zt13, Attr: 8192, Off: [3]uint16{16, 12, 16}},
-	{Name: "l_pid", Type: &zt7, Attr: 8192, Off: [3]uint16{24, 20, 24}},
+	{Name: "l_type", Type: &zt466, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt467, Attr: 16384, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_start", Type: &zt13, Attr: 16384, Off: [3]uint16{8, 4, 8}},
+	{Name: "l_len", Type: &zt13, Attr: 16384, Off: [3]uint16{16, 12, 16}},
+	{Name: "l_pid", Type: &zt7, Attr: 16384, Off: [3]uint16{24, 20, 24}},
 }}
 
 var zcall_fcntl__GETLK64 = call{Name: "fcntl", Variant: "GETLK64", Args: []field{
@@ -11416,17 +11436,53 @@ var zcall_ptrace__RESUME_2 = call{Name: "ptrace", Variant: "RESUME", Args: []fie
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
-var zcall_ptrace__PID_2 = call{Name: "ptrace", Variant: "PID", Args: []field{
+var zcall_ptrace__REGS = call{Name: "ptrace", Variant: "REGS", Args: []field{
 	{Name: "request", Type: &zt530, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 3}
+
+var zcall_ptrace__REGS_2 = call{Name: "ptrace", Variant: "REGS", Args: []field{
+	{Name: "request", Type: &zt531, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 3}
+
+var zcall_ptrace__REGS_3 = call{Name: "ptrace", Variant: "REGS", Args: []field{
+	{Name: "request", Type: &zt532, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 3}
+
+var zcall_ptrace__REGS_4 = call{Name: "ptrace", Variant: "REGS", Args: []field{
+	{Name: "request", Type: &zt533, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 3}
+
+var zcall_ptrace__PID_2 = call{Name: "ptrace", Variant: "PID", Args: []field{
+	{Name: "request", Type: &zt534, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x0, Defer: 2}
 
 var zcall_ptrace__RESUME_3 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt531, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt535, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
+
+var zcall_ptrace__REGS_5 = call{Name: "ptrace", Variant: "REGS", Args: []field{
+	{Name: "request", Type: &zt536, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 3}
+
+var zcall_ptrace__REGS_6 = call{Name: "ptrace", Variant: "REGS", Args: []field{
+	{Name: "request", Type: &zt537, Reg: 0, Reg32: 0},
+	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
+	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
+}, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zset_ptrace_options = set{Name: "ptrace_options", Unknown: "PTRACE_O_???", Vals: []val{
 	{Name: "PTRACE_O_TRACESYSGOOD", Value: 0x1, Mask: 0x1},
@@ -11442,49 +11498,49 @@ var zset_ptrace_options = set{Name: "ptrace_options", Unknown: "PTRACE_O_???", V
 }}
 
 var zcall_ptrace__OPTIONS = call{Name: "ptrace", Variant: "OPTIONS", Args: []field{
-	{Name: "request", Type: &zt532, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt538, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt533, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt539, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__RESUME_4 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt534, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt540, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__RESUME_5 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt535, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt541, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__RESUME_6 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt536, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt542, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__RESUME_7 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt537, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt543, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__OPTIONS_2 = call{Name: "ptrace", Variant: "OPTIONS", Args: []field{
-	{Name: "request", Type: &zt538, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt544, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt533, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt539, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__GETEVENTMSG = call{Name: "ptrace", Variant: "GETEVENTMSG", Args: []field{
-	{Name: "request", Type: &zt539, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt545, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt48, Reg: 3, Reg32: 3},
@@ -11662,15 +11718,15 @@ var zset_si_codes = set{Name: "si_codes", Vals: []val{
 }}
 
 var zunion_si_code = union{Name: "si_code", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt541},
-	{Vals: []uint64{0x8}, Type: &zt542},
-	{Vals: []uint64{0xb}, Type: &zt543},
-	{Vals: []uint64{0x7}, Type: &zt544},
-	{Vals: []uint64{0x5}, Type: &zt545},
-	{Vals: []uint64{0x11}, Type: &zt546},
-	{Vals: []uint64{0x1d}, Type: &zt547},
-	{Vals: []uint64{0x1f}, Type: &zt548},
-}, Else: &zt549}
+	{Vals: []uint64{0x4}, Type: &zt547},
+	{Vals: []uint64{0x8}, Type: &zt548},
+	{Vals: []uint64{0xb}, Type: &zt549},
+	{Vals: []uint64{0x7}, Type: &zt550},
+	{Vals: []uint64{0x5}, Type: &zt551},
+	{Vals: []uint64{0x11}, Type: &zt552},
+	{Vals: []uint64{0x1d}, Type: &zt553},
+	{Vals: []uint64{0x1f}, Type: &zt554},
+}, Else: &zt555}
 
 var zstruct_si_queue = structure{Name: "si_queue", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
 	{Name: "si_pid", Type: &zt235, Off: [3]uint16{0, 0, 0}},
@@ -11692,7 +11748,7 @@ var zstruct_si_value = structure{Name: "si_value", Size: [3]uint16{8, 4, 4}, Sho
 var zstruct_si_timer = structure{Name: "si_timer", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_timerid", Type: &zt176, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_overrun", Type: &zt7, Off: [3]uint16{4, 4, 4}},
-	{Name: "si_value", Type: &zt553, Attr: 256, Off: [3]uint16{8, 8, 8}},
+	{Name: "si_value", Type: &zt559, Attr: 256, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_si_poll = structure{Name: "si_poll", Size: [3]uint16{16, 8, 16}, Fields: []field{
@@ -11727,14 +11783,14 @@ var zstruct_si_mce = structure{Name: "si_mce", Size: [3]uint16{16, 8, 8}, Fields
 
 var zstruct_si_bounds = structure{Name: "si_bounds", Size: [3]uint16{32, 16, 16}, Show: []uint8{0, 2, 3}, Fields: []field{
 	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt560, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt566, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_lower", Type: &zt25, Off: [3]uint16{16, 8, 8}},
 	{Name: "si_upper", Type: &zt25, Off: [3]uint16{24, 12, 12}},
 }}
 
 var zstruct_si_pkey = structure{Name: "si_pkey", Size: [3]uint16{24, 12, 12}, Show: []uint8{0, 2}, Fields: []field{
 	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt560, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt566, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_pkey", Type: &zt11, Off: [3]uint16{16, 8, 8}},
 }}
 
@@ -11753,13 +11809,13 @@ var zset_trap_perf_flags = set{Name: "trap_perf_flags", Unknown: "TRAP_PERF_FLAG
 
 var zstruct_si_perf = structure{Name: "si_perf", Size: [3]uint16{24, 16, 16}, Fields: []field{
 	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_perf_data", Type: &zt560, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_perf_type", Type: &zt563, Off: [3]uint16{16, 8, 8}},
-	{Name: "si_perf_flags", Type: &zt564, Off: [3]uint16{20, 12, 12}},
+	{Name: "si_perf_data", Type: &zt566, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_perf_type", Type: &zt569, Off: [3]uint16{16, 8, 8}},
+	{Name: "si_perf_flags", Type: &zt570, Off: [3]uint16{20, 12, 12}},
 }}
 
 var zstruct_si_size = structure{Name: "si_size", Size: [3]uint16{112, 112, 112}, Fields: []field{
-	{Name: "all", Type: &zt566, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt572, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: []val{
@@ -11821,8 +11877,8 @@ var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: [
 
 var zstruct_si_sys = structure{Name: "si_sys", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_call_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_syscall", Type: &zt568, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_arch", Type: &zt569, Off: [3]uint16{12, 8, 8}},
+	{Name: "si_syscall", Type: &zt574, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_arch", Type: &zt575, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
@@ -11833,41 +11889,41 @@ var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, 
 }}
 
 var zunion_siginfo_rest = union{Name: "siginfo_rest", Alts: []alt{
-	{Vals: []uint64{0x100}, Type: &zt551},
-	{Vals: []uint64{0x101}, Type: &zt552},
-	{Vals: []uint64{0x102}, Type: &zt554},
-	{Vals: []uint64{0x103}, Type: &zt555},
-	{Vals: []uint64{0x11}, Type: &zt556},
-	{Vals: []uint64{0x51}, Type: &zt557},
-	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt558},
-	{Vals: []uint64{0x47}, Type: &zt559},
-	{Vals: []uint64{0x4b}, Type: &zt561},
-	{Vals: []uint64{0x8b}, Type: &zt562},
-	{Vals: []uint64{0x45}, Type: &zt565},
-	{Vals: []uint64{0x1d}, Type: &zt555},
-	{Vals: []uint64{0x100000}, Type: &zt567},
-	{Vals: []uint64{0x1f}, Type: &zt570},
-}, Else: &zt571}
+	{Vals: []uint64{0x100}, Type: &zt557},
+	{Vals: []uint64{0x101}, Type: &zt558},
+	{Vals: []uint64{0x102}, Type: &zt560},
+	{Vals: []uint64{0x103}, Type: &zt561},
+	{Vals: []uint64{0x11}, Type: &zt562},
+	{Vals: []uint64{0x51}, Type: &zt563},
+	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt564},
+	{Vals: []uint64{0x47}, Type: &zt565},
+	{Vals: []uint64{0x4b}, Type: &zt567},
+	{Vals: []uint64{0x8b}, Type: &zt568},
+	{Vals: []uint64{0x45}, Type: &zt571},
+	{Vals: []uint64{0x1d}, Type: &zt561},
+	{Vals: []uint64{0x100000}, Type: &zt573},
+	{Vals: []uint64{0x1f}, Type: &zt576},
+}, Else: &zt577}
 
 var zstruct_siginfo = structure{Name: "siginfo", Size: [3]uint16{128, 124, 128}, Show: []uint8{0, 2, 1, 3}, Fields: []field{
 	{Name: "si_signo", Type: &zt30, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 2}},
 	{Name: "si_errno", Type: &zt411, Attr: 2, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 2}},
-	{Name: "si_code", Type: &zt550, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
-	{Name: "rest", Type: &zt572, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
+	{Name: "si_code", Type: &zt556, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
+	{Name: "rest", Type: &zt578, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
 }}
 
 var zcall_ptrace__GETSIGINFO = call{Name: "ptrace", Variant: "GETSIGINFO", Args: []field{
-	{Name: "request", Type: &zt540, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt546, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt573, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt579, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__SETSIGINFO = call{Name: "ptrace", Variant: "SETSIGINFO", Args: []field{
-	{Name: "request", Type: &zt574, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt580, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt575, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt581, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zset_nt_types = set{Name: "nt_types", Unknown: "NT_???", Vals: []val{
@@ -11958,33 +12014,33 @@ var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}
 }}
 
 var zcall_ptrace__GETREGSET = call{Name: "ptrace", Variant: "GETREGSET", Args: []field{
-	{Name: "request", Type: &zt576, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt582, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt577, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt578, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt583, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt584, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__SETREGSET = call{Name: "ptrace", Variant: "SETREGSET", Args: []field{
-	{Name: "request", Type: &zt579, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt585, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt577, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt580, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt583, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt586, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__OPTIONS_3 = call{Name: "ptrace", Variant: "OPTIONS", Args: []field{
-	{Name: "request", Type: &zt581, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt587, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt533, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt539, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__PID_3 = call{Name: "ptrace", Variant: "PID", Args: []field{
-	{Name: "request", Type: &zt582, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt588, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x0, Defer: 2}
 
 var zcall_ptrace__PID_4 = call{Name: "ptrace", Variant: "PID", Args: []field{
-	{Name: "request", Type: &zt583, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt589, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x0, Defer: 2}
 
@@ -11994,29 +12050,29 @@ var zset_ptrace_peeksiginfo = set{Name: "ptrace_peeksiginfo", Unknown: "PTRACE_P
 
 var zstruct_ptrace_peeksiginfo = structure{Name: "ptrace_peeksiginfo", Size: [3]uint16{16, 16, 16}, Fields: []field{
 	{Name: "off", Type: &zt9, Off: [3]uint16{0, 0, 0}},
-	{Name: "flags", Type: &zt585, Off: [3]uint16{8, 8, 8}},
+	{Name: "flags", Type: &zt591, Off: [3]uint16{8, 8, 8}},
 	{Name: "nr", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 }}
 
 var zcall_ptrace__PEEKSIGINFO = call{Name: "ptrace", Variant: "PEEKSIGINFO", Args: []field{
-	{Name: "request", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt590, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt586, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt588, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt592, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt594, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__GETSIGMASK = call{Name: "ptrace", Variant: "GETSIGMASK", Args: []field{
-	{Name: "request", Type: &zt589, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt595, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt590, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt596, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__SETSIGMASK = call{Name: "ptrace", Variant: "SETSIGMASK", Args: []field{
-	{Name: "request", Type: &zt591, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt597, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt592, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt598, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zstruct_seccomp_insn = structure{Name: "seccomp_insn", Size: [3]uint16{8, 8, 8}, Fields: []field{
@@ -12027,10 +12083,10 @@ var zstruct_seccomp_insn = structure{Name: "seccomp_insn", Size: [3]uint16{8, 8,
 }}
 
 var zcall_ptrace__SECCOMP_GET_FILTER = call{Name: "ptrace", Variant: "SECCOMP_GET_FILTER", Args: []field{
-	{Name: "request", Type: &zt593, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt599, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt595, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt601, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace = call{Name: "ptrace", Args: []field{
@@ -12045,8 +12101,14 @@ var zcall_ptrace = call{Name: "ptrace", Args: []field{
 	&zcall_ptrace__RESUME,
 	&zcall_ptrace__PID,
 	&zcall_ptrace__RESUME_2,
+	&zcall_ptrace__REGS,
+	&zcall_ptrace__REGS_2,
+	&zcall_ptrace__REGS_3,
+	&zcall_ptrace__REGS_4,
 	&zcall_ptrace__PID_2,
 	&zcall_ptrace__RESUME_3,
+	&zcall_ptrace__REGS_5,
+	&zcall_ptrace__REGS_6,
 	&zcall_ptrace__OPTIONS,
 	&zcall_ptrace__RESUME_4,
 	&zcall_ptrace__RESUME_5,
@@ -12084,53 +12146,70 @@ var zset_syslog_actions = set{Name: "syslog_actions", Unknown: "SYSLOG_ACTION_??
 }}
 
 var zcall_syslog__PLAIN = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt597, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt603, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__PLAIN_2 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt598, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt604, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__READ = call{Name: "syslog", Variant: "READ", Args: []field{
-	{Name: "type", Type: &zt599, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt605, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__READ_2 = call{Name: "syslog", Variant: "READ", Args: []field{
-	{Name: "type", Type: &zt600, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt606, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__READ_3 = call{Name: "syslog", Variant: "READ", Args: []field{
-	{Name: "type", Type: &zt601, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt607, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__PLAIN_3 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt602, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt608, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__PLAIN_4 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt603, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt609, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__PLAIN_5 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt604, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt610, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
+var zset_loglevels = set{Name: "loglevels", Unknown: "LOGLEVEL_???", Vals: []val{
+	{Name: "LOGLEVEL_EMERG", Value: 0x0, Mask: 0x0},
+	{Name: "LOGLEVEL_ALERT", Value: 0x1, Mask: 0x1},
+	{Name: "LOGLEVEL_CRIT", Value: 0x2, Mask: 0x2},
+	{Name: "LOGLEVEL_ERR", Value: 0x3, Mask: 0x3},
+	{Name: "LOGLEVEL_WARNING", Value: 0x4, Mask: 0x4},
+	{Name: "LOGLEVEL_NOTICE", Value: 0x5, Mask: 0x5},
+	{Name: "LOGLEVEL_INFO", Value: 0x6, Mask: 0x6},
+	{Name: "LOGLEVEL_DEBUG", Value: 0x7, Mask: 0x7},
+}}
+
+var zcall_syslog__LEVEL = call{Name: "syslog", Variant: "LEVEL", Args: []field{
+	{Name: "type", Type: &zt611, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
+	{Name: "len", Type: &zt612, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x0, Defer: 3}
+
 var zcall_syslog__PLAIN_6 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt605, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt613, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__PLAIN_7 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt606, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt614, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog = call{Name: "syslog", Args: []field{
-	{Name: "type", Type: &zt596, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt602, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
@@ -12142,6 +12221,7 @@ var zcall_syslog = call{Name: "syslog", Args: []field{
 	&zcall_syslog__PLAIN_3,
 	&zcall_syslog__PLAIN_4,
 	&zcall_syslog__PLAIN_5,
+	&zcall_syslog__LEVEL,
 	&zcall_syslog__PLAIN_6,
 	&zcall_syslog__PLAIN_7,
 }}
@@ -12183,12 +12263,12 @@ var zcall_setregid = call{Name: "setregid", Args: []field{
 
 var zcall_getgroups = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt607, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt615, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt608, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt616, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setresuid = call{Name: "setresuid", Args: []field{
@@ -12198,9 +12278,9 @@ var zcall_setresuid = call{Name: "setresuid", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt609, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt609, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt609, Reg: 2, Reg32: 2},
+	{Name: "ruidp", Type: &zt617, Reg: 0, Reg32: 0},
+	{Name: "euidp", Type: &zt617, Reg: 1, Reg32: 1},
+	{Name: "suidp", Type: &zt617, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid = call{Name: "setresgid", Args: []field{
@@ -12210,9 +12290,9 @@ var zcall_setresgid = call{Name: "setresgid", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt609, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt609, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt609, Reg: 2, Reg32: 2},
+	{Name: "rgidp", Type: &zt617, Reg: 0, Reg32: 0},
+	{Name: "egidp", Type: &zt617, Reg: 1, Reg32: 1},
+	{Name: "sgidp", Type: &zt617, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_getpgid = call{Name: "getpgid", Args: []field{
@@ -12238,7 +12318,7 @@ var zset_cap_version = set{Name: "cap_version", Unknown: "_LINUX_CAPABILITY_VERS
 }}
 
 var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "version", Type: &zt610, Off: [3]uint16{0, 0, 0}},
+	{Name: "version", Type: &zt618, Off: [3]uint16{0, 0, 0}},
 	{Name: "pid", Type: &zt235, Off: [3]uint16{4, 4, 4}},
 }}
 
@@ -12287,40 +12367,40 @@ var zset_cap_bits = set{Name: "cap_bits", Unknown: "CAP_???", Vals: []val{
 }}
 
 var zstruct_cap_data2 = structure{Name: "cap_data2", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "effective", Type: &zt612, Off: [3]uint16{0, 0, 0}},
-	{Name: "permitted", Type: &zt612, Off: [3]uint16{4, 4, 4}},
-	{Name: "inheritable", Type: &zt612, Off: [3]uint16{8, 8, 8}},
-	{Name: "high", Type: &zt613, Off: [3]uint16{12, 12, 12}},
+	{Name: "effective", Type: &zt620, Off: [3]uint16{0, 0, 0}},
+	{Name: "permitted", Type: &zt620, Off: [3]uint16{4, 4, 4}},
+	{Name: "inheritable", Type: &zt620, Off: [3]uint16{8, 8, 8}},
+	{Name: "high", Type: &zt621, Off: [3]uint16{12, 12, 12}},
 }}
 
 var zstruct_cap_data1 = structure{Name: "cap_data1", Size: [3]uint16{12, 12, 12}, Fields: []field{
-	{Name: "effective", Type: &zt615, Off: [3]uint16{0, 0, 0}},
-	{Name: "permitted", Type: &zt615, Off: [3]uint16{4, 4, 4}},
-	{Name: "inheritable", Type: &zt615, Off: [3]uint16{8, 8, 8}},
+	{Name: "effective", Type: &zt623, Off: [3]uint16{0, 0, 0}},
+	{Name: "permitted", Type: &zt623, Off: [3]uint16{4, 4, 4}},
+	{Name: "inheritable", Type: &zt623, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zunion_cap_data = union{Name: "cap_data", Alts: []alt{
-	{Vals: []uint64{0x20071026, 0x20080522}, Type: &zt614},
-}, Else: &zt616}
+	{Vals: []uint64{0x20071026, 0x20080522}, Type: &zt622},
+}, Else: &zt624}
 
 var zcall_capget = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt611, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt617, Reg: 1, Reg32: 1},
+	{Name: "header", Type: &zt619, Reg: 0, Reg32: 0},
+	{Name: "dataptr", Type: &zt625, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_capset = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt611, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt618, Reg: 1, Reg32: 1},
+	{Name: "header", Type: &zt619, Reg: 0, Reg32: 0},
+	{Name: "data", Type: &zt626, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_rt_sigpending = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt619, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt627, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 	{Name: "uthese", Type: &zt37, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt573, Reg: 1, Reg32: 1},
+	{Name: "uinfo", Type: &zt579, Reg: 1, Reg32: 1},
 	{Name: "uts", Type: &zt245, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt30, Class: 0x10, Defer: 1}
@@ -12328,11 +12408,11 @@ var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 var zcall_rt_sigqueueinfo = call{Name: "rt_sigqueueinfo", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt30, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt575, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt581, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x18, Defer: 3}
 
 var zcall_rt_sigsuspend = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt620, Reg: 0, Reg32: 0},
+	{Name: "unewset", Type: &zt628, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
@@ -12344,49 +12424,70 @@ var zset_ss_flags = set{Name: "ss_flags", Unknown: "SS_???", Vals: []val{
 
 var zstruct_sigaltstack = structure{Name: "sigaltstack", Size: [3]uint16{24, 12, 12}, Fields: []field{
 	{Name: "ss_sp", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "ss_flags", Type: &zt621, Off: [3]uint16{8, 4, 4}},
+	{Name: "ss_flags", Type: &zt629, Off: [3]uint16{8, 4, 4}},
 	{Name: "ss_size", Type: &zt2, Off: [3]uint16{16, 8, 8}},
 }}
 
 var zcall_sigaltstack = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt622, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt623, Reg: 1, Reg32: 1},
+	{Name: "uss", Type: &zt630, Reg: 0, Reg32: 0},
+	{Name: "uoss", Type: &zt631, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 1}
 
 var zstruct_utimbuf = structure{Name: "utimbuf", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "actime", Type: &zt624, Off: [3]uint16{0, 0, 0}},
-	{Name: "modtime", Type: &zt624, Off: [3]uint16{8, 4, 8}},
+	{Name: "actime", Type: &zt632, Off: [3]uint16{0, 0, 0}},
+	{Name: "modtime", Type: &zt632, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_utime = call{Name: "utime", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "times", Type: &zt625, Reg: 1, Reg32: 1},
+	{Name: "times", Type: &zt633, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_mknod = call{Name: "mknod", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt626, Reg: 1, Reg32: 1},
-	{Name: "dev", Type: &zt627, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt634, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt635, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_uselib = call{Name: "uselib", Args: []field{
 	{Name: "library", Type: &zt4, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
+var zset_personality_flags = set{Name: "personality_flags", Unknown: "PER_???", Vals: []val{
+	{Name: "0xffffffff", Value: 0xffffffff, Mask: 0xffffffff},
+	{Name: "PER_LINUX", Value: 0x0, Mask: 0xff},
+	{Name: "PER_BSD", Value: 0x6, Mask: 0xff},
+	{Name: "PER_LINUX32", Value: 0x8, Mask: 0xff},
+	{Name: "PER_RISCOS", Value: 0xc, Mask: 0xff},
+	{Name: "PER_OSF4", Value: 0xf, Mask: 0xff},
+	{Name: "PER_HPUX", Value: 0x10, Mask: 0xff},
+	{Name: "UNAME26", Value: 0x20000, Mask: 0x20000},
+	{Name: "ADDR_NO_RANDOMIZE", Value: 0x40000, Mask: 0x40000},
+	{Name: "FDPIC_FUNCPTRS", Value: 0x80000, Mask: 0x80000},
+	{Name: "MMAP_PAGE_ZERO", Value: 0x100000, Mask: 0x100000},
+	{Name: "ADDR_COMPAT_LAYOUT", Value: 0x200000, Mask: 0x200000},
+	{Name: "READ_IMPLIES_EXEC", Value: 0x400000, Mask: 0x400000},
+	{Name: "ADDR_LIMIT_32BIT", Value: 0x800000, Mask: 0x800000},
+	{Name: "SHORT_INODE", Value: 0x1000000, Mask: 0x1000000},
+	{Name: "WHOLE_SECONDS", Value: 0x2000000, Mask: 0x2000000},
+	{Name: "STICKY_TIMEOUTS", Value: 0x4000000, Mask: 0x4000000},
+	{Name: "ADDR_LIMIT_3GB", Value: 0x8000000, Mask: 0x8000000},
+}}
+
 var zcall_personality = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt11, Reg: 0, Reg32: 0},
-}, Ret: &zt7, Class: 0x0, Defer: 1}
+	{Name: "personality", Type: &zt636, Reg: 0, Reg32: 0},
+}, Ret: &zt29, Aux: &zt636, Class: 0x0, Defer: 1}
 
 var zstruct_ustat = structure{Name: "ustat", Size: [3]uint16{32, 20, 32}, Fields: []field{
 	{Name: "f_tfree", Type: &zt7, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_tinode", Type: &zt26, Off: [3]uint16{8, 4, 8}},
-	{Name: "f_fname", Type: &zt628, Attr: 4, Off: [3]uint16{16, 8, 16}},
-	{Name: "f_fpack", Type: &zt628, Attr: 4, Off: [3]uint16{22, 14, 22}},
+	{Name: "f_fname", Type: &zt637, Attr: 4, Off: [3]uint16{16, 8, 16}},
+	{Name: "f_fpack", Type: &zt637, Attr: 4, Off: [3]uint16{22, 14, 22}},
 }}
 
 var zcall_ustat = call{Name: "ustat", Args: []field{
-	{Name: "dev", Type: &zt627, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt629, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt635, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt638, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x8000, Defer: 1}
 
 var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
@@ -12477,7 +12578,7 @@ var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
 }, Sorted: []uint16{59, 5, 44, 45, 23, 41, 42, 50, 46, 43, 70, 48, 49, 39, 38, 57, 53, 78, 0, 1, 29, 25, 14, 27, 35, 13, 75, 79, 34, 62, 4, 33, 47, 6, 77, 30, 18, 40, 9, 68, 24, 19, 22, 55, 63, 65, 3, 71, 73, 82, 83, 64, 58, 7, 74, 15, 21, 20, 32, 60, 2, 8, 51, 66, 72, 12, 17, 52, 76, 54, 61, 11, 37, 80, 81, 56, 10, 26, 28, 31, 67, 36, 69, 16}}
 
 var zstruct_fsid = structure{Name: "fsid", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "val", Type: &zt631, Off: [3]uint16{0, 0, 0}},
+	{Name: "val", Type: &zt640, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val{
@@ -12498,28 +12599,28 @@ var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val
 }}
 
 var zstruct_statfs = structure{Name: "statfs", Size: [3]uint16{120, 80, 120}, Fields: []field{
-	{Name: "f_type", Type: &zt630, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt639, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt26, Off: [3]uint16{8, 4, 8}},
 	{Name: "f_blocks", Type: &zt26, Off: [3]uint16{16, 8, 16}},
 	{Name: "f_bfree", Type: &zt26, Off: [3]uint16{24, 12, 24}},
 	{Name: "f_bavail", Type: &zt26, Off: [3]uint16{32, 16, 32}},
 	{Name: "f_files", Type: &zt26, Off: [3]uint16{40, 20, 40}},
 	{Name: "f_ffree", Type: &zt26, Off: [3]uint16{48, 24, 48}},
-	{Name: "f_fsid", Type: &zt632, Off: [3]uint16{56, 28, 56}},
+	{Name: "f_fsid", Type: &zt641, Off: [3]uint16{56, 28, 56}},
 	{Name: "f_namelen", Type: &zt26, Off: [3]uint16{64, 36, 64}},
 	{Name: "f_frsize", Type: &zt26, Off: [3]uint16{72, 40, 72}},
-	{Name: "f_flags", Type: &zt633, Off: [3]uint16{80, 44, 80}},
-	{Name: "spare", Type: &zt634, Off: [3]uint16{88, 48, 88}},
+	{Name: "f_flags", Type: &zt642, Off: [3]uint16{80, 44, 80}},
+	{Name: "spare", Type: &zt643, Off: [3]uint16{88, 48, 88}},
 }}
 
 var zcall_statfs = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt635, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt644, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt635, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt644, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_sysfs = call{Name: "sysfs", Args: []field{
@@ -12535,12 +12636,12 @@ var zset_prio_which = set{Name: "prio_which", Unknown: "PRIO_???", Vals: []val{
 }}
 
 var zcall_getpriority = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt636, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt645, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setpriority = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt636, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt645, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
@@ -12568,20 +12669,20 @@ var zset_sched_policies = set{Name: "sched_policies", Unknown: "SCHED_???", Vals
 
 var zcall_sched_setscheduler = call{Name: "sched_setscheduler", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "policy", Type: &zt637, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt646, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt43, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_getscheduler = call{Name: "sched_getscheduler", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-}, Ret: &zt7, Aux: &zt637, Class: 0x0, Defer: 1}
+}, Ret: &zt7, Aux: &zt646, Class: 0x0, Defer: 1}
 
 var zcall_sched_get_priority_max = call{Name: "sched_get_priority_max", Args: []field{
-	{Name: "policy", Type: &zt637, Reg: 0, Reg32: 0},
+	{Name: "policy", Type: &zt646, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sched_get_priority_min = call{Name: "sched_get_priority_min", Args: []field{
-	{Name: "policy", Type: &zt637, Reg: 0, Reg32: 0},
+	{Name: "policy", Type: &zt646, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sched_rr_get_interval = call{Name: "sched_rr_get_interval", Args: []field{
@@ -12606,7 +12707,7 @@ var zset_mlockall_flags = set{Name: "mlockall_flags", Unknown: "MCL_???", Vals: 
 }}
 
 var zcall_mlockall = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt638, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt647, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt7, Class: 0x4, Defer: 0}
@@ -12615,8 +12716,8 @@ var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt7, Class: 0x0
 
 var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}, Fields: []field{
 	{Name: "entry_number", Type: &zt226, Off: [3]uint16{0, 0, 0}},
-	{Name: "base_addr", Type: &zt639, Off: [3]uint16{4, 4, 4}},
-	{Name: "limit", Type: &zt639, Off: [3]uint16{8, 8, 8}},
+	{Name: "base_addr", Type: &zt648, Off: [3]uint16{4, 4, 4}},
+	{Name: "limit", Type: &zt648, Off: [3]uint16{8, 8, 8}},
 	{Name: "seg_32bit", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{0, 1}},
 	{Name: "contents", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{1, 2}},
 	{Name: "read_exec_only", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{3, 1}},
@@ -12628,7 +12729,7 @@ var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}
 
 var zcall_modify_ldt = call{Name: "modify_ldt", Args: []field{
 	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt640, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
+	{Name: "ptr", Type: &zt649, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
 	{Name: "bytecount", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
@@ -12714,13 +12815,13 @@ var zset_prctl_options = set{Name: "prctl_options", Unknown: "PR_???", Vals: []v
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 62, 63, 64, 65, 66, 67, 68, 60, 61}}
 
 var zcall_prctl__SET_PDEATHSIG = call{Name: "prctl", Variant: "SET_PDEATHSIG", Args: []field{
-	{Name: "option", Type: &zt642, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt651, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt30, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_PDEATHSIG = call{Name: "prctl", Variant: "GET_PDEATHSIG", Args: []field{
-	{Name: "option", Type: &zt643, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt644, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt652, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt653, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zset_pr_dumpable = set{Name: "pr_dumpable", Unknown: "SUID_DUMP_???", Vals: []val{
@@ -12730,12 +12831,12 @@ var zset_pr_dumpable = set{Name: "pr_dumpable", Unknown: "SUID_DUMP_???", Vals: 
 }}
 
 var zcall_prctl__GET_DUMPABLE = call{Name: "prctl", Variant: "GET_DUMPABLE", Args: []field{
-	{Name: "option", Type: &zt645, Reg: 0, Reg32: 0},
-}, Ret: &zt7, Aux: &zt646, Class: 0x80, Defer: 1}
+	{Name: "option", Type: &zt654, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Aux: &zt655, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_DUMPABLE = call{Name: "prctl", Variant: "SET_DUMPABLE", Args: []field{
-	{Name: "option", Type: &zt647, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt648, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt656, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt657, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zset_pr_unalign = set{Name: "pr_unalign", Unknown: "PR_UNALIGN_???", Vals: []val{
@@ -12744,91 +12845,91 @@ var zset_pr_unalign = set{Name: "pr_unalign", Unknown: "PR_UNALIGN_???", Vals: [
 }}
 
 var zcall_prctl__GET_UNALIGN = call{Name: "prctl", Variant: "GET_UNALIGN", Args: []field{
-	{Name: "option", Type: &zt649, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt650, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt658, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt659, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UNALIGN = call{Name: "prctl", Variant: "SET_UNALIGN", Args: []field{
-	{Name: "option", Type: &zt651, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt652, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt660, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt661, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__NONE = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt653, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt662, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UINT = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt654, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt663, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_INT = call{Name: "prctl", Variant: "GET_INT", Args: []field{
-	{Name: "option", Type: &zt655, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt664, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt69, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UINT_2 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt656, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt665, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_INT_2 = call{Name: "prctl", Variant: "GET_INT", Args: []field{
-	{Name: "option", Type: &zt657, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt666, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt69, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UINT_3 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt658, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt667, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__NONE_2 = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt659, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt668, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UINT_4 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt660, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt669, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__SET_NAME = call{Name: "prctl", Variant: "SET_NAME", Args: []field{
-	{Name: "option", Type: &zt661, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt662, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt670, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt671, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_NAME = call{Name: "prctl", Variant: "GET_NAME", Args: []field{
-	{Name: "option", Type: &zt663, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt664, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt672, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt673, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__GET_INT_3 = call{Name: "prctl", Variant: "GET_INT", Args: []field{
-	{Name: "option", Type: &zt665, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt674, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt69, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UINT_5 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt666, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt675, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__NONE_3 = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt667, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt676, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_SECCOMP_STRICT = call{Name: "prctl", Variant: "SET_SECCOMP_STRICT", Args: []field{
-	{Name: "option", Type: &zt668, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt669, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt677, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt678, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zstruct_seccomp_prog = structure{Name: "seccomp_prog", Size: [3]uint16{16, 8, 8}, Fields: []field{
 	{Name: "len", Type: &zt139, Off: [3]uint16{0, 0, 0}},
-	{Name: "filter", Type: &zt671, Attr: 1, Off: [3]uint16{8, 4, 4}},
+	{Name: "filter", Type: &zt681, Attr: 2048, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zcall_prctl__SET_SECCOMP_FILTER = call{Name: "prctl", Variant: "SET_SECCOMP_FILTER", Args: []field{
-	{Name: "option", Type: &zt668, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt670, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt672, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt677, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt679, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt682, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zset_seccomp_mode = set{Name: "seccomp_mode", Unknown: "SECCOMP_MODE_???", Vals: []val{
@@ -12838,8 +12939,8 @@ var zset_seccomp_mode = set{Name: "seccomp_mode", Unknown: "SECCOMP_MODE_???", V
 }}
 
 var zcall_prctl__SET_SECCOMP = call{Name: "prctl", Variant: "SET_SECCOMP", Args: []field{
-	{Name: "option", Type: &zt668, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt673, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt677, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt683, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
@@ -12890,13 +12991,13 @@ var zset_caps = set{Name: "caps", Unknown: "CAP_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40}}
 
 var zcall_prctl__CAPBSET = call{Name: "prctl", Variant: "CAPBSET", Args: []field{
-	{Name: "option", Type: &zt674, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt675, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt684, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt685, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__CAPBSET_2 = call{Name: "prctl", Variant: "CAPBSET", Args: []field{
-	{Name: "option", Type: &zt676, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt675, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt686, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt685, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zset_pr_tsc = set{Name: "pr_tsc", Unknown: "PR_TSC_???", Vals: []val{
@@ -12905,13 +13006,13 @@ var zset_pr_tsc = set{Name: "pr_tsc", Unknown: "PR_TSC_???", Vals: []val{
 }}
 
 var zcall_prctl__GET_TSC = call{Name: "prctl", Variant: "GET_TSC", Args: []field{
-	{Name: "option", Type: &zt677, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt678, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt687, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt688, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_TSC = call{Name: "prctl", Variant: "SET_TSC", Args: []field{
-	{Name: "option", Type: &zt679, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt680, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt689, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt690, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zset_secbits = set{Name: "secbits", Unknown: "SECBIT_???", Vals: []val{
@@ -12926,29 +13027,29 @@ var zset_secbits = set{Name: "secbits", Unknown: "SECBIT_???", Vals: []val{
 }}
 
 var zcall_prctl__GET_SECUREBITS = call{Name: "prctl", Variant: "GET_SECUREBITS", Args: []field{
-	{Name: "option", Type: &zt681, Reg: 0, Reg32: 0},
-}, Ret: &zt29, Aux: &zt682, Class: 0x80, Defer: 1}
+	{Name: "option", Type: &zt691, Reg: 0, Reg32: 0},
+}, Ret: &zt29, Aux: &zt692, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_SECUREBITS = call{Name: "prctl", Variant: "SET_SECUREBITS", Args: []field{
-	{Name: "option", Type: &zt683, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt684, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt693, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt694, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__SET_TIMERSLACK = call{Name: "prctl", Variant: "SET_TIMERSLACK", Args: []field{
-	{Name: "option", Type: &zt685, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt695, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__NONE_4 = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt686, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt696, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__NONE_5 = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt687, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt697, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__NONE_6 = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt688, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt698, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zset_pr_mce_kill_policy = set{Name: "pr_mce_kill_policy", Unknown: "PR_MCE_KILL_???", Vals: []val{
@@ -12958,9 +13059,9 @@ var zset_pr_mce_kill_policy = set{Name: "pr_mce_kill_policy", Unknown: "PR_MCE_K
 }}
 
 var zcall_prctl__MCE_KILL_SET = call{Name: "prctl", Variant: "MCE_KILL_SET", Args: []field{
-	{Name: "option", Type: &zt689, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt690, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt691, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt699, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt700, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt701, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
@@ -12971,20 +13072,20 @@ var zset_pr_mce_kill = set{Name: "pr_mce_kill", Unknown: "PR_MCE_KILL_???", Vals
 }}
 
 var zcall_prctl__MCE_KILL = call{Name: "prctl", Variant: "MCE_KILL", Args: []field{
-	{Name: "option", Type: &zt689, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt692, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt699, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt702, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__MCE_KILL_GET = call{Name: "prctl", Variant: "MCE_KILL_GET", Args: []field{
-	{Name: "option", Type: &zt693, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt703, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt7, Aux: &zt694, Class: 0x80, Defer: 5}
+}, Ret: &zt7, Aux: &zt704, Class: 0x80, Defer: 5}
 
 var zset_pr_set_mm = set{Name: "pr_set_mm", Unknown: "PR_SET_MM_???", Vals: []val{
 	{Name: "PR_SET_MM_START_CODE", Value: 0x1, Mask: 0x1},
@@ -13005,25 +13106,25 @@ var zset_pr_set_mm = set{Name: "pr_set_mm", Unknown: "PR_SET_MM_???", Vals: []va
 }}
 
 var zcall_prctl__SET_MM = call{Name: "prctl", Variant: "SET_MM", Args: []field{
-	{Name: "option", Type: &zt695, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt696, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt705, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt706, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__SET_UINT_6 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt697, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt707, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_INT_4 = call{Name: "prctl", Variant: "GET_INT", Args: []field{
-	{Name: "option", Type: &zt698, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt708, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt69, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_BOOL = call{Name: "prctl", Variant: "SET_BOOL", Args: []field{
-	{Name: "option", Type: &zt699, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt709, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -13031,12 +13132,12 @@ var zcall_prctl__SET_BOOL = call{Name: "prctl", Variant: "SET_BOOL", Args: []fie
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__GET_TID_ADDRESS = call{Name: "prctl", Variant: "GET_TID_ADDRESS", Args: []field{
-	{Name: "option", Type: &zt700, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt710, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt525, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_BOOL_2 = call{Name: "prctl", Variant: "SET_BOOL", Args: []field{
-	{Name: "option", Type: &zt701, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt711, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -13049,34 +13150,34 @@ var zset_pr_fp_mode = set{Name: "pr_fp_mode", Unknown: "PR_FP_MODE_???", Vals: [
 }}
 
 var zcall_prctl__SET_FP_MODE = call{Name: "prctl", Variant: "SET_FP_MODE", Args: []field{
-	{Name: "option", Type: &zt702, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt703, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt712, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt713, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_FP_MODE = call{Name: "prctl", Variant: "GET_FP_MODE", Args: []field{
-	{Name: "option", Type: &zt704, Reg: 0, Reg32: 0},
-}, Ret: &zt29, Aux: &zt703, Class: 0x80, Defer: 1}
+	{Name: "option", Type: &zt714, Reg: 0, Reg32: 0},
+}, Ret: &zt29, Aux: &zt713, Class: 0x80, Defer: 1}
 
 var zcall_prctl__CAP_AMBIENT_ONE = call{Name: "prctl", Variant: "CAP_AMBIENT_ONE", Args: []field{
-	{Name: "option", Type: &zt705, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt706, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt675, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt715, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt716, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt685, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__CAP_AMBIENT_ONE_2 = call{Name: "prctl", Variant: "CAP_AMBIENT_ONE", Args: []field{
-	{Name: "option", Type: &zt705, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt707, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt675, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt715, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt717, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt685, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__CAP_AMBIENT_ONE_3 = call{Name: "prctl", Variant: "CAP_AMBIENT_ONE", Args: []field{
-	{Name: "option", Type: &zt705, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt708, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt675, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt715, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt718, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt685, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
@@ -13089,8 +13190,8 @@ var zset_pr_cap_ambient = set{Name: "pr_cap_ambient", Unknown: "PR_CAP_AMBIENT_?
 }}
 
 var zcall_prctl__CAP_AMBIENT = call{Name: "prctl", Variant: "CAP_AMBIENT", Args: []field{
-	{Name: "option", Type: &zt705, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt709, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt715, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt719, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
@@ -13112,9 +13213,9 @@ var zset_pr_spec_get = set{Name: "pr_spec_get", Unknown: "PR_SPEC_???", Vals: []
 }}
 
 var zcall_prctl__GET_SPECULATION = call{Name: "prctl", Variant: "GET_SPECULATION", Args: []field{
-	{Name: "option", Type: &zt710, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt711, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt712, Class: 0x80, Defer: 2}
+	{Name: "option", Type: &zt720, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt721, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt722, Class: 0x80, Defer: 2}
 
 var zset_pr_spec_set = set{Name: "pr_spec_set", Unknown: "PR_SPEC_???", Vals: []val{
 	{Name: "PR_SPEC_ENABLE", Value: 0x2, Mask: 0x2},
@@ -13124,13 +13225,31 @@ var zset_pr_spec_set = set{Name: "pr_spec_set", Unknown: "PR_SPEC_???", Vals: []
 }}
 
 var zcall_prctl__SET_SPECULATION = call{Name: "prctl", Variant: "SET_SPECULATION", Args: []field{
-	{Name: "option", Type: &zt713, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt711, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt714, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt723, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt724, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt725, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
+
+var zcall_prctl__SET_SPECULATION_2 = call{Name: "prctl", Variant: "SET_SPECULATION", Args: []field{
+	{Name: "option", Type: &zt723, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt726, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt725, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
+
+var zcall_prctl__SET_SPECULATION_3 = call{Name: "prctl", Variant: "SET_SPECULATION", Args: []field{
+	{Name: "option", Type: &zt723, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt727, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt725, Reg: 2, Reg32: 2},
+}, Ret: &zt7, Class: 0x80, Defer: 3}
+
+var zcall_prctl__SET_SPECULATION_OTHER = call{Name: "prctl", Variant: "SET_SPECULATION_OTHER", Args: []field{
+	{Name: "option", Type: &zt723, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt721, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_prctl__SET_BOOL_3 = call{Name: "prctl", Variant: "SET_BOOL", Args: []field{
-	{Name: "option", Type: &zt715, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt728, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -13143,19 +13262,19 @@ var zset_pr_sud = set{Name: "pr_sud", Unknown: "PR_SYS_DISPATCH_???", Vals: []va
 }}
 
 var zcall_prctl__SET_SYSCALL_USER_DISPATCH = call{Name: "prctl", Variant: "SET_SYSCALL_USER_DISPATCH", Args: []field{
-	{Name: "option", Type: &zt716, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt717, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt729, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt25, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__SET_VMA_NAME = call{Name: "prctl", Variant: "SET_VMA_NAME", Args: []field{
-	{Name: "option", Type: &zt718, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt719, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt731, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt732, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt720, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt733, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zset_pr_set_vma = set{Name: "pr_set_vma", Unknown: "PR_SET_VMA_???", Vals: []val{
@@ -13163,8 +13282,8 @@ var zset_pr_set_vma = set{Name: "pr_set_vma", Unknown: "PR_SET_VMA_???", Vals: [
 }}
 
 var zcall_prctl__SET_VMA = call{Name: "prctl", Variant: "SET_VMA", Args: []field{
-	{Name: "option", Type: &zt718, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt721, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt731, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt734, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
@@ -13175,12 +13294,12 @@ var zset_pr_ptracer = set{Name: "pr_ptracer", Vals: []val{
 }}
 
 var zcall_prctl__SET_PTRACER = call{Name: "prctl", Variant: "SET_PTRACER", Args: []field{
-	{Name: "option", Type: &zt722, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt723, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt735, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt736, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl = call{Name: "prctl", Args: []field{
-	{Name: "option", Type: &zt641, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt650, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -13235,6 +13354,9 @@ var zcall_prctl = call{Name: "prctl", Args: []field{
 	&zcall_prctl__CAP_AMBIENT,
 	&zcall_prctl__GET_SPECULATION,
 	&zcall_prctl__SET_SPECULATION,
+	&zcall_prctl__SET_SPECULATION_2,
+	&zcall_prctl__SET_SPECULATION_3,
+	&zcall_prctl__SET_SPECULATION_OTHER,
 	&zcall_prctl__SET_BOOL_3,
 	&zcall_prctl__SET_SYSCALL_USER_DISPATCH,
 	&zcall_prctl__SET_VMA_NAME,
@@ -13260,36 +13382,36 @@ var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", V
 }}
 
 var zcall_arch_prctl__SET = call{Name: "arch_prctl", Variant: "SET", Args: []field{
-	{Name: "option", Type: &zt725, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt738, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl__SET_2 = call{Name: "arch_prctl", Variant: "SET", Args: []field{
-	{Name: "option", Type: &zt726, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt739, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt727, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt740, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt525, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_2 = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt728, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt741, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt525, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_CPUID = call{Name: "arch_prctl", Variant: "GET_CPUID", Args: []field{
-	{Name: "option", Type: &zt729, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt742, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__SET_CPUID = call{Name: "arch_prctl", Variant: "SET_CPUID", Args: []field{
-	{Name: "option", Type: &zt730, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt743, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt724, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt737, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt25, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2, Key: 0, Variants: []*call{
 	&zcall_arch_prctl__SET,
@@ -13336,12 +13458,12 @@ var zset_timex_status = set{Name: "timex_status", Unknown: "STA_???", Vals: []va
 }}
 
 var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fields: []field{
-	{Name: "modes", Type: &zt731, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt744, Off: [3]uint16{0, 0, 0}},
 	{Name: "offset", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "freq", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "maxerror", Type: &zt26, Off: [3]uint16{24, 12, 24}},
 	{Name: "esterror", Type: &zt26, Off: [3]uint16{32, 16, 32}},
-	{Name: "status", Type: &zt732, Off: [3]uint16{40, 20, 40}},
+	{Name: "status", Type: &zt745, Off: [3]uint16{40, 20, 40}},
 	{Name: "constant", Type: &zt23, Off: [3]uint16{48, 24, 48}},
 	{Name: "precision", Type: &zt26, Off: [3]uint16{56, 28, 56}},
 	{Name: "tolerance", Type: &zt23, Off: [3]uint16{64, 32, 64}},
@@ -13356,7 +13478,7 @@ var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fie
 	{Name: "errcnt", Type: &zt23, Off: [3]uint16{144, 72, 144}},
 	{Name: "stbcnt", Type: &zt23, Off: [3]uint16{152, 76, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 80, 160}},
-	{Name: "reserved", Type: &zt733, Off: [3]uint16{164, 84, 164}},
+	{Name: "reserved", Type: &zt746, Off: [3]uint16{164, 84, 164}},
 }}
 
 var zset_timex_state = set{Name: "timex_state", Vals: []val{
@@ -13369,12 +13491,12 @@ var zset_timex_state = set{Name: "timex_state", Vals: []val{
 }}
 
 var zcall_adjtimex = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt734, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt735, Class: 0x100, Defer: 0}
+	{Name: "txc_p", Type: &zt747, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt748, Class: 0x100, Defer: 0}
 
 var zcall_setrlimit = call{Name: "setrlimit", Args: []field{
 	{Name: "resource", Type: &zt515, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt736, Reg: 1, Reg32: 1},
+	{Name: "rlim", Type: &zt749, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_chroot = call{Name: "chroot", Args: []field{
@@ -13388,8 +13510,8 @@ var zcall_acct = call{Name: "acct", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt737, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt738, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt750, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt751, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zset_mount_flags = set{Name: "mount_flags", Unknown: "MS_???", Vals: []val{
@@ -13430,9 +13552,9 @@ var zset_mount_flags = set{Name: "mount_flags", Unknown: "MS_???", Vals: []val{
 var zcall_mount = call{Name: "mount", Args: []field{
 	{Name: "dev_name", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "dir_name", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt720, Reg: 2, Reg32: 2, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3020}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
-	{Name: "flags", Type: &zt739, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt720, Reg: 4, Reg32: 4, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3000}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
+	{Name: "type", Type: &zt733, Reg: 2, Reg32: 2, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3020}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
+	{Name: "flags", Type: &zt752, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt733, Reg: 4, Reg32: 4, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3000}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
 }, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zset_umount_flags = set{Name: "umount_flags", Unknown: "MNT_???", Vals: []val{
@@ -13444,7 +13566,7 @@ var zset_umount_flags = set{Name: "umount_flags", Unknown: "MNT_???", Vals: []va
 
 var zcall_umount2 = call{Name: "umount2", Args: []field{
 	{Name: "name", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt740, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt753, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zset_swap_flags = set{Name: "swap_flags", Vals: []val{
@@ -13456,7 +13578,7 @@ var zset_swap_flags = set{Name: "swap_flags", Vals: []val{
 
 var zcall_swapon = call{Name: "swapon", Args: []field{
 	{Name: "specialfile", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "swap_flags", Type: &zt741, Reg: 1, Reg32: 1},
+	{Name: "swap_flags", Type: &zt754, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_swapoff = call{Name: "swapoff", Args: []field{
@@ -13486,20 +13608,20 @@ var zset_reboot_cmds = set{Name: "reboot_cmds", Unknown: "LINUX_REBOOT_CMD_???",
 }}
 
 var zcall_reboot = call{Name: "reboot", Args: []field{
-	{Name: "magic1", Type: &zt742, Reg: 0, Reg32: 0},
-	{Name: "magic2", Type: &zt743, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt744, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt720, Reg: 3, Reg32: 3, Cond: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xa1b2c3d4}}},
+	{Name: "magic1", Type: &zt755, Reg: 0, Reg32: 0},
+	{Name: "magic2", Type: &zt756, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt757, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt733, Reg: 3, Reg32: 3, Cond: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xa1b2c3d4}}},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_sethostname = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt745, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "name", Type: &zt758, Reg: 0, Reg32: 0, When: &expr{Op: 15, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1000000}}},
+	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setdomainname = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt745, Reg: 0, Reg32: 0},
-	{Name: "len", Type: &zt7, Reg: 1, Reg32: 1},
+	{Name: "name", Type: &zt758, Reg: 0, Reg32: 0, When: &expr{Op: 15, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1000000}}},
+	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_iopl = call{Name: "iopl", Args: []field{
@@ -13520,7 +13642,7 @@ var zcall_create_module = call{Name: "create_module", Args: []field{
 var zcall_init_module = call{Name: "init_module", Args: []field{
 	{Name: "umod", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt720, Reg: 2, Reg32: 2},
+	{Name: "uargs", Type: &zt733, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_delete_module_flags = set{Name: "delete_module_flags", Unknown: "O_???", Vals: []val{
@@ -13529,8 +13651,8 @@ var zset_delete_module_flags = set{Name: "delete_module_flags", Unknown: "O_???"
 }}
 
 var zcall_delete_module = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt720, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt746, Reg: 1, Reg32: 1},
+	{Name: "name_user", Type: &zt733, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt759, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_kernel_syms = call{Name: "get_kernel_syms", Args: []field{
@@ -13583,46 +13705,46 @@ var zset_xattr_flags = set{Name: "xattr_flags", Unknown: "XATTR_???", Vals: []va
 
 var zcall_setxattr = call{Name: "setxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt720, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt747, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt760, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt748, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt761, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zcall_lsetxattr = call{Name: "lsetxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt720, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt747, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt760, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt748, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt761, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zcall_fsetxattr = call{Name: "fsetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt720, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt747, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt760, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt748, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt761, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 5}
 
 var zcall_getxattr = call{Name: "getxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt720, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt749, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt762, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x1, Defer: 2}
 
 var zcall_lgetxattr = call{Name: "lgetxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt720, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt749, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt762, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x1, Defer: 2}
 
 var zcall_fgetxattr = call{Name: "fgetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt720, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt749, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt762, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 2}
 
@@ -13646,17 +13768,17 @@ var zcall_flistxattr = call{Name: "flistxattr", Args: []field{
 
 var zcall_removexattr = call{Name: "removexattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt720, Reg: 1, Reg32: 1},
+	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_lremovexattr = call{Name: "lremovexattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt720, Reg: 1, Reg32: 1},
+	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_fremovexattr = call{Name: "fremovexattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt720, Reg: 1, Reg32: 1},
+	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_tkill = call{Name: "tkill", Args: []field{
@@ -13665,8 +13787,8 @@ var zcall_tkill = call{Name: "tkill", Args: []field{
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt750, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Aux: &zt751, Class: 0x100, Defer: 0}
+	{Name: "tloc", Type: &zt763, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Aux: &zt764, Class: 0x100, Defer: 0}
 
 var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 	{Name: "FUTEX_WAIT", Value: 0x0, Mask: 0x0},
@@ -13715,39 +13837,39 @@ var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
 }}
 
 var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
-	{Vals: []uint64{0x9, 0xa}, Type: &zt754},
+	{Vals: []uint64{0x9, 0xa}, Type: &zt767},
 	{Vals: []uint64{0x4, 0xc}, Type: &zt11},
-	{Vals: []uint64{0x5}, Type: &zt755},
+	{Vals: []uint64{0x5}, Type: &zt768},
 }, Else: &zt176}
 
 var zcall_futex = call{Name: "futex", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt752, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt765, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt753, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt766, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt756, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt769, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt757, Reg: 2, Reg32: 2},
+	{Name: "user_mask_ptr", Type: &zt770, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt758, Reg: 2, Reg32: 2},
+	{Name: "user_mask_ptr", Type: &zt771, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt640, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt649, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_io_setup = call{Name: "io_setup", Args: []field{
 	{Name: "nr_reqs", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt759, Reg: 1, Reg32: 1},
+	{Name: "ctx", Type: &zt772, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_io_destroy = call{Name: "io_destroy", Args: []field{
@@ -13765,7 +13887,7 @@ var zcall_io_getevents = call{Name: "io_getevents", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt761, Reg: 3, Reg32: 3},
+	{Name: "events", Type: &zt774, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt245, Attr: 16, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
@@ -13799,51 +13921,51 @@ var zset_iocb_flags = set{Name: "iocb_flags", Unknown: "IOCB_FLAG_???", Vals: []
 var zstruct_iocb = structure{Name: "iocb", Size: [3]uint16{64, 64, 64}, Fields: []field{
 	{Name: "aio_data", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "aio_key", Type: &zt11, Attr: 2, Off: [3]uint16{8, 8, 8}},
-	{Name: "aio_rw_flags", Type: &zt762, Attr: 2, Off: [3]uint16{12, 12, 12}},
-	{Name: "aio_lio_opcode", Type: &zt763, Off: [3]uint16{16, 16, 16}},
+	{Name: "aio_rw_flags", Type: &zt775, Attr: 2, Off: [3]uint16{12, 12, 12}},
+	{Name: "aio_lio_opcode", Type: &zt776, Off: [3]uint16{16, 16, 16}},
 	{Name: "aio_reqprio", Type: &zt429, Attr: 2, Off: [3]uint16{18, 18, 18}},
 	{Name: "aio_fildes", Type: &zt0, Off: [3]uint16{20, 20, 20}},
 	{Name: "aio_buf", Type: &zt80, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0}}},
-	{Name: "aio_buf", Type: &zt764, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x1}}},
-	{Name: "aio_buf", Type: &zt765, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}},
-	{Name: "aio_buf", Type: &zt766, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}},
-	{Name: "aio_buf", Type: &zt767, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x5}}},
+	{Name: "aio_buf", Type: &zt777, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x1}}},
+	{Name: "aio_buf", Type: &zt778, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "aio_buf", Type: &zt779, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}},
+	{Name: "aio_buf", Type: &zt780, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x5}}},
 	{Name: "aio_nbytes", Type: &zt9, Off: [3]uint16{32, 32, 32}, Cond: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}},
 	{Name: "aio_offset", Type: &zt13, Off: [3]uint16{40, 40, 40}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "aio_reserved2", Type: &zt177, Off: [3]uint16{48, 48, 48}},
-	{Name: "aio_flags", Type: &zt768, Attr: 2, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "aio_flags", Type: &zt781, Attr: 2, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "aio_resfd", Type: &zt0, Off: [3]uint16{60, 60, 60}, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0xe}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}}},
 }}
 
 var zcall_io_submit = call{Name: "io_submit", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "nr", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt770, Reg: 2, Reg32: 2, When: &expr{Op: 19, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
+	{Name: "iocbpp", Type: &zt783, Reg: 2, Reg32: 2, When: &expr{Op: 19, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_iocb_head = structure{Name: "iocb_head", Size: [3]uint16{64, 64, 64}, Fields: []field{
 	{Name: "aio_data", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "aio_key", Type: &zt11, Attr: 2, Off: [3]uint16{8, 8, 8}},
-	{Name: "aio_rw_flags", Type: &zt762, Attr: 2, Off: [3]uint16{12, 12, 12}},
-	{Name: "aio_lio_opcode", Type: &zt763, Off: [3]uint16{16, 16, 16}},
+	{Name: "aio_rw_flags", Type: &zt775, Attr: 2, Off: [3]uint16{12, 12, 12}},
+	{Name: "aio_lio_opcode", Type: &zt776, Off: [3]uint16{16, 16, 16}},
 	{Name: "aio_reqprio", Type: &zt429, Attr: 2, Off: [3]uint16{18, 18, 18}},
 	{Name: "aio_fildes", Type: &zt0, Off: [3]uint16{20, 20, 20}},
-	{Name: "rest", Type: &zt771, Off: [3]uint16{24, 24, 24}},
+	{Name: "rest", Type: &zt784, Off: [3]uint16{24, 24, 24}},
 }}
 
 var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt772, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt773, Reg: 2, Reg32: 2},
+	{Name: "iocb", Type: &zt785, Reg: 1, Reg32: 1},
+	{Name: "result", Type: &zt786, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt774, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt787, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
 	{Name: "cookie64", Type: &zt9, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt775, Reg: 1, Reg32: 2},
+	{Name: "buf", Type: &zt788, Reg: 1, Reg32: 2},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
@@ -13881,20 +14003,20 @@ var zstruct_epoll_data = structure{Name: "epoll_data", Size: [3]uint16{8, 4, 8},
 }}
 
 var zstruct_epoll_event = structure{Name: "epoll_event", Size: [3]uint16{12, 8, 12}, Packed: true, Fields: []field{
-	{Name: "events", Type: &zt777, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt778, Off: [3]uint16{4, 4, 4}},
+	{Name: "events", Type: &zt790, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt791, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_epoll_ctl_old = call{Name: "epoll_ctl_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt776, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt789, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt779, Reg: 3, Reg32: 3},
+	{Name: "event", Type: &zt792, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_epoll_wait_old = call{Name: "epoll_wait_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt781, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt794, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -13917,7 +14039,7 @@ var zstruct_linux_dirent64 = structure{Name: "linux_dirent64", Size: [3]uint16{2
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt783, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt796, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
@@ -13947,7 +14069,7 @@ var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt784, Reg: 3, Reg32: 4},
+	{Name: "advice", Type: &zt797, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
@@ -13991,24 +14113,24 @@ var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16
 }}
 
 var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "all", Type: &zt791, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt804, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt789},
-	{Vals: []uint64{0x2}, Type: &zt790},
-}, Else: &zt792}
+	{Vals: []uint64{0x4}, Type: &zt802},
+	{Vals: []uint64{0x2}, Type: &zt803},
+}, Else: &zt805}
 
 var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
-	{Name: "sigev_value", Type: &zt786, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_signo", Type: &zt787, Off: [3]uint16{8, 4, 4}},
-	{Name: "sigev_notify", Type: &zt788, Off: [3]uint16{12, 8, 8}},
-	{Name: "rest", Type: &zt793, Attr: 256, Off: [3]uint16{16, 12, 12}},
+	{Name: "sigev_value", Type: &zt799, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt800, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt801, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt806, Attr: 256, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt785, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt794, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt807, Reg: 1, Reg32: 1},
 	{Name: "created_timer_id", Type: &zt45, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -14023,14 +14145,14 @@ var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 3
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt795, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt796, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt797, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt808, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt809, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt810, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt797, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt810, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
@@ -14042,23 +14164,23 @@ var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt785, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt245, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt785, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt246, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt785, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt246, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt785, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt795, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt808, Reg: 1, Reg32: 1},
 	{Name: "rqtp", Type: &zt245, Reg: 2, Reg32: 2},
 	{Name: "rmtp", Type: &zt246, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
@@ -14069,16 +14191,16 @@ var zcall_exit_group = call{Name: "exit_group", Args: []field{
 
 var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt781, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt794, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_epoll_ctl = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt776, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt789, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt779, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt792, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_tgkill = call{Name: "tgkill", Args: []field{
@@ -14094,7 +14216,7 @@ var zstruct_timeval_date = structure{Name: "timeval_date", Size: [3]uint16{16, 8
 
 var zcall_utimes = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt799, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt812, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
@@ -14121,15 +14243,15 @@ var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val
 var zcall_mbind = call{Name: "mbind", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt800, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt802, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt813, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt815, Reg: 3, Reg32: 3},
 	{Name: "maxnode", Type: &zt26, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt803, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt816, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt804, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt805, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt817, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt818, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
@@ -14149,11 +14271,11 @@ var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_?
 }}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt806, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt807, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt819, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt820, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt808, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt821, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
@@ -14161,18 +14283,18 @@ var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
 }}
 
 var zstruct_mq_attr = structure{Name: "mq_attr", Size: [3]uint16{64, 32, 64}, Fields: []field{
-	{Name: "mq_flags", Type: &zt810, Off: [3]uint16{0, 0, 0}},
+	{Name: "mq_flags", Type: &zt823, Off: [3]uint16{0, 0, 0}},
 	{Name: "mq_maxmsg", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "mq_msgsize", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "mq_curmsgs", Type: &zt23, Off: [3]uint16{24, 12, 24}},
-	{Name: "unused", Type: &zt811, Attr: 4, Off: [3]uint16{32, 16, 32}},
+	{Name: "unused", Type: &zt824, Attr: 4, Off: [3]uint16{32, 16, 32}},
 }}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
 	{Name: "u_name", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "oflag", Type: &zt5, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt809, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
-	{Name: "u_attr", Type: &zt812, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "mode", Type: &zt822, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "u_attr", Type: &zt825, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
 }, Ret: &zt0, Class: 0x2, Defer: 4}
 
 var zcall_mq_unlink = call{Name: "mq_unlink", Args: []field{
@@ -14197,13 +14319,13 @@ var zcall_mq_timedreceive = call{Name: "mq_timedreceive", Args: []field{
 
 var zcall_mq_notify = call{Name: "mq_notify", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt794, Reg: 1, Reg32: 1},
+	{Name: "u_notification", Type: &zt807, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_mq_getsetattr = call{Name: "mq_getsetattr", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt812, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt813, Reg: 2, Reg32: 2},
+	{Name: "u_mqstat", Type: &zt825, Reg: 1, Reg32: 1},
+	{Name: "u_omqstat", Type: &zt826, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_kexec_segment = structure{Name: "kexec_segment", Size: [3]uint16{32, 16, 16}, Fields: []field{
@@ -14214,18 +14336,18 @@ var zstruct_kexec_segment = structure{Name: "kexec_segment", Size: [3]uint16{32,
 }}
 
 var zset_kexec_flags = set{Name: "kexec_flags", Unknown: "KEXEC_???", Vals: []val{
-	{Name: "KEXEC_ON_CRASH", Value: 0x1, Mask: 0x1},
-	{Name: "KEXEC_PRESERVE_CONTEXT", Value: 0x2, Mask: 0x2},
 	{Name: "KEXEC_ARCH_386", Value: 0x30000, Mask: 0xffff0000},
 	{Name: "KEXEC_ARCH_X86_64", Value: 0x3e0000, Mask: 0xffff0000},
 	{Name: "KEXEC_ARCH_AARCH64", Value: 0xb70000, Mask: 0xffff0000},
+	{Name: "KEXEC_ON_CRASH", Value: 0x1, Mask: 0x1},
+	{Name: "KEXEC_PRESERVE_CONTEXT", Value: 0x2, Mask: 0x2},
 }}
 
 var zcall_kexec_load = call{Name: "kexec_load", Args: []field{
 	{Name: "entry", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "nr_segments", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt815, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt816, Reg: 3, Reg32: 3},
+	{Name: "segments", Type: &zt828, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt829, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_waitid_types = set{Name: "waitid_types", Unknown: "P_???", Vals: []val{
@@ -14241,9 +14363,9 @@ var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
 }, Else: &zt7}
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt817, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt818, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt573, Reg: 2, Reg32: 2},
+	{Name: "which", Type: &zt830, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt831, Reg: 1, Reg32: 1},
+	{Name: "infop", Type: &zt579, Reg: 2, Reg32: 2},
 	{Name: "options", Type: &zt424, Reg: 3, Reg32: 3},
 	{Name: "ru", Type: &zt425, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x8, Defer: 2}
@@ -14260,18 +14382,18 @@ var zset_key_spec = set{Name: "key_spec", Vals: []val{
 }}
 
 var zcall_add_key = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt720, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt720, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt747, Reg: 2, Reg32: 2},
+	{Name: "_type", Type: &zt733, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "_payload", Type: &zt760, Reg: 2, Reg32: 2},
 	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt819, Reg: 4, Reg32: 4},
+	{Name: "ringid", Type: &zt832, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_request_key = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt720, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt720, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt720, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt819, Reg: 3, Reg32: 3},
+	{Name: "_type", Type: &zt733, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "_callout_info", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "destringid", Type: &zt832, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_keyctl_commands = set{Name: "keyctl_commands", Unknown: "KEYCTL_???", Vals: []val{
@@ -14311,31 +14433,31 @@ var zset_keyctl_commands = set{Name: "keyctl_commands", Unknown: "KEYCTL_???", V
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32}}
 
 var zcall_keyctl__GET_KEYRING_ID = call{Name: "keyctl", Variant: "GET_KEYRING_ID", Args: []field{
-	{Name: "cmd", Type: &zt821, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt834, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__JOIN = call{Name: "keyctl", Variant: "JOIN", Args: []field{
-	{Name: "cmd", Type: &zt822, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt720, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt835, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt733, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__UPDATE = call{Name: "keyctl", Variant: "UPDATE", Args: []field{
-	{Name: "cmd", Type: &zt823, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt747, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt836, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt760, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_keyctl__ONE = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt824, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt837, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__CHOWN = call{Name: "keyctl", Variant: "CHOWN", Args: []field{
-	{Name: "cmd", Type: &zt825, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt838, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt226, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt226, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
@@ -14372,63 +14494,63 @@ var zset_key_perms = set{Name: "key_perms", Unknown: "KEY_???", Vals: []val{
 }}
 
 var zcall_keyctl__SETPERM = call{Name: "keyctl", Variant: "SETPERM", Args: []field{
-	{Name: "cmd", Type: &zt826, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt827, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt839, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt840, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__TEXT = call{Name: "keyctl", Variant: "TEXT", Args: []field{
-	{Name: "cmd", Type: &zt828, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt829, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt841, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt842, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__ONE_2 = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt830, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt843, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__TWO = call{Name: "keyctl", Variant: "TWO", Args: []field{
-	{Name: "cmd", Type: &zt831, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt819, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt844, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt832, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__TWO_2 = call{Name: "keyctl", Variant: "TWO", Args: []field{
-	{Name: "cmd", Type: &zt832, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt819, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt845, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt832, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__SEARCH = call{Name: "keyctl", Variant: "SEARCH", Args: []field{
-	{Name: "cmd", Type: &zt833, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt720, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt720, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt819, Reg: 4, Reg32: 4},
+	{Name: "cmd", Type: &zt846, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt733, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt832, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__READ = call{Name: "keyctl", Variant: "READ", Args: []field{
-	{Name: "cmd", Type: &zt834, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt749, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt847, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt762, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__INSTANTIATE = call{Name: "keyctl", Variant: "INSTANTIATE", Args: []field{
-	{Name: "cmd", Type: &zt835, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt747, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt760, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt819, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt832, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__NEGATE = call{Name: "keyctl", Variant: "NEGATE", Args: []field{
-	{Name: "cmd", Type: &zt836, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt849, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt819, Reg: 3, Reg32: 3},
+	{Name: "arg4", Type: &zt832, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_key_reqkey = set{Name: "key_reqkey", Unknown: "KEY_REQKEY_DEFL_???", Vals: []val{
@@ -14444,64 +14566,64 @@ var zset_key_reqkey = set{Name: "key_reqkey", Unknown: "KEY_REQKEY_DEFL_???", Va
 }}
 
 var zcall_keyctl__REQKEY = call{Name: "keyctl", Variant: "REQKEY", Args: []field{
-	{Name: "cmd", Type: &zt837, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt838, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt850, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt851, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__TIMEOUT = call{Name: "keyctl", Variant: "TIMEOUT", Args: []field{
-	{Name: "cmd", Type: &zt839, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt852, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__ONE_3 = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt840, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt853, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__TEXT_2 = call{Name: "keyctl", Variant: "TEXT", Args: []field{
-	{Name: "cmd", Type: &zt841, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt829, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt854, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt842, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__SESSION_TO_PARENT = call{Name: "keyctl", Variant: "SESSION_TO_PARENT", Args: []field{
-	{Name: "cmd", Type: &zt842, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt855, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_keyctl__REJECT = call{Name: "keyctl", Variant: "REJECT", Args: []field{
-	{Name: "cmd", Type: &zt843, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt856, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt411, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt819, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt832, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__INSTANTIATE_IOV = call{Name: "keyctl", Variant: "INSTANTIATE_IOV", Args: []field{
-	{Name: "cmd", Type: &zt844, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt845, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt857, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt858, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt819, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt832, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__ONE_4 = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt846, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt859, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__PERSISTENT = call{Name: "keyctl", Variant: "PERSISTENT", Args: []field{
-	{Name: "cmd", Type: &zt847, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt860, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt819, Reg: 2, Reg32: 2},
+	{Name: "arg3", Type: &zt832, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__RESTRICT = call{Name: "keyctl", Variant: "RESTRICT", Args: []field{
-	{Name: "cmd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt720, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt720, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt861, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt733, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_keyctl_move = set{Name: "keyctl_move", Unknown: "KEYCTL_MOVE_???", Vals: []val{
@@ -14509,15 +14631,15 @@ var zset_keyctl_move = set{Name: "keyctl_move", Unknown: "KEYCTL_MOVE_???", Vals
 }}
 
 var zcall_keyctl__MOVE = call{Name: "keyctl", Variant: "MOVE", Args: []field{
-	{Name: "cmd", Type: &zt849, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt819, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt819, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt819, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt850, Reg: 4, Reg32: 4},
+	{Name: "cmd", Type: &zt862, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt832, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt832, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt863, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl = call{Name: "keyctl", Args: []field{
-	{Name: "cmd", Type: &zt820, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt833, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -14557,15 +14679,15 @@ var zset_ioprio_who = set{Name: "ioprio_who", Unknown: "IOPRIO_WHO_???", Vals: [
 }}
 
 var zcall_ioprio_set = call{Name: "ioprio_set", Args: []field{
-	{Name: "which", Type: &zt851, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt864, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "ioprio", Type: &zt852, Reg: 2, Reg32: 2},
+	{Name: "ioprio", Type: &zt865, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_ioprio_get = call{Name: "ioprio_get", Args: []field{
-	{Name: "which", Type: &zt851, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt864, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Aux: &zt852, Class: 0x0, Defer: 2}
+}, Ret: &zt7, Aux: &zt865, Class: 0x0, Defer: 2}
 
 var zcall_inotify_init = call{Name: "inotify_init", Args: []field{}, Ret: &zt0, Class: 0x2, Defer: 0}
 
@@ -14597,7 +14719,7 @@ var zset_inotify_flags = set{Name: "inotify_flags", Unknown: "IN_???", Vals: []v
 var zcall_inotify_add_watch = call{Name: "inotify_add_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt853, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt866, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
@@ -14608,28 +14730,28 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt854, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt854, Reg: 3, Reg32: 3},
+	{Name: "old_nodes", Type: &zt867, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt867, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt626, Reg: 2, Reg32: 2},
-	{Name: "dev", Type: &zt627, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt634, Reg: 2, Reg32: 2},
+	{Name: "dev", Type: &zt635, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
@@ -14642,74 +14764,74 @@ var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
 }}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt226, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt226, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt856, Reg: 4, Reg32: 4},
+	{Name: "flag", Type: &zt869, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt799, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt812, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt18, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt856, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt869, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt856, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt869, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt855, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt868, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt855, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt868, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt856, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt869, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt855, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt868, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt4, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt749, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt762, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x3, Defer: 2}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zstruct_pselect6_sig = structure{Name: "pselect6_sig", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "sigmask", Type: &zt858, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigmask", Type: &zt871, Off: [3]uint16{0, 0, 0}},
 	{Name: "sigsetsize", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -14718,15 +14840,15 @@ var zcall_pselect6 = call{Name: "pselect6", Args: []field{
 	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt857, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt859, Reg: 5, Reg32: 5},
+	{Name: "tsp", Type: &zt870, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt872, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll = call{Name: "ppoll", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt857, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt860, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt870, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt873, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
@@ -14748,7 +14870,7 @@ var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: 
 }}
 
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt861, Reg: 0, Reg32: 0},
+	{Name: "unshare_flags", Type: &zt874, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
@@ -14759,7 +14881,7 @@ var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "head_ptr", Type: &zt525, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt862, Reg: 2, Reg32: 2},
+	{Name: "len_ptr", Type: &zt875, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals: []val{
@@ -14771,18 +14893,18 @@ var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals:
 
 var zcall_splice = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt863, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt876, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt863, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt876, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt864, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt877, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_tee = call{Name: "tee", Args: []field{
 	{Name: "fdin", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fdout", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt864, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt877, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_sync_file_range_flags = set{Name: "sync_file_range_flags", Unknown: "SYNC_FILE_RANGE_???", Vals: []val{
@@ -14795,14 +14917,14 @@ var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "nbytes", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "flags", Type: &zt865, Reg: 3, Reg32: 5},
+	{Name: "flags", Type: &zt878, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "iov", Type: &zt211, Reg: 1, Reg32: 1},
 	{Name: "nr_segs", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt864, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt877, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
@@ -14813,10 +14935,10 @@ var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", V
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt866, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt867, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt869, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt870, Reg: 5, Reg32: 5},
+	{Name: "pages", Type: &zt879, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt880, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt882, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt883, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
@@ -14825,24 +14947,24 @@ var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16,
 }}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt872, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt856, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt885, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt869, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt781, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt794, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt873, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt886, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_signalfd = call{Name: "signalfd", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt592, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt598, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x12, Defer: 3}
 
@@ -14854,8 +14976,8 @@ var zset_timerfd_flags = set{Name: "timerfd_flags", Unknown: "TFD_???", Vals: []
 }}
 
 var zcall_timerfd_create = call{Name: "timerfd_create", Args: []field{
-	{Name: "clockid", Type: &zt874, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt875, Reg: 1, Reg32: 1},
+	{Name: "clockid", Type: &zt887, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt888, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_eventfd = call{Name: "eventfd", Args: []field{
@@ -14875,21 +14997,21 @@ var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals
 
 var zcall_fallocate = call{Name: "fallocate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt876, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt889, Reg: 1, Reg32: 1},
 	{Name: "offset", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "len", Type: &zt13, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_timerfd_settime = call{Name: "timerfd_settime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt875, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt796, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt797, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt888, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt809, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt810, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_timerfd_gettime = call{Name: "timerfd_gettime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt797, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt810, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
@@ -14901,7 +15023,7 @@ var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "upeer_sockaddr", Type: &zt301, Reg: 1, Reg32: 1},
 	{Name: "upeer_addrlen", Type: &zt302, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt877, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt890, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zset_signalfd_flags = set{Name: "signalfd_flags", Unknown: "SFD_???", Vals: []val{
@@ -14911,9 +15033,9 @@ var zset_signalfd_flags = set{Name: "signalfd_flags", Unknown: "SFD_???", Vals: 
 
 var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt592, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt598, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt878, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt891, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x12, Defer: 4}
 
 var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []val{
@@ -14924,7 +15046,7 @@ var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []
 
 var zcall_eventfd2 = call{Name: "eventfd2", Args: []field{
 	{Name: "count", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt879, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt892, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []val{
@@ -14932,7 +15054,7 @@ var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []va
 }}
 
 var zcall_epoll_create1 = call{Name: "epoll_create1", Args: []field{
-	{Name: "flags", Type: &zt880, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt893, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: []val{
@@ -14976,12 +15098,12 @@ var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
 	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt881, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt894, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_pipe2 = call{Name: "pipe2", Args: []field{
 	{Name: "fildes", Type: &zt213, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt881, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt894, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 0}
 
 var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???", Vals: []val{
@@ -14990,7 +15112,7 @@ var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???",
 }}
 
 var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
-	{Name: "flags", Type: &zt882, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt895, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_preadv = call{Name: "preadv", Args: []field{
@@ -15013,7 +15135,7 @@ var zcall_rt_tgsigqueueinfo = call{Name: "rt_tgsigqueueinfo", Args: []field{
 	{Name: "tgid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt30, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt575, Reg: 3, Reg32: 3},
+	{Name: "uinfo", Type: &zt581, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x18, Defer: 4}
 
 var zset_perf_sizes = set{Name: "perf_sizes", Unknown: "PERF_ATTR_SIZE_???", Vals: []val{
@@ -15056,8 +15178,8 @@ var zset_perf_sw = set{Name: "perf_sw", Unknown: "PERF_COUNT_SW_???", Vals: []va
 }}
 
 var zunion_perf_config = union{Name: "perf_config", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt884},
-	{Vals: []uint64{0x1}, Type: &zt885},
+	{Vals: []uint64{0x0}, Type: &zt897},
+	{Vals: []uint64{0x1}, Type: &zt898},
 }, Else: &zt80}
 
 var zset_perf_samples = set{Name: "perf_samples", Unknown: "PERF_SAMPLE_???", Vals: []val{
@@ -15096,17 +15218,72 @@ var zset_perf_read = set{Name: "perf_read", Unknown: "PERF_FORMAT_???", Vals: []
 	{Name: "PERF_FORMAT_LOST", Value: 0x10, Mask: 0x10},
 }}
 
-var zstruct_perf_event_attr = structure{Name: "perf_event_attr", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "type", Type: &zt563, Off: [3]uint16{0, 0, 0}},
-	{Name: "size", Type: &zt883, Off: [3]uint16{4, 4, 4}},
-	{Name: "config", Type: &zt886, Off: [3]uint16{8, 8, 8}},
+var zset_perf_skid = set{Name: "perf_skid", Vals: []val{
+	{Name: "arbitrary skid", Value: 0x0, Mask: 0x0},
+	{Name: "constant skid", Value: 0x1, Mask: 0x1},
+	{Name: "requested to have 0 skid", Value: 0x2, Mask: 0x2},
+	{Name: "must have 0 skid", Value: 0x3, Mask: 0x3},
+}}
+
+var zstruct_perf_event_attr = structure{Name: "perf_event_attr", Size: [3]uint16{128, 128, 128}, Fields: []field{
+	{Name: "type", Type: &zt569, Off: [3]uint16{0, 0, 0}},
+	{Name: "size", Type: &zt896, Off: [3]uint16{4, 4, 4}},
+	{Name: "config", Type: &zt899, Off: [3]uint16{8, 8, 8}},
 	{Name: "sample_period", Type: &zt9, Off: [3]uint16{16, 16, 16}},
-	{Name: "sample_type", Type: &zt887, Off: [3]uint16{24, 24, 24}},
-	{Name: "read_format", Type: &zt888, Off: [3]uint16{32, 32, 32}},
-	{Name: "disabled", Type: &zt9, Attr: 1, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{0, 1}},
-	{Name: "inherit", Type: &zt9, Attr: 1, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{1, 1}},
-	{Name: "pinned", Type: &zt9, Attr: 1, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{2, 1}},
-	{Name: "exclusive", Type: &zt9, Attr: 1, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{3, 1}},
+	{Name: "sample_type", Type: &zt900, Off: [3]uint16{24, 24, 24}},
+	{Name: "read_format", Type: &zt901, Off: [3]uint16{32, 32, 32}},
+	{Name: "disabled", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{0, 1}},
+	{Name: "inherit", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{1, 1}},
+	{Name: "pinned", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{2, 1}},
+	{Name: "exclusive", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{3, 1}},
+	{Name: "exclude_user", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{4, 1}},
+	{Name: "exclude_kernel", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{5, 1}},
+	{Name: "exclude_hv", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{6, 1}},
+	{Name: "exclude_idle", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{7, 1}},
+	{Name: "mmap", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{8, 1}},
+	{Name: "comm", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{9, 1}},
+	{Name: "freq", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{10, 1}},
+	{Name: "inherit_stat", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{11, 1}},
+	{Name: "enable_on_exec", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{12, 1}},
+	{Name: "task", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{13, 1}},
+	{Name: "watermark", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{14, 1}},
+	{Name: "precise_ip", Type: &zt902, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{15, 2}},
+	{Name: "mmap_data", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{17, 1}},
+	{Name: "sample_id_all", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{18, 1}},
+	{Name: "exclude_host", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{19, 1}},
+	{Name: "exclude_guest", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{20, 1}},
+	{Name: "exclude_callchain_kernel", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{21, 1}},
+	{Name: "exclude_callchain_user", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{22, 1}},
+	{Name: "mmap2", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{23, 1}},
+	{Name: "comm_exec", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{24, 1}},
+	{Name: "use_clockid", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{25, 1}},
+	{Name: "context_switch", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{26, 1}},
+	{Name: "write_backward", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{27, 1}},
+	{Name: "namespaces", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{28, 1}},
+	{Name: "ksymbol", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{29, 1}},
+	{Name: "bpf_event", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{30, 1}},
+	{Name: "aux_output", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{31, 1}},
+	{Name: "cgroup", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{32, 1}},
+	{Name: "text_poke", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{33, 1}},
+	{Name: "build_id", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{34, 1}},
+	{Name: "inherit_thread", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{35, 1}},
+	{Name: "remove_on_exec", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{36, 1}},
+	{Name: "sigtrap", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{37, 1}},
+	{Name: "wakeup_events", Type: &zt11, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "bp_type", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
+	{Name: "config1", Type: &zt80, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "config2", Type: &zt80, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "branch_sample_type", Type: &zt80, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "sample_regs_user", Type: &zt80, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "sample_stack_user", Type: &zt11, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "clockid", Type: &zt7, Attr: 1, Off: [3]uint16{92, 92, 92}},
+	{Name: "sample_regs_intr", Type: &zt80, Attr: 1, Off: [3]uint16{96, 96, 96}},
+	{Name: "aux_watermark", Type: &zt11, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "sample_max_stack", Type: &zt139, Attr: 1, Off: [3]uint16{108, 108, 108}},
+	{Name: "reserved_2", Type: &zt233, Off: [3]uint16{110, 110, 110}},
+	{Name: "aux_sample_size", Type: &zt11, Attr: 1, Off: [3]uint16{112, 112, 112}},
+	{Name: "reserved_3", Type: &zt12, Off: [3]uint16{116, 116, 116}},
+	{Name: "sig_data", Type: &zt80, Attr: 1, Off: [3]uint16{120, 120, 120}},
 }}
 
 var zset_perf_open_flags = set{Name: "perf_open_flags", Unknown: "PERF_FLAG_???", Vals: []val{
@@ -15117,21 +15294,21 @@ var zset_perf_open_flags = set{Name: "perf_open_flags", Unknown: "PERF_FLAG_???"
 }}
 
 var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt889, Reg: 0, Reg32: 0},
+	{Name: "attr_uptr", Type: &zt903, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt890, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt904, Reg: 4, Reg32: 4},
 }, Ret: &zt0, Class: 0x2, Defer: 5}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt891, Attr: 8192, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
+	{Name: "msg_hdr", Type: &zt905, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_len", Type: &zt11, Attr: 16384, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt893, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt907, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt245, Reg: 4, Reg32: 4},
@@ -15157,7 +15334,7 @@ var zset_fanotify_init_flags = set{Name: "fanotify_init_flags", Unknown: "+FAN_C
 }}
 
 var zcall_fanotify_init = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt894, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt908, Reg: 0, Reg32: 0},
 	{Name: "event_f_flags", Type: &zt5, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
@@ -15202,67 +15379,67 @@ var zset_fanotify_events = set{Name: "fanotify_events", Unknown: "FAN_???", Vals
 
 var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt895, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt896, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt855, Reg: 3, Reg32: 4},
+	{Name: "flags", Type: &zt909, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt910, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt868, Reg: 3, Reg32: 4},
 	{Name: "pathname", Type: &zt4, Reg: 4, Reg32: 5},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt897, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt897, Off: [3]uint16{8, 8, 8}},
+	{Name: "rlim_cur", Type: &zt911, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt911, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "resource", Type: &zt515, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt898, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt899, Reg: 3, Reg32: 3},
+	{Name: "new_rlim", Type: &zt912, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt913, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_file_handle = structure{Name: "file_handle", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "handle_bytes", Type: &zt11, Attr: 4096, Off: [3]uint16{0, 0, 0}},
-	{Name: "handle_type", Type: &zt7, Attr: 8192, Off: [3]uint16{4, 4, 4}},
-	{Name: "f_handle", Type: &zt900, Attr: 8192, Off: [3]uint16{8, 8, 8}},
+	{Name: "handle_bytes", Type: &zt11, Attr: 8192, Off: [3]uint16{0, 0, 0}},
+	{Name: "handle_type", Type: &zt7, Attr: 16384, Off: [3]uint16{4, 4, 4}},
+	{Name: "f_handle", Type: &zt914, Attr: 16384, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt901, Reg: 2, Reg32: 2},
+	{Name: "handle", Type: &zt915, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt45, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt856, Reg: 4, Reg32: 4},
+	{Name: "flag", Type: &zt869, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 2}
 
 var zstruct_file_handle_in = structure{Name: "file_handle_in", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "handle_bytes", Type: &zt11, Off: [3]uint16{0, 0, 0}},
 	{Name: "handle_type", Type: &zt7, Off: [3]uint16{4, 4, 4}},
-	{Name: "f_handle", Type: &zt900, Off: [3]uint16{8, 8, 8}},
+	{Name: "f_handle", Type: &zt914, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt855, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt902, Reg: 1, Reg32: 1},
+	{Name: "mountdirfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "handle", Type: &zt916, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt785, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt734, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt735, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt747, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt748, Class: 0x100, Defer: 1}
 
 var zcall_syncfs = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt903, Off: [3]uint16{0, 0, 0}},
-	{Name: "msg_len", Type: &zt11, Attr: 8192, Off: [3]uint16{56, 28, 28}},
+	{Name: "msg_hdr", Type: &zt917, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_len", Type: &zt11, Attr: 16384, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt905, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt919, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
@@ -15280,7 +15457,7 @@ var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: [
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt906, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt920, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
@@ -15290,15 +15467,15 @@ var zcall_getcpu = call{Name: "getcpu", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt907, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt921, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt909, Reg: 1, Reg32: 1},
+	{Name: "lvec", Type: &zt923, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt911, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt925, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 1}
@@ -15307,7 +15484,7 @@ var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt211, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt911, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt925, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 6}
@@ -15335,15 +15512,15 @@ var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16
 
 var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt0},
-	{Vals: []uint64{0x7}, Type: &zt914},
+	{Vals: []uint64{0x7}, Type: &zt928},
 }, Else: &zt29}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
 	{Name: "pid1", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "pid2", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt912, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt913, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
-	{Name: "idx2", Type: &zt915, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "type", Type: &zt926, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt927, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt929, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zset_module_flags = set{Name: "module_flags", Unknown: "MODULE_INIT_???", Vals: []val{
@@ -15354,8 +15531,8 @@ var zset_module_flags = set{Name: "module_flags", Unknown: "MODULE_INIT_???", Va
 
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt720, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt916, Reg: 2, Reg32: 2},
+	{Name: "uargs", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt930, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zset_sched_flags = set{Name: "sched_flags", Unknown: "SCHED_FLAG_???", Vals: []val{
@@ -15370,8 +15547,8 @@ var zset_sched_flags = set{Name: "sched_flags", Unknown: "SCHED_FLAG_???", Vals:
 
 var zstruct_sched_attr_set = structure{Name: "sched_attr_set", Size: [3]uint16{56, 56, 56}, Fields: []field{
 	{Name: "size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
-	{Name: "sched_policy", Type: &zt637, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
-	{Name: "sched_flags", Type: &zt917, Off: [3]uint16{8, 8, 8}},
+	{Name: "sched_policy", Type: &zt646, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
+	{Name: "sched_flags", Type: &zt931, Off: [3]uint16{8, 8, 8}},
 	{Name: "sched_nice", Type: &zt7, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
 	{Name: "sched_priority", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
 	{Name: "sched_runtime", Type: &zt9, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
@@ -15383,14 +15560,14 @@ var zstruct_sched_attr_set = structure{Name: "sched_attr_set", Size: [3]uint16{5
 
 var zcall_sched_setattr = call{Name: "sched_setattr", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt918, Reg: 1, Reg32: 1},
+	{Name: "uattr", Type: &zt932, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Attr: 8, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zstruct_sched_attr = structure{Name: "sched_attr", Size: [3]uint16{56, 56, 56}, Fields: []field{
 	{Name: "size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
-	{Name: "sched_policy", Type: &zt637, Off: [3]uint16{4, 4, 4}},
-	{Name: "sched_flags", Type: &zt917, Off: [3]uint16{8, 8, 8}},
+	{Name: "sched_policy", Type: &zt646, Off: [3]uint16{4, 4, 4}},
+	{Name: "sched_flags", Type: &zt931, Off: [3]uint16{8, 8, 8}},
 	{Name: "sched_nice", Type: &zt7, Off: [3]uint16{16, 16, 16}},
 	{Name: "sched_priority", Type: &zt11, Off: [3]uint16{20, 20, 20}},
 	{Name: "sched_runtime", Type: &zt9, Off: [3]uint16{24, 24, 24}},
@@ -15402,7 +15579,7 @@ var zstruct_sched_attr = structure{Name: "sched_attr", Size: [3]uint16{56, 56, 5
 
 var zcall_sched_getattr = call{Name: "sched_getattr", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt919, Reg: 1, Reg32: 1},
+	{Name: "uattr", Type: &zt933, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -15414,11 +15591,11 @@ var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []
 }}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt855, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt868, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt920, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt934, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zset_seccomp_ops = set{Name: "seccomp_ops", Unknown: "SECCOMP_SET_MODE_???", Vals: []val{
@@ -15438,9 +15615,9 @@ var zset_seccomp_flags = set{Name: "seccomp_flags", Unknown: "SECCOMP_FILTER_FLA
 }}
 
 var zcall_seccomp__SET_MODE_FILTER = call{Name: "seccomp", Variant: "SET_MODE_FILTER", Args: []field{
-	{Name: "op", Type: &zt922, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt923, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt672, Reg: 2, Reg32: 2},
+	{Name: "op", Type: &zt936, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt937, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt682, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_seccomp_actions = set{Name: "seccomp_actions", Unknown: "SECCOMP_RET_???", Vals: []val{
@@ -15455,9 +15632,9 @@ var zset_seccomp_actions = set{Name: "seccomp_actions", Unknown: "SECCOMP_RET_??
 }}
 
 var zcall_seccomp__GET_ACTION_AVAIL = call{Name: "seccomp", Variant: "GET_ACTION_AVAIL", Args: []field{
-	{Name: "op", Type: &zt924, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt938, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt925, Reg: 2, Reg32: 2},
+	{Name: "uargs", Type: &zt939, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_seccomp_notif_sizes = structure{Name: "seccomp_notif_sizes", Size: [3]uint16{6, 6, 6}, Fields: []field{
@@ -15467,13 +15644,13 @@ var zstruct_seccomp_notif_sizes = structure{Name: "seccomp_notif_sizes", Size: [
 }}
 
 var zcall_seccomp__GET_NOTIF_SIZES = call{Name: "seccomp", Variant: "GET_NOTIF_SIZES", Args: []field{
-	{Name: "op", Type: &zt926, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt927, Reg: 2, Reg32: 2},
+	{Name: "uargs", Type: &zt941, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_seccomp = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt921, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt935, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
 	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
@@ -15489,9 +15666,9 @@ var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 }}
 
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt928, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt942, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt929, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt943, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
@@ -15504,8 +15681,8 @@ var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
 }}
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
-	{Name: "uname_ptr", Type: &zt720, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt930, Reg: 1, Reg32: 1},
+	{Name: "uname_ptr", Type: &zt733, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt944, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_kexec_file_flags = set{Name: "kexec_file_flags", Unknown: "KEXEC_FILE_???", Vals: []val{
@@ -15519,7 +15696,7 @@ var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
 	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "cmdline_len", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "cmdline_ptr", Type: &zt3, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt931, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt945, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 5}
 
 var zset_bpf_commands = set{Name: "bpf_commands", Unknown: "BPF_???", Vals: []val{
@@ -15613,14 +15790,14 @@ var zset_bpf_map_flags = set{Name: "bpf_map_flags", Unknown: "BPF_F_???", Vals: 
 }}
 
 var zstruct_bpf_map_create = structure{Name: "bpf_map_create", Size: [3]uint16{72, 72, 72}, Fields: []field{
-	{Name: "map_type", Type: &zt933, Off: [3]uint16{0, 0, 0}},
+	{Name: "map_type", Type: &zt947, Off: [3]uint16{0, 0, 0}},
 	{Name: "key_size", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "value_size", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "max_entries", Type: &zt11, Off: [3]uint16{12, 12, 12}},
-	{Name: "map_flags", Type: &zt934, Off: [3]uint16{16, 16, 16}},
+	{Name: "map_flags", Type: &zt948, Off: [3]uint16{16, 16, 16}},
 	{Name: "inner_map_fd", Type: &zt0, Off: [3]uint16{20, 20, 20}},
 	{Name: "numa_node", Type: &zt11, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x4}}},
-	{Name: "map_name", Type: &zt935, Off: [3]uint16{28, 28, 28}},
+	{Name: "map_name", Type: &zt949, Off: [3]uint16{28, 28, 28}},
 	{Name: "map_ifindex", Type: &zt11, Off: [3]uint16{44, 44, 44}},
 	{Name: "btf_fd", Type: &zt0, Off: [3]uint16{48, 48, 48}},
 	{Name: "btf_key_type_id", Type: &zt11, Off: [3]uint16{52, 52, 52}},
@@ -15637,20 +15814,32 @@ var zset_bpf_update_flags = set{Name: "bpf_update_flags", Unknown: "BPF_???", Va
 
 var zstruct_bpf_map_elem = structure{Name: "bpf_map_elem", Size: [3]uint16{32, 28, 32}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt937, Off: [3]uint16{8, 4, 8}},
-	{Name: "value", Type: &zt937, Off: [3]uint16{16, 12, 16}},
-	{Name: "flags", Type: &zt938, Off: [3]uint16{24, 20, 24}},
+	{Name: "key", Type: &zt951, Off: [3]uint16{8, 4, 8}},
+	{Name: "value", Type: &zt951, Off: [3]uint16{16, 12, 16}},
+	{Name: "flags", Type: &zt952, Off: [3]uint16{24, 20, 24}},
+}}
+
+var zset_bpf_lookup_flags = set{Name: "bpf_lookup_flags", Unknown: "BPF_???", Vals: []val{
+	{Name: "BPF_ANY", Value: 0x0, Mask: 0x0},
+	{Name: "BPF_F_LOCK", Value: 0x4, Mask: 0x4},
+}}
+
+var zstruct_bpf_map_look = structure{Name: "bpf_map_look", Size: [3]uint16{32, 28, 32}, Fields: []field{
+	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
+	{Name: "key", Type: &zt951, Off: [3]uint16{8, 4, 8}},
+	{Name: "value", Type: &zt951, Off: [3]uint16{16, 12, 16}},
+	{Name: "flags", Type: &zt954, Off: [3]uint16{24, 20, 24}},
 }}
 
 var zstruct_bpf_map_key = structure{Name: "bpf_map_key", Size: [3]uint16{16, 12, 16}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt937, Off: [3]uint16{8, 4, 8}},
+	{Name: "key", Type: &zt951, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zstruct_bpf_map_next = structure{Name: "bpf_map_next", Size: [3]uint16{24, 20, 24}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt937, Off: [3]uint16{8, 4, 8}},
-	{Name: "next_key", Type: &zt937, Off: [3]uint16{16, 12, 16}},
+	{Name: "key", Type: &zt951, Off: [3]uint16{8, 4, 8}},
+	{Name: "next_key", Type: &zt951, Off: [3]uint16{16, 12, 16}},
 }}
 
 var zset_bpf_prog_types = set{Name: "bpf_prog_types", Unknown: "BPF_PROG_TYPE_???", Vals: []val{
@@ -15744,30 +15933,30 @@ var zset_bpf_attach_types = set{Name: "bpf_attach_types", Unknown: "BPF_???", Va
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43}}
 
 var zstruct_bpf_prog_load = structure{Name: "bpf_prog_load", Size: [3]uint16{128, 124, 128}, Fields: []field{
-	{Name: "prog_type", Type: &zt942, Off: [3]uint16{0, 0, 0}},
+	{Name: "prog_type", Type: &zt958, Off: [3]uint16{0, 0, 0}},
 	{Name: "insn_cnt", Type: &zt11, Off: [3]uint16{4, 4, 4}},
-	{Name: "insns", Type: &zt937, Off: [3]uint16{8, 8, 8}},
-	{Name: "license", Type: &zt720, Off: [3]uint16{16, 16, 16}},
-	{Name: "hi", Type: &zt943, Off: [3]uint16{24, 20, 20}},
+	{Name: "insns", Type: &zt951, Off: [3]uint16{8, 8, 8}},
+	{Name: "license", Type: &zt733, Off: [3]uint16{16, 16, 16}},
+	{Name: "hi", Type: &zt959, Off: [3]uint16{24, 20, 20}},
 	{Name: "log_level", Type: &zt11, Off: [3]uint16{24, 20, 20}},
 	{Name: "log_size", Type: &zt11, Off: [3]uint16{28, 24, 24}},
-	{Name: "log_buf", Type: &zt937, Off: [3]uint16{32, 28, 32}},
+	{Name: "log_buf", Type: &zt951, Off: [3]uint16{32, 28, 32}},
 	{Name: "kern_version", Type: &zt11, Off: [3]uint16{40, 36, 40}},
-	{Name: "prog_flags", Type: &zt944, Off: [3]uint16{44, 40, 44}},
-	{Name: "prog_name", Type: &zt935, Off: [3]uint16{48, 44, 48}},
+	{Name: "prog_flags", Type: &zt960, Off: [3]uint16{44, 40, 44}},
+	{Name: "prog_name", Type: &zt949, Off: [3]uint16{48, 44, 48}},
 	{Name: "prog_ifindex", Type: &zt11, Off: [3]uint16{64, 60, 64}},
-	{Name: "expected_attach_type", Type: &zt945, Off: [3]uint16{68, 64, 68}},
+	{Name: "expected_attach_type", Type: &zt961, Off: [3]uint16{68, 64, 68}},
 	{Name: "prog_btf_fd", Type: &zt0, Off: [3]uint16{72, 68, 72}},
 	{Name: "func_info_rec_size", Type: &zt11, Off: [3]uint16{76, 72, 76}},
-	{Name: "func_info", Type: &zt937, Off: [3]uint16{80, 76, 80}},
+	{Name: "func_info", Type: &zt951, Off: [3]uint16{80, 76, 80}},
 	{Name: "func_info_cnt", Type: &zt11, Off: [3]uint16{88, 84, 88}},
 	{Name: "line_info_rec_size", Type: &zt11, Off: [3]uint16{92, 88, 92}},
-	{Name: "line_info", Type: &zt937, Off: [3]uint16{96, 92, 96}},
+	{Name: "line_info", Type: &zt951, Off: [3]uint16{96, 92, 96}},
 	{Name: "line_info_cnt", Type: &zt11, Off: [3]uint16{104, 100, 104}},
 	{Name: "attach_btf_id", Type: &zt11, Off: [3]uint16{108, 104, 108}},
 	{Name: "attach_prog_fd", Type: &zt0, Off: [3]uint16{112, 108, 112}},
 	{Name: "core_relo_cnt", Type: &zt11, Off: [3]uint16{116, 112, 116}},
-	{Name: "fd_array", Type: &zt937, Off: [3]uint16{120, 116, 120}},
+	{Name: "fd_array", Type: &zt951, Off: [3]uint16{120, 116, 120}},
 }}
 
 var zset_bpf_file_flags = set{Name: "bpf_file_flags", Unknown: "BPF_F_???", Vals: []val{
@@ -15776,16 +15965,16 @@ var zset_bpf_file_flags = set{Name: "bpf_file_flags", Unknown: "BPF_F_???", Vals
 }}
 
 var zstruct_bpf_obj = structure{Name: "bpf_obj", Size: [3]uint16{24, 16, 16}, Fields: []field{
-	{Name: "pathname", Type: &zt720, Off: [3]uint16{0, 0, 0}},
+	{Name: "pathname", Type: &zt733, Off: [3]uint16{0, 0, 0}},
 	{Name: "bpf_fd", Type: &zt0, Off: [3]uint16{8, 4, 4}},
-	{Name: "file_flags", Type: &zt947, Off: [3]uint16{12, 8, 8}},
-	{Name: "path_fd", Type: &zt855, Off: [3]uint16{16, 12, 12}},
+	{Name: "file_flags", Type: &zt963, Off: [3]uint16{12, 8, 8}},
+	{Name: "path_fd", Type: &zt868, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zstruct_bpf_attach = structure{Name: "bpf_attach", Size: [3]uint16{20, 20, 20}, Fields: []field{
 	{Name: "target_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
 	{Name: "attach_bpf_fd", Type: &zt0, Off: [3]uint16{4, 4, 4}},
-	{Name: "attach_type", Type: &zt945, Off: [3]uint16{8, 8, 8}},
+	{Name: "attach_type", Type: &zt961, Off: [3]uint16{8, 8, 8}},
 	{Name: "attach_flags", Type: &zt176, Off: [3]uint16{12, 12, 12}},
 	{Name: "replace_bpf_fd", Type: &zt0, Off: [3]uint16{16, 16, 16}},
 }}
@@ -15799,90 +15988,91 @@ var zstruct_bpf_id = structure{Name: "bpf_id", Size: [3]uint16{12, 12, 12}, Fiel
 var zstruct_bpf_info = structure{Name: "bpf_info", Size: [3]uint16{16, 16, 16}, Fields: []field{
 	{Name: "bpf_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
 	{Name: "info_len", Type: &zt11, Off: [3]uint16{4, 4, 4}},
-	{Name: "info", Type: &zt937, Off: [3]uint16{8, 8, 8}},
+	{Name: "info", Type: &zt951, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zunion_bpf_attr = union{Name: "bpf_attr", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt936},
-	{Vals: []uint64{0x1, 0x2, 0x15}, Type: &zt939},
-	{Vals: []uint64{0x3}, Type: &zt940},
-	{Vals: []uint64{0x4}, Type: &zt941},
-	{Vals: []uint64{0x5}, Type: &zt946},
-	{Vals: []uint64{0x6, 0x7}, Type: &zt948},
-	{Vals: []uint64{0x8, 0x9}, Type: &zt949},
-	{Vals: []uint64{0xb, 0xc, 0x17, 0x1f}, Type: &zt950},
-	{Vals: []uint64{0xf}, Type: &zt951},
+	{Vals: []uint64{0x0}, Type: &zt950},
+	{Vals: []uint64{0x2}, Type: &zt953},
+	{Vals: []uint64{0x1, 0x15}, Type: &zt955},
+	{Vals: []uint64{0x3}, Type: &zt956},
+	{Vals: []uint64{0x4}, Type: &zt957},
+	{Vals: []uint64{0x5}, Type: &zt962},
+	{Vals: []uint64{0x6, 0x7}, Type: &zt964},
+	{Vals: []uint64{0x8, 0x9}, Type: &zt965},
+	{Vals: []uint64{0xb, 0xc, 0x17, 0x1f}, Type: &zt966},
+	{Vals: []uint64{0xf}, Type: &zt967},
 }}
 
 var zcall_bpf__FD = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt953, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt952, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt969, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_2 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt954, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt952, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt970, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_3 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt955, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt952, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt971, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_4 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt956, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt952, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt972, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_5 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt957, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt952, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt973, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_6 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt958, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt952, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt974, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_7 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt959, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt952, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt975, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_8 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt960, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt952, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt976, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_9 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt961, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt952, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt977, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_10 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt962, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt952, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt978, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_11 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt963, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt952, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt979, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf = call{Name: "bpf", Args: []field{
-	{Name: "cmd", Type: &zt932, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt952, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt946, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_bpf__FD,
@@ -15905,11 +16095,11 @@ var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: [
 }}
 
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "argv", Type: &zt420, Reg: 2, Reg32: 2},
 	{Name: "envp", Type: &zt421, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt964, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt980, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0xb, Defer: 5}
 
 var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
@@ -15919,7 +16109,7 @@ var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
 }}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt965, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt981, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
@@ -15940,14 +16130,14 @@ var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_C
 }}
 
 var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
-	{Name: "cmd", Type: &zt968, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt967, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt984, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt983, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
-}, Ret: &zt29, Aux: &zt966, Class: 0x0, Defer: 3}
+}, Ret: &zt29, Aux: &zt982, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt966, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt967, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt982, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt983, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_membarrier__QUERY,
@@ -15960,14 +16150,14 @@ var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt969, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt985, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt863, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt876, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt863, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt876, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt176, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
@@ -15978,7 +16168,7 @@ var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt762, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt775, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
@@ -15987,7 +16177,7 @@ var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt762, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt775, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
@@ -16005,7 +16195,7 @@ var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
 	{Name: "flags", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt970, Reg: 1, Reg32: 1},
+	{Name: "init_val", Type: &zt986, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
@@ -16068,22 +16258,22 @@ var zstruct_statx_timestamp = structure{Name: "statx_timestamp", Size: [3]uint16
 }}
 
 var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "stx_mask", Type: &zt972, Off: [3]uint16{0, 0, 0}},
+	{Name: "stx_mask", Type: &zt988, Off: [3]uint16{0, 0, 0}},
 	{Name: "stx_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "stx_attributes", Type: &zt973, Off: [3]uint16{8, 8, 8}},
+	{Name: "stx_attributes", Type: &zt989, Off: [3]uint16{8, 8, 8}},
 	{Name: "stx_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{16, 16, 16}},
 	{Name: "stx_uid", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
 	{Name: "stx_gid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
-	{Name: "stx_mode", Type: &zt626, Off: [3]uint16{28, 28, 28}},
+	{Name: "stx_mode", Type: &zt634, Off: [3]uint16{28, 28, 28}},
 	{Name: "spare0", Type: &zt233, Off: [3]uint16{30, 30, 30}},
 	{Name: "stx_ino", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "stx_size", Type: &zt9, Off: [3]uint16{40, 40, 40}},
 	{Name: "stx_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "stx_attributes_mask", Type: &zt973, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "stx_atime", Type: &zt974, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "stx_btime", Type: &zt974, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
-	{Name: "stx_ctime", Type: &zt974, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
-	{Name: "stx_mtime", Type: &zt974, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "stx_attributes_mask", Type: &zt989, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "stx_atime", Type: &zt990, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "stx_btime", Type: &zt990, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
+	{Name: "stx_ctime", Type: &zt990, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
+	{Name: "stx_mtime", Type: &zt990, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
 	{Name: "stx_rdev_major", Type: &zt11, Attr: 1, Off: [3]uint16{128, 128, 128}},
 	{Name: "stx_rdev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{132, 132, 132}},
 	{Name: "stx_dev_major", Type: &zt11, Attr: 1, Off: [3]uint16{136, 136, 136}},
@@ -16091,19 +16281,19 @@ var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fie
 	{Name: "stx_mnt_id", Type: &zt80, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
 	{Name: "stx_dio_mem_align", Type: &zt11, Attr: 1, Off: [3]uint16{152, 152, 152}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
 	{Name: "stx_dio_offset_align", Type: &zt11, Attr: 1, Off: [3]uint16{156, 156, 156}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
-	{Name: "spare3", Type: &zt975, Off: [3]uint16{160, 160, 160}},
+	{Name: "spare3", Type: &zt991, Off: [3]uint16{160, 160, 160}},
 }}
 
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt971, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt972, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt976, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt987, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt988, Reg: 3, Reg32: 3},
+	{Name: "buffer", Type: &zt992, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1803, Defer: 4}
 
 var zstruct_aio_sigset = structure{Name: "aio_sigset", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "sigmask", Type: &zt858, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigmask", Type: &zt871, Off: [3]uint16{0, 0, 0}},
 	{Name: "sigsetsize", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -16111,9 +16301,9 @@ var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt761, Reg: 3, Reg32: 3},
+	{Name: "events", Type: &zt774, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt245, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt977, Reg: 5, Reg32: 5},
+	{Name: "usig", Type: &zt993, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_rseq = call{Name: "rseq", Args: []field{
@@ -16130,7 +16320,7 @@ var zcall_uprobe = call{Name: "uprobe", Args: []field{}, Ret: &zt23, Class: 0x0,
 var zcall_pidfd_send_signal = call{Name: "pidfd_send_signal", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt30, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt575, Reg: 2, Reg32: 2},
+	{Name: "info", Type: &zt581, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1a, Defer: 4}
 
@@ -16200,21 +16390,21 @@ var zstruct_cq_off = structure{Name: "cq_off", Size: [3]uint16{40, 40, 40}, Fiel
 }}
 
 var zstruct_io_uring_params = structure{Name: "io_uring_params", Size: [3]uint16{120, 120, 120}, Show: []uint8{2, 3, 4, 6, 0, 1, 5, 8, 9}, Fields: []field{
-	{Name: "sq_entries", Type: &zt11, Attr: 8192, Off: [3]uint16{0, 0, 0}},
-	{Name: "cq_entries", Type: &zt11, Attr: 8192, Off: [3]uint16{4, 4, 4}},
-	{Name: "flags", Type: &zt978, Off: [3]uint16{8, 8, 8}},
+	{Name: "sq_entries", Type: &zt11, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "cq_entries", Type: &zt11, Attr: 16384, Off: [3]uint16{4, 4, 4}},
+	{Name: "flags", Type: &zt994, Off: [3]uint16{8, 8, 8}},
 	{Name: "sq_thread_cpu", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "sq_thread_idle", Type: &zt11, Off: [3]uint16{16, 16, 16}},
-	{Name: "features", Type: &zt979, Attr: 8192, Off: [3]uint16{20, 20, 20}},
+	{Name: "features", Type: &zt995, Attr: 16384, Off: [3]uint16{20, 20, 20}},
 	{Name: "wq_fd", Type: &zt0, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "resv", Type: &zt613, Off: [3]uint16{28, 28, 28}},
-	{Name: "sq_off", Type: &zt980, Attr: 8192, Off: [3]uint16{40, 40, 40}},
-	{Name: "cq_off", Type: &zt981, Attr: 8192, Off: [3]uint16{80, 80, 80}},
+	{Name: "resv", Type: &zt621, Off: [3]uint16{28, 28, 28}},
+	{Name: "sq_off", Type: &zt996, Attr: 16384, Off: [3]uint16{40, 40, 40}},
+	{Name: "cq_off", Type: &zt997, Attr: 16384, Off: [3]uint16{80, 80, 80}},
 }}
 
 var zcall_io_uring_setup = call{Name: "io_uring_setup", Args: []field{
 	{Name: "entries", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt982, Reg: 1, Reg32: 1},
+	{Name: "params", Type: &zt998, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_uring_enter_flags = set{Name: "uring_enter_flags", Unknown: "IORING_ENTER_???", Vals: []val{
@@ -16232,8 +16422,8 @@ var zcall_io_uring_enter = call{Name: "io_uring_enter", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "to_submit", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "min_complete", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt983, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt873, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt999, Reg: 3, Reg32: 3},
+	{Name: "argp", Type: &zt886, Reg: 4, Reg32: 4},
 	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x12, Defer: 6}
 
@@ -16268,35 +16458,35 @@ var zset_uring_ops = set{Name: "uring_ops", Unknown: "IORING_REGISTER_???", Vals
 
 var zcall_io_uring_register__buffers = call{Name: "io_uring_register", Variant: "buffers", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt985, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt986, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1001, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1002, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register__files = call{Name: "io_uring_register", Variant: "files", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt987, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt988, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1003, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1004, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register__files_2 = call{Name: "io_uring_register", Variant: "files", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt989, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt988, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1005, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1004, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register__files_3 = call{Name: "io_uring_register", Variant: "files", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt990, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt988, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1006, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1004, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt984, Reg: 1, Reg32: 1},
+	{Name: "opcode", Type: &zt1000, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4, Key: 1, Variants: []*call{
@@ -16317,9 +16507,9 @@ var zset_open_tree_flags = set{Name: "open_tree_flags", Unknown: "OPEN_TREE_???"
 }}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt991, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1007, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x3, Defer: 3}
 
 var zset_move_mount_flags = set{Name: "move_mount_flags", Unknown: "MOVE_MOUNT_???", Vals: []val{
@@ -16334,11 +16524,11 @@ var zset_move_mount_flags = set{Name: "move_mount_flags", Unknown: "MOVE_MOUNT_?
 }}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt855, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt868, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt992, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1008, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zset_fsopen_flags = set{Name: "fsopen_flags", Unknown: "FSOPEN_???", Vals: []val{
@@ -16346,8 +16536,8 @@ var zset_fsopen_flags = set{Name: "fsopen_flags", Unknown: "FSOPEN_???", Vals: [
 }}
 
 var zcall_fsopen = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt720, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt993, Reg: 1, Reg32: 1},
+	{Name: "_fs_name", Type: &zt733, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1009, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_fsconfig_cmds = set{Name: "fsconfig_cmds", Unknown: "FSCONFIG_???", Vals: []val{
@@ -16364,55 +16554,55 @@ var zset_fsconfig_cmds = set{Name: "fsconfig_cmds", Unknown: "FSCONFIG_???", Val
 
 var zcall_fsconfig__FLAG = call{Name: "fsconfig", Variant: "FLAG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt995, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt720, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt1011, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__STRING = call{Name: "fsconfig", Variant: "STRING", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt996, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt720, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt720, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt1012, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt733, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__BINARY = call{Name: "fsconfig", Variant: "BINARY", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt997, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt720, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt998, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt1013, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt1014, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__PATH = call{Name: "fsconfig", Variant: "PATH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt999, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt720, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt1015, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt855, Reg: 4, Reg32: 4},
+	{Name: "aux", Type: &zt868, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__PATH_2 = call{Name: "fsconfig", Variant: "PATH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1000, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt720, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt1016, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt855, Reg: 4, Reg32: 4},
+	{Name: "aux", Type: &zt868, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__FD = call{Name: "fsconfig", Variant: "FD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1001, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt720, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt1017, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt0, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig = call{Name: "fsconfig", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt994, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1010, Reg: 1, Reg32: 1},
 	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
@@ -16444,8 +16634,8 @@ var zset_mount_attrs = set{Name: "mount_attrs", Unknown: "MOUNT_ATTR_???", Vals:
 
 var zcall_fsmount = call{Name: "fsmount", Args: []field{
 	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1002, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt1003, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1018, Reg: 1, Reg32: 1},
+	{Name: "attr_flags", Type: &zt1019, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zset_fspick_flags = set{Name: "fspick_flags", Unknown: "FSPICK_???", Vals: []val{
@@ -16456,9 +16646,9 @@ var zset_fspick_flags = set{Name: "fspick_flags", Unknown: "FSPICK_???", Vals: [
 }}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1004, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1020, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x3, Defer: 3}
 
 var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", Vals: []val{
@@ -16468,7 +16658,7 @@ var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", 
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1005, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1021, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
@@ -16502,19 +16692,19 @@ var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []
 
 var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
 	{Vals: []uint64{0x1}, Type: &zt9},
-}, Else: &zt1007}
+}, Else: &zt1023}
 
 var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
-	{Name: "flags", Type: &zt1006, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt937, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt937, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
-	{Name: "parent_tid", Type: &zt937, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
-	{Name: "exit_signal", Type: &zt1008, Off: [3]uint16{32, 32, 32}},
-	{Name: "stack", Type: &zt937, Off: [3]uint16{40, 40, 40}},
+	{Name: "flags", Type: &zt1022, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt951, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt951, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt951, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt1024, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt951, Off: [3]uint16{40, 40, 40}},
 	{Name: "stack_size", Type: &zt80, Off: [3]uint16{48, 48, 48}},
-	{Name: "tls", Type: &zt937, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "set_tid", Type: &zt937, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
-	{Name: "set_tid", Type: &zt1009, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
+	{Name: "tls", Type: &zt951, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt951, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
+	{Name: "set_tid", Type: &zt1025, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
 	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}},
 	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xb}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
 }}
@@ -16527,8 +16717,8 @@ var zstruct_clone_result = structure{Name: "clone_result", Size: [3]uint16{32, 2
 }}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt1010, Reg: 0, Reg32: 0},
-	{Name: "changed", Type: &zt1011, Attr: 2048, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
+	{Name: "uargs", Type: &zt1026, Reg: 0, Reg32: 0},
+	{Name: "changed", Type: &zt1027, Attr: 4096, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt235, Class: 0x8, Defer: 1}
 
@@ -16540,7 +16730,7 @@ var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANG
 var zcall_close_range = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "max_fd", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1012, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1028, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals: []val{
@@ -16553,15 +16743,15 @@ var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals
 }}
 
 var zstruct_open_how = structure{Name: "open_how", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "flags", Type: &zt1013, Off: [3]uint16{0, 0, 0}},
-	{Name: "mode", Type: &zt1014, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "resolve", Type: &zt1015, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt1029, Off: [3]uint16{0, 0, 0}},
+	{Name: "mode", Type: &zt1030, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "resolve", Type: &zt1031, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt1016, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
+	{Name: "how", Type: &zt1032, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
@@ -16578,15 +16768,15 @@ var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals:
 }}
 
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1017, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1033, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt1018, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt1034, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "behavior", Type: &zt220, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
@@ -16599,10 +16789,10 @@ var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 1
 
 var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt781, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt794, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt1019, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt873, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt1035, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt886, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
@@ -16614,17 +16804,17 @@ var zset_propagation = set{Name: "propagation", Unknown: "MS_???", Vals: []val{
 }}
 
 var zstruct_mount_attr = structure{Name: "mount_attr", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "attr_set", Type: &zt1020, Off: [3]uint16{0, 0, 0}},
-	{Name: "attr_clr", Type: &zt1020, Off: [3]uint16{8, 8, 8}},
-	{Name: "propagation", Type: &zt1021, Off: [3]uint16{16, 16, 16}},
+	{Name: "attr_set", Type: &zt1036, Off: [3]uint16{0, 0, 0}},
+	{Name: "attr_clr", Type: &zt1036, Off: [3]uint16{8, 8, 8}},
+	{Name: "propagation", Type: &zt1037, Off: [3]uint16{16, 16, 16}},
 	{Name: "userns_fd", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 }}
 
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt856, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt1022, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
+	{Name: "flags", Type: &zt869, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt1038, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
@@ -16663,9 +16853,9 @@ var zset_landlock_scope = set{Name: "landlock_scope", Unknown: "LANDLOCK_SCOPE_?
 }}
 
 var zstruct_landlock_ruleset_attr = structure{Name: "landlock_ruleset_attr", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "handled_access_fs", Type: &zt1023, Off: [3]uint16{0, 0, 0}},
-	{Name: "handled_access_net", Type: &zt1024, Off: [3]uint16{8, 8, 8}},
-	{Name: "scoped", Type: &zt1025, Off: [3]uint16{16, 16, 16}},
+	{Name: "handled_access_fs", Type: &zt1039, Off: [3]uint16{0, 0, 0}},
+	{Name: "handled_access_net", Type: &zt1040, Off: [3]uint16{8, 8, 8}},
+	{Name: "scoped", Type: &zt1041, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zset_landlock_create = set{Name: "landlock_create", Unknown: "LANDLOCK_CREATE_RULESET_???", Vals: []val{
@@ -16673,9 +16863,9 @@ var zset_landlock_create = set{Name: "landlock_create", Unknown: "LANDLOCK_CREAT
 }}
 
 var zcall_landlock_create_ruleset = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt1026, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt1042, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1027, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1043, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zset_landlock_rule = set{Name: "landlock_rule", Unknown: "LANDLOCK_RULE_???", Vals: []val{
@@ -16684,24 +16874,24 @@ var zset_landlock_rule = set{Name: "landlock_rule", Unknown: "LANDLOCK_RULE_???"
 }}
 
 var zstruct_landlock_path = structure{Name: "landlock_path", Size: [3]uint16{12, 12, 12}, Packed: true, Fields: []field{
-	{Name: "allowed_access", Type: &zt1023, Off: [3]uint16{0, 0, 0}},
+	{Name: "allowed_access", Type: &zt1039, Off: [3]uint16{0, 0, 0}},
 	{Name: "parent_fd", Type: &zt0, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_landlock_port = structure{Name: "landlock_port", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "allowed_access", Type: &zt1024, Off: [3]uint16{0, 0, 0}},
+	{Name: "allowed_access", Type: &zt1040, Off: [3]uint16{0, 0, 0}},
 	{Name: "port", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zunion_landlock_attr = union{Name: "landlock_attr", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt1029},
-	{Vals: []uint64{0x2}, Type: &zt1030},
+	{Vals: []uint64{0x1}, Type: &zt1045},
+	{Vals: []uint64{0x2}, Type: &zt1046},
 }, Else: &zt25}
 
 var zcall_landlock_add_rule = call{Name: "landlock_add_rule", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt1028, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt1031, Reg: 2, Reg32: 2},
+	{Name: "rule_type", Type: &zt1044, Reg: 1, Reg32: 1},
+	{Name: "rule_attr", Type: &zt1047, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
@@ -16715,7 +16905,7 @@ var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
 }}
 
 var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt1032, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1048, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
@@ -16731,16 +16921,16 @@ var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???"
 var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
 	{Name: "val", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "uaddr", Type: &zt80, Off: [3]uint16{8, 8, 8}},
-	{Name: "flags", Type: &zt1033, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt1049, Off: [3]uint16{16, 16, 16}},
 	{Name: "__reserved", Type: &zt176, Attr: 2, Off: [3]uint16{20, 20, 20}},
 }}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt1035, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt1051, Reg: 0, Reg32: 0},
 	{Name: "nr_futexes", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt1019, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt785, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt1035, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt798, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
@@ -16765,16 +16955,16 @@ var zstruct_cachestat = structure{Name: "cachestat", Size: [3]uint16{40, 40, 40}
 
 var zcall_cachestat = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt1036, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt1037, Reg: 2, Reg32: 2},
+	{Name: "cstat_range", Type: &zt1052, Reg: 1, Reg32: 1},
+	{Name: "cstat", Type: &zt1053, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt856, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt869, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
@@ -16785,27 +16975,27 @@ var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_S
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
 	{Name: "addr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1038, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1054, Reg: 2, Reg32: 2},
 }, Ret: &zt25, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "mask", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1033, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1049, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "val", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1033, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt1019, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt785, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt1049, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt1035, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt798, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt1039, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt1055, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
@@ -16820,8 +17010,8 @@ var zstruct_mnt_id_req = structure{Name: "mnt_id_req", Size: [3]uint16{32, 32, 3
 }}
 
 var zcall_statmount = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt1040, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1041, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt1056, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt1057, Reg: 1, Reg32: 1},
 	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -16831,10 +17021,10 @@ var zset_listmount_flags = set{Name: "listmount_flags", Unknown: "LISTMOUNT_???"
 }}
 
 var zcall_listmount = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt1040, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt1042, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt1056, Reg: 0, Reg32: 0},
+	{Name: "mnt_ids", Type: &zt1058, Reg: 1, Reg32: 1},
 	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1043, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1059, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_lsm_get_self_attr = call{Name: "lsm_get_self_attr", Args: []field{
@@ -16866,53 +17056,53 @@ var zcall_mseal = call{Name: "mseal", Args: []field{
 var zstruct_xattr_set = structure{Name: "xattr_set", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "value", Type: &zt209, Off: [3]uint16{0, 0, 0}},
 	{Name: "size", Type: &zt11, Off: [3]uint16{8, 4, 4}},
-	{Name: "flags", Type: &zt748, Off: [3]uint16{12, 8, 8}},
+	{Name: "flags", Type: &zt761, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt856, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt720, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt1044, Reg: 4, Reg32: 4},
+	{Name: "at_flags", Type: &zt869, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt733, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt1060, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x3, Defer: 6}
 
 var zstruct_xattr_get = structure{Name: "xattr_get", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "value", Type: &zt206, Off: [3]uint16{0, 0, 0}},
 	{Name: "size", Type: &zt11, Off: [3]uint16{8, 4, 4}},
-	{Name: "flags", Type: &zt748, Off: [3]uint16{12, 8, 8}},
+	{Name: "flags", Type: &zt761, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt856, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt720, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt1045, Attr: 8, Reg: 4, Reg32: 4},
+	{Name: "at_flags", Type: &zt869, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt733, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt1061, Attr: 8, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x3, Defer: 4}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt856, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt1046, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
+	{Name: "at_flags", Type: &zt869, Reg: 2, Reg32: 2},
+	{Name: "list", Type: &zt1062, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x3, Defer: 3}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt856, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt720, Reg: 3, Reg32: 3},
+	{Name: "at_flags", Type: &zt869, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt733, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt991, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt1022, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
+	{Name: "flags", Type: &zt1007, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt1038, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt0, Class: 0x3, Defer: 5}
 
@@ -16927,7 +17117,7 @@ var zset_fa_xflags = set{Name: "fa_xflags", Unknown: "FS_XFLAG_???", Vals: []val
 }}
 
 var zstruct_file_attr = structure{Name: "file_attr", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "fa_xflags", Type: &zt1047, Off: [3]uint16{0, 0, 0}},
+	{Name: "fa_xflags", Type: &zt1063, Off: [3]uint16{0, 0, 0}},
 	{Name: "fa_extsize", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "fa_nextents", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "fa_projid", Type: &zt11, Off: [3]uint16{16, 16, 16}},
@@ -16935,19 +17125,19 @@ var zstruct_file_attr = structure{Name: "file_attr", Size: [3]uint16{24, 24, 24}
 }}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "attr", Type: &zt1048, Reg: 2, Reg32: 2},
+	{Name: "attr", Type: &zt1064, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt856, Reg: 4, Reg32: 4},
+	{Name: "at_flags", Type: &zt869, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 2}
 
 var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "attr", Type: &zt1049, Reg: 2, Reg32: 2},
+	{Name: "attr", Type: &zt1065, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt856, Reg: 4, Reg32: 4},
+	{Name: "at_flags", Type: &zt869, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_listns = call{Name: "listns", Args: []field{
@@ -16967,8 +17157,8 @@ var zcall_waitpid = call{Name: "waitpid", Args: []field{
 
 var zcall_lchown_2 = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1050, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1050, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1066, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1066, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt23, Class: 0x4, Defer: 0, Derived: true}
@@ -16983,11 +17173,11 @@ var zcall_umount = call{Name: "umount", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt1050, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt1066, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt1051, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt1067, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_oldfstat = call{Name: "oldfstat", Args: []field{
@@ -17008,7 +17198,7 @@ var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt23, Class: 0x0, D
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt1050, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt1066, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
@@ -17028,63 +17218,63 @@ var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
 	{Name: "sa_handler", Type: &zt31, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt1052, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_mask", Type: &zt1068, Off: [3]uint16{8, 4, 4}},
 	{Name: "sa_flags", Type: &zt32, Off: [3]uint16{16, 8, 8}},
 	{Name: "sa_restorer", Type: &zt25, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "sig", Type: &zt30, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt1053, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt1054, Reg: 2, Reg32: 2},
+	{Name: "act", Type: &zt1069, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt1070, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt29, Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt1052, Reg: 0, Reg32: 0},
+	{Name: "newmask", Type: &zt1068, Reg: 0, Reg32: 0},
 }, Ret: &zt29, Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt1050, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1050, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt1066, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1066, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt1050, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1050, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt1066, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1066, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt1052, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt1068, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt1055, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt1071, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt1056, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt1072, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt1057, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt1073, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zstruct_old_select = structure{Name: "old_select", Size: [3]uint16{40, 20, 20}, Fields: []field{
 	{Name: "n", Type: &zt7, Attr: 64, Off: [3]uint16{0, 0, 0}},
-	{Name: "inp", Type: &zt1058, Attr: 64, Off: [3]uint16{8, 4, 4}},
-	{Name: "outp", Type: &zt1058, Attr: 64, Off: [3]uint16{16, 8, 8}},
-	{Name: "exp", Type: &zt1058, Attr: 64, Off: [3]uint16{24, 12, 12}},
+	{Name: "inp", Type: &zt1074, Attr: 64, Off: [3]uint16{8, 4, 4}},
+	{Name: "outp", Type: &zt1074, Attr: 64, Off: [3]uint16{16, 8, 8}},
+	{Name: "exp", Type: &zt1074, Attr: 64, Off: [3]uint16{24, 12, 12}},
 	{Name: "tvp", Type: &zt215, Attr: 64, Off: [3]uint16{32, 16, 16}},
 }}
 
 var zcall_select_2 = call{Name: "select", Args: []field{
-	{Name: "arg", Type: &zt1059, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt1075, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 1}
 
 var zcall_oldlstat = call{Name: "oldlstat", Args: []field{
@@ -17108,40 +17298,40 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt1060, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt1076, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt25, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1050, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1050, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1066, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1066, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt1061, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1077, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "f_bavail", Type: &zt11, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_files", Type: &zt11, Off: [3]uint16{20, 20, 20}},
 	{Name: "f_ffree", Type: &zt11, Off: [3]uint16{24, 24, 24}},
-	{Name: "f_fsid", Type: &zt632, Off: [3]uint16{28, 28, 28}},
+	{Name: "f_fsid", Type: &zt641, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt1062, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt1063, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt1078, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt1079, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1064, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1080, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1064, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1080, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
@@ -17150,38 +17340,38 @@ var zcall_socketcall = call{Name: "socketcall", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
 var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}, Show: []uint8{0, 1, 2, 3, 4, 5, 8, 9, 7, 6, 10, 11, 12, 13, 14, 15}, Fields: []field{
-	{Name: "st_dev", Type: &zt627, Attr: 1, Off: [3]uint16{0, 0, 0}},
+	{Name: "st_dev", Type: &zt635, Attr: 1, Off: [3]uint16{0, 0, 0}},
 	{Name: "st_ino", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "st_mode", Type: &zt626, Off: [3]uint16{8, 8, 8}},
+	{Name: "st_mode", Type: &zt634, Off: [3]uint16{8, 8, 8}},
 	{Name: "st_nlink", Type: &zt139, Attr: 1, Off: [3]uint16{10, 10, 10}},
 	{Name: "st_uid", Type: &zt139, Attr: 1, Off: [3]uint16{12, 12, 12}},
 	{Name: "st_gid", Type: &zt139, Attr: 1, Off: [3]uint16{14, 14, 14}},
-	{Name: "st_rdev", Type: &zt627, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_rdev", Type: &zt635, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt1065, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt1081, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt1066, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt1082, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt1067, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt1083, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1068, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1084, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1068, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1084, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1068, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1084, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
@@ -17209,14 +17399,14 @@ var zcall_clone_2 = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt25, Attr: 32, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt419, Attr: 32, Reg: 0, Reg32: 0},
 	{Name: "parent_tid", Type: &zt45, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "tls", Type: &zt640, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "tls", Type: &zt649, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
 	{Name: "child_tidptr", Type: &zt25, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
 }, Ret: &zt235, Class: 0x8, Defer: 2}
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt36, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt1069, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt1055, Reg: 2, Reg32: 2},
+	{Name: "nset", Type: &zt1085, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt1071, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
@@ -17243,18 +17433,18 @@ var zcall_bdflush = call{Name: "bdflush", Args: []field{
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt1050, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt1066, Reg: 0, Reg32: 0},
 }, Ret: &zt226, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt1050, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt1066, Reg: 0, Reg32: 0},
 }, Ret: &zt226, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt26, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "offset_low", Type: &zt1070, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt1071, Reg: 3, Reg32: 3},
+	{Name: "offset_low", Type: &zt1086, Reg: 2, Reg32: 2},
+	{Name: "result", Type: &zt1087, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt24, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -17271,15 +17461,15 @@ var zcall__sysctl_2 = call{Name: "_sysctl", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt1050, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1050, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt1050, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt1066, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1066, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt1066, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt1072, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1072, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt1072, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt1088, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1088, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt1088, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -17296,30 +17486,30 @@ var zcall_query_module_2 = call{Name: "query_module", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt1050, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1050, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt1050, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt1066, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1066, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt1066, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt1072, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1072, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt1072, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt1088, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1088, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt1088, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt1073, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt1089, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt33, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt1074, Reg: 6, Reg32: 6},
+	{Name: "frame", Type: &zt1090, Reg: 6, Reg32: 6},
 }, Ret: &zt23, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1050, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1050, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1066, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1066, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
@@ -17337,7 +17527,7 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt27, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt28, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt1075, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt1091, Reg: 5, Reg32: 5},
 }, Ret: &zt25, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
@@ -17363,28 +17553,28 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt1066, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt1082, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt1067, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt1083, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt1076, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt1092, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1077, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1093, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1077, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1093, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1077, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1093, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
@@ -17413,12 +17603,12 @@ var zcall_setregid32 = call{Name: "setregid32", Args: []field{
 
 var zcall_getgroups32 = call{Name: "getgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt607, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt615, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups32 = call{Name: "setgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt608, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt616, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_fchown32 = call{Name: "fchown32", Args: []field{
@@ -17434,9 +17624,9 @@ var zcall_setresuid32 = call{Name: "setresuid32", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid32 = call{Name: "getresuid32", Args: []field{
-	{Name: "ruid", Type: &zt609, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt609, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt609, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt617, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt617, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt617, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
@@ -17446,9 +17636,9 @@ var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid32 = call{Name: "getresgid32", Args: []field{
-	{Name: "rgid", Type: &zt609, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt609, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt609, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt617, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt617, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt617, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_chown32 = call{Name: "chown32", Args: []field{
@@ -17700,76 +17890,76 @@ var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1078, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1094, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt1061, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1077, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_bavail", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "f_files", Type: &zt9, Off: [3]uint16{32, 32, 32}},
 	{Name: "f_ffree", Type: &zt9, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_fsid", Type: &zt632, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_fsid", Type: &zt641, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt1062, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt1063, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt1078, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt1079, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1079, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1095, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1079, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1095, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt784, Reg: 3, Reg32: 5},
+	{Name: "advice", Type: &zt797, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1077, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt856, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt1093, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt869, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_msgsnd_2 = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1080, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1096, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgflg", Type: &zt445, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1081, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1097, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
 	{Name: "msgflg", Type: &zt445, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x20, Defer: 1}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt785, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1082, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1098, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt785, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1019, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1035, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -17778,18 +17968,18 @@ var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}
 }}
 
 var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208}, Fields: []field{
-	{Name: "modes", Type: &zt731, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt744, Off: [3]uint16{0, 0, 0}},
 	{Name: "pad1", Type: &zt12, Off: [3]uint16{4, 4, 4}},
 	{Name: "offset", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "freq", Type: &zt13, Off: [3]uint16{16, 16, 16}},
 	{Name: "maxerror", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "esterror", Type: &zt9, Off: [3]uint16{32, 32, 32}},
-	{Name: "status", Type: &zt732, Off: [3]uint16{40, 40, 40}},
+	{Name: "status", Type: &zt745, Off: [3]uint16{40, 40, 40}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{44, 44, 44}},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt1083, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt1099, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -17801,53 +17991,53 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "errcnt", Type: &zt13, Off: [3]uint16{144, 144, 144}},
 	{Name: "stbcnt", Type: &zt13, Off: [3]uint16{152, 152, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 160, 160}},
-	{Name: "reserved", Type: &zt733, Off: [3]uint16{164, 164, 164}},
+	{Name: "reserved", Type: &zt746, Off: [3]uint16{164, 164, 164}},
 }}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt785, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt1084, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt735, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt1100, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt748, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt785, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1082, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1098, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt785, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt795, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt1019, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt1082, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt808, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt1035, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt1098, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt1085, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt1085, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt1101, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt1101, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt1086, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt1102, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt795, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt1087, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt1086, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt808, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt1103, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt1102, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt1086, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt1102, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_timerfd_settime64 = call{Name: "timerfd_settime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt875, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt1087, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt1086, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt888, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt1103, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt1102, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16{16, 16, 16}, Dated: true, Fields: []field{
@@ -17856,10 +18046,10 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 }}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt1089, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt856, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt1105, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt869, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
@@ -17867,15 +18057,15 @@ var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
 	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt1090, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt859, Reg: 5, Reg32: 5},
+	{Name: "tsp", Type: &zt1106, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt872, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll_time64 = call{Name: "ppoll_time64", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt1090, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt860, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt1106, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt873, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
@@ -17883,9 +18073,9 @@ var zcall_io_pgetevents_time64 = call{Name: "io_pgetevents_time64", Args: []fiel
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt761, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt1019, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt977, Reg: 5, Reg32: 5},
+	{Name: "events", Type: &zt774, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt1035, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt993, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_recvmmsg_time64 = call{Name: "recvmmsg_time64", Args: []field{
@@ -17921,28 +18111,28 @@ var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
 	{Name: "uthese", Type: &zt37, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt573, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt1019, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt579, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt1035, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt30, Class: 0x10, Defer: 1}
 
 var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt1019},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt1035},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
 }, Else: &zt25}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt752, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt765, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt1091, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt1107, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt756, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt769, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt1082, Reg: 1, Reg32: 1},
+	{Name: "interval", Type: &zt1098, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_quotactl_fd_2 = call{Name: "quotactl_fd", Args: []field{
@@ -17982,7 +18172,7 @@ var zcall_listns_2 = call{Name: "listns", Args: []field{
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1078, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1094, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -18038,23 +18228,23 @@ var zcall_listns_3 = call{Name: "listns", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zstruct_epoll_event_arm64 = structure{Name: "epoll_event_arm64", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "events", Type: &zt777, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt778, Off: [3]uint16{8, 4, 8}},
+	{Name: "events", Type: &zt790, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt791, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_epoll_ctl_2 = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt776, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt789, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt1092, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt1108, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1094, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1110, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt873, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt886, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
@@ -18078,33 +18268,33 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt1095, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt1111, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt1096, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt1112, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt1097, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt1113, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{120, 120, 120}},
 }}
 
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1098, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt856, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt1114, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt869, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1098, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1114, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1094, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1110, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt1019, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt873, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt1035, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt886, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
@@ -18158,20 +18348,6 @@ var zset_packet_flags = set{Name: "packet_flags", Unknown: "TIOCPKT_???", Vals: 
 	{Name: "TIOCPKT_NOSTOP", Value: 0x10, Mask: 0x10},
 	{Name: "TIOCPKT_DOSTOP", Value: 0x20, Mask: 0x20},
 	{Name: "TIOCPKT_IOCTL", Value: 0x40, Mask: 0x40},
-}}
-
-var zset_personality_flags = set{Name: "personality_flags", Unknown: "PER_???", Vals: []val{
-	{Name: "UNAME26", Value: 0x20000, Mask: 0x20000},
-	{Name: "ADDR_NO_RANDOMIZE", Value: 0x40000, Mask: 0x40000},
-	{Name: "FDPIC_FUNCPTRS", Value: 0x80000, Mask: 0x80000},
-	{Name: "MMAP_PAGE_ZERO", Value: 0x100000, Mask: 0x100000},
-	{Name: "ADDR_COMPAT_LAYOUT", Value: 0x200000, Mask: 0x200000},
-	{Name: "READ_IMPLIES_EXEC", Value: 0x400000, Mask: 0x400000},
-	{Name: "ADDR_LIMIT_32BIT", Value: 0x800000, Mask: 0x800000},
-	{Name: "SHORT_INODE", Value: 0x1000000, Mask: 0x1000000},
-	{Name: "WHOLE_SECONDS", Value: 0x2000000, Mask: 0x2000000},
-	{Name: "STICKY_TIMEOUTS", Value: 0x4000000, Mask: 0x4000000},
-	{Name: "ADDR_LIMIT_3GB", Value: 0x8000000, Mask: 0x8000000},
 }}
 
 var zset_proto_inet6 = set{Name: "proto_inet6", Unknown: "IPPROTO_???", Vals: []val{
@@ -18261,5 +18437,5 @@ var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
 var zstruct_bpf_other = structure{Name: "bpf_other", Size: [3]uint16{0, 0, 0}, Fields: []field{
-	{Name: "raw", Type: &zt1099, Attr: 64, Off: [3]uint16{0, 0, 0}},
+	{Name: "raw", Type: &zt1115, Attr: 64, Off: [3]uint16{0, 0, 0}},
 }}

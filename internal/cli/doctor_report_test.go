@@ -1,0 +1,195 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"farcall/internal/linux"
+
+	"golang.org/x/sys/unix"
+)
+
+// healthy is a machine on which all works, for root.
+func healthy() *facts {
+	self := &linux.Process{UserNS: 1}
+	self.PID, self.Effective, self.Permitted = 10, 1<<41-1, 1<<41-1
+	return &facts{
+		uname: linux.Uname{Release: "6.12.0-1-amd64", Machine: "x86_64"},
+		self:  self, initial: true, yama: linux.YamaDescendant, lsms: []string{"capability", "yama"},
+		attach:  attachFacts{setInfo: unix.EINVAL},
+		seccomp: linux.Seccomp{Trace: true, Notify: true, WaitKillable: true, AddFDSend: true},
+		tempDir: "/tmp", x32: true, tracefs: "/sys/kernel/tracing", maxUserNS: 1000, usernsClone: -1, usernsAA: -1, cpus: 4,
+	}
+}
+
+// ordinary takes the privileges of root away.
+func ordinary(f *facts) {
+	f.self.UID = linux.IDs{Real: 1000, Effective: 1000, Saved: 1000, FS: 1000}
+	f.self.Effective, f.self.Permitted = 0, 0
+}
+
+func TestReportHealthy(t *testing.T) {
+	r := healthy().report()
+	if !r.Works || !r.good() {
+		t.Error("does not work")
+	}
+	for _, c := range r.Checks {
+		if c.State != stateOK || c.Text == "" || c.Remedy != "" {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
+// TestReportChecks changes one thing at a time.
+func TestReportChecks(t *testing.T) {
+	for _, tt := range []struct {
+		check  string
+		change func(*facts)
+		state  state
+		text   string
+		remedy string
+	}{
+		{"kernel", func(f *facts) { f.uname.Release = "4.19.0-5" }, stateLimited, "older than 5.3", "update"},
+		{"kernel", func(f *facts) { f.env.GVisor = true }, stateLimited, "gVisor", "Linux kernel"},
+		{"kernel", func(f *facts) { f.env.WSL = 1 }, stateNo, "WSL 1", "wsl --set-version"},
+		{"kernel", func(f *facts) { f.uname.Release = "x" }, stateLimited, "not a version", ""},
+		{"ptrace", func(f *facts) { f.ptrace, f.env.Container = unix.EPERM, "docker" }, stateNo, "is refused", "--cap-add=SYS_PTRACE"},
+		{"start a program", func(f *facts) { f.launch = unix.EAGAIN }, stateNo, "", "too many processes"},
+		{"start a program", func(f *facts) { f.launch, f.yama = unix.EPERM, linux.YamaNone }, stateNo, "", "see yama"},
+		{"start a program", func(f *facts) { f.launch, f.memfd, f.temp = unix.EACCES, unix.EACCES, unix.EACCES }, stateNo, "", "executable"},
+		{"attach to a child", func(f *facts) { f.attach = attachFacts{err: unix.EPERM, step: "PTRACE_SEIZE"} }, stateNo, "PTRACE_SEIZE: operation", "dmesg"},
+		{"user", ordinary, stateLimited, "user 1000 without CAP_SYS_PTRACE", "sudo"},
+		{"user", func(f *facts) { f.initial = false }, stateLimited, "user namespace", "outside"},
+		{"user", func(f *facts) { f.self.Effective, f.env.Container = 0, "podman" }, stateLimited, "root without", "podman run --cap-add"},
+		{"yama", func(f *facts) { f.yama = linux.YamaAbsent }, stateOK, "not there", ""},
+		{"yama", func(f *facts) { f.yama = linux.YamaNone }, stateNo, "is 3", "reboot"},
+		{"yama", func(f *facts) { ordinary(f) }, stateLimited, "is 1", "sysctl"},
+		{"yama", func(f *facts) { ordinary(f); f.yama = linux.YamaAdmin }, stateNo, "is 2", "sysctl"},
+		{"yama", func(f *facts) { ordinary(f); f.yama = linux.YamaClassic }, stateOK, "is 0", ""},
+		{"security modules", func(f *facts) { f.self.Label = "docker-default (enforce)" }, stateLimited, "docker-default", "profile"},
+		{"security modules", func(f *facts) { f.lsms = []string{"apparmor", "yama"} }, stateOK, "apparmor", ""},
+		{"security modules", func(f *facts) { f.lsms = nil }, stateOK, "securityfs", ""},
+		{"/proc", func(f *facts) { f.self = nil }, stateLimited, "not mounted", "mount -t proc"},
+		{"traced", func(f *facts) { f.tracerName = "process 7 (gdb)" }, stateLimited, "process 7 (gdb)", ""},
+		{"GET_SYSCALL_INFO", func(f *facts) { f.attach.getInfo = unix.EIO }, stateNo, "input/output", "5.3"},
+		{"SET_SYSCALL_INFO", func(f *facts) { f.attach.setInfo = unix.EIO }, stateLimited, "registers", "6.16"},
+		{"seccomp filters", func(f *facts) { f.seccomp.Filter = unix.EINVAL }, stateNo, "Invalid argument", "CONFIG_SECCOMP_FILTER"},
+		{"seccomp filters", func(f *facts) { f.seccomp.Trace = false }, stateNo, "RET_TRACE", "4.14"},
+		{"seccomp filters", func(f *facts) { f.filtered = errors.New("odd") }, stateNo, "odd", "dmesg"},
+		{"set-user-ID programs", ordinary, stateLimited, "NO_NEW_PRIVS", "--seccomp-bpf=no"},
+		{"own filter", func(f *facts) { f.self.Seccomp, f.self.Filters = linux.SeccompFilter, 2 }, stateLimited, "2 seccomp filters", ""},
+		{"NO_NEW_PRIVS", func(f *facts) { f.self.NoNewPrivs = true }, stateLimited, "set already", "NoNewPrivileges"},
+		{"user notification", func(f *facts) { f.seccomp.Notify = false }, stateLimited, "", "5.0"},
+		{"ADDFD with SEND", func(f *facts) { f.seccomp.AddFDSend = false }, stateLimited, "", "5.14"},
+		{"WAIT_KILLABLE_RECV", func(f *facts) { f.seccomp.WaitKillable = false }, stateLimited, "", "5.19"},
+		{"process_vm_readv", func(f *facts) { f.attach.vm = unix.EPERM }, stateLimited, "slower", "seccomp"},
+		{"process_vm_readv", func(f *facts) { f.attach.err, f.vmRead = unix.EPERM, unix.ENOSYS }, stateNo, "not implemented", ""},
+		{"/proc/PID/mem", func(f *facts) { f.attach.file = unix.EACCES }, stateLimited, "Permission denied", ""},
+		{"memfd", func(f *facts) { f.memfd, f.memfdScope = unix.EACCES, 2 }, stateLimited, "temporary file", "vm.memfd_noexec=0"},
+		{"temporary files", func(f *facts) { f.temp, f.tempNoExec = unix.EACCES, true }, stateLimited, "noexec", "TMPDIR"},
+		{"temporary files", func(f *facts) { f.temp, f.memfd = unix.EACCES, unix.EPERM }, stateNo, "", "TMPDIR"},
+		{"i386 programs", func(f *facts) { f.compat = unix.ENOEXEC }, stateLimited, "do not run", "ia32_emulation"},
+		{"i386 programs", func(f *facts) { f.compat = unix.EACCES }, stateLimited, "could not be tried", ""},
+		{"x32 calls", func(f *facts) { f.x32 = false }, stateLimited, "X86_X32", ""},
+		{"BTF", func(f *facts) { f.btf = unix.ENOENT }, stateLimited, "no such file", "CONFIG_DEBUG_INFO_BTF"},
+		{"tracefs", func(f *facts) { f.tracefs = "" }, stateLimited, "not mounted", "mount -t tracefs"},
+		{"tracefs", func(f *facts) { f.tracefsErr = unix.EACCES }, stateLimited, "not readable", "root"},
+		{"eBPF", func(f *facts) { f.bpf = unix.EPERM }, stateLimited, "not permitted", "CAP_BPF"},
+		{"user namespaces", func(f *facts) { f.maxUserNS = 0 }, stateLimited, "none", "user.max_user_namespaces"},
+		{"user namespaces", func(f *facts) { f.usernsClone = 0 }, stateLimited, "only root", "unprivileged_userns_clone=1"},
+		{"user namespaces", func(f *facts) { f.usernsAA = 1 }, stateLimited, "AppArmor", "apparmor_restrict"},
+		{"user namespaces", func(f *facts) { f.maxUserNS = -1 }, stateLimited, "not in this kernel", ""},
+		{"open files", func(f *facts) { f.files, f.filesLimit = 64, true }, stateLimited, "at most 64", "ulimit -n"},
+		{"processes", func(f *facts) { f.procs, f.procsLimit = 10, true }, stateLimited, "at most 10", "ulimit -u"},
+		{"processes", func(f *facts) { f.procs, f.procsLimit = 10000, true }, stateOK, "at most 10000", ""},
+	} {
+		f := healthy()
+		tt.change(f)
+		r := f.report()
+		i := slices.IndexFunc(r.Checks, func(c check) bool { return c.Name == tt.check })
+		if i < 0 {
+			t.Errorf("%s: no such check", tt.check)
+			continue
+		}
+		c := r.Checks[i]
+		if c.State != tt.state || !strings.Contains(c.Text, tt.text) || !strings.Contains(c.Remedy, tt.remedy) {
+			t.Errorf("%s: %+v, want %s, %q, %q", tt.check, c, tt.state, tt.text, tt.remedy)
+		}
+		if r.Works != (f.launch == nil) {
+			t.Errorf("%s: works %v", tt.check, r.Works)
+		}
+		for _, c := range r.Checks {
+			if strings.Contains(c.Text+c.Remedy, "\n") || c.State == stateNo && c.Remedy == "" {
+				t.Errorf("%s: no single line, or no remedy: %+v", tt.check, c)
+			}
+		}
+	}
+}
+
+func TestReportPrint(t *testing.T) {
+	f := healthy()
+	f.env.Container = "docker"
+	f.launch = errors.New("an error that is so long that it has to go on in the line below the one in which it began")
+	var b strings.Builder
+	r := f.report()
+	if err := r.print(&b, false); err != nil {
+		t.Fatal(err)
+	}
+	text := b.String()
+	wantLines(t, text, "farcall "+Version+" on Linux 6.12.0-1-amd64, x86_64, in a container (docker)", "Tracing", "  ok      kernel ",
+		"  no      start a program       an error", "                                ", "                                -> ", "Filtering", "Memory", "Other",
+		"Tracing does not work here.")
+	for l := range strings.Lines(text) {
+		if len(l) > lineWidth+1 {
+			t.Errorf("line of %d: %q", len(l), l)
+		}
+		if strings.TrimRight(l, " \n") != strings.TrimRight(l, "\n") {
+			t.Errorf("blanks at the end: %q", l)
+		}
+	}
+	b.Reset()
+	if err := r.print(&b, true); err != nil {
+		t.Fatal(err)
+	}
+	plain := strings.NewReplacer("\x1b[32m", "", "\x1b[33m", "", "\x1b[31m", "", "\x1b[0m", "").Replace(b.String())
+	if plain != text || !strings.Contains(b.String(), "\x1b[31mno\x1b[0m") {
+		t.Error("colour changes more than colours")
+	}
+
+	r.Process = &targetReport{PID: 7, Name: "x", Obstacles: []obstacleReport{{"yama", "forbidden", "sysctl"}}}
+	b.Reset()
+	if err := r.print(&b, false); err != nil {
+		t.Fatal(err)
+	}
+	wantLines(t, b.String(), "Process 7 (x)", "  no      yama                  forbidden", "                                -> sysctl")
+	if strings.Contains(b.String(), "Tracing does") || r.good() {
+		t.Error("the process decides")
+	}
+}
+
+func TestReportJSON(t *testing.T) {
+	r := healthy().report()
+	r.Process = &targetReport{PID: 7, Obstacles: []obstacleReport{}}
+	b, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back map[string]any
+	if err := json.Unmarshal(b, &back); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"version", "kernel", "machine", "works", "checks", "process"} {
+		if _, ok := back[key]; !ok {
+			t.Errorf("no %q in %s", key, b)
+		}
+	}
+	c := back["checks"].([]any)[0].(map[string]any)
+	for _, key := range []string{"group", "name", "state", "text"} {
+		if _, ok := c[key].(string); !ok {
+			t.Errorf("no %q in %v", key, c)
+		}
+	}
+}
