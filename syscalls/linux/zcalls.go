@@ -2677,8 +2677,8 @@ var (
 	zt622  = typ{Kind: 27, Struct: &zstruct_cap_data2}
 	zt623  = typ{Kind: 19, Width: 4, Set: &zset_cap_bits}
 	zt624  = typ{Kind: 27, Struct: &zstruct_cap_data1}
-	zt625  = typ{Kind: 28, Dir: 2, Union: &zunion_cap_data, Sel: &expr{Op: 5}}
-	zt626  = typ{Kind: 28, Dir: 1, Union: &zunion_cap_data, Sel: &expr{Op: 5}}
+	zt625  = typ{Kind: 28, Dir: 2, Union: &zunion_cap_data, Sel: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0xffffffff}}}
+	zt626  = typ{Kind: 28, Dir: 1, Union: &zunion_cap_data, Sel: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0xffffffff}}}
 	zt627  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 1, Num: 0x1}}
 	zt628  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
 	zt629  = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
@@ -2984,7 +2984,7 @@ var (
 	zt929  = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
 	zt930  = typ{Kind: 19, Width: 4, Set: &zset_module_flags}
 	zt931  = typ{Kind: 19, Width: 8, Set: &zset_sched_flags}
-	zt932  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sched_attr_set, Len: &expr{Op: 6, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x30}, R: &expr{Op: 13, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0}}}}}
+	zt932  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sched_attr_set, Len: &expr{Op: 6, L: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x30}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 0}}}}}
 	zt933  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sched_attr, Len: &expr{Op: 1, Num: 0x2}}
 	zt934  = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
 	zt935  = typ{Kind: 20, Width: 4, Set: &zset_seccomp_ops}
@@ -3484,7 +3484,7 @@ var zstruct_sigframe = structure{Name: "sigframe", Size: [3]uint16{304, 304, 304
 
 var zcall_rt_sigreturn = call{Name: "rt_sigreturn", Args: []field{
 	{Name: "frame", Type: &zt40, Reg: 6, Reg32: 6},
-}, Ret: &zt23, Class: 0x10, Defer: 1}
+}, Ret: &zt26, Class: 0x10, Defer: 1}
 
 var zset_ioctls = set{Name: "ioctls", Vals: []val{
 	{Name: "FIBMAP", Value: 0x1, Mask: 0x1},
@@ -15228,51 +15228,51 @@ var zstruct_perf_event_attr = structure{Name: "perf_event_attr", Size: [3]uint16
 	{Name: "sample_period", Type: &zt9, Off: [3]uint16{16, 16, 16}},
 	{Name: "sample_type", Type: &zt900, Off: [3]uint16{24, 24, 24}},
 	{Name: "read_format", Type: &zt901, Off: [3]uint16{32, 32, 32}},
-	{Name: "disabled", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{0, 1}},
-	{Name: "inherit", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{1, 1}},
-	{Name: "pinned", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{2, 1}},
-	{Name: "exclusive", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{3, 1}},
-	{Name: "exclude_user", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{4, 1}},
-	{Name: "exclude_kernel", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{5, 1}},
-	{Name: "exclude_hv", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{6, 1}},
-	{Name: "exclude_idle", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{7, 1}},
-	{Name: "mmap", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{8, 1}},
-	{Name: "comm", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{9, 1}},
-	{Name: "freq", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{10, 1}},
-	{Name: "inherit_stat", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{11, 1}},
-	{Name: "enable_on_exec", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{12, 1}},
-	{Name: "task", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{13, 1}},
-	{Name: "watermark", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{14, 1}},
+	{Name: "disabled", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{0, 1}},
+	{Name: "inherit", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{1, 1}},
+	{Name: "pinned", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{2, 1}},
+	{Name: "exclusive", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{3, 1}},
+	{Name: "exclude_user", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{4, 1}},
+	{Name: "exclude_kernel", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{5, 1}},
+	{Name: "exclude_hv", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{6, 1}},
+	{Name: "exclude_idle", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{7, 1}},
+	{Name: "mmap", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{8, 1}},
+	{Name: "comm", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{9, 1}},
+	{Name: "freq", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{10, 1}},
+	{Name: "inherit_stat", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{11, 1}},
+	{Name: "enable_on_exec", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{12, 1}},
+	{Name: "task", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{13, 1}},
+	{Name: "watermark", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{14, 1}},
 	{Name: "precise_ip", Type: &zt902, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{15, 2}},
-	{Name: "mmap_data", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{17, 1}},
-	{Name: "sample_id_all", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{18, 1}},
-	{Name: "exclude_host", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{19, 1}},
-	{Name: "exclude_guest", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{20, 1}},
-	{Name: "exclude_callchain_kernel", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{21, 1}},
-	{Name: "exclude_callchain_user", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{22, 1}},
-	{Name: "mmap2", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{23, 1}},
-	{Name: "comm_exec", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{24, 1}},
-	{Name: "use_clockid", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{25, 1}},
-	{Name: "context_switch", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{26, 1}},
-	{Name: "write_backward", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{27, 1}},
-	{Name: "namespaces", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{28, 1}},
-	{Name: "ksymbol", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{29, 1}},
-	{Name: "bpf_event", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{30, 1}},
-	{Name: "aux_output", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{31, 1}},
-	{Name: "cgroup", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{32, 1}},
-	{Name: "text_poke", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{33, 1}},
-	{Name: "build_id", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{34, 1}},
-	{Name: "inherit_thread", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{35, 1}},
-	{Name: "remove_on_exec", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{36, 1}},
-	{Name: "sigtrap", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{37, 1}},
+	{Name: "mmap_data", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{17, 1}},
+	{Name: "sample_id_all", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{18, 1}},
+	{Name: "exclude_host", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{19, 1}},
+	{Name: "exclude_guest", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{20, 1}},
+	{Name: "exclude_callchain_kernel", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{21, 1}},
+	{Name: "exclude_callchain_user", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{22, 1}},
+	{Name: "mmap2", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{23, 1}},
+	{Name: "comm_exec", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{24, 1}},
+	{Name: "use_clockid", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{25, 1}},
+	{Name: "context_switch", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{26, 1}},
+	{Name: "write_backward", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{27, 1}},
+	{Name: "namespaces", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{28, 1}},
+	{Name: "ksymbol", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{29, 1}},
+	{Name: "bpf_event", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{30, 1}},
+	{Name: "aux_output", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{31, 1}},
+	{Name: "cgroup", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{32, 1}},
+	{Name: "text_poke", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{33, 1}},
+	{Name: "build_id", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{34, 1}},
+	{Name: "inherit_thread", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{35, 1}},
+	{Name: "remove_on_exec", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{36, 1}},
+	{Name: "sigtrap", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{37, 1}},
 	{Name: "wakeup_events", Type: &zt11, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "bp_type", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
+	{Name: "bp_type", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}, Cond: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}},
 	{Name: "config1", Type: &zt80, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "config2", Type: &zt80, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "branch_sample_type", Type: &zt80, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "branch_sample_type", Type: &zt80, Attr: 1, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x800}}},
 	{Name: "sample_regs_user", Type: &zt80, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "sample_stack_user", Type: &zt11, Attr: 1, Off: [3]uint16{88, 88, 88}},
-	{Name: "clockid", Type: &zt7, Attr: 1, Off: [3]uint16{92, 92, 92}},
+	{Name: "sample_stack_user", Type: &zt11, Attr: 1, Off: [3]uint16{88, 88, 88}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x2000}}},
+	{Name: "clockid", Type: &zt7, Attr: 1, Off: [3]uint16{92, 92, 92}, Cond: &expr{Op: 2, Num: 0x1e}},
 	{Name: "sample_regs_intr", Type: &zt80, Attr: 1, Off: [3]uint16{96, 96, 96}},
 	{Name: "aux_watermark", Type: &zt11, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "sample_max_stack", Type: &zt139, Attr: 1, Off: [3]uint16{108, 108, 108}},
@@ -17488,7 +17488,7 @@ var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
 	{Name: "frame", Type: &zt1087, Reg: 6, Reg32: 6},
-}, Ret: &zt23, Class: 0x10, Defer: 1}
+}, Ret: &zt26, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
