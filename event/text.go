@@ -302,7 +302,11 @@ func (t *Text) args(c *decode.Call, from, upTo int) {
 			t.buf = append(t.buf, a.Name...)
 			t.buf = append(t.buf, '=')
 		}
-		t.buf = t.opts.appendValue(t.buf, a, c.ABI)
+		if a.Attr&syscalls.AttrFlat != 0 && a.Type.Kind == syscalls.KindStruct && a.State == decode.Known {
+			t.buf, _, _ = t.opts.appendMembers(t.buf, a.Sub, c.ABI, false)
+		} else {
+			t.buf = t.opts.appendValue(t.buf, a, c.ABI)
+		}
 		for k := i + 1; k < len(c.Args); k++ {
 			if next := &c.Args[k]; next.State != decode.Absent && next.Attr&syscalls.AttrHidden == 0 {
 				if k < upTo || c.Desc.Args[k].Attr&late == 0 {

@@ -180,6 +180,9 @@ func (r *traceRun) start() error {
 			return err
 		}
 	}
+	if err := checkTraceme(o); err != nil {
+		return err
+	}
 	if err := r.tracer.Launch(p); err != nil {
 		return launchError(err)
 	}
