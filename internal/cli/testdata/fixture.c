@@ -218,6 +218,8 @@ static int restarted(void)
 		kill(parent, SIGCONT);
 		settle(parent, args[0] ? SYS_restart_syscall : SYS_read);
 		write(q[1], "x", 1);
+		if (args[0])
+			settle(parent, SYS_wait4);
 		_exit(0);
 	}
 	if (args[0])
@@ -376,6 +378,7 @@ static int stopped(void)
 		}
 		usleep(50000);
 		kill(parent, SIGCONT);
+		settle(parent, SYS_wait4);
 		_exit(0);
 	}
 	raise(atoi(args[0]));
