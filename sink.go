@@ -84,6 +84,13 @@ func (t *Task) begin(nr uint64, c *engine.Call) {
 		f(t, nr, &o)
 	}
 	t.call.SP = c.SP
+	t.call.Resumed = ""
+	if r := c.Resumes; r != nil {
+		t.call.Resumed = "system call"
+		if d := linux.Describe(r.ABI, uint64(r.Number)); r.Number >= 0 && d != nil {
+			t.call.Resumed = d.Name
+		}
+	}
 	t.call.Enter(desc, c.ABI, nr, c.Args, &t.mem, o)
 }
 

@@ -270,6 +270,9 @@ func (t *Text) callHead(e *Event) {
 		t.rawArgs(c)
 		return
 	}
+	if c.Resumed != "" {
+		t.buf = append(append(append(t.buf, "<... resuming interrupted "...), c.Resumed...), " ...>"...)
+	}
 	t.args(c, 0, c.Ready)
 }
 
