@@ -522,7 +522,7 @@ var zcallsI386 = [...]*call{
 	128: &zcall_init_module,
 	129: &zcall_delete_module,
 	130: &zcall_get_kernel_syms_2,
-	131: &zcall_quotactl_2,
+	131: &zcall_quotactl,
 	132: &zcall_getpgid,
 	133: &zcall_fchdir,
 	134: &zcall_bdflush,
@@ -823,7 +823,7 @@ var zcallsI386 = [...]*call{
 	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2,
 	442: &zcall_mount_setattr,
-	443: &zcall_quotactl_fd_2,
+	443: &zcall_quotactl_fd,
 	444: &zcall_landlock_create_ruleset,
 	445: &zcall_landlock_add_rule,
 	446: &zcall_landlock_restrict_self,
@@ -1013,7 +1013,7 @@ var zcallsX32 = [...]*call{
 	173: &zcall_ioperm,
 	175: &zcall_init_module,
 	176: &zcall_delete_module,
-	179: &zcall_quotactl_3,
+	179: &zcall_quotactl,
 	181: &zcall_getpmsg_3,
 	182: &zcall_putpmsg_3,
 	183: &zcall_afs_syscall_3,
@@ -1162,7 +1162,7 @@ var zcallsX32 = [...]*call{
 	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2,
 	442: &zcall_mount_setattr,
-	443: &zcall_quotactl_fd_3,
+	443: &zcall_quotactl_fd,
 	444: &zcall_landlock_create_ruleset,
 	445: &zcall_landlock_add_rule,
 	446: &zcall_landlock_restrict_self,
@@ -1289,7 +1289,7 @@ var zcallsARM64 = [...]*call{
 	57:  &zcall_close,
 	58:  &zcall_vhangup,
 	59:  &zcall_pipe2,
-	60:  &zcall_quotactl_4,
+	60:  &zcall_quotactl,
 	61:  &zcall_getdents64,
 	62:  &zcall_lseek,
 	63:  &zcall_read,
@@ -1527,7 +1527,7 @@ var zcallsARM64 = [...]*call{
 	440: &zcall_process_madvise,
 	441: &zcall_epoll_pwait2_2,
 	442: &zcall_mount_setattr,
-	443: &zcall_quotactl_fd_4,
+	443: &zcall_quotactl_fd,
 	444: &zcall_landlock_create_ruleset,
 	445: &zcall_landlock_add_rule,
 	446: &zcall_landlock_restrict_self,
@@ -1723,6 +1723,7 @@ var (
 		{name: "ptrace_options", it: &zset_ptrace_options},
 		{name: "ptrace_peeksiginfo", it: &zset_ptrace_peeksiginfo},
 		{name: "ptrace_requests", it: &zset_ptrace_requests},
+		{name: "quota_cmds", it: &zset_quota_cmds},
 		{name: "reboot_cmds", it: &zset_reboot_cmds},
 		{name: "reboot_magic1", it: &zset_reboot_magic1},
 		{name: "reboot_magic2", it: &zset_reboot_magic2},
@@ -2048,7 +2049,7 @@ var (
 		{name: "waitid_id", it: &zunion_waitid_id},
 	}
 	ztypes = [...]named[typ]{
-		{name: "key", it: &zt832},
+		{name: "key", it: &zt833},
 	}
 )
 
@@ -2261,7 +2262,7 @@ var (
 	zt205  = typ{Kind: 27, Dir: 3, Struct: &zstruct_fstrim_range}
 	zt206  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}}
 	zt207  = typ{Kind: 27, Struct: &zstruct_iovec_out}
-	zt208  = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 1, Num: 0x2}}
+	zt208  = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 1, Num: 0x2}, Params: []*expr{&expr{Op: 4}}}
 	zt209  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
 	zt210  = typ{Kind: 27, Struct: &zstruct_iovec_in}
 	zt211  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 1, Num: 0x2}}
@@ -2813,362 +2814,363 @@ var (
 	zt757  = typ{Kind: 20, Width: 4, Set: &zset_reboot_cmds}
 	zt758  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
 	zt759  = typ{Kind: 19, Width: 4, Set: &zset_delete_module_flags}
-	zt760  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
-	zt761  = typ{Kind: 19, Width: 4, Set: &zset_xattr_flags}
-	zt762  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
-	zt763  = typ{Kind: 13, Dir: 2, Width: 254}
-	zt764  = typ{Kind: 13, Width: 254}
-	zt765  = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
-	zt766  = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt767  = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
-	zt768  = typ{Kind: 2, Width: 4, Format: 4}
-	zt769  = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt770  = typ{Kind: 39, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt771  = typ{Kind: 39, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt772  = typ{Kind: 2, Dir: 2, Width: 254}
-	zt773  = typ{Kind: 27, Struct: &zstruct_io_event}
-	zt774  = typ{Kind: 26, Dir: 2, Elem: &zt773, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt775  = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
-	zt776  = typ{Kind: 20, Width: 2, Set: &zset_iocb_cmds}
-	zt777  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0xb}}
-	zt778  = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 2, Num: 0xb}}
-	zt779  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 2, Num: 0xb}}
-	zt780  = typ{Kind: 19, Width: 8, Set: &zset_poll_events}
-	zt781  = typ{Kind: 19, Width: 4, Set: &zset_iocb_flags}
-	zt782  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb}
-	zt783  = typ{Kind: 26, Dir: 1, Elem: &zt782, Len: &expr{Op: 1, Num: 0x1}}
-	zt784  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x28}}
-	zt785  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb_head}
-	zt786  = typ{Kind: 27, Dir: 2, Struct: &zstruct_io_event}
-	zt787  = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
-	zt788  = typ{Kind: 22, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt789  = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
-	zt790  = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
-	zt791  = typ{Kind: 27, Struct: &zstruct_epoll_data}
-	zt792  = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
-	zt793  = typ{Kind: 27, Struct: &zstruct_epoll_event}
-	zt794  = typ{Kind: 26, Dir: 2, Elem: &zt793, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt795  = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
-	zt796  = typ{Kind: 34, Dir: 2, Elem: &zt795, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt797  = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
-	zt798  = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
-	zt799  = typ{Kind: 27, Struct: &zstruct_sigval}
-	zt800  = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
-	zt801  = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
-	zt802  = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
-	zt803  = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
-	zt804  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
-	zt805  = typ{Kind: 27, Struct: &zstruct_sigevent_none}
-	zt806  = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
-	zt807  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
-	zt808  = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
-	zt809  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
-	zt810  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
-	zt811  = typ{Kind: 27, Struct: &zstruct_timeval_date}
-	zt812  = typ{Kind: 26, Dir: 1, Elem: &zt811, Len: &expr{Op: 0, Num: 0x2}}
-	zt813  = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
-	zt814  = typ{Kind: 35, Width: 254}
-	zt815  = typ{Kind: 26, Dir: 1, Elem: &zt814, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt816  = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
-	zt817  = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
-	zt818  = typ{Kind: 26, Dir: 1, Elem: &zt814, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt819  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
-	zt820  = typ{Kind: 26, Dir: 2, Elem: &zt814, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt821  = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
-	zt822  = typ{Kind: 10, Width: 4}
-	zt823  = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
-	zt824  = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x4}}
-	zt825  = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
-	zt826  = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
-	zt827  = typ{Kind: 27, Struct: &zstruct_kexec_segment}
-	zt828  = typ{Kind: 26, Dir: 1, Elem: &zt827, Len: &expr{Op: 1, Num: 0x1}}
-	zt829  = typ{Kind: 19, Width: 254, Set: &zset_kexec_flags}
-	zt830  = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
-	zt831  = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
-	zt832  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_spec}
-	zt833  = typ{Kind: 20, Width: 4, Set: &zset_keyctl_commands}
-	zt834  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_KEYRING_ID", Vals: []val{{Name: "KEYCTL_GET_KEYRING_ID", Value: 0x0, Mask: 0x0}}}}
-	zt835  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_JOIN_SESSION_KEYRING", Vals: []val{{Name: "KEYCTL_JOIN_SESSION_KEYRING", Value: 0x1, Mask: 0x1}}}}
-	zt836  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UPDATE", Vals: []val{{Name: "KEYCTL_UPDATE", Value: 0x2, Mask: 0x2}}}}
-	zt837  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REVOKE", Vals: []val{{Name: "KEYCTL_REVOKE", Value: 0x3, Mask: 0x3}}}}
-	zt838  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CHOWN", Vals: []val{{Name: "KEYCTL_CHOWN", Value: 0x4, Mask: 0x4}}}}
-	zt839  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SETPERM", Vals: []val{{Name: "KEYCTL_SETPERM", Value: 0x5, Mask: 0x5}}}}
-	zt840  = typ{Kind: 19, Width: 4, Set: &zset_key_perms}
-	zt841  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_DESCRIBE", Vals: []val{{Name: "KEYCTL_DESCRIBE", Value: 0x6, Mask: 0x6}}}}
-	zt842  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
-	zt843  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CLEAR", Vals: []val{{Name: "KEYCTL_CLEAR", Value: 0x7, Mask: 0x7}}}}
-	zt844  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_LINK", Vals: []val{{Name: "KEYCTL_LINK", Value: 0x8, Mask: 0x8}}}}
-	zt845  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UNLINK", Vals: []val{{Name: "KEYCTL_UNLINK", Value: 0x9, Mask: 0x9}}}}
-	zt846  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SEARCH", Vals: []val{{Name: "KEYCTL_SEARCH", Value: 0xa, Mask: 0xa}}}}
-	zt847  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_READ", Vals: []val{{Name: "KEYCTL_READ", Value: 0xb, Mask: 0xb}}}}
-	zt848  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE", Vals: []val{{Name: "KEYCTL_INSTANTIATE", Value: 0xc, Mask: 0xc}}}}
-	zt849  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_NEGATE", Vals: []val{{Name: "KEYCTL_NEGATE", Value: 0xd, Mask: 0xd}}}}
-	zt850  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_REQKEY_KEYRING", Vals: []val{{Name: "KEYCTL_SET_REQKEY_KEYRING", Value: 0xe, Mask: 0xe}}}}
-	zt851  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_reqkey}
-	zt852  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_TIMEOUT", Vals: []val{{Name: "KEYCTL_SET_TIMEOUT", Value: 0xf, Mask: 0xf}}}}
-	zt853  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_ASSUME_AUTHORITY", Vals: []val{{Name: "KEYCTL_ASSUME_AUTHORITY", Value: 0x10, Mask: 0x10}}}}
-	zt854  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_SECURITY", Vals: []val{{Name: "KEYCTL_GET_SECURITY", Value: 0x11, Mask: 0x11}}}}
-	zt855  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SESSION_TO_PARENT", Vals: []val{{Name: "KEYCTL_SESSION_TO_PARENT", Value: 0x12, Mask: 0x12}}}}
-	zt856  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REJECT", Vals: []val{{Name: "KEYCTL_REJECT", Value: 0x13, Mask: 0x13}}}}
-	zt857  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE_IOV", Vals: []val{{Name: "KEYCTL_INSTANTIATE_IOV", Value: 0x14, Mask: 0x14}}}}
-	zt858  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 1, Num: 0x3}}
-	zt859  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INVALIDATE", Vals: []val{{Name: "KEYCTL_INVALIDATE", Value: 0x15, Mask: 0x15}}}}
-	zt860  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_PERSISTENT", Vals: []val{{Name: "KEYCTL_GET_PERSISTENT", Value: 0x16, Mask: 0x16}}}}
-	zt861  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_RESTRICT_KEYRING", Vals: []val{{Name: "KEYCTL_RESTRICT_KEYRING", Value: 0x1d, Mask: 0x1d}}}}
-	zt862  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_MOVE", Vals: []val{{Name: "KEYCTL_MOVE", Value: 0x1e, Mask: 0x1e}}}}
-	zt863  = typ{Kind: 19, Width: 4, Set: &zset_keyctl_move}
-	zt864  = typ{Kind: 20, Width: 4, Set: &zset_ioprio_who}
-	zt865  = typ{Kind: 0, Width: 4, Format: 5}
-	zt866  = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
-	zt867  = typ{Kind: 26, Dir: 1, Elem: &zt814, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt868  = typ{Kind: 6, Width: 4}
-	zt869  = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
-	zt870  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
-	zt871  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt872  = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
-	zt873  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
-	zt874  = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
-	zt875  = typ{Kind: 1, Dir: 2, Width: 255}
-	zt876  = typ{Kind: 0, Dir: 1, Width: 8}
-	zt877  = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
-	zt878  = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
-	zt879  = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
-	zt880  = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
-	zt881  = typ{Kind: 37, Width: 4}
-	zt882  = typ{Kind: 26, Dir: 2, Elem: &zt881, Len: &expr{Op: 1, Num: 0x1}}
-	zt883  = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
-	zt884  = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
-	zt885  = typ{Kind: 26, Dir: 1, Elem: &zt884, Len: &expr{Op: 0, Num: 0x2}}
-	zt886  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
-	zt887  = typ{Kind: 20, Width: 4, Set: &zset_clocks}
-	zt888  = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
-	zt889  = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
-	zt890  = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt891  = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
-	zt892  = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
-	zt893  = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
-	zt894  = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
-	zt895  = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
-	zt896  = typ{Kind: 20, Width: 4, Set: &zset_perf_sizes}
-	zt897  = typ{Kind: 20, Width: 8, Set: &zset_perf_hw}
-	zt898  = typ{Kind: 20, Width: 8, Set: &zset_perf_sw}
-	zt899  = typ{Kind: 28, Union: &zunion_perf_config, Sel: &expr{Op: 2}}
-	zt900  = typ{Kind: 19, Width: 8, Set: &zset_perf_samples}
-	zt901  = typ{Kind: 19, Width: 8, Set: &zset_perf_read}
-	zt902  = typ{Kind: 20, Width: 8, Format: 14, Set: &zset_perf_skid}
-	zt903  = typ{Kind: 27, Dir: 1, Struct: &zstruct_perf_event_attr, Len: &expr{Op: 6, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 13, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0}}}}}
-	zt904  = typ{Kind: 19, Width: 254, Set: &zset_perf_open_flags}
-	zt905  = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt906  = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt907  = typ{Kind: 26, Dir: 3, Elem: &zt906, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt908  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
-	zt909  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
-	zt910  = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
-	zt911  = typ{Kind: 18, Width: 8}
-	zt912  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
-	zt913  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
-	zt914  = typ{Kind: 24, Width: 2, Len: &expr{Op: 2}}
-	zt915  = typ{Kind: 27, Dir: 3, Struct: &zstruct_file_handle, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0xffffffff}}}}
-	zt916  = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_handle_in, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}}}
-	zt917  = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt918  = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt919  = typ{Kind: 26, Dir: 3, Elem: &zt918, Len: &expr{Op: 1, Num: 0x2}}
-	zt920  = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
-	zt921  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
-	zt922  = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
-	zt923  = typ{Kind: 26, Dir: 2, Elem: &zt922, Len: &expr{Op: 1, Num: 0x2}}
-	zt924  = typ{Kind: 27, Struct: &zstruct_iovec_addr}
-	zt925  = typ{Kind: 26, Dir: 1, Elem: &zt924, Len: &expr{Op: 1, Num: 0x4}}
-	zt926  = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
-	zt927  = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
-	zt928  = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
-	zt929  = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
-	zt930  = typ{Kind: 19, Width: 4, Set: &zset_module_flags}
-	zt931  = typ{Kind: 19, Width: 8, Set: &zset_sched_flags}
-	zt932  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sched_attr_set, Len: &expr{Op: 6, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x30}, R: &expr{Op: 13, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0}}}}}
-	zt933  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sched_attr, Len: &expr{Op: 1, Num: 0x2}}
-	zt934  = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
-	zt935  = typ{Kind: 20, Width: 4, Set: &zset_seccomp_ops}
-	zt936  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_SET_MODE_FILTER", Vals: []val{{Name: "SECCOMP_SET_MODE_FILTER", Value: 0x1, Mask: 0x1}}}}
-	zt937  = typ{Kind: 19, Width: 4, Set: &zset_seccomp_flags}
-	zt938  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_ACTION_AVAIL", Vals: []val{{Name: "SECCOMP_GET_ACTION_AVAIL", Value: 0x2, Mask: 0x2}}}}
-	zt939  = typ{Kind: 20, Dir: 1, Width: 4, Set: &zset_seccomp_actions}
-	zt940  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_NOTIF_SIZES", Vals: []val{{Name: "SECCOMP_GET_NOTIF_SIZES", Value: 0x3, Mask: 0x3}}}}
-	zt941  = typ{Kind: 27, Dir: 2, Struct: &zstruct_seccomp_notif_sizes}
-	zt942  = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt943  = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
-	zt944  = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
-	zt945  = typ{Kind: 19, Width: 254, Set: &zset_kexec_file_flags}
-	zt946  = typ{Kind: 20, Width: 4, Set: &zset_bpf_commands}
-	zt947  = typ{Kind: 20, Width: 4, Set: &zset_bpf_map_types}
-	zt948  = typ{Kind: 19, Width: 4, Set: &zset_bpf_map_flags}
-	zt949  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x10}}
-	zt950  = typ{Kind: 27, Struct: &zstruct_bpf_map_create}
-	zt951  = typ{Kind: 4, Width: 8}
-	zt952  = typ{Kind: 20, Width: 8, Set: &zset_bpf_update_flags}
-	zt953  = typ{Kind: 27, Struct: &zstruct_bpf_map_elem}
-	zt954  = typ{Kind: 20, Width: 8, Set: &zset_bpf_lookup_flags}
-	zt955  = typ{Kind: 27, Struct: &zstruct_bpf_map_look}
-	zt956  = typ{Kind: 27, Struct: &zstruct_bpf_map_key}
-	zt957  = typ{Kind: 27, Struct: &zstruct_bpf_map_next}
-	zt958  = typ{Kind: 20, Width: 4, Set: &zset_bpf_prog_types}
-	zt959  = typ{Kind: 32, Len: &expr{Op: 0}}
-	zt960  = typ{Kind: 19, Width: 4, Set: &zset_bpf_prog_flags}
-	zt961  = typ{Kind: 20, Width: 4, Set: &zset_bpf_attach_types}
-	zt962  = typ{Kind: 27, Struct: &zstruct_bpf_prog_load}
-	zt963  = typ{Kind: 19, Width: 4, Set: &zset_bpf_file_flags}
-	zt964  = typ{Kind: 27, Struct: &zstruct_bpf_obj}
-	zt965  = typ{Kind: 27, Struct: &zstruct_bpf_attach}
-	zt966  = typ{Kind: 27, Struct: &zstruct_bpf_id}
-	zt967  = typ{Kind: 27, Struct: &zstruct_bpf_info}
-	zt968  = typ{Kind: 28, Dir: 1, Union: &zunion_bpf_attr, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 1}}
-	zt969  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_CREATE", Vals: []val{{Name: "BPF_MAP_CREATE", Value: 0x0, Mask: 0x0}}}}
-	zt970  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_LOAD", Vals: []val{{Name: "BPF_PROG_LOAD", Value: 0x5, Mask: 0x5}}}}
-	zt971  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_OBJ_GET", Vals: []val{{Name: "BPF_OBJ_GET", Value: 0x7, Mask: 0x7}}}}
-	zt972  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_GET_FD_BY_ID", Vals: []val{{Name: "BPF_PROG_GET_FD_BY_ID", Value: 0xd, Mask: 0xd}}}}
-	zt973  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_GET_FD_BY_ID", Vals: []val{{Name: "BPF_MAP_GET_FD_BY_ID", Value: 0xe, Mask: 0xe}}}}
-	zt974  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_RAW_TRACEPOINT_OPEN", Vals: []val{{Name: "BPF_RAW_TRACEPOINT_OPEN", Value: 0x11, Mask: 0x11}}}}
-	zt975  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_LOAD", Vals: []val{{Name: "BPF_BTF_LOAD", Value: 0x12, Mask: 0x12}}}}
-	zt976  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_GET_FD_BY_ID", Vals: []val{{Name: "BPF_BTF_GET_FD_BY_ID", Value: 0x13, Mask: 0x13}}}}
-	zt977  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_CREATE", Vals: []val{{Name: "BPF_LINK_CREATE", Value: 0x1c, Mask: 0x1c}}}}
-	zt978  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_GET_FD_BY_ID", Vals: []val{{Name: "BPF_LINK_GET_FD_BY_ID", Value: 0x1e, Mask: 0x1e}}}}
-	zt979  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_ITER_CREATE", Vals: []val{{Name: "BPF_ITER_CREATE", Value: 0x21, Mask: 0x21}}}}
-	zt980  = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
-	zt981  = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
-	zt982  = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
-	zt983  = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
-	zt984  = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
-	zt985  = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
-	zt986  = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
-	zt987  = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
-	zt988  = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
-	zt989  = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
-	zt990  = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
-	zt991  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
-	zt992  = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
-	zt993  = typ{Kind: 27, Dir: 1, Struct: &zstruct_aio_sigset}
-	zt994  = typ{Kind: 19, Width: 4, Set: &zset_uring_setup_flags}
-	zt995  = typ{Kind: 19, Width: 4, Set: &zset_uring_features}
-	zt996  = typ{Kind: 27, Struct: &zstruct_sq_off}
-	zt997  = typ{Kind: 27, Struct: &zstruct_cq_off}
-	zt998  = typ{Kind: 27, Dir: 3, Struct: &zstruct_io_uring_params}
-	zt999  = typ{Kind: 19, Width: 4, Set: &zset_uring_enter_flags}
-	zt1000 = typ{Kind: 20, Width: 4, Set: &zset_uring_ops}
-	zt1001 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_BUFFERS", Vals: []val{{Name: "IORING_REGISTER_BUFFERS", Value: 0x0, Mask: 0x0}}}}
-	zt1002 = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 1, Num: 0x3}}
-	zt1003 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_FILES", Vals: []val{{Name: "IORING_REGISTER_FILES", Value: 0x2, Mask: 0x2}}}}
-	zt1004 = typ{Kind: 26, Dir: 1, Elem: &zt0, Len: &expr{Op: 1, Num: 0x3}}
-	zt1005 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD", Vals: []val{{Name: "IORING_REGISTER_EVENTFD", Value: 0x4, Mask: 0x4}}}}
-	zt1006 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD_ASYNC", Vals: []val{{Name: "IORING_REGISTER_EVENTFD_ASYNC", Value: 0x7, Mask: 0x7}}}}
-	zt1007 = typ{Kind: 19, Width: 4, Set: &zset_open_tree_flags}
-	zt1008 = typ{Kind: 19, Width: 4, Set: &zset_move_mount_flags}
-	zt1009 = typ{Kind: 19, Width: 4, Set: &zset_fsopen_flags}
-	zt1010 = typ{Kind: 20, Width: 4, Set: &zset_fsconfig_cmds}
-	zt1011 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FLAG", Vals: []val{{Name: "FSCONFIG_SET_FLAG", Value: 0x0, Mask: 0x0}}}}
-	zt1012 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_STRING", Vals: []val{{Name: "FSCONFIG_SET_STRING", Value: 0x1, Mask: 0x1}}}}
-	zt1013 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_BINARY", Vals: []val{{Name: "FSCONFIG_SET_BINARY", Value: 0x2, Mask: 0x2}}}}
-	zt1014 = typ{Kind: 24, Dir: 1, Width: 2, Len: &expr{Op: 1, Num: 0x4}}
-	zt1015 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH", Vals: []val{{Name: "FSCONFIG_SET_PATH", Value: 0x3, Mask: 0x3}}}}
-	zt1016 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH_EMPTY", Vals: []val{{Name: "FSCONFIG_SET_PATH_EMPTY", Value: 0x4, Mask: 0x4}}}}
-	zt1017 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FD", Vals: []val{{Name: "FSCONFIG_SET_FD", Value: 0x5, Mask: 0x5}}}}
-	zt1018 = typ{Kind: 19, Width: 4, Set: &zset_fsmount_flags}
-	zt1019 = typ{Kind: 19, Width: 4, Set: &zset_mount_attrs}
-	zt1020 = typ{Kind: 19, Width: 4, Set: &zset_fspick_flags}
-	zt1021 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
-	zt1022 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
-	zt1023 = typ{Kind: 9, Width: 8}
-	zt1024 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
-	zt1025 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
-	zt1026 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
-	zt1027 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
-	zt1028 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
-	zt1029 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
-	zt1030 = typ{Kind: 10, Width: 8}
-	zt1031 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
-	zt1032 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
-	zt1033 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
-	zt1034 = typ{Kind: 26, Dir: 1, Elem: &zt924, Len: &expr{Op: 1, Num: 0x2}}
-	zt1035 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
-	zt1036 = typ{Kind: 19, Width: 8, Set: &zset_mount_attrs}
-	zt1037 = typ{Kind: 20, Width: 8, Set: &zset_propagation}
-	zt1038 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mount_attr, Len: &expr{Op: 1, Num: 0x4}}
-	zt1039 = typ{Kind: 19, Width: 8, Set: &zset_landlock_fs}
-	zt1040 = typ{Kind: 19, Width: 8, Set: &zset_landlock_net}
-	zt1041 = typ{Kind: 19, Width: 8, Set: &zset_landlock_scope}
-	zt1042 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_ruleset_attr, Len: &expr{Op: 1, Num: 0x1}}
-	zt1043 = typ{Kind: 19, Width: 4, Set: &zset_landlock_create}
-	zt1044 = typ{Kind: 20, Width: 4, Set: &zset_landlock_rule}
-	zt1045 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_path}
-	zt1046 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_port}
-	zt1047 = typ{Kind: 28, Union: &zunion_landlock_attr, Sel: &expr{Op: 1, Num: 0x1}}
-	zt1048 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
-	zt1049 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
-	zt1050 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
-	zt1051 = typ{Kind: 26, Dir: 1, Elem: &zt1050, Len: &expr{Op: 1, Num: 0x1}}
-	zt1052 = typ{Kind: 27, Dir: 1, Struct: &zstruct_cachestat_range}
-	zt1053 = typ{Kind: 27, Dir: 2, Struct: &zstruct_cachestat}
-	zt1054 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
-	zt1055 = typ{Kind: 26, Dir: 1, Elem: &zt1050, Len: &expr{Op: 0, Num: 0x2}}
-	zt1056 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mnt_id_req, Len: &expr{Op: 0, Num: 0x18}}
-	zt1057 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
-	zt1058 = typ{Kind: 26, Dir: 2, Elem: &zt80, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt1059 = typ{Kind: 19, Width: 4, Set: &zset_listmount_flags}
-	zt1060 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_set, Len: &expr{Op: 1, Num: 0x5}}
-	zt1061 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_get, Len: &expr{Op: 1, Num: 0x5}}
-	zt1062 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x4}, RetLen: &expr{Op: 4}}
-	zt1063 = typ{Kind: 19, Width: 8, Set: &zset_fa_xflags}
-	zt1064 = typ{Kind: 27, Dir: 2, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
-	zt1065 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
-	zt1066 = typ{Kind: 8, Width: 2}
-	zt1067 = typ{Kind: 13, Dir: 1, Width: 254}
-	zt1068 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt1069 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt1070 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt1071 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt1072 = typ{Kind: 26, Dir: 2, Elem: &zt1066, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt1073 = typ{Kind: 26, Dir: 1, Elem: &zt1066, Len: &expr{Op: 1}}
-	zt1074 = typ{Kind: 47, Dir: 3, Len: &expr{Op: 2}}
-	zt1075 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_select}
-	zt1076 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt1077 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt1078 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt1079 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt1080 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt1081 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt1082 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt1083 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt1084 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt1085 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt1086 = typ{Kind: 0, Width: 8, Format: 13}
-	zt1087 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt1088 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt1089 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt1090 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt1091 = typ{Kind: 2, Width: 254, Format: 3}
-	zt1092 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt1093 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt1094 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt1095 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt1096 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt1097 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
-	zt1098 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt1099 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt1100 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt1101 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt1102 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt1103 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt1104 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt1105 = typ{Kind: 26, Dir: 1, Elem: &zt1104, Len: &expr{Op: 0, Num: 0x2}}
-	zt1106 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
-	zt1107 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt1108 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
-	zt1109 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
-	zt1110 = typ{Kind: 26, Dir: 2, Elem: &zt1109, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt1111 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt1112 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt1113 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt1114 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
-	zt1115 = typ{Kind: 24, Width: 2}
+	zt760  = typ{Kind: 20, Width: 4, Set: &zset_quota_cmds}
+	zt761  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
+	zt762  = typ{Kind: 19, Width: 4, Set: &zset_xattr_flags}
+	zt763  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
+	zt764  = typ{Kind: 13, Dir: 2, Width: 254}
+	zt765  = typ{Kind: 13, Width: 254}
+	zt766  = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt767  = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt768  = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt769  = typ{Kind: 2, Width: 4, Format: 4}
+	zt770  = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt771  = typ{Kind: 39, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt772  = typ{Kind: 39, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt773  = typ{Kind: 2, Dir: 2, Width: 254}
+	zt774  = typ{Kind: 27, Struct: &zstruct_io_event}
+	zt775  = typ{Kind: 26, Dir: 2, Elem: &zt774, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt776  = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
+	zt777  = typ{Kind: 20, Width: 2, Set: &zset_iocb_cmds}
+	zt778  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0xb}}
+	zt779  = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 2, Num: 0xb}}
+	zt780  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 2, Num: 0xb}}
+	zt781  = typ{Kind: 19, Width: 8, Set: &zset_poll_events}
+	zt782  = typ{Kind: 19, Width: 4, Set: &zset_iocb_flags}
+	zt783  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb}
+	zt784  = typ{Kind: 26, Dir: 1, Elem: &zt783, Len: &expr{Op: 1, Num: 0x1}}
+	zt785  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x28}}
+	zt786  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb_head}
+	zt787  = typ{Kind: 27, Dir: 2, Struct: &zstruct_io_event}
+	zt788  = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt789  = typ{Kind: 22, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt790  = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
+	zt791  = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
+	zt792  = typ{Kind: 27, Struct: &zstruct_epoll_data}
+	zt793  = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
+	zt794  = typ{Kind: 27, Struct: &zstruct_epoll_event}
+	zt795  = typ{Kind: 26, Dir: 2, Elem: &zt794, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt796  = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
+	zt797  = typ{Kind: 34, Dir: 2, Elem: &zt796, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt798  = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
+	zt799  = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt800  = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt801  = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt802  = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt803  = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt804  = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt805  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt806  = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt807  = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt808  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt809  = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt810  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt811  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt812  = typ{Kind: 27, Struct: &zstruct_timeval_date}
+	zt813  = typ{Kind: 26, Dir: 1, Elem: &zt812, Len: &expr{Op: 0, Num: 0x2}}
+	zt814  = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt815  = typ{Kind: 35, Width: 254}
+	zt816  = typ{Kind: 26, Dir: 1, Elem: &zt815, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt817  = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt818  = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt819  = typ{Kind: 26, Dir: 1, Elem: &zt815, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt820  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt821  = typ{Kind: 26, Dir: 2, Elem: &zt815, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt822  = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt823  = typ{Kind: 10, Width: 4}
+	zt824  = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
+	zt825  = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x4}}
+	zt826  = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
+	zt827  = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
+	zt828  = typ{Kind: 27, Struct: &zstruct_kexec_segment}
+	zt829  = typ{Kind: 26, Dir: 1, Elem: &zt828, Len: &expr{Op: 1, Num: 0x1}}
+	zt830  = typ{Kind: 19, Width: 254, Set: &zset_kexec_flags}
+	zt831  = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt832  = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt833  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_spec}
+	zt834  = typ{Kind: 20, Width: 4, Set: &zset_keyctl_commands}
+	zt835  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_KEYRING_ID", Vals: []val{{Name: "KEYCTL_GET_KEYRING_ID", Value: 0x0, Mask: 0x0}}}}
+	zt836  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_JOIN_SESSION_KEYRING", Vals: []val{{Name: "KEYCTL_JOIN_SESSION_KEYRING", Value: 0x1, Mask: 0x1}}}}
+	zt837  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UPDATE", Vals: []val{{Name: "KEYCTL_UPDATE", Value: 0x2, Mask: 0x2}}}}
+	zt838  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REVOKE", Vals: []val{{Name: "KEYCTL_REVOKE", Value: 0x3, Mask: 0x3}}}}
+	zt839  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CHOWN", Vals: []val{{Name: "KEYCTL_CHOWN", Value: 0x4, Mask: 0x4}}}}
+	zt840  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SETPERM", Vals: []val{{Name: "KEYCTL_SETPERM", Value: 0x5, Mask: 0x5}}}}
+	zt841  = typ{Kind: 19, Width: 4, Set: &zset_key_perms}
+	zt842  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_DESCRIBE", Vals: []val{{Name: "KEYCTL_DESCRIBE", Value: 0x6, Mask: 0x6}}}}
+	zt843  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
+	zt844  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CLEAR", Vals: []val{{Name: "KEYCTL_CLEAR", Value: 0x7, Mask: 0x7}}}}
+	zt845  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_LINK", Vals: []val{{Name: "KEYCTL_LINK", Value: 0x8, Mask: 0x8}}}}
+	zt846  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UNLINK", Vals: []val{{Name: "KEYCTL_UNLINK", Value: 0x9, Mask: 0x9}}}}
+	zt847  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SEARCH", Vals: []val{{Name: "KEYCTL_SEARCH", Value: 0xa, Mask: 0xa}}}}
+	zt848  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_READ", Vals: []val{{Name: "KEYCTL_READ", Value: 0xb, Mask: 0xb}}}}
+	zt849  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE", Vals: []val{{Name: "KEYCTL_INSTANTIATE", Value: 0xc, Mask: 0xc}}}}
+	zt850  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_NEGATE", Vals: []val{{Name: "KEYCTL_NEGATE", Value: 0xd, Mask: 0xd}}}}
+	zt851  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_REQKEY_KEYRING", Vals: []val{{Name: "KEYCTL_SET_REQKEY_KEYRING", Value: 0xe, Mask: 0xe}}}}
+	zt852  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_reqkey}
+	zt853  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_TIMEOUT", Vals: []val{{Name: "KEYCTL_SET_TIMEOUT", Value: 0xf, Mask: 0xf}}}}
+	zt854  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_ASSUME_AUTHORITY", Vals: []val{{Name: "KEYCTL_ASSUME_AUTHORITY", Value: 0x10, Mask: 0x10}}}}
+	zt855  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_SECURITY", Vals: []val{{Name: "KEYCTL_GET_SECURITY", Value: 0x11, Mask: 0x11}}}}
+	zt856  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SESSION_TO_PARENT", Vals: []val{{Name: "KEYCTL_SESSION_TO_PARENT", Value: 0x12, Mask: 0x12}}}}
+	zt857  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REJECT", Vals: []val{{Name: "KEYCTL_REJECT", Value: 0x13, Mask: 0x13}}}}
+	zt858  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE_IOV", Vals: []val{{Name: "KEYCTL_INSTANTIATE_IOV", Value: 0x14, Mask: 0x14}}}}
+	zt859  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 1, Num: 0x3}}
+	zt860  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INVALIDATE", Vals: []val{{Name: "KEYCTL_INVALIDATE", Value: 0x15, Mask: 0x15}}}}
+	zt861  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_PERSISTENT", Vals: []val{{Name: "KEYCTL_GET_PERSISTENT", Value: 0x16, Mask: 0x16}}}}
+	zt862  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_RESTRICT_KEYRING", Vals: []val{{Name: "KEYCTL_RESTRICT_KEYRING", Value: 0x1d, Mask: 0x1d}}}}
+	zt863  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_MOVE", Vals: []val{{Name: "KEYCTL_MOVE", Value: 0x1e, Mask: 0x1e}}}}
+	zt864  = typ{Kind: 19, Width: 4, Set: &zset_keyctl_move}
+	zt865  = typ{Kind: 20, Width: 4, Set: &zset_ioprio_who}
+	zt866  = typ{Kind: 0, Width: 4, Format: 5}
+	zt867  = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
+	zt868  = typ{Kind: 26, Dir: 1, Elem: &zt815, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt869  = typ{Kind: 6, Width: 4}
+	zt870  = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
+	zt871  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
+	zt872  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt873  = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
+	zt874  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
+	zt875  = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt876  = typ{Kind: 1, Dir: 2, Width: 255}
+	zt877  = typ{Kind: 0, Dir: 1, Width: 8}
+	zt878  = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
+	zt879  = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
+	zt880  = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
+	zt881  = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt882  = typ{Kind: 37, Width: 4}
+	zt883  = typ{Kind: 26, Dir: 2, Elem: &zt882, Len: &expr{Op: 1, Num: 0x1}}
+	zt884  = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt885  = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
+	zt886  = typ{Kind: 26, Dir: 1, Elem: &zt885, Len: &expr{Op: 0, Num: 0x2}}
+	zt887  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
+	zt888  = typ{Kind: 20, Width: 4, Set: &zset_clocks}
+	zt889  = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
+	zt890  = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
+	zt891  = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt892  = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
+	zt893  = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
+	zt894  = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
+	zt895  = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
+	zt896  = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
+	zt897  = typ{Kind: 20, Width: 4, Set: &zset_perf_sizes}
+	zt898  = typ{Kind: 20, Width: 8, Set: &zset_perf_hw}
+	zt899  = typ{Kind: 20, Width: 8, Set: &zset_perf_sw}
+	zt900  = typ{Kind: 28, Union: &zunion_perf_config, Sel: &expr{Op: 2}}
+	zt901  = typ{Kind: 19, Width: 8, Set: &zset_perf_samples}
+	zt902  = typ{Kind: 19, Width: 8, Set: &zset_perf_read}
+	zt903  = typ{Kind: 20, Width: 8, Format: 14, Set: &zset_perf_skid}
+	zt904  = typ{Kind: 27, Dir: 1, Struct: &zstruct_perf_event_attr, Len: &expr{Op: 6, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 13, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0}}}}}
+	zt905  = typ{Kind: 19, Width: 254, Set: &zset_perf_open_flags}
+	zt906  = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt907  = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt908  = typ{Kind: 26, Dir: 3, Elem: &zt907, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt909  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
+	zt910  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
+	zt911  = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
+	zt912  = typ{Kind: 18, Width: 8}
+	zt913  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt914  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt915  = typ{Kind: 24, Width: 2, Len: &expr{Op: 2}}
+	zt916  = typ{Kind: 27, Dir: 3, Struct: &zstruct_file_handle, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0xffffffff}}}}
+	zt917  = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_handle_in, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}}}
+	zt918  = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt919  = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt920  = typ{Kind: 26, Dir: 3, Elem: &zt919, Len: &expr{Op: 1, Num: 0x2}}
+	zt921  = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt922  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt923  = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt924  = typ{Kind: 26, Dir: 2, Elem: &zt923, Len: &expr{Op: 1, Num: 0x2}}
+	zt925  = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt926  = typ{Kind: 26, Dir: 1, Elem: &zt925, Len: &expr{Op: 1, Num: 0x4}}
+	zt927  = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt928  = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt929  = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt930  = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt931  = typ{Kind: 19, Width: 4, Set: &zset_module_flags}
+	zt932  = typ{Kind: 19, Width: 8, Set: &zset_sched_flags}
+	zt933  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sched_attr_set, Len: &expr{Op: 6, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x30}, R: &expr{Op: 13, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0}}}}}
+	zt934  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sched_attr, Len: &expr{Op: 1, Num: 0x2}}
+	zt935  = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
+	zt936  = typ{Kind: 20, Width: 4, Set: &zset_seccomp_ops}
+	zt937  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_SET_MODE_FILTER", Vals: []val{{Name: "SECCOMP_SET_MODE_FILTER", Value: 0x1, Mask: 0x1}}}}
+	zt938  = typ{Kind: 19, Width: 4, Set: &zset_seccomp_flags}
+	zt939  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_ACTION_AVAIL", Vals: []val{{Name: "SECCOMP_GET_ACTION_AVAIL", Value: 0x2, Mask: 0x2}}}}
+	zt940  = typ{Kind: 20, Dir: 1, Width: 4, Set: &zset_seccomp_actions}
+	zt941  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_NOTIF_SIZES", Vals: []val{{Name: "SECCOMP_GET_NOTIF_SIZES", Value: 0x3, Mask: 0x3}}}}
+	zt942  = typ{Kind: 27, Dir: 2, Struct: &zstruct_seccomp_notif_sizes}
+	zt943  = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt944  = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt945  = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
+	zt946  = typ{Kind: 19, Width: 254, Set: &zset_kexec_file_flags}
+	zt947  = typ{Kind: 20, Width: 4, Set: &zset_bpf_commands}
+	zt948  = typ{Kind: 20, Width: 4, Set: &zset_bpf_map_types}
+	zt949  = typ{Kind: 19, Width: 4, Set: &zset_bpf_map_flags}
+	zt950  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x10}}
+	zt951  = typ{Kind: 27, Struct: &zstruct_bpf_map_create}
+	zt952  = typ{Kind: 4, Width: 8}
+	zt953  = typ{Kind: 20, Width: 8, Set: &zset_bpf_update_flags}
+	zt954  = typ{Kind: 27, Struct: &zstruct_bpf_map_elem}
+	zt955  = typ{Kind: 20, Width: 8, Set: &zset_bpf_lookup_flags}
+	zt956  = typ{Kind: 27, Struct: &zstruct_bpf_map_look}
+	zt957  = typ{Kind: 27, Struct: &zstruct_bpf_map_key}
+	zt958  = typ{Kind: 27, Struct: &zstruct_bpf_map_next}
+	zt959  = typ{Kind: 20, Width: 4, Set: &zset_bpf_prog_types}
+	zt960  = typ{Kind: 32, Len: &expr{Op: 0}}
+	zt961  = typ{Kind: 19, Width: 4, Set: &zset_bpf_prog_flags}
+	zt962  = typ{Kind: 20, Width: 4, Set: &zset_bpf_attach_types}
+	zt963  = typ{Kind: 27, Struct: &zstruct_bpf_prog_load}
+	zt964  = typ{Kind: 19, Width: 4, Set: &zset_bpf_file_flags}
+	zt965  = typ{Kind: 27, Struct: &zstruct_bpf_obj}
+	zt966  = typ{Kind: 27, Struct: &zstruct_bpf_attach}
+	zt967  = typ{Kind: 27, Struct: &zstruct_bpf_id}
+	zt968  = typ{Kind: 27, Struct: &zstruct_bpf_info}
+	zt969  = typ{Kind: 28, Dir: 1, Union: &zunion_bpf_attr, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 1}}
+	zt970  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_CREATE", Vals: []val{{Name: "BPF_MAP_CREATE", Value: 0x0, Mask: 0x0}}}}
+	zt971  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_LOAD", Vals: []val{{Name: "BPF_PROG_LOAD", Value: 0x5, Mask: 0x5}}}}
+	zt972  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_OBJ_GET", Vals: []val{{Name: "BPF_OBJ_GET", Value: 0x7, Mask: 0x7}}}}
+	zt973  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_GET_FD_BY_ID", Vals: []val{{Name: "BPF_PROG_GET_FD_BY_ID", Value: 0xd, Mask: 0xd}}}}
+	zt974  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_GET_FD_BY_ID", Vals: []val{{Name: "BPF_MAP_GET_FD_BY_ID", Value: 0xe, Mask: 0xe}}}}
+	zt975  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_RAW_TRACEPOINT_OPEN", Vals: []val{{Name: "BPF_RAW_TRACEPOINT_OPEN", Value: 0x11, Mask: 0x11}}}}
+	zt976  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_LOAD", Vals: []val{{Name: "BPF_BTF_LOAD", Value: 0x12, Mask: 0x12}}}}
+	zt977  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_GET_FD_BY_ID", Vals: []val{{Name: "BPF_BTF_GET_FD_BY_ID", Value: 0x13, Mask: 0x13}}}}
+	zt978  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_CREATE", Vals: []val{{Name: "BPF_LINK_CREATE", Value: 0x1c, Mask: 0x1c}}}}
+	zt979  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_GET_FD_BY_ID", Vals: []val{{Name: "BPF_LINK_GET_FD_BY_ID", Value: 0x1e, Mask: 0x1e}}}}
+	zt980  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_ITER_CREATE", Vals: []val{{Name: "BPF_ITER_CREATE", Value: 0x21, Mask: 0x21}}}}
+	zt981  = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt982  = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt983  = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt984  = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt985  = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
+	zt986  = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt987  = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt988  = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
+	zt989  = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
+	zt990  = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
+	zt991  = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
+	zt992  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
+	zt993  = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
+	zt994  = typ{Kind: 27, Dir: 1, Struct: &zstruct_aio_sigset}
+	zt995  = typ{Kind: 19, Width: 4, Set: &zset_uring_setup_flags}
+	zt996  = typ{Kind: 19, Width: 4, Set: &zset_uring_features}
+	zt997  = typ{Kind: 27, Struct: &zstruct_sq_off}
+	zt998  = typ{Kind: 27, Struct: &zstruct_cq_off}
+	zt999  = typ{Kind: 27, Dir: 3, Struct: &zstruct_io_uring_params}
+	zt1000 = typ{Kind: 19, Width: 4, Set: &zset_uring_enter_flags}
+	zt1001 = typ{Kind: 20, Width: 4, Set: &zset_uring_ops}
+	zt1002 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_BUFFERS", Vals: []val{{Name: "IORING_REGISTER_BUFFERS", Value: 0x0, Mask: 0x0}}}}
+	zt1003 = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 1, Num: 0x3}}
+	zt1004 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_FILES", Vals: []val{{Name: "IORING_REGISTER_FILES", Value: 0x2, Mask: 0x2}}}}
+	zt1005 = typ{Kind: 26, Dir: 1, Elem: &zt0, Len: &expr{Op: 1, Num: 0x3}}
+	zt1006 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD", Vals: []val{{Name: "IORING_REGISTER_EVENTFD", Value: 0x4, Mask: 0x4}}}}
+	zt1007 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD_ASYNC", Vals: []val{{Name: "IORING_REGISTER_EVENTFD_ASYNC", Value: 0x7, Mask: 0x7}}}}
+	zt1008 = typ{Kind: 19, Width: 4, Set: &zset_open_tree_flags}
+	zt1009 = typ{Kind: 19, Width: 4, Set: &zset_move_mount_flags}
+	zt1010 = typ{Kind: 19, Width: 4, Set: &zset_fsopen_flags}
+	zt1011 = typ{Kind: 20, Width: 4, Set: &zset_fsconfig_cmds}
+	zt1012 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FLAG", Vals: []val{{Name: "FSCONFIG_SET_FLAG", Value: 0x0, Mask: 0x0}}}}
+	zt1013 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_STRING", Vals: []val{{Name: "FSCONFIG_SET_STRING", Value: 0x1, Mask: 0x1}}}}
+	zt1014 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_BINARY", Vals: []val{{Name: "FSCONFIG_SET_BINARY", Value: 0x2, Mask: 0x2}}}}
+	zt1015 = typ{Kind: 24, Dir: 1, Width: 2, Len: &expr{Op: 1, Num: 0x4}}
+	zt1016 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH", Vals: []val{{Name: "FSCONFIG_SET_PATH", Value: 0x3, Mask: 0x3}}}}
+	zt1017 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH_EMPTY", Vals: []val{{Name: "FSCONFIG_SET_PATH_EMPTY", Value: 0x4, Mask: 0x4}}}}
+	zt1018 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FD", Vals: []val{{Name: "FSCONFIG_SET_FD", Value: 0x5, Mask: 0x5}}}}
+	zt1019 = typ{Kind: 19, Width: 4, Set: &zset_fsmount_flags}
+	zt1020 = typ{Kind: 19, Width: 4, Set: &zset_mount_attrs}
+	zt1021 = typ{Kind: 19, Width: 4, Set: &zset_fspick_flags}
+	zt1022 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt1023 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
+	zt1024 = typ{Kind: 9, Width: 8}
+	zt1025 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt1026 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
+	zt1027 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
+	zt1028 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
+	zt1029 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
+	zt1030 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
+	zt1031 = typ{Kind: 10, Width: 8}
+	zt1032 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
+	zt1033 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
+	zt1034 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
+	zt1035 = typ{Kind: 26, Dir: 1, Elem: &zt925, Len: &expr{Op: 1, Num: 0x2}}
+	zt1036 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt1037 = typ{Kind: 19, Width: 8, Set: &zset_mount_attrs}
+	zt1038 = typ{Kind: 20, Width: 8, Set: &zset_propagation}
+	zt1039 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mount_attr, Len: &expr{Op: 1, Num: 0x4}}
+	zt1040 = typ{Kind: 19, Width: 8, Set: &zset_landlock_fs}
+	zt1041 = typ{Kind: 19, Width: 8, Set: &zset_landlock_net}
+	zt1042 = typ{Kind: 19, Width: 8, Set: &zset_landlock_scope}
+	zt1043 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_ruleset_attr, Len: &expr{Op: 1, Num: 0x1}}
+	zt1044 = typ{Kind: 19, Width: 4, Set: &zset_landlock_create}
+	zt1045 = typ{Kind: 20, Width: 4, Set: &zset_landlock_rule}
+	zt1046 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_path}
+	zt1047 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_port}
+	zt1048 = typ{Kind: 28, Union: &zunion_landlock_attr, Sel: &expr{Op: 1, Num: 0x1}}
+	zt1049 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
+	zt1050 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt1051 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt1052 = typ{Kind: 26, Dir: 1, Elem: &zt1051, Len: &expr{Op: 1, Num: 0x1}}
+	zt1053 = typ{Kind: 27, Dir: 1, Struct: &zstruct_cachestat_range}
+	zt1054 = typ{Kind: 27, Dir: 2, Struct: &zstruct_cachestat}
+	zt1055 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt1056 = typ{Kind: 26, Dir: 1, Elem: &zt1051, Len: &expr{Op: 0, Num: 0x2}}
+	zt1057 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mnt_id_req, Len: &expr{Op: 0, Num: 0x18}}
+	zt1058 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
+	zt1059 = typ{Kind: 26, Dir: 2, Elem: &zt80, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1060 = typ{Kind: 19, Width: 4, Set: &zset_listmount_flags}
+	zt1061 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_set, Len: &expr{Op: 1, Num: 0x5}}
+	zt1062 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_get, Len: &expr{Op: 1, Num: 0x5}}
+	zt1063 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x4}, RetLen: &expr{Op: 4}}
+	zt1064 = typ{Kind: 19, Width: 8, Set: &zset_fa_xflags}
+	zt1065 = typ{Kind: 27, Dir: 2, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
+	zt1066 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
+	zt1067 = typ{Kind: 8, Width: 2}
+	zt1068 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt1069 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt1070 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt1071 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt1072 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt1073 = typ{Kind: 26, Dir: 2, Elem: &zt1067, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt1074 = typ{Kind: 26, Dir: 1, Elem: &zt1067, Len: &expr{Op: 1}}
+	zt1075 = typ{Kind: 47, Dir: 3, Len: &expr{Op: 2}}
+	zt1076 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_select}
+	zt1077 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt1078 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt1079 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt1080 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt1081 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt1082 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt1083 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt1084 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt1085 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt1086 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt1087 = typ{Kind: 0, Width: 8, Format: 13}
+	zt1088 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt1089 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt1090 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt1091 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt1092 = typ{Kind: 2, Width: 254, Format: 3}
+	zt1093 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt1094 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt1095 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt1096 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt1097 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt1098 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
+	zt1099 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt1100 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt1101 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt1102 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt1103 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt1104 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt1105 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt1106 = typ{Kind: 26, Dir: 1, Elem: &zt1105, Len: &expr{Op: 0, Num: 0x2}}
+	zt1107 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
+	zt1108 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt1109 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
+	zt1110 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
+	zt1111 = typ{Kind: 26, Dir: 2, Elem: &zt1110, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1112 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt1113 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt1114 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt1115 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
+	zt1116 = typ{Kind: 24, Width: 2}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -13667,12 +13669,69 @@ var zcall_query_module = call{Name: "query_module", Args: []field{
 	{Name: "ret", Type: &zt25, Reg: 4, Reg32: 4},
 }, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
+var zset_quota_cmds = set{Name: "quota_cmds", Unknown: "Q_???", Vals: []val{
+	{Name: "QCMD(Q_SYNC, USRQUOTA)", Value: 0x80000100, Mask: 0x80000100},
+	{Name: "QCMD(Q_SYNC, GRPQUOTA)", Value: 0x80000101, Mask: 0x80000101},
+	{Name: "QCMD(Q_SYNC, PRJQUOTA)", Value: 0x80000102, Mask: 0x80000102},
+	{Name: "QCMD(Q_QUOTAON, USRQUOTA)", Value: 0x80000200, Mask: 0x80000200},
+	{Name: "QCMD(Q_QUOTAON, GRPQUOTA)", Value: 0x80000201, Mask: 0x80000201},
+	{Name: "QCMD(Q_QUOTAON, PRJQUOTA)", Value: 0x80000202, Mask: 0x80000202},
+	{Name: "QCMD(Q_QUOTAOFF, USRQUOTA)", Value: 0x80000300, Mask: 0x80000300},
+	{Name: "QCMD(Q_QUOTAOFF, GRPQUOTA)", Value: 0x80000301, Mask: 0x80000301},
+	{Name: "QCMD(Q_QUOTAOFF, PRJQUOTA)", Value: 0x80000302, Mask: 0x80000302},
+	{Name: "QCMD(Q_GETFMT, USRQUOTA)", Value: 0x80000400, Mask: 0x80000400},
+	{Name: "QCMD(Q_GETFMT, GRPQUOTA)", Value: 0x80000401, Mask: 0x80000401},
+	{Name: "QCMD(Q_GETFMT, PRJQUOTA)", Value: 0x80000402, Mask: 0x80000402},
+	{Name: "QCMD(Q_GETINFO, USRQUOTA)", Value: 0x80000500, Mask: 0x80000500},
+	{Name: "QCMD(Q_GETINFO, GRPQUOTA)", Value: 0x80000501, Mask: 0x80000501},
+	{Name: "QCMD(Q_GETINFO, PRJQUOTA)", Value: 0x80000502, Mask: 0x80000502},
+	{Name: "QCMD(Q_SETINFO, USRQUOTA)", Value: 0x80000600, Mask: 0x80000600},
+	{Name: "QCMD(Q_SETINFO, GRPQUOTA)", Value: 0x80000601, Mask: 0x80000601},
+	{Name: "QCMD(Q_SETINFO, PRJQUOTA)", Value: 0x80000602, Mask: 0x80000602},
+	{Name: "QCMD(Q_GETQUOTA, USRQUOTA)", Value: 0x80000700, Mask: 0x80000700},
+	{Name: "QCMD(Q_GETQUOTA, GRPQUOTA)", Value: 0x80000701, Mask: 0x80000701},
+	{Name: "QCMD(Q_GETQUOTA, PRJQUOTA)", Value: 0x80000702, Mask: 0x80000702},
+	{Name: "QCMD(Q_SETQUOTA, USRQUOTA)", Value: 0x80000800, Mask: 0x80000800},
+	{Name: "QCMD(Q_SETQUOTA, GRPQUOTA)", Value: 0x80000801, Mask: 0x80000801},
+	{Name: "QCMD(Q_SETQUOTA, PRJQUOTA)", Value: 0x80000802, Mask: 0x80000802},
+	{Name: "QCMD(Q_GETNEXTQUOTA, USRQUOTA)", Value: 0x80000900, Mask: 0x80000900},
+	{Name: "QCMD(Q_GETNEXTQUOTA, GRPQUOTA)", Value: 0x80000901, Mask: 0x80000901},
+	{Name: "QCMD(Q_GETNEXTQUOTA, PRJQUOTA)", Value: 0x80000902, Mask: 0x80000902},
+	{Name: "QCMD(Q_XQUOTAON, USRQUOTA)", Value: 0x580100, Mask: 0x580100},
+	{Name: "QCMD(Q_XQUOTAON, GRPQUOTA)", Value: 0x580101, Mask: 0x580101},
+	{Name: "QCMD(Q_XQUOTAON, PRJQUOTA)", Value: 0x580102, Mask: 0x580102},
+	{Name: "QCMD(Q_XQUOTAOFF, USRQUOTA)", Value: 0x580200, Mask: 0x580200},
+	{Name: "QCMD(Q_XQUOTAOFF, GRPQUOTA)", Value: 0x580201, Mask: 0x580201},
+	{Name: "QCMD(Q_XQUOTAOFF, PRJQUOTA)", Value: 0x580202, Mask: 0x580202},
+	{Name: "QCMD(Q_XGETQUOTA, USRQUOTA)", Value: 0x580300, Mask: 0x580300},
+	{Name: "QCMD(Q_XGETQUOTA, GRPQUOTA)", Value: 0x580301, Mask: 0x580301},
+	{Name: "QCMD(Q_XGETQUOTA, PRJQUOTA)", Value: 0x580302, Mask: 0x580302},
+	{Name: "QCMD(Q_XSETQLIM, USRQUOTA)", Value: 0x580400, Mask: 0x580400},
+	{Name: "QCMD(Q_XSETQLIM, GRPQUOTA)", Value: 0x580401, Mask: 0x580401},
+	{Name: "QCMD(Q_XSETQLIM, PRJQUOTA)", Value: 0x580402, Mask: 0x580402},
+	{Name: "QCMD(Q_XGETQSTAT, USRQUOTA)", Value: 0x580500, Mask: 0x580500},
+	{Name: "QCMD(Q_XGETQSTAT, GRPQUOTA)", Value: 0x580501, Mask: 0x580501},
+	{Name: "QCMD(Q_XGETQSTAT, PRJQUOTA)", Value: 0x580502, Mask: 0x580502},
+	{Name: "QCMD(Q_XQUOTARM, USRQUOTA)", Value: 0x580600, Mask: 0x580600},
+	{Name: "QCMD(Q_XQUOTARM, GRPQUOTA)", Value: 0x580601, Mask: 0x580601},
+	{Name: "QCMD(Q_XQUOTARM, PRJQUOTA)", Value: 0x580602, Mask: 0x580602},
+	{Name: "QCMD(Q_XQUOTASYNC, USRQUOTA)", Value: 0x580700, Mask: 0x580700},
+	{Name: "QCMD(Q_XQUOTASYNC, GRPQUOTA)", Value: 0x580701, Mask: 0x580701},
+	{Name: "QCMD(Q_XQUOTASYNC, PRJQUOTA)", Value: 0x580702, Mask: 0x580702},
+	{Name: "QCMD(Q_XGETQSTATV, USRQUOTA)", Value: 0x580800, Mask: 0x580800},
+	{Name: "QCMD(Q_XGETQSTATV, GRPQUOTA)", Value: 0x580801, Mask: 0x580801},
+	{Name: "QCMD(Q_XGETQSTATV, PRJQUOTA)", Value: 0x580802, Mask: 0x580802},
+	{Name: "QCMD(Q_XGETNEXTQUOTA, USRQUOTA)", Value: 0x580900, Mask: 0x580900},
+	{Name: "QCMD(Q_XGETNEXTQUOTA, GRPQUOTA)", Value: 0x580901, Mask: 0x580901},
+	{Name: "QCMD(Q_XGETNEXTQUOTA, PRJQUOTA)", Value: 0x580902, Mask: 0x580902},
+}, Sorted: []uint16{27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26}}
+
 var zcall_quotactl = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt760, Reg: 0, Reg32: 0},
+	{Name: "special", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800001}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800003}}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800004}}}},
+	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800001}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800003}}}},
+}, Ret: &zt7, Class: 0x1, Defer: 4}
 
 var zcall_nfsservctl = call{Name: "nfsservctl", Args: []field{
 	{Name: "cmd", Type: &zt7, Reg: 0, Reg32: 0},
@@ -13706,45 +13765,45 @@ var zset_xattr_flags = set{Name: "xattr_flags", Unknown: "XATTR_???", Vals: []va
 var zcall_setxattr = call{Name: "setxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt760, Reg: 2, Reg32: 2},
+	{Name: "value", Type: &zt761, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt761, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt762, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zcall_lsetxattr = call{Name: "lsetxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt760, Reg: 2, Reg32: 2},
+	{Name: "value", Type: &zt761, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt761, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt762, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zcall_fsetxattr = call{Name: "fsetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt760, Reg: 2, Reg32: 2},
+	{Name: "value", Type: &zt761, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt761, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt762, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 5}
 
 var zcall_getxattr = call{Name: "getxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt762, Reg: 2, Reg32: 2},
+	{Name: "value", Type: &zt763, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x1, Defer: 2}
 
 var zcall_lgetxattr = call{Name: "lgetxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt762, Reg: 2, Reg32: 2},
+	{Name: "value", Type: &zt763, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x1, Defer: 2}
 
 var zcall_fgetxattr = call{Name: "fgetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt762, Reg: 2, Reg32: 2},
+	{Name: "value", Type: &zt763, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 2}
 
@@ -13787,8 +13846,8 @@ var zcall_tkill = call{Name: "tkill", Args: []field{
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt763, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Aux: &zt764, Class: 0x100, Defer: 0}
+	{Name: "tloc", Type: &zt764, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Aux: &zt765, Class: 0x100, Defer: 0}
 
 var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 	{Name: "FUTEX_WAIT", Value: 0x0, Mask: 0x0},
@@ -13837,30 +13896,30 @@ var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
 }}
 
 var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
-	{Vals: []uint64{0x9, 0xa}, Type: &zt767},
+	{Vals: []uint64{0x9, 0xa}, Type: &zt768},
 	{Vals: []uint64{0x4, 0xc}, Type: &zt11},
-	{Vals: []uint64{0x5}, Type: &zt768},
+	{Vals: []uint64{0x5}, Type: &zt769},
 }, Else: &zt176}
 
 var zcall_futex = call{Name: "futex", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt765, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt766, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt766, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt767, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt769, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt770, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt770, Reg: 2, Reg32: 2},
+	{Name: "user_mask_ptr", Type: &zt771, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt771, Reg: 2, Reg32: 2},
+	{Name: "user_mask_ptr", Type: &zt772, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
@@ -13869,7 +13928,7 @@ var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
 
 var zcall_io_setup = call{Name: "io_setup", Args: []field{
 	{Name: "nr_reqs", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt772, Reg: 1, Reg32: 1},
+	{Name: "ctx", Type: &zt773, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_io_destroy = call{Name: "io_destroy", Args: []field{
@@ -13887,7 +13946,7 @@ var zcall_io_getevents = call{Name: "io_getevents", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt774, Reg: 3, Reg32: 3},
+	{Name: "events", Type: &zt775, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt245, Attr: 16, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
@@ -13921,51 +13980,51 @@ var zset_iocb_flags = set{Name: "iocb_flags", Unknown: "IOCB_FLAG_???", Vals: []
 var zstruct_iocb = structure{Name: "iocb", Size: [3]uint16{64, 64, 64}, Fields: []field{
 	{Name: "aio_data", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "aio_key", Type: &zt11, Attr: 2, Off: [3]uint16{8, 8, 8}},
-	{Name: "aio_rw_flags", Type: &zt775, Attr: 2, Off: [3]uint16{12, 12, 12}},
-	{Name: "aio_lio_opcode", Type: &zt776, Off: [3]uint16{16, 16, 16}},
+	{Name: "aio_rw_flags", Type: &zt776, Attr: 2, Off: [3]uint16{12, 12, 12}},
+	{Name: "aio_lio_opcode", Type: &zt777, Off: [3]uint16{16, 16, 16}},
 	{Name: "aio_reqprio", Type: &zt429, Attr: 2, Off: [3]uint16{18, 18, 18}},
 	{Name: "aio_fildes", Type: &zt0, Off: [3]uint16{20, 20, 20}},
 	{Name: "aio_buf", Type: &zt80, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0}}},
-	{Name: "aio_buf", Type: &zt777, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x1}}},
-	{Name: "aio_buf", Type: &zt778, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}},
-	{Name: "aio_buf", Type: &zt779, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}},
-	{Name: "aio_buf", Type: &zt780, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x5}}},
+	{Name: "aio_buf", Type: &zt778, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x1}}},
+	{Name: "aio_buf", Type: &zt779, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "aio_buf", Type: &zt780, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}},
+	{Name: "aio_buf", Type: &zt781, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x5}}},
 	{Name: "aio_nbytes", Type: &zt9, Off: [3]uint16{32, 32, 32}, Cond: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}},
 	{Name: "aio_offset", Type: &zt13, Off: [3]uint16{40, 40, 40}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "aio_reserved2", Type: &zt177, Off: [3]uint16{48, 48, 48}},
-	{Name: "aio_flags", Type: &zt781, Attr: 2, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "aio_flags", Type: &zt782, Attr: 2, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "aio_resfd", Type: &zt0, Off: [3]uint16{60, 60, 60}, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0xe}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}}},
 }}
 
 var zcall_io_submit = call{Name: "io_submit", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "nr", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt783, Reg: 2, Reg32: 2, When: &expr{Op: 19, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
+	{Name: "iocbpp", Type: &zt784, Reg: 2, Reg32: 2, When: &expr{Op: 19, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_iocb_head = structure{Name: "iocb_head", Size: [3]uint16{64, 64, 64}, Fields: []field{
 	{Name: "aio_data", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "aio_key", Type: &zt11, Attr: 2, Off: [3]uint16{8, 8, 8}},
-	{Name: "aio_rw_flags", Type: &zt775, Attr: 2, Off: [3]uint16{12, 12, 12}},
-	{Name: "aio_lio_opcode", Type: &zt776, Off: [3]uint16{16, 16, 16}},
+	{Name: "aio_rw_flags", Type: &zt776, Attr: 2, Off: [3]uint16{12, 12, 12}},
+	{Name: "aio_lio_opcode", Type: &zt777, Off: [3]uint16{16, 16, 16}},
 	{Name: "aio_reqprio", Type: &zt429, Attr: 2, Off: [3]uint16{18, 18, 18}},
 	{Name: "aio_fildes", Type: &zt0, Off: [3]uint16{20, 20, 20}},
-	{Name: "rest", Type: &zt784, Off: [3]uint16{24, 24, 24}},
+	{Name: "rest", Type: &zt785, Off: [3]uint16{24, 24, 24}},
 }}
 
 var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt785, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt786, Reg: 2, Reg32: 2},
+	{Name: "iocb", Type: &zt786, Reg: 1, Reg32: 1},
+	{Name: "result", Type: &zt787, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt787, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt788, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
 	{Name: "cookie64", Type: &zt9, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt788, Reg: 1, Reg32: 2},
+	{Name: "buf", Type: &zt789, Reg: 1, Reg32: 2},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
@@ -14003,20 +14062,20 @@ var zstruct_epoll_data = structure{Name: "epoll_data", Size: [3]uint16{8, 4, 8},
 }}
 
 var zstruct_epoll_event = structure{Name: "epoll_event", Size: [3]uint16{12, 8, 12}, Packed: true, Fields: []field{
-	{Name: "events", Type: &zt790, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt791, Off: [3]uint16{4, 4, 4}},
+	{Name: "events", Type: &zt791, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt792, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_epoll_ctl_old = call{Name: "epoll_ctl_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt789, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt790, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt792, Reg: 3, Reg32: 3},
+	{Name: "event", Type: &zt793, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_epoll_wait_old = call{Name: "epoll_wait_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt794, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt795, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -14039,7 +14098,7 @@ var zstruct_linux_dirent64 = structure{Name: "linux_dirent64", Size: [3]uint16{2
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt796, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt797, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
@@ -14069,7 +14128,7 @@ var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt797, Reg: 3, Reg32: 4},
+	{Name: "advice", Type: &zt798, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
@@ -14113,24 +14172,24 @@ var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16
 }}
 
 var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "all", Type: &zt804, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt805, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt802},
-	{Vals: []uint64{0x2}, Type: &zt803},
-}, Else: &zt805}
+	{Vals: []uint64{0x4}, Type: &zt803},
+	{Vals: []uint64{0x2}, Type: &zt804},
+}, Else: &zt806}
 
 var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
-	{Name: "sigev_value", Type: &zt799, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_signo", Type: &zt800, Off: [3]uint16{8, 4, 4}},
-	{Name: "sigev_notify", Type: &zt801, Off: [3]uint16{12, 8, 8}},
-	{Name: "rest", Type: &zt806, Attr: 256, Off: [3]uint16{16, 12, 12}},
+	{Name: "sigev_value", Type: &zt800, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt801, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt802, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt807, Attr: 256, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt807, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt808, Reg: 1, Reg32: 1},
 	{Name: "created_timer_id", Type: &zt45, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -14145,14 +14204,14 @@ var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 3
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt808, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt809, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt810, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt809, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt810, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt811, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt810, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt811, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
@@ -14164,23 +14223,23 @@ var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt245, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt246, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt246, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt808, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt809, Reg: 1, Reg32: 1},
 	{Name: "rqtp", Type: &zt245, Reg: 2, Reg32: 2},
 	{Name: "rmtp", Type: &zt246, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
@@ -14191,16 +14250,16 @@ var zcall_exit_group = call{Name: "exit_group", Args: []field{
 
 var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt794, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt795, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_epoll_ctl = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt789, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt790, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt792, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt793, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_tgkill = call{Name: "tgkill", Args: []field{
@@ -14216,7 +14275,7 @@ var zstruct_timeval_date = structure{Name: "timeval_date", Size: [3]uint16{16, 8
 
 var zcall_utimes = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt812, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt813, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
@@ -14243,15 +14302,15 @@ var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val
 var zcall_mbind = call{Name: "mbind", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt813, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt815, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt814, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt816, Reg: 3, Reg32: 3},
 	{Name: "maxnode", Type: &zt26, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt816, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt817, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt817, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt818, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt818, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt819, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
@@ -14271,11 +14330,11 @@ var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_?
 }}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt819, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt820, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt820, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt821, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt821, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt822, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
@@ -14283,18 +14342,18 @@ var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
 }}
 
 var zstruct_mq_attr = structure{Name: "mq_attr", Size: [3]uint16{64, 32, 64}, Fields: []field{
-	{Name: "mq_flags", Type: &zt823, Off: [3]uint16{0, 0, 0}},
+	{Name: "mq_flags", Type: &zt824, Off: [3]uint16{0, 0, 0}},
 	{Name: "mq_maxmsg", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "mq_msgsize", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "mq_curmsgs", Type: &zt23, Off: [3]uint16{24, 12, 24}},
-	{Name: "unused", Type: &zt824, Attr: 4, Off: [3]uint16{32, 16, 32}},
+	{Name: "unused", Type: &zt825, Attr: 4, Off: [3]uint16{32, 16, 32}},
 }}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
 	{Name: "u_name", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "oflag", Type: &zt5, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt822, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
-	{Name: "u_attr", Type: &zt825, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "mode", Type: &zt823, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "u_attr", Type: &zt826, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
 }, Ret: &zt0, Class: 0x2, Defer: 4}
 
 var zcall_mq_unlink = call{Name: "mq_unlink", Args: []field{
@@ -14319,13 +14378,13 @@ var zcall_mq_timedreceive = call{Name: "mq_timedreceive", Args: []field{
 
 var zcall_mq_notify = call{Name: "mq_notify", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt807, Reg: 1, Reg32: 1},
+	{Name: "u_notification", Type: &zt808, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_mq_getsetattr = call{Name: "mq_getsetattr", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt825, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt826, Reg: 2, Reg32: 2},
+	{Name: "u_mqstat", Type: &zt826, Reg: 1, Reg32: 1},
+	{Name: "u_omqstat", Type: &zt827, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_kexec_segment = structure{Name: "kexec_segment", Size: [3]uint16{32, 16, 16}, Fields: []field{
@@ -14346,8 +14405,8 @@ var zset_kexec_flags = set{Name: "kexec_flags", Unknown: "KEXEC_???", Vals: []va
 var zcall_kexec_load = call{Name: "kexec_load", Args: []field{
 	{Name: "entry", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "nr_segments", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt828, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt829, Reg: 3, Reg32: 3},
+	{Name: "segments", Type: &zt829, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt830, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_waitid_types = set{Name: "waitid_types", Unknown: "P_???", Vals: []val{
@@ -14363,8 +14422,8 @@ var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
 }, Else: &zt7}
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt830, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt831, Reg: 1, Reg32: 1},
+	{Name: "which", Type: &zt831, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt832, Reg: 1, Reg32: 1},
 	{Name: "infop", Type: &zt579, Reg: 2, Reg32: 2},
 	{Name: "options", Type: &zt424, Reg: 3, Reg32: 3},
 	{Name: "ru", Type: &zt425, Reg: 4, Reg32: 4},
@@ -14384,16 +14443,16 @@ var zset_key_spec = set{Name: "key_spec", Vals: []val{
 var zcall_add_key = call{Name: "add_key", Args: []field{
 	{Name: "_type", Type: &zt733, Reg: 0, Reg32: 0},
 	{Name: "_description", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt760, Reg: 2, Reg32: 2},
+	{Name: "_payload", Type: &zt761, Reg: 2, Reg32: 2},
 	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt832, Reg: 4, Reg32: 4},
+	{Name: "ringid", Type: &zt833, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_request_key = call{Name: "request_key", Args: []field{
 	{Name: "_type", Type: &zt733, Reg: 0, Reg32: 0},
 	{Name: "_description", Type: &zt733, Reg: 1, Reg32: 1},
 	{Name: "_callout_info", Type: &zt733, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt832, Reg: 3, Reg32: 3},
+	{Name: "destringid", Type: &zt833, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_keyctl_commands = set{Name: "keyctl_commands", Unknown: "KEYCTL_???", Vals: []val{
@@ -14433,31 +14492,31 @@ var zset_keyctl_commands = set{Name: "keyctl_commands", Unknown: "KEYCTL_???", V
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32}}
 
 var zcall_keyctl__GET_KEYRING_ID = call{Name: "keyctl", Variant: "GET_KEYRING_ID", Args: []field{
-	{Name: "cmd", Type: &zt834, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt835, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__JOIN = call{Name: "keyctl", Variant: "JOIN", Args: []field{
-	{Name: "cmd", Type: &zt835, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt836, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt733, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__UPDATE = call{Name: "keyctl", Variant: "UPDATE", Args: []field{
-	{Name: "cmd", Type: &zt836, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt760, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt837, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt761, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_keyctl__ONE = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt837, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt838, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__CHOWN = call{Name: "keyctl", Variant: "CHOWN", Args: []field{
-	{Name: "cmd", Type: &zt838, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt839, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt226, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt226, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
@@ -14494,63 +14553,63 @@ var zset_key_perms = set{Name: "key_perms", Unknown: "KEY_???", Vals: []val{
 }}
 
 var zcall_keyctl__SETPERM = call{Name: "keyctl", Variant: "SETPERM", Args: []field{
-	{Name: "cmd", Type: &zt839, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt840, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt840, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt841, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__TEXT = call{Name: "keyctl", Variant: "TEXT", Args: []field{
-	{Name: "cmd", Type: &zt841, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt842, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt842, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt843, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__ONE_2 = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt843, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt844, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__TWO = call{Name: "keyctl", Variant: "TWO", Args: []field{
-	{Name: "cmd", Type: &zt844, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt832, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt845, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt833, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__TWO_2 = call{Name: "keyctl", Variant: "TWO", Args: []field{
-	{Name: "cmd", Type: &zt845, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt832, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt846, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt833, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__SEARCH = call{Name: "keyctl", Variant: "SEARCH", Args: []field{
-	{Name: "cmd", Type: &zt846, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt847, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt733, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt733, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt832, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt833, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__READ = call{Name: "keyctl", Variant: "READ", Args: []field{
-	{Name: "cmd", Type: &zt847, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt762, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt848, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt763, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__INSTANTIATE = call{Name: "keyctl", Variant: "INSTANTIATE", Args: []field{
-	{Name: "cmd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt760, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt849, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt761, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt832, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt833, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__NEGATE = call{Name: "keyctl", Variant: "NEGATE", Args: []field{
-	{Name: "cmd", Type: &zt849, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt850, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt832, Reg: 3, Reg32: 3},
+	{Name: "arg4", Type: &zt833, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_key_reqkey = set{Name: "key_reqkey", Unknown: "KEY_REQKEY_DEFL_???", Vals: []val{
@@ -14566,62 +14625,62 @@ var zset_key_reqkey = set{Name: "key_reqkey", Unknown: "KEY_REQKEY_DEFL_???", Va
 }}
 
 var zcall_keyctl__REQKEY = call{Name: "keyctl", Variant: "REQKEY", Args: []field{
-	{Name: "cmd", Type: &zt850, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt851, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt851, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt852, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__TIMEOUT = call{Name: "keyctl", Variant: "TIMEOUT", Args: []field{
-	{Name: "cmd", Type: &zt852, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt853, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__ONE_3 = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt853, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt854, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__TEXT_2 = call{Name: "keyctl", Variant: "TEXT", Args: []field{
-	{Name: "cmd", Type: &zt854, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt842, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt843, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__SESSION_TO_PARENT = call{Name: "keyctl", Variant: "SESSION_TO_PARENT", Args: []field{
-	{Name: "cmd", Type: &zt855, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt856, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_keyctl__REJECT = call{Name: "keyctl", Variant: "REJECT", Args: []field{
-	{Name: "cmd", Type: &zt856, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt857, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt411, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt832, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt833, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__INSTANTIATE_IOV = call{Name: "keyctl", Variant: "INSTANTIATE_IOV", Args: []field{
-	{Name: "cmd", Type: &zt857, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt858, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt858, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt859, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt832, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt833, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__ONE_4 = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt859, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt860, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__PERSISTENT = call{Name: "keyctl", Variant: "PERSISTENT", Args: []field{
-	{Name: "cmd", Type: &zt860, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt861, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt832, Reg: 2, Reg32: 2},
+	{Name: "arg3", Type: &zt833, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__RESTRICT = call{Name: "keyctl", Variant: "RESTRICT", Args: []field{
-	{Name: "cmd", Type: &zt861, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt862, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt733, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt733, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
@@ -14631,15 +14690,15 @@ var zset_keyctl_move = set{Name: "keyctl_move", Unknown: "KEYCTL_MOVE_???", Vals
 }}
 
 var zcall_keyctl__MOVE = call{Name: "keyctl", Variant: "MOVE", Args: []field{
-	{Name: "cmd", Type: &zt862, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt832, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt832, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt863, Reg: 4, Reg32: 4},
+	{Name: "cmd", Type: &zt863, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt833, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt833, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt864, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl = call{Name: "keyctl", Args: []field{
-	{Name: "cmd", Type: &zt833, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt834, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -14679,15 +14738,15 @@ var zset_ioprio_who = set{Name: "ioprio_who", Unknown: "IOPRIO_WHO_???", Vals: [
 }}
 
 var zcall_ioprio_set = call{Name: "ioprio_set", Args: []field{
-	{Name: "which", Type: &zt864, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt865, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "ioprio", Type: &zt865, Reg: 2, Reg32: 2},
+	{Name: "ioprio", Type: &zt866, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_ioprio_get = call{Name: "ioprio_get", Args: []field{
-	{Name: "which", Type: &zt864, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt865, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Aux: &zt865, Class: 0x0, Defer: 2}
+}, Ret: &zt7, Aux: &zt866, Class: 0x0, Defer: 2}
 
 var zcall_inotify_init = call{Name: "inotify_init", Args: []field{}, Ret: &zt0, Class: 0x2, Defer: 0}
 
@@ -14719,7 +14778,7 @@ var zset_inotify_flags = set{Name: "inotify_flags", Unknown: "IN_???", Vals: []v
 var zcall_inotify_add_watch = call{Name: "inotify_add_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt866, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt867, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
@@ -14730,25 +14789,25 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt867, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt867, Reg: 3, Reg32: 3},
+	{Name: "old_nodes", Type: &zt868, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt868, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt634, Reg: 2, Reg32: 2},
 	{Name: "dev", Type: &zt635, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
@@ -14764,74 +14823,74 @@ var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
 }}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt226, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt226, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt869, Reg: 4, Reg32: 4},
+	{Name: "flag", Type: &zt870, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt812, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt813, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt18, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt869, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt870, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt869, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt870, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt868, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt869, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt868, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt869, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt869, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt870, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt868, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt869, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt4, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt762, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt763, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x3, Defer: 2}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zstruct_pselect6_sig = structure{Name: "pselect6_sig", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "sigmask", Type: &zt871, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigmask", Type: &zt872, Off: [3]uint16{0, 0, 0}},
 	{Name: "sigsetsize", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -14840,15 +14899,15 @@ var zcall_pselect6 = call{Name: "pselect6", Args: []field{
 	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt870, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt872, Reg: 5, Reg32: 5},
+	{Name: "tsp", Type: &zt871, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt873, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll = call{Name: "ppoll", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt870, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt873, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt871, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt874, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
@@ -14870,7 +14929,7 @@ var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: 
 }}
 
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt874, Reg: 0, Reg32: 0},
+	{Name: "unshare_flags", Type: &zt875, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
@@ -14881,7 +14940,7 @@ var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "head_ptr", Type: &zt525, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt875, Reg: 2, Reg32: 2},
+	{Name: "len_ptr", Type: &zt876, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals: []val{
@@ -14893,18 +14952,18 @@ var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals:
 
 var zcall_splice = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt876, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt877, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt876, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt877, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt877, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt878, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_tee = call{Name: "tee", Args: []field{
 	{Name: "fdin", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fdout", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt877, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt878, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_sync_file_range_flags = set{Name: "sync_file_range_flags", Unknown: "SYNC_FILE_RANGE_???", Vals: []val{
@@ -14917,14 +14976,14 @@ var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "nbytes", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "flags", Type: &zt878, Reg: 3, Reg32: 5},
+	{Name: "flags", Type: &zt879, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "iov", Type: &zt211, Reg: 1, Reg32: 1},
 	{Name: "nr_segs", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt877, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt878, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
@@ -14935,10 +14994,10 @@ var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", V
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt879, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt880, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt882, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt883, Reg: 5, Reg32: 5},
+	{Name: "pages", Type: &zt880, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt881, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt883, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt884, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
@@ -14947,18 +15006,18 @@ var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16,
 }}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt885, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt869, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt886, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt870, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt794, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt795, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt886, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt887, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
@@ -14976,8 +15035,8 @@ var zset_timerfd_flags = set{Name: "timerfd_flags", Unknown: "TFD_???", Vals: []
 }}
 
 var zcall_timerfd_create = call{Name: "timerfd_create", Args: []field{
-	{Name: "clockid", Type: &zt887, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt888, Reg: 1, Reg32: 1},
+	{Name: "clockid", Type: &zt888, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt889, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_eventfd = call{Name: "eventfd", Args: []field{
@@ -14997,21 +15056,21 @@ var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals
 
 var zcall_fallocate = call{Name: "fallocate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt889, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt890, Reg: 1, Reg32: 1},
 	{Name: "offset", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "len", Type: &zt13, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_timerfd_settime = call{Name: "timerfd_settime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt888, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt809, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt810, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt889, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt810, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt811, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_timerfd_gettime = call{Name: "timerfd_gettime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt810, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt811, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
@@ -15023,7 +15082,7 @@ var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "upeer_sockaddr", Type: &zt301, Reg: 1, Reg32: 1},
 	{Name: "upeer_addrlen", Type: &zt302, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt890, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt891, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zset_signalfd_flags = set{Name: "signalfd_flags", Unknown: "SFD_???", Vals: []val{
@@ -15035,7 +15094,7 @@ var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "user_mask", Type: &zt598, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt891, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt892, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x12, Defer: 4}
 
 var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []val{
@@ -15046,7 +15105,7 @@ var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []
 
 var zcall_eventfd2 = call{Name: "eventfd2", Args: []field{
 	{Name: "count", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt892, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt893, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []val{
@@ -15054,7 +15113,7 @@ var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []va
 }}
 
 var zcall_epoll_create1 = call{Name: "epoll_create1", Args: []field{
-	{Name: "flags", Type: &zt893, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt894, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: []val{
@@ -15098,12 +15157,12 @@ var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
 	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt894, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt895, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_pipe2 = call{Name: "pipe2", Args: []field{
 	{Name: "fildes", Type: &zt213, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt894, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt895, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 0}
 
 var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???", Vals: []val{
@@ -15112,7 +15171,7 @@ var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???",
 }}
 
 var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
-	{Name: "flags", Type: &zt895, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt896, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_preadv = call{Name: "preadv", Args: []field{
@@ -15178,8 +15237,8 @@ var zset_perf_sw = set{Name: "perf_sw", Unknown: "PERF_COUNT_SW_???", Vals: []va
 }}
 
 var zunion_perf_config = union{Name: "perf_config", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt897},
-	{Vals: []uint64{0x1}, Type: &zt898},
+	{Vals: []uint64{0x0}, Type: &zt898},
+	{Vals: []uint64{0x1}, Type: &zt899},
 }, Else: &zt80}
 
 var zset_perf_samples = set{Name: "perf_samples", Unknown: "PERF_SAMPLE_???", Vals: []val{
@@ -15227,11 +15286,11 @@ var zset_perf_skid = set{Name: "perf_skid", Vals: []val{
 
 var zstruct_perf_event_attr = structure{Name: "perf_event_attr", Size: [3]uint16{128, 128, 128}, Fields: []field{
 	{Name: "type", Type: &zt569, Off: [3]uint16{0, 0, 0}},
-	{Name: "size", Type: &zt896, Off: [3]uint16{4, 4, 4}},
-	{Name: "config", Type: &zt899, Off: [3]uint16{8, 8, 8}},
+	{Name: "size", Type: &zt897, Off: [3]uint16{4, 4, 4}},
+	{Name: "config", Type: &zt900, Off: [3]uint16{8, 8, 8}},
 	{Name: "sample_period", Type: &zt9, Off: [3]uint16{16, 16, 16}},
-	{Name: "sample_type", Type: &zt900, Off: [3]uint16{24, 24, 24}},
-	{Name: "read_format", Type: &zt901, Off: [3]uint16{32, 32, 32}},
+	{Name: "sample_type", Type: &zt901, Off: [3]uint16{24, 24, 24}},
+	{Name: "read_format", Type: &zt902, Off: [3]uint16{32, 32, 32}},
 	{Name: "disabled", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{0, 1}},
 	{Name: "inherit", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{1, 1}},
 	{Name: "pinned", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{2, 1}},
@@ -15247,7 +15306,7 @@ var zstruct_perf_event_attr = structure{Name: "perf_event_attr", Size: [3]uint16
 	{Name: "enable_on_exec", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{12, 1}},
 	{Name: "task", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{13, 1}},
 	{Name: "watermark", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{14, 1}},
-	{Name: "precise_ip", Type: &zt902, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{15, 2}},
+	{Name: "precise_ip", Type: &zt903, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{15, 2}},
 	{Name: "mmap_data", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{17, 1}},
 	{Name: "sample_id_all", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{18, 1}},
 	{Name: "exclude_host", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{19, 1}},
@@ -15294,21 +15353,21 @@ var zset_perf_open_flags = set{Name: "perf_open_flags", Unknown: "PERF_FLAG_???"
 }}
 
 var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt903, Reg: 0, Reg32: 0},
+	{Name: "attr_uptr", Type: &zt904, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt904, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt905, Reg: 4, Reg32: 4},
 }, Ret: &zt0, Class: 0x2, Defer: 5}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt905, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt906, Attr: 16384, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 16384, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt907, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt908, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt245, Reg: 4, Reg32: 4},
@@ -15334,7 +15393,7 @@ var zset_fanotify_init_flags = set{Name: "fanotify_init_flags", Unknown: "+FAN_C
 }}
 
 var zcall_fanotify_init = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt908, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt909, Reg: 0, Reg32: 0},
 	{Name: "event_f_flags", Type: &zt5, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
@@ -15379,52 +15438,52 @@ var zset_fanotify_events = set{Name: "fanotify_events", Unknown: "FAN_???", Vals
 
 var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt909, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt910, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt868, Reg: 3, Reg32: 4},
+	{Name: "flags", Type: &zt910, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt911, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt869, Reg: 3, Reg32: 4},
 	{Name: "pathname", Type: &zt4, Reg: 4, Reg32: 5},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt911, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt911, Off: [3]uint16{8, 8, 8}},
+	{Name: "rlim_cur", Type: &zt912, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt912, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "resource", Type: &zt515, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt912, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt913, Reg: 3, Reg32: 3},
+	{Name: "new_rlim", Type: &zt913, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt914, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_file_handle = structure{Name: "file_handle", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "handle_bytes", Type: &zt11, Attr: 8192, Off: [3]uint16{0, 0, 0}},
 	{Name: "handle_type", Type: &zt7, Attr: 16384, Off: [3]uint16{4, 4, 4}},
-	{Name: "f_handle", Type: &zt914, Attr: 16384, Off: [3]uint16{8, 8, 8}},
+	{Name: "f_handle", Type: &zt915, Attr: 16384, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt915, Reg: 2, Reg32: 2},
+	{Name: "handle", Type: &zt916, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt45, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt869, Reg: 4, Reg32: 4},
+	{Name: "flag", Type: &zt870, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 2}
 
 var zstruct_file_handle_in = structure{Name: "file_handle_in", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "handle_bytes", Type: &zt11, Off: [3]uint16{0, 0, 0}},
 	{Name: "handle_type", Type: &zt7, Off: [3]uint16{4, 4, 4}},
-	{Name: "f_handle", Type: &zt914, Off: [3]uint16{8, 8, 8}},
+	{Name: "f_handle", Type: &zt915, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt868, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt916, Reg: 1, Reg32: 1},
+	{Name: "mountdirfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "handle", Type: &zt917, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
 	{Name: "utx", Type: &zt747, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
 }, Ret: &zt7, Aux: &zt748, Class: 0x100, Defer: 1}
 
@@ -15433,13 +15492,13 @@ var zcall_syncfs = call{Name: "syncfs", Args: []field{
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt917, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt918, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 16384, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt919, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt920, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
@@ -15457,7 +15516,7 @@ var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: [
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt920, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt921, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
@@ -15467,15 +15526,15 @@ var zcall_getcpu = call{Name: "getcpu", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt921, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt922, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt923, Reg: 1, Reg32: 1},
+	{Name: "lvec", Type: &zt924, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt925, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt926, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 1}
@@ -15484,7 +15543,7 @@ var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt211, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt925, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt926, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 6}
@@ -15512,15 +15571,15 @@ var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16
 
 var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt0},
-	{Vals: []uint64{0x7}, Type: &zt928},
+	{Vals: []uint64{0x7}, Type: &zt929},
 }, Else: &zt29}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
 	{Name: "pid1", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "pid2", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt926, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt927, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
-	{Name: "idx2", Type: &zt929, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "type", Type: &zt927, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt928, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt930, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zset_module_flags = set{Name: "module_flags", Unknown: "MODULE_INIT_???", Vals: []val{
@@ -15532,7 +15591,7 @@ var zset_module_flags = set{Name: "module_flags", Unknown: "MODULE_INIT_???", Va
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "uargs", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt930, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt931, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zset_sched_flags = set{Name: "sched_flags", Unknown: "SCHED_FLAG_???", Vals: []val{
@@ -15548,7 +15607,7 @@ var zset_sched_flags = set{Name: "sched_flags", Unknown: "SCHED_FLAG_???", Vals:
 var zstruct_sched_attr_set = structure{Name: "sched_attr_set", Size: [3]uint16{56, 56, 56}, Fields: []field{
 	{Name: "size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
 	{Name: "sched_policy", Type: &zt646, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
-	{Name: "sched_flags", Type: &zt931, Off: [3]uint16{8, 8, 8}},
+	{Name: "sched_flags", Type: &zt932, Off: [3]uint16{8, 8, 8}},
 	{Name: "sched_nice", Type: &zt7, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
 	{Name: "sched_priority", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
 	{Name: "sched_runtime", Type: &zt9, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
@@ -15560,14 +15619,14 @@ var zstruct_sched_attr_set = structure{Name: "sched_attr_set", Size: [3]uint16{5
 
 var zcall_sched_setattr = call{Name: "sched_setattr", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt932, Reg: 1, Reg32: 1},
+	{Name: "uattr", Type: &zt933, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Attr: 8, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zstruct_sched_attr = structure{Name: "sched_attr", Size: [3]uint16{56, 56, 56}, Fields: []field{
 	{Name: "size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
 	{Name: "sched_policy", Type: &zt646, Off: [3]uint16{4, 4, 4}},
-	{Name: "sched_flags", Type: &zt931, Off: [3]uint16{8, 8, 8}},
+	{Name: "sched_flags", Type: &zt932, Off: [3]uint16{8, 8, 8}},
 	{Name: "sched_nice", Type: &zt7, Off: [3]uint16{16, 16, 16}},
 	{Name: "sched_priority", Type: &zt11, Off: [3]uint16{20, 20, 20}},
 	{Name: "sched_runtime", Type: &zt9, Off: [3]uint16{24, 24, 24}},
@@ -15579,7 +15638,7 @@ var zstruct_sched_attr = structure{Name: "sched_attr", Size: [3]uint16{56, 56, 5
 
 var zcall_sched_getattr = call{Name: "sched_getattr", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt933, Reg: 1, Reg32: 1},
+	{Name: "uattr", Type: &zt934, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -15591,11 +15650,11 @@ var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []
 }}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt868, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt869, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt934, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt935, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zset_seccomp_ops = set{Name: "seccomp_ops", Unknown: "SECCOMP_SET_MODE_???", Vals: []val{
@@ -15615,8 +15674,8 @@ var zset_seccomp_flags = set{Name: "seccomp_flags", Unknown: "SECCOMP_FILTER_FLA
 }}
 
 var zcall_seccomp__SET_MODE_FILTER = call{Name: "seccomp", Variant: "SET_MODE_FILTER", Args: []field{
-	{Name: "op", Type: &zt936, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt937, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt937, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt938, Reg: 1, Reg32: 1},
 	{Name: "uargs", Type: &zt682, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
@@ -15632,9 +15691,9 @@ var zset_seccomp_actions = set{Name: "seccomp_actions", Unknown: "SECCOMP_RET_??
 }}
 
 var zcall_seccomp__GET_ACTION_AVAIL = call{Name: "seccomp", Variant: "GET_ACTION_AVAIL", Args: []field{
-	{Name: "op", Type: &zt938, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt939, Reg: 2, Reg32: 2},
+	{Name: "uargs", Type: &zt940, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_seccomp_notif_sizes = structure{Name: "seccomp_notif_sizes", Size: [3]uint16{6, 6, 6}, Fields: []field{
@@ -15644,13 +15703,13 @@ var zstruct_seccomp_notif_sizes = structure{Name: "seccomp_notif_sizes", Size: [
 }}
 
 var zcall_seccomp__GET_NOTIF_SIZES = call{Name: "seccomp", Variant: "GET_NOTIF_SIZES", Args: []field{
-	{Name: "op", Type: &zt940, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt941, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt941, Reg: 2, Reg32: 2},
+	{Name: "uargs", Type: &zt942, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_seccomp = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt935, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt936, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
 	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
@@ -15666,9 +15725,9 @@ var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 }}
 
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt942, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt943, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt943, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt944, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
@@ -15682,7 +15741,7 @@ var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
 	{Name: "uname_ptr", Type: &zt733, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt944, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt945, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_kexec_file_flags = set{Name: "kexec_file_flags", Unknown: "KEXEC_FILE_???", Vals: []val{
@@ -15696,7 +15755,7 @@ var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
 	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "cmdline_len", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "cmdline_ptr", Type: &zt3, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt945, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt946, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 5}
 
 var zset_bpf_commands = set{Name: "bpf_commands", Unknown: "BPF_???", Vals: []val{
@@ -15790,14 +15849,14 @@ var zset_bpf_map_flags = set{Name: "bpf_map_flags", Unknown: "BPF_F_???", Vals: 
 }}
 
 var zstruct_bpf_map_create = structure{Name: "bpf_map_create", Size: [3]uint16{72, 72, 72}, Fields: []field{
-	{Name: "map_type", Type: &zt947, Off: [3]uint16{0, 0, 0}},
+	{Name: "map_type", Type: &zt948, Off: [3]uint16{0, 0, 0}},
 	{Name: "key_size", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "value_size", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "max_entries", Type: &zt11, Off: [3]uint16{12, 12, 12}},
-	{Name: "map_flags", Type: &zt948, Off: [3]uint16{16, 16, 16}},
+	{Name: "map_flags", Type: &zt949, Off: [3]uint16{16, 16, 16}},
 	{Name: "inner_map_fd", Type: &zt0, Off: [3]uint16{20, 20, 20}},
 	{Name: "numa_node", Type: &zt11, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x4}}},
-	{Name: "map_name", Type: &zt949, Off: [3]uint16{28, 28, 28}},
+	{Name: "map_name", Type: &zt950, Off: [3]uint16{28, 28, 28}},
 	{Name: "map_ifindex", Type: &zt11, Off: [3]uint16{44, 44, 44}},
 	{Name: "btf_fd", Type: &zt0, Off: [3]uint16{48, 48, 48}},
 	{Name: "btf_key_type_id", Type: &zt11, Off: [3]uint16{52, 52, 52}},
@@ -15814,9 +15873,9 @@ var zset_bpf_update_flags = set{Name: "bpf_update_flags", Unknown: "BPF_???", Va
 
 var zstruct_bpf_map_elem = structure{Name: "bpf_map_elem", Size: [3]uint16{32, 28, 32}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt951, Off: [3]uint16{8, 4, 8}},
-	{Name: "value", Type: &zt951, Off: [3]uint16{16, 12, 16}},
-	{Name: "flags", Type: &zt952, Off: [3]uint16{24, 20, 24}},
+	{Name: "key", Type: &zt952, Off: [3]uint16{8, 4, 8}},
+	{Name: "value", Type: &zt952, Off: [3]uint16{16, 12, 16}},
+	{Name: "flags", Type: &zt953, Off: [3]uint16{24, 20, 24}},
 }}
 
 var zset_bpf_lookup_flags = set{Name: "bpf_lookup_flags", Unknown: "BPF_???", Vals: []val{
@@ -15826,20 +15885,20 @@ var zset_bpf_lookup_flags = set{Name: "bpf_lookup_flags", Unknown: "BPF_???", Va
 
 var zstruct_bpf_map_look = structure{Name: "bpf_map_look", Size: [3]uint16{32, 28, 32}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt951, Off: [3]uint16{8, 4, 8}},
-	{Name: "value", Type: &zt951, Off: [3]uint16{16, 12, 16}},
-	{Name: "flags", Type: &zt954, Off: [3]uint16{24, 20, 24}},
+	{Name: "key", Type: &zt952, Off: [3]uint16{8, 4, 8}},
+	{Name: "value", Type: &zt952, Off: [3]uint16{16, 12, 16}},
+	{Name: "flags", Type: &zt955, Off: [3]uint16{24, 20, 24}},
 }}
 
 var zstruct_bpf_map_key = structure{Name: "bpf_map_key", Size: [3]uint16{16, 12, 16}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt951, Off: [3]uint16{8, 4, 8}},
+	{Name: "key", Type: &zt952, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zstruct_bpf_map_next = structure{Name: "bpf_map_next", Size: [3]uint16{24, 20, 24}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt951, Off: [3]uint16{8, 4, 8}},
-	{Name: "next_key", Type: &zt951, Off: [3]uint16{16, 12, 16}},
+	{Name: "key", Type: &zt952, Off: [3]uint16{8, 4, 8}},
+	{Name: "next_key", Type: &zt952, Off: [3]uint16{16, 12, 16}},
 }}
 
 var zset_bpf_prog_types = set{Name: "bpf_prog_types", Unknown: "BPF_PROG_TYPE_???", Vals: []val{
@@ -15933,30 +15992,30 @@ var zset_bpf_attach_types = set{Name: "bpf_attach_types", Unknown: "BPF_???", Va
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43}}
 
 var zstruct_bpf_prog_load = structure{Name: "bpf_prog_load", Size: [3]uint16{128, 124, 128}, Fields: []field{
-	{Name: "prog_type", Type: &zt958, Off: [3]uint16{0, 0, 0}},
+	{Name: "prog_type", Type: &zt959, Off: [3]uint16{0, 0, 0}},
 	{Name: "insn_cnt", Type: &zt11, Off: [3]uint16{4, 4, 4}},
-	{Name: "insns", Type: &zt951, Off: [3]uint16{8, 8, 8}},
+	{Name: "insns", Type: &zt952, Off: [3]uint16{8, 8, 8}},
 	{Name: "license", Type: &zt733, Off: [3]uint16{16, 16, 16}},
-	{Name: "hi", Type: &zt959, Off: [3]uint16{24, 20, 20}},
+	{Name: "hi", Type: &zt960, Off: [3]uint16{24, 20, 20}},
 	{Name: "log_level", Type: &zt11, Off: [3]uint16{24, 20, 20}},
 	{Name: "log_size", Type: &zt11, Off: [3]uint16{28, 24, 24}},
-	{Name: "log_buf", Type: &zt951, Off: [3]uint16{32, 28, 32}},
+	{Name: "log_buf", Type: &zt952, Off: [3]uint16{32, 28, 32}},
 	{Name: "kern_version", Type: &zt11, Off: [3]uint16{40, 36, 40}},
-	{Name: "prog_flags", Type: &zt960, Off: [3]uint16{44, 40, 44}},
-	{Name: "prog_name", Type: &zt949, Off: [3]uint16{48, 44, 48}},
+	{Name: "prog_flags", Type: &zt961, Off: [3]uint16{44, 40, 44}},
+	{Name: "prog_name", Type: &zt950, Off: [3]uint16{48, 44, 48}},
 	{Name: "prog_ifindex", Type: &zt11, Off: [3]uint16{64, 60, 64}},
-	{Name: "expected_attach_type", Type: &zt961, Off: [3]uint16{68, 64, 68}},
+	{Name: "expected_attach_type", Type: &zt962, Off: [3]uint16{68, 64, 68}},
 	{Name: "prog_btf_fd", Type: &zt0, Off: [3]uint16{72, 68, 72}},
 	{Name: "func_info_rec_size", Type: &zt11, Off: [3]uint16{76, 72, 76}},
-	{Name: "func_info", Type: &zt951, Off: [3]uint16{80, 76, 80}},
+	{Name: "func_info", Type: &zt952, Off: [3]uint16{80, 76, 80}},
 	{Name: "func_info_cnt", Type: &zt11, Off: [3]uint16{88, 84, 88}},
 	{Name: "line_info_rec_size", Type: &zt11, Off: [3]uint16{92, 88, 92}},
-	{Name: "line_info", Type: &zt951, Off: [3]uint16{96, 92, 96}},
+	{Name: "line_info", Type: &zt952, Off: [3]uint16{96, 92, 96}},
 	{Name: "line_info_cnt", Type: &zt11, Off: [3]uint16{104, 100, 104}},
 	{Name: "attach_btf_id", Type: &zt11, Off: [3]uint16{108, 104, 108}},
 	{Name: "attach_prog_fd", Type: &zt0, Off: [3]uint16{112, 108, 112}},
 	{Name: "core_relo_cnt", Type: &zt11, Off: [3]uint16{116, 112, 116}},
-	{Name: "fd_array", Type: &zt951, Off: [3]uint16{120, 116, 120}},
+	{Name: "fd_array", Type: &zt952, Off: [3]uint16{120, 116, 120}},
 }}
 
 var zset_bpf_file_flags = set{Name: "bpf_file_flags", Unknown: "BPF_F_???", Vals: []val{
@@ -15967,14 +16026,14 @@ var zset_bpf_file_flags = set{Name: "bpf_file_flags", Unknown: "BPF_F_???", Vals
 var zstruct_bpf_obj = structure{Name: "bpf_obj", Size: [3]uint16{24, 16, 16}, Fields: []field{
 	{Name: "pathname", Type: &zt733, Off: [3]uint16{0, 0, 0}},
 	{Name: "bpf_fd", Type: &zt0, Off: [3]uint16{8, 4, 4}},
-	{Name: "file_flags", Type: &zt963, Off: [3]uint16{12, 8, 8}},
-	{Name: "path_fd", Type: &zt868, Off: [3]uint16{16, 12, 12}},
+	{Name: "file_flags", Type: &zt964, Off: [3]uint16{12, 8, 8}},
+	{Name: "path_fd", Type: &zt869, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zstruct_bpf_attach = structure{Name: "bpf_attach", Size: [3]uint16{20, 20, 20}, Fields: []field{
 	{Name: "target_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
 	{Name: "attach_bpf_fd", Type: &zt0, Off: [3]uint16{4, 4, 4}},
-	{Name: "attach_type", Type: &zt961, Off: [3]uint16{8, 8, 8}},
+	{Name: "attach_type", Type: &zt962, Off: [3]uint16{8, 8, 8}},
 	{Name: "attach_flags", Type: &zt176, Off: [3]uint16{12, 12, 12}},
 	{Name: "replace_bpf_fd", Type: &zt0, Off: [3]uint16{16, 16, 16}},
 }}
@@ -15988,91 +16047,91 @@ var zstruct_bpf_id = structure{Name: "bpf_id", Size: [3]uint16{12, 12, 12}, Fiel
 var zstruct_bpf_info = structure{Name: "bpf_info", Size: [3]uint16{16, 16, 16}, Fields: []field{
 	{Name: "bpf_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
 	{Name: "info_len", Type: &zt11, Off: [3]uint16{4, 4, 4}},
-	{Name: "info", Type: &zt951, Off: [3]uint16{8, 8, 8}},
+	{Name: "info", Type: &zt952, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zunion_bpf_attr = union{Name: "bpf_attr", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt950},
-	{Vals: []uint64{0x2}, Type: &zt953},
-	{Vals: []uint64{0x1, 0x15}, Type: &zt955},
-	{Vals: []uint64{0x3}, Type: &zt956},
-	{Vals: []uint64{0x4}, Type: &zt957},
-	{Vals: []uint64{0x5}, Type: &zt962},
-	{Vals: []uint64{0x6, 0x7}, Type: &zt964},
-	{Vals: []uint64{0x8, 0x9}, Type: &zt965},
-	{Vals: []uint64{0xb, 0xc, 0x17, 0x1f}, Type: &zt966},
-	{Vals: []uint64{0xf}, Type: &zt967},
+	{Vals: []uint64{0x0}, Type: &zt951},
+	{Vals: []uint64{0x2}, Type: &zt954},
+	{Vals: []uint64{0x1, 0x15}, Type: &zt956},
+	{Vals: []uint64{0x3}, Type: &zt957},
+	{Vals: []uint64{0x4}, Type: &zt958},
+	{Vals: []uint64{0x5}, Type: &zt963},
+	{Vals: []uint64{0x6, 0x7}, Type: &zt965},
+	{Vals: []uint64{0x8, 0x9}, Type: &zt966},
+	{Vals: []uint64{0xb, 0xc, 0x17, 0x1f}, Type: &zt967},
+	{Vals: []uint64{0xf}, Type: &zt968},
 }}
 
 var zcall_bpf__FD = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt969, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt970, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_2 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt970, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt971, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_3 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt971, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt972, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_4 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt972, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt973, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_5 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt973, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt974, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_6 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt974, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt975, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_7 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt975, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt976, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_8 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt976, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt977, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_9 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt977, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt978, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_10 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt978, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt979, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_11 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt979, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt980, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf = call{Name: "bpf", Args: []field{
-	{Name: "cmd", Type: &zt946, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt968, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt947, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_bpf__FD,
@@ -16095,11 +16154,11 @@ var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: [
 }}
 
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "argv", Type: &zt420, Reg: 2, Reg32: 2},
 	{Name: "envp", Type: &zt421, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt980, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt981, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0xb, Defer: 5}
 
 var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
@@ -16109,7 +16168,7 @@ var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
 }}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt981, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt982, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
@@ -16130,14 +16189,14 @@ var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_C
 }}
 
 var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
-	{Name: "cmd", Type: &zt984, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt983, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt985, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt984, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
-}, Ret: &zt29, Aux: &zt982, Class: 0x0, Defer: 3}
+}, Ret: &zt29, Aux: &zt983, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt982, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt983, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt983, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt984, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_membarrier__QUERY,
@@ -16150,14 +16209,14 @@ var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt985, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt986, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt876, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt877, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt876, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt877, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt176, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
@@ -16168,7 +16227,7 @@ var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt775, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt776, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
@@ -16177,7 +16236,7 @@ var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt775, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt776, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
@@ -16195,7 +16254,7 @@ var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
 	{Name: "flags", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt986, Reg: 1, Reg32: 1},
+	{Name: "init_val", Type: &zt987, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
@@ -16258,9 +16317,9 @@ var zstruct_statx_timestamp = structure{Name: "statx_timestamp", Size: [3]uint16
 }}
 
 var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "stx_mask", Type: &zt988, Off: [3]uint16{0, 0, 0}},
+	{Name: "stx_mask", Type: &zt989, Off: [3]uint16{0, 0, 0}},
 	{Name: "stx_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "stx_attributes", Type: &zt989, Off: [3]uint16{8, 8, 8}},
+	{Name: "stx_attributes", Type: &zt990, Off: [3]uint16{8, 8, 8}},
 	{Name: "stx_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{16, 16, 16}},
 	{Name: "stx_uid", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
 	{Name: "stx_gid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
@@ -16269,11 +16328,11 @@ var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fie
 	{Name: "stx_ino", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "stx_size", Type: &zt9, Off: [3]uint16{40, 40, 40}},
 	{Name: "stx_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "stx_attributes_mask", Type: &zt989, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "stx_atime", Type: &zt990, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "stx_btime", Type: &zt990, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
-	{Name: "stx_ctime", Type: &zt990, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
-	{Name: "stx_mtime", Type: &zt990, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "stx_attributes_mask", Type: &zt990, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "stx_atime", Type: &zt991, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "stx_btime", Type: &zt991, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
+	{Name: "stx_ctime", Type: &zt991, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
+	{Name: "stx_mtime", Type: &zt991, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
 	{Name: "stx_rdev_major", Type: &zt11, Attr: 1, Off: [3]uint16{128, 128, 128}},
 	{Name: "stx_rdev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{132, 132, 132}},
 	{Name: "stx_dev_major", Type: &zt11, Attr: 1, Off: [3]uint16{136, 136, 136}},
@@ -16281,19 +16340,19 @@ var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fie
 	{Name: "stx_mnt_id", Type: &zt80, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
 	{Name: "stx_dio_mem_align", Type: &zt11, Attr: 1, Off: [3]uint16{152, 152, 152}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
 	{Name: "stx_dio_offset_align", Type: &zt11, Attr: 1, Off: [3]uint16{156, 156, 156}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
-	{Name: "spare3", Type: &zt991, Off: [3]uint16{160, 160, 160}},
+	{Name: "spare3", Type: &zt992, Off: [3]uint16{160, 160, 160}},
 }}
 
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt987, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt988, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt992, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt988, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt989, Reg: 3, Reg32: 3},
+	{Name: "buffer", Type: &zt993, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1803, Defer: 4}
 
 var zstruct_aio_sigset = structure{Name: "aio_sigset", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "sigmask", Type: &zt871, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigmask", Type: &zt872, Off: [3]uint16{0, 0, 0}},
 	{Name: "sigsetsize", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -16301,9 +16360,9 @@ var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt774, Reg: 3, Reg32: 3},
+	{Name: "events", Type: &zt775, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt245, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt993, Reg: 5, Reg32: 5},
+	{Name: "usig", Type: &zt994, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_rseq = call{Name: "rseq", Args: []field{
@@ -16392,19 +16451,19 @@ var zstruct_cq_off = structure{Name: "cq_off", Size: [3]uint16{40, 40, 40}, Fiel
 var zstruct_io_uring_params = structure{Name: "io_uring_params", Size: [3]uint16{120, 120, 120}, Show: []uint8{2, 3, 4, 6, 0, 1, 5, 8, 9}, Fields: []field{
 	{Name: "sq_entries", Type: &zt11, Attr: 16384, Off: [3]uint16{0, 0, 0}},
 	{Name: "cq_entries", Type: &zt11, Attr: 16384, Off: [3]uint16{4, 4, 4}},
-	{Name: "flags", Type: &zt994, Off: [3]uint16{8, 8, 8}},
+	{Name: "flags", Type: &zt995, Off: [3]uint16{8, 8, 8}},
 	{Name: "sq_thread_cpu", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "sq_thread_idle", Type: &zt11, Off: [3]uint16{16, 16, 16}},
-	{Name: "features", Type: &zt995, Attr: 16384, Off: [3]uint16{20, 20, 20}},
+	{Name: "features", Type: &zt996, Attr: 16384, Off: [3]uint16{20, 20, 20}},
 	{Name: "wq_fd", Type: &zt0, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x20}}},
 	{Name: "resv", Type: &zt621, Off: [3]uint16{28, 28, 28}},
-	{Name: "sq_off", Type: &zt996, Attr: 16384, Off: [3]uint16{40, 40, 40}},
-	{Name: "cq_off", Type: &zt997, Attr: 16384, Off: [3]uint16{80, 80, 80}},
+	{Name: "sq_off", Type: &zt997, Attr: 16384, Off: [3]uint16{40, 40, 40}},
+	{Name: "cq_off", Type: &zt998, Attr: 16384, Off: [3]uint16{80, 80, 80}},
 }}
 
 var zcall_io_uring_setup = call{Name: "io_uring_setup", Args: []field{
 	{Name: "entries", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt998, Reg: 1, Reg32: 1},
+	{Name: "params", Type: &zt999, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_uring_enter_flags = set{Name: "uring_enter_flags", Unknown: "IORING_ENTER_???", Vals: []val{
@@ -16422,8 +16481,8 @@ var zcall_io_uring_enter = call{Name: "io_uring_enter", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "to_submit", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "min_complete", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt999, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt886, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1000, Reg: 3, Reg32: 3},
+	{Name: "argp", Type: &zt887, Reg: 4, Reg32: 4},
 	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x12, Defer: 6}
 
@@ -16458,35 +16517,35 @@ var zset_uring_ops = set{Name: "uring_ops", Unknown: "IORING_REGISTER_???", Vals
 
 var zcall_io_uring_register__buffers = call{Name: "io_uring_register", Variant: "buffers", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1001, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt1002, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1002, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1003, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register__files = call{Name: "io_uring_register", Variant: "files", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1003, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt1004, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1004, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1005, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register__files_2 = call{Name: "io_uring_register", Variant: "files", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1005, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt1004, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1006, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1005, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register__files_3 = call{Name: "io_uring_register", Variant: "files", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1006, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt1004, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1007, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1005, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1000, Reg: 1, Reg32: 1},
+	{Name: "opcode", Type: &zt1001, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4, Key: 1, Variants: []*call{
@@ -16507,9 +16566,9 @@ var zset_open_tree_flags = set{Name: "open_tree_flags", Unknown: "OPEN_TREE_???"
 }}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1007, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1008, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x3, Defer: 3}
 
 var zset_move_mount_flags = set{Name: "move_mount_flags", Unknown: "MOVE_MOUNT_???", Vals: []val{
@@ -16524,11 +16583,11 @@ var zset_move_mount_flags = set{Name: "move_mount_flags", Unknown: "MOVE_MOUNT_?
 }}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt868, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt869, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt1008, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1009, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zset_fsopen_flags = set{Name: "fsopen_flags", Unknown: "FSOPEN_???", Vals: []val{
@@ -16537,7 +16596,7 @@ var zset_fsopen_flags = set{Name: "fsopen_flags", Unknown: "FSOPEN_???", Vals: [
 
 var zcall_fsopen = call{Name: "fsopen", Args: []field{
 	{Name: "_fs_name", Type: &zt733, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1009, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1010, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_fsconfig_cmds = set{Name: "fsconfig_cmds", Unknown: "FSCONFIG_???", Vals: []val{
@@ -16554,7 +16613,7 @@ var zset_fsconfig_cmds = set{Name: "fsconfig_cmds", Unknown: "FSCONFIG_???", Val
 
 var zcall_fsconfig__FLAG = call{Name: "fsconfig", Variant: "FLAG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1011, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1012, Reg: 1, Reg32: 1},
 	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
@@ -16562,7 +16621,7 @@ var zcall_fsconfig__FLAG = call{Name: "fsconfig", Variant: "FLAG", Args: []field
 
 var zcall_fsconfig__STRING = call{Name: "fsconfig", Variant: "STRING", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1012, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1013, Reg: 1, Reg32: 1},
 	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt733, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
@@ -16570,31 +16629,31 @@ var zcall_fsconfig__STRING = call{Name: "fsconfig", Variant: "STRING", Args: []f
 
 var zcall_fsconfig__BINARY = call{Name: "fsconfig", Variant: "BINARY", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1013, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1014, Reg: 1, Reg32: 1},
 	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt1014, Reg: 3, Reg32: 3},
+	{Name: "_value", Type: &zt1015, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__PATH = call{Name: "fsconfig", Variant: "PATH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1015, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1016, Reg: 1, Reg32: 1},
 	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt868, Reg: 4, Reg32: 4},
+	{Name: "aux", Type: &zt869, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__PATH_2 = call{Name: "fsconfig", Variant: "PATH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1016, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1017, Reg: 1, Reg32: 1},
 	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt868, Reg: 4, Reg32: 4},
+	{Name: "aux", Type: &zt869, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__FD = call{Name: "fsconfig", Variant: "FD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1017, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1018, Reg: 1, Reg32: 1},
 	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt0, Reg: 4, Reg32: 4},
@@ -16602,7 +16661,7 @@ var zcall_fsconfig__FD = call{Name: "fsconfig", Variant: "FD", Args: []field{
 
 var zcall_fsconfig = call{Name: "fsconfig", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1010, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1011, Reg: 1, Reg32: 1},
 	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
@@ -16634,8 +16693,8 @@ var zset_mount_attrs = set{Name: "mount_attrs", Unknown: "MOUNT_ATTR_???", Vals:
 
 var zcall_fsmount = call{Name: "fsmount", Args: []field{
 	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1018, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt1019, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1019, Reg: 1, Reg32: 1},
+	{Name: "attr_flags", Type: &zt1020, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zset_fspick_flags = set{Name: "fspick_flags", Unknown: "FSPICK_???", Vals: []val{
@@ -16646,9 +16705,9 @@ var zset_fspick_flags = set{Name: "fspick_flags", Unknown: "FSPICK_???", Vals: [
 }}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1020, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1021, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x3, Defer: 3}
 
 var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", Vals: []val{
@@ -16658,7 +16717,7 @@ var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", 
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1021, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1022, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
@@ -16692,19 +16751,19 @@ var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []
 
 var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
 	{Vals: []uint64{0x1}, Type: &zt9},
-}, Else: &zt1023}
+}, Else: &zt1024}
 
 var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
-	{Name: "flags", Type: &zt1022, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt951, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt951, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
-	{Name: "parent_tid", Type: &zt951, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
-	{Name: "exit_signal", Type: &zt1024, Off: [3]uint16{32, 32, 32}},
-	{Name: "stack", Type: &zt951, Off: [3]uint16{40, 40, 40}},
+	{Name: "flags", Type: &zt1023, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt952, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt952, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt952, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt1025, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt952, Off: [3]uint16{40, 40, 40}},
 	{Name: "stack_size", Type: &zt80, Off: [3]uint16{48, 48, 48}},
-	{Name: "tls", Type: &zt951, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "set_tid", Type: &zt951, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
-	{Name: "set_tid", Type: &zt1025, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
+	{Name: "tls", Type: &zt952, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt952, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
+	{Name: "set_tid", Type: &zt1026, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
 	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}},
 	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xb}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
 }}
@@ -16717,8 +16776,8 @@ var zstruct_clone_result = structure{Name: "clone_result", Size: [3]uint16{32, 2
 }}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt1026, Reg: 0, Reg32: 0},
-	{Name: "changed", Type: &zt1027, Attr: 4096, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
+	{Name: "uargs", Type: &zt1027, Reg: 0, Reg32: 0},
+	{Name: "changed", Type: &zt1028, Attr: 4096, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt235, Class: 0x8, Defer: 1}
 
@@ -16730,7 +16789,7 @@ var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANG
 var zcall_close_range = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "max_fd", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1028, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1029, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals: []val{
@@ -16743,15 +16802,15 @@ var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals
 }}
 
 var zstruct_open_how = structure{Name: "open_how", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "flags", Type: &zt1029, Off: [3]uint16{0, 0, 0}},
-	{Name: "mode", Type: &zt1030, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "resolve", Type: &zt1031, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt1030, Off: [3]uint16{0, 0, 0}},
+	{Name: "mode", Type: &zt1031, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "resolve", Type: &zt1032, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt1032, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
+	{Name: "how", Type: &zt1033, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
@@ -16768,15 +16827,15 @@ var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals:
 }}
 
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1033, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1034, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt1034, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt1035, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "behavior", Type: &zt220, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
@@ -16789,10 +16848,10 @@ var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 1
 
 var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt794, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt795, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt1035, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt886, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt1036, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt887, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
@@ -16804,26 +16863,26 @@ var zset_propagation = set{Name: "propagation", Unknown: "MS_???", Vals: []val{
 }}
 
 var zstruct_mount_attr = structure{Name: "mount_attr", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "attr_set", Type: &zt1036, Off: [3]uint16{0, 0, 0}},
-	{Name: "attr_clr", Type: &zt1036, Off: [3]uint16{8, 8, 8}},
-	{Name: "propagation", Type: &zt1037, Off: [3]uint16{16, 16, 16}},
+	{Name: "attr_set", Type: &zt1037, Off: [3]uint16{0, 0, 0}},
+	{Name: "attr_clr", Type: &zt1037, Off: [3]uint16{8, 8, 8}},
+	{Name: "propagation", Type: &zt1038, Off: [3]uint16{16, 16, 16}},
 	{Name: "userns_fd", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 }}
 
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt869, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt1038, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
+	{Name: "flags", Type: &zt870, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt1039, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_quotactl_fd = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
+	{Name: "cmd", Type: &zt760, Reg: 1, Reg32: 1},
+	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800001}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800003}}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800004}}}},
+	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800001}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800003}}}},
+}, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_landlock_fs = set{Name: "landlock_fs", Unknown: "LANDLOCK_ACCESS_FS_???", Vals: []val{
 	{Name: "LANDLOCK_ACCESS_FS_EXECUTE", Value: 0x1, Mask: 0x1},
@@ -16853,9 +16912,9 @@ var zset_landlock_scope = set{Name: "landlock_scope", Unknown: "LANDLOCK_SCOPE_?
 }}
 
 var zstruct_landlock_ruleset_attr = structure{Name: "landlock_ruleset_attr", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "handled_access_fs", Type: &zt1039, Off: [3]uint16{0, 0, 0}},
-	{Name: "handled_access_net", Type: &zt1040, Off: [3]uint16{8, 8, 8}},
-	{Name: "scoped", Type: &zt1041, Off: [3]uint16{16, 16, 16}},
+	{Name: "handled_access_fs", Type: &zt1040, Off: [3]uint16{0, 0, 0}},
+	{Name: "handled_access_net", Type: &zt1041, Off: [3]uint16{8, 8, 8}},
+	{Name: "scoped", Type: &zt1042, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zset_landlock_create = set{Name: "landlock_create", Unknown: "LANDLOCK_CREATE_RULESET_???", Vals: []val{
@@ -16863,9 +16922,9 @@ var zset_landlock_create = set{Name: "landlock_create", Unknown: "LANDLOCK_CREAT
 }}
 
 var zcall_landlock_create_ruleset = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt1042, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt1043, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1043, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1044, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zset_landlock_rule = set{Name: "landlock_rule", Unknown: "LANDLOCK_RULE_???", Vals: []val{
@@ -16874,24 +16933,24 @@ var zset_landlock_rule = set{Name: "landlock_rule", Unknown: "LANDLOCK_RULE_???"
 }}
 
 var zstruct_landlock_path = structure{Name: "landlock_path", Size: [3]uint16{12, 12, 12}, Packed: true, Fields: []field{
-	{Name: "allowed_access", Type: &zt1039, Off: [3]uint16{0, 0, 0}},
+	{Name: "allowed_access", Type: &zt1040, Off: [3]uint16{0, 0, 0}},
 	{Name: "parent_fd", Type: &zt0, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_landlock_port = structure{Name: "landlock_port", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "allowed_access", Type: &zt1040, Off: [3]uint16{0, 0, 0}},
+	{Name: "allowed_access", Type: &zt1041, Off: [3]uint16{0, 0, 0}},
 	{Name: "port", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zunion_landlock_attr = union{Name: "landlock_attr", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt1045},
-	{Vals: []uint64{0x2}, Type: &zt1046},
+	{Vals: []uint64{0x1}, Type: &zt1046},
+	{Vals: []uint64{0x2}, Type: &zt1047},
 }, Else: &zt25}
 
 var zcall_landlock_add_rule = call{Name: "landlock_add_rule", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt1044, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt1047, Reg: 2, Reg32: 2},
+	{Name: "rule_type", Type: &zt1045, Reg: 1, Reg32: 1},
+	{Name: "rule_attr", Type: &zt1048, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
@@ -16905,7 +16964,7 @@ var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
 }}
 
 var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt1048, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1049, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
@@ -16921,16 +16980,16 @@ var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???"
 var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
 	{Name: "val", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "uaddr", Type: &zt80, Off: [3]uint16{8, 8, 8}},
-	{Name: "flags", Type: &zt1049, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt1050, Off: [3]uint16{16, 16, 16}},
 	{Name: "__reserved", Type: &zt176, Attr: 2, Off: [3]uint16{20, 20, 20}},
 }}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt1051, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt1052, Reg: 0, Reg32: 0},
 	{Name: "nr_futexes", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt1035, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt798, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt1036, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt799, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
@@ -16955,16 +17014,16 @@ var zstruct_cachestat = structure{Name: "cachestat", Size: [3]uint16{40, 40, 40}
 
 var zcall_cachestat = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt1052, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt1053, Reg: 2, Reg32: 2},
+	{Name: "cstat_range", Type: &zt1053, Reg: 1, Reg32: 1},
+	{Name: "cstat", Type: &zt1054, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt869, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt870, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
@@ -16975,27 +17034,27 @@ var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_S
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
 	{Name: "addr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1054, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1055, Reg: 2, Reg32: 2},
 }, Ret: &zt25, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "mask", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1049, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1050, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "val", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1049, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt1035, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt798, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt1050, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt1036, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt799, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt1055, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt1056, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
@@ -17010,8 +17069,8 @@ var zstruct_mnt_id_req = structure{Name: "mnt_id_req", Size: [3]uint16{32, 32, 3
 }}
 
 var zcall_statmount = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt1056, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1057, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt1057, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt1058, Reg: 1, Reg32: 1},
 	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -17021,10 +17080,10 @@ var zset_listmount_flags = set{Name: "listmount_flags", Unknown: "LISTMOUNT_???"
 }}
 
 var zcall_listmount = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt1056, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt1058, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt1057, Reg: 0, Reg32: 0},
+	{Name: "mnt_ids", Type: &zt1059, Reg: 1, Reg32: 1},
 	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1059, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1060, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_lsm_get_self_attr = call{Name: "lsm_get_self_attr", Args: []field{
@@ -17056,53 +17115,53 @@ var zcall_mseal = call{Name: "mseal", Args: []field{
 var zstruct_xattr_set = structure{Name: "xattr_set", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "value", Type: &zt209, Off: [3]uint16{0, 0, 0}},
 	{Name: "size", Type: &zt11, Off: [3]uint16{8, 4, 4}},
-	{Name: "flags", Type: &zt761, Off: [3]uint16{12, 8, 8}},
+	{Name: "flags", Type: &zt762, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt869, Reg: 2, Reg32: 2},
+	{Name: "at_flags", Type: &zt870, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt733, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt1060, Reg: 4, Reg32: 4},
+	{Name: "uargs", Type: &zt1061, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x3, Defer: 6}
 
 var zstruct_xattr_get = structure{Name: "xattr_get", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "value", Type: &zt206, Off: [3]uint16{0, 0, 0}},
 	{Name: "size", Type: &zt11, Off: [3]uint16{8, 4, 4}},
-	{Name: "flags", Type: &zt761, Off: [3]uint16{12, 8, 8}},
+	{Name: "flags", Type: &zt762, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt869, Reg: 2, Reg32: 2},
+	{Name: "at_flags", Type: &zt870, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt733, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt1061, Attr: 8, Reg: 4, Reg32: 4},
+	{Name: "uargs", Type: &zt1062, Attr: 8, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x3, Defer: 4}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt869, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt1062, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
+	{Name: "at_flags", Type: &zt870, Reg: 2, Reg32: 2},
+	{Name: "list", Type: &zt1063, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x3, Defer: 3}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt869, Reg: 2, Reg32: 2},
+	{Name: "at_flags", Type: &zt870, Reg: 2, Reg32: 2},
 	{Name: "name", Type: &zt733, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1007, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt1038, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
+	{Name: "flags", Type: &zt1008, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt1039, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt0, Class: 0x3, Defer: 5}
 
@@ -17117,7 +17176,7 @@ var zset_fa_xflags = set{Name: "fa_xflags", Unknown: "FS_XFLAG_???", Vals: []val
 }}
 
 var zstruct_file_attr = structure{Name: "file_attr", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "fa_xflags", Type: &zt1063, Off: [3]uint16{0, 0, 0}},
+	{Name: "fa_xflags", Type: &zt1064, Off: [3]uint16{0, 0, 0}},
 	{Name: "fa_extsize", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "fa_nextents", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "fa_projid", Type: &zt11, Off: [3]uint16{16, 16, 16}},
@@ -17125,19 +17184,19 @@ var zstruct_file_attr = structure{Name: "file_attr", Size: [3]uint16{24, 24, 24}
 }}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
-	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "attr", Type: &zt1064, Reg: 2, Reg32: 2},
-	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt869, Reg: 4, Reg32: 4},
-}, Ret: &zt7, Class: 0x3, Defer: 2}
-
-var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "attr", Type: &zt1065, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt869, Reg: 4, Reg32: 4},
+	{Name: "at_flags", Type: &zt870, Reg: 4, Reg32: 4},
+}, Ret: &zt7, Class: 0x3, Defer: 2}
+
+var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
+	{Name: "attr", Type: &zt1066, Reg: 2, Reg32: 2},
+	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
+	{Name: "at_flags", Type: &zt870, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_listns = call{Name: "listns", Args: []field{
@@ -17157,8 +17216,8 @@ var zcall_waitpid = call{Name: "waitpid", Args: []field{
 
 var zcall_lchown_2 = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1066, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1066, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1067, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1067, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt23, Class: 0x4, Defer: 0, Derived: true}
@@ -17173,11 +17232,11 @@ var zcall_umount = call{Name: "umount", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt1066, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt1067, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt1067, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt1068, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_oldfstat = call{Name: "oldfstat", Args: []field{
@@ -17198,7 +17257,7 @@ var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt23, Class: 0x0, D
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt1066, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt1067, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
@@ -17218,63 +17277,63 @@ var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
 	{Name: "sa_handler", Type: &zt31, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt1068, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_mask", Type: &zt1069, Off: [3]uint16{8, 4, 4}},
 	{Name: "sa_flags", Type: &zt32, Off: [3]uint16{16, 8, 8}},
 	{Name: "sa_restorer", Type: &zt25, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "sig", Type: &zt30, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt1069, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt1070, Reg: 2, Reg32: 2},
+	{Name: "act", Type: &zt1070, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt1071, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt29, Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt1068, Reg: 0, Reg32: 0},
+	{Name: "newmask", Type: &zt1069, Reg: 0, Reg32: 0},
 }, Ret: &zt29, Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt1066, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1066, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt1067, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1067, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt1066, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1066, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt1067, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1067, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt1068, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt1069, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt1071, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt1072, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt1072, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt1073, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt1073, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt1074, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zstruct_old_select = structure{Name: "old_select", Size: [3]uint16{40, 20, 20}, Fields: []field{
 	{Name: "n", Type: &zt7, Attr: 64, Off: [3]uint16{0, 0, 0}},
-	{Name: "inp", Type: &zt1074, Attr: 64, Off: [3]uint16{8, 4, 4}},
-	{Name: "outp", Type: &zt1074, Attr: 64, Off: [3]uint16{16, 8, 8}},
-	{Name: "exp", Type: &zt1074, Attr: 64, Off: [3]uint16{24, 12, 12}},
+	{Name: "inp", Type: &zt1075, Attr: 64, Off: [3]uint16{8, 4, 4}},
+	{Name: "outp", Type: &zt1075, Attr: 64, Off: [3]uint16{16, 8, 8}},
+	{Name: "exp", Type: &zt1075, Attr: 64, Off: [3]uint16{24, 12, 12}},
 	{Name: "tvp", Type: &zt215, Attr: 64, Off: [3]uint16{32, 16, 16}},
 }}
 
 var zcall_select_2 = call{Name: "select", Args: []field{
-	{Name: "arg", Type: &zt1075, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt1076, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 1}
 
 var zcall_oldlstat = call{Name: "oldlstat", Args: []field{
@@ -17298,19 +17357,19 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt1076, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt1077, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt25, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1066, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1066, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1067, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1067, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt1077, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1078, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
@@ -17320,18 +17379,18 @@ var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64,
 	{Name: "f_fsid", Type: &zt641, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt1078, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt1079, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt1079, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt1080, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1080, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1081, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1080, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1081, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
@@ -17350,28 +17409,28 @@ var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt1081, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt1082, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt1082, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt1083, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt1083, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt1084, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1084, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1085, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1084, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1085, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1084, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1085, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
@@ -17405,8 +17464,8 @@ var zcall_clone_2 = call{Name: "clone", Args: []field{
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt36, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt1085, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt1071, Reg: 2, Reg32: 2},
+	{Name: "nset", Type: &zt1086, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt1072, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
@@ -17418,13 +17477,6 @@ var zcall_get_kernel_syms_2 = call{Name: "get_kernel_syms", Args: []field{
 	{Name: "table", Type: &zt25, Reg: 0, Reg32: 0},
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
-var zcall_quotactl_2 = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
-
 var zcall_bdflush = call{Name: "bdflush", Args: []field{
 	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "data", Type: &zt29, Reg: 1, Reg32: 1},
@@ -17433,18 +17485,18 @@ var zcall_bdflush = call{Name: "bdflush", Args: []field{
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt1066, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt1067, Reg: 0, Reg32: 0},
 }, Ret: &zt226, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt1066, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt1067, Reg: 0, Reg32: 0},
 }, Ret: &zt226, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt26, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "offset_low", Type: &zt1086, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt1087, Reg: 3, Reg32: 3},
+	{Name: "offset_low", Type: &zt1087, Reg: 2, Reg32: 2},
+	{Name: "result", Type: &zt1088, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt24, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -17461,15 +17513,15 @@ var zcall__sysctl_2 = call{Name: "_sysctl", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt1066, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1066, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt1066, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt1067, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1067, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt1067, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt1088, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1088, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt1088, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt1089, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1089, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt1089, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -17486,30 +17538,30 @@ var zcall_query_module_2 = call{Name: "query_module", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt1066, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1066, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt1066, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt1067, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1067, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt1067, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt1088, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1088, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt1088, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt1089, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1089, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt1089, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt1089, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt1090, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt33, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt1090, Reg: 6, Reg32: 6},
+	{Name: "frame", Type: &zt1091, Reg: 6, Reg32: 6},
 }, Ret: &zt23, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1066, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1066, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1067, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1067, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
@@ -17527,7 +17579,7 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt27, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt28, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt1091, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt1092, Reg: 5, Reg32: 5},
 }, Ret: &zt25, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
@@ -17553,28 +17605,28 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt1082, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt1083, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt1083, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt1084, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt1092, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt1093, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1093, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1094, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1093, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1094, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1093, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1094, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
@@ -17890,12 +17942,12 @@ var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1094, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1095, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt1077, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1078, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
@@ -17905,61 +17957,61 @@ var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84,
 	{Name: "f_fsid", Type: &zt641, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt1078, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt1079, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt1079, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt1080, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1095, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1096, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1095, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1096, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt797, Reg: 3, Reg32: 5},
+	{Name: "advice", Type: &zt798, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1093, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt869, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt1094, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt870, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_msgsnd_2 = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1096, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1097, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgflg", Type: &zt445, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1097, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1098, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
 	{Name: "msgflg", Type: &zt445, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x20, Defer: 1}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1098, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1099, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1035, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1036, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -17979,7 +18031,7 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt1099, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt1100, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -17995,49 +18047,49 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 }}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt1100, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt1101, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
 }, Ret: &zt7, Aux: &zt748, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1098, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1099, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt798, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt808, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt1035, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt1098, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt809, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt1036, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt1099, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt1101, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt1101, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt1102, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt1102, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt1102, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt1103, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt808, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt1103, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt1102, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt809, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt1104, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt1103, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt1102, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt1103, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_timerfd_settime64 = call{Name: "timerfd_settime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt888, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt1103, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt1102, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt889, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt1104, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt1103, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16{16, 16, 16}, Dated: true, Fields: []field{
@@ -18046,10 +18098,10 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 }}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt1105, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt869, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt1106, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt870, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
@@ -18057,15 +18109,15 @@ var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
 	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt1106, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt872, Reg: 5, Reg32: 5},
+	{Name: "tsp", Type: &zt1107, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt873, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll_time64 = call{Name: "ppoll_time64", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt1106, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt873, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt1107, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt874, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
@@ -18073,9 +18125,9 @@ var zcall_io_pgetevents_time64 = call{Name: "io_pgetevents_time64", Args: []fiel
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt774, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt1035, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt993, Reg: 5, Reg32: 5},
+	{Name: "events", Type: &zt775, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt1036, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt994, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_recvmmsg_time64 = call{Name: "recvmmsg_time64", Args: []field{
@@ -18112,35 +18164,28 @@ var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
 	{Name: "uthese", Type: &zt37, Reg: 0, Reg32: 0},
 	{Name: "uinfo", Type: &zt579, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt1035, Reg: 2, Reg32: 2},
+	{Name: "uts", Type: &zt1036, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt30, Class: 0x10, Defer: 1}
 
 var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt1035},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt1036},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
 }, Else: &zt25}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt765, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt766, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt1107, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt1108, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt769, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt770, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt1098, Reg: 1, Reg32: 1},
+	{Name: "interval", Type: &zt1099, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
-
-var zcall_quotactl_fd_2 = call{Name: "quotactl_fd", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_lsm_get_self_attr_2 = call{Name: "lsm_get_self_attr", Args: []field{
 	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
@@ -18172,16 +18217,9 @@ var zcall_listns_2 = call{Name: "listns", Args: []field{
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1094, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1095, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
-
-var zcall_quotactl_3 = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
 
 var zcall_getpmsg_3 = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
 
@@ -18192,13 +18230,6 @@ var zcall_afs_syscall_3 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt23,
 var zcall_tuxcall_2 = call{Name: "tuxcall", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_security_2 = call{Name: "security", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
-
-var zcall_quotactl_fd_3 = call{Name: "quotactl_fd", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_lsm_get_self_attr_3 = call{Name: "lsm_get_self_attr", Args: []field{
 	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
@@ -18228,32 +18259,25 @@ var zcall_listns_3 = call{Name: "listns", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zstruct_epoll_event_arm64 = structure{Name: "epoll_event_arm64", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "events", Type: &zt790, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt791, Off: [3]uint16{8, 4, 8}},
+	{Name: "events", Type: &zt791, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt792, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_epoll_ctl_2 = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt789, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt790, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt1108, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt1109, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1110, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1111, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt886, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt887, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
-
-var zcall_quotactl_4 = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt176, Reg: 0, Reg32: 0},
-	{Name: "special", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x1, Defer: 4, Derived: true}
 
 var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128, 128}, Show: []uint8{0, 1, 2, 3, 4, 5, 9, 11, 8, 6, 12, 13, 14, 15, 16, 17}, Fields: []field{
 	{Name: "st_dev", Type: &zt8, Attr: 1, Off: [3]uint16{0, 0, 0}},
@@ -18268,42 +18292,35 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt1111, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt1112, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt1112, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt1113, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt1113, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt1114, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{120, 120, 120}},
 }}
 
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt868, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1114, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt869, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt1115, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt870, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1114, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1115, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1110, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1111, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt1035, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt886, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt1036, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt887, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
-
-var zcall_quotactl_fd_4 = call{Name: "quotactl_fd", Args: []field{
-	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "id", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-}, Ret: &zt23, Class: 0x2, Defer: 4, Derived: true}
 
 var zcall_lsm_get_self_attr_4 = call{Name: "lsm_get_self_attr", Args: []field{
 	{Name: "attr", Type: &zt176, Reg: 0, Reg32: 0},
@@ -18437,5 +18454,5 @@ var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
 var zstruct_bpf_other = structure{Name: "bpf_other", Size: [3]uint16{0, 0, 0}, Fields: []field{
-	{Name: "raw", Type: &zt1115, Attr: 64, Off: [3]uint16{0, 0, 0}},
+	{Name: "raw", Type: &zt1116, Attr: 64, Off: [3]uint16{0, 0, 0}},
 }}
