@@ -50,7 +50,11 @@ func (c *Call) list(v *Value, inline []byte) {
 // elements cuts a list into its elements. One that is longer than what is left is cut short; one
 // that is shorter than its fixed part ends the list.
 func (c *Call) elements(b []byte, align int, st *syscalls.Struct, visit func([]byte)) {
-	w := st.Fields[0].Type.Size(c.layout)
+	first := st.Fields[0].Type
+	for first.Kind == syscalls.KindStruct {
+		first = first.Struct.Fields[0].Type
+	}
+	w := first.Size(c.layout)
 	head := headSize(st, c.layout)
 	for len(b) >= head && len(b) >= w {
 		n := int(min(load(b, w), maxList))

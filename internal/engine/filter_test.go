@@ -127,7 +127,7 @@ func TestFilterAnswerAndSkip(t *testing.T) {
 
 // Row 18: what the program's own filters do wins, and is shown; with and without a filter of ours.
 func TestOwnSeccompFilter(t *testing.T) {
-	calls := []int64{unix.SYS_GETPPID, unix.SYS_GETPGRP, unix.SYS_GETUID, unix.SYS_GETGID}
+	calls := []int64{unix.SYS_GETPPID, sysGetpgrp, unix.SYS_GETUID, unix.SYS_GETGID}
 	for _, arg := range [][]string{nil, {"seccomp"}} {
 		for name, opts := range map[string]Options{"full": {}, "filter": filterOptions(true, calls...)} {
 			r := newRecorder()

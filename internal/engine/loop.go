@@ -80,7 +80,7 @@ func (e *Engine) enqueue(tid int, ws ptrace.WaitStatus) {
 		if e.opts.Rusage {
 			t.Rusage = e.rusage
 		}
-		if t.queued > e.head && t.queued <= len(e.queue) && e.queue[t.queued-1].tid == tid {
+		if e.pending(t) {
 			e.queue[t.queued-1].tid = 0
 		}
 		t.queued = len(e.queue) + 1

@@ -284,6 +284,11 @@ func (e *Engine) execed(t *Thread) {
 	e.resume(t, 0)
 }
 
+// pending tells whether an event of t is in the queue.
+func (e *Engine) pending(t *Thread) bool {
+	return t.queued > e.head && t.queued <= len(e.queue) && e.queue[t.queued-1].tid == t.TID
+}
+
 func isExec(c *Call) bool {
 	n := &numbers[c.ABI]
 	return c.Number == n.execve || c.Number == n.execveat

@@ -122,7 +122,7 @@ func TestInterruptedCalls(t *testing.T) {
 	if !has[ERESTARTRestartblock] || !has[ERESTARTNOHAND] {
 		t.Errorf("errors %v, want 516 for poll and 514 for pause", errs)
 	}
-	if len(resumes) != 1 || resumes[0].Number != unix.SYS_POLL || resumes[0].Args[2] != 200 || !resumes[0].Entered {
+	if len(resumes) != 1 || resumes[0].Number != sysPoll || resumes[0].Args[2] != 200 || !resumes[0].Entered {
 		t.Errorf("restart_syscall resumes %+v, want poll with 200", resumes)
 	}
 }
