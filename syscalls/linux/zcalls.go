@@ -1616,6 +1616,10 @@ var (
 		{name: "grnd_flags", it: &zset_grnd_flags},
 		{name: "hci_channels", it: &zset_hci_channels},
 		{name: "icmp_types", it: &zset_icmp_types},
+		{name: "ifa_flags", it: &zset_ifa_flags},
+		{name: "ifa_types", it: &zset_ifa_types},
+		{name: "iff_flags", it: &zset_iff_flags},
+		{name: "ifla_types", it: &zset_ifla_types},
 		{name: "inode_flags", it: &zset_inode_flags},
 		{name: "inotify_flags", it: &zset_inotify_flags},
 		{name: "inotify_init_flags", it: &zset_inotify_init_flags},
@@ -1669,6 +1673,12 @@ var (
 		{name: "msg_flags", it: &zset_msg_flags},
 		{name: "msync_flags", it: &zset_msync_flags},
 		{name: "nfc_protocols", it: &zset_nfc_protocols},
+		{name: "nlm_ack_flags", it: &zset_nlm_ack_flags},
+		{name: "nlm_del_flags", it: &zset_nlm_del_flags},
+		{name: "nlm_flags", it: &zset_nlm_flags},
+		{name: "nlm_get_flags", it: &zset_nlm_get_flags},
+		{name: "nlm_new_flags", it: &zset_nlm_new_flags},
+		{name: "nlmsg_types", it: &zset_nlmsg_types},
 		{name: "notify_flags", it: &zset_notify_flags},
 		{name: "nt_types", it: &zset_nt_types},
 		{name: "open_flags", it: &zset_open_flags},
@@ -1730,6 +1740,14 @@ var (
 		{name: "rename_flags", it: &zset_rename_flags},
 		{name: "resolve_flags", it: &zset_resolve_flags},
 		{name: "rlimits", it: &zset_rlimits},
+		{name: "rt_protocols", it: &zset_rt_protocols},
+		{name: "rt_scopes", it: &zset_rt_scopes},
+		{name: "rt_tables", it: &zset_rt_tables},
+		{name: "rta_types", it: &zset_rta_types},
+		{name: "rtext_filters", it: &zset_rtext_filters},
+		{name: "rtm_flags", it: &zset_rtm_flags},
+		{name: "rtm_types", it: &zset_rtm_types},
+		{name: "rtn_types", it: &zset_rtn_types},
 		{name: "rusage_who", it: &zset_rusage_who},
 		{name: "rw_hints", it: &zset_rw_hints},
 		{name: "rwf_flags", it: &zset_rwf_flags},
@@ -1796,6 +1814,7 @@ var (
 		{name: "so_udp", it: &zset_so_udp},
 		{name: "so_vsock", it: &zset_so_vsock},
 		{name: "so_xdp", it: &zset_so_xdp},
+		{name: "sock_diag_types", it: &zset_sock_diag_types},
 		{name: "sock_families", it: &zset_sock_families},
 		{name: "sock_flags", it: &zset_sock_flags},
 		{name: "sock_levels", it: &zset_sock_levels},
@@ -1880,6 +1899,13 @@ var (
 		{name: "fsxattr_in", it: &zstruct_fsxattr_in},
 		{name: "futex_waitv", it: &zstruct_futex_waitv},
 		{name: "group_req", it: &zstruct_group_req},
+		{name: "ifa_attr", it: &zstruct_ifa_attr},
+		{name: "ifa_cacheinfo", it: &zstruct_ifa_cacheinfo},
+		{name: "ifaddr_short", it: &zstruct_ifaddr_short},
+		{name: "ifaddrmsg", it: &zstruct_ifaddrmsg},
+		{name: "ifinfo_short", it: &zstruct_ifinfo_short},
+		{name: "ifinfomsg", it: &zstruct_ifinfomsg},
+		{name: "ifla_attr", it: &zstruct_ifla_attr},
 		{name: "in_pktinfo", it: &zstruct_in_pktinfo},
 		{name: "io_event", it: &zstruct_io_event},
 		{name: "io_uring_params", it: &zstruct_io_uring_params},
@@ -1921,6 +1947,14 @@ var (
 		{name: "msqid_ds_i386", it: &zstruct_msqid_ds_i386},
 		{name: "msqid_ds_set", it: &zstruct_msqid_ds_set},
 		{name: "msqid_ds_set_i386", it: &zstruct_msqid_ds_set_i386},
+		{name: "nlattr_addr", it: &zstruct_nlattr_addr},
+		{name: "nlattr_link", it: &zstruct_nlattr_link},
+		{name: "nlattr_route", it: &zstruct_nlattr_route},
+		{name: "nlmsg_other", it: &zstruct_nlmsg_other},
+		{name: "nlmsg_route", it: &zstruct_nlmsg_route},
+		{name: "nlmsgerr", it: &zstruct_nlmsgerr},
+		{name: "nlmsghdr_other", it: &zstruct_nlmsghdr_other},
+		{name: "nlmsghdr_route", it: &zstruct_nlmsghdr_route},
 		{name: "old_mmap", it: &zstruct_old_mmap},
 		{name: "old_select", it: &zstruct_old_select},
 		{name: "old_sigaction", it: &zstruct_old_sigaction},
@@ -1932,6 +1966,17 @@ var (
 		{name: "ptrace_peeksiginfo", it: &zstruct_ptrace_peeksiginfo},
 		{name: "rlimit", it: &zstruct_rlimit},
 		{name: "rlimit64", it: &zstruct_rlimit64},
+		{name: "rt_addr", it: &zstruct_rt_addr},
+		{name: "rt_inner", it: &zstruct_rt_inner},
+		{name: "rt_link", it: &zstruct_rt_link},
+		{name: "rt_other", it: &zstruct_rt_other},
+		{name: "rt_route", it: &zstruct_rt_route},
+		{name: "rt_short", it: &zstruct_rt_short},
+		{name: "rta_attr", it: &zstruct_rta_attr},
+		{name: "rta_cacheinfo", it: &zstruct_rta_cacheinfo},
+		{name: "rtmsg", it: &zstruct_rtmsg},
+		{name: "rtnl_link_stats", it: &zstruct_rtnl_link_stats},
+		{name: "rtnl_link_stats64", it: &zstruct_rtnl_link_stats64},
 		{name: "rusage", it: &zstruct_rusage},
 		{name: "sched_attr", it: &zstruct_sched_attr},
 		{name: "sched_attr_set", it: &zstruct_sched_attr_set},
@@ -2032,12 +2077,23 @@ var (
 		{name: "futex_utime", it: &zunion_futex_utime},
 		{name: "futex_utime64", it: &zunion_futex_utime64},
 		{name: "futex_val3", it: &zunion_futex_val3},
+		{name: "ifa_data", it: &zunion_ifa_data},
+		{name: "ifla_data", it: &zunion_ifla_data},
 		{name: "in6_scope", it: &zunion_in6_scope},
 		{name: "kcmp_idx", it: &zunion_kcmp_idx},
 		{name: "kcmp_idx2", it: &zunion_kcmp_idx2},
 		{name: "landlock_attr", it: &zunion_landlock_attr},
 		{name: "msg_data", it: &zunion_msg_data},
+		{name: "nlm_all_flags", it: &zunion_nlm_all_flags},
+		{name: "nlmsg_type", it: &zunion_nlmsg_type},
+		{name: "other_flags", it: &zunion_other_flags},
+		{name: "other_message", it: &zunion_other_message},
+		{name: "other_type", it: &zunion_other_type},
 		{name: "perf_config", it: &zunion_perf_config},
+		{name: "rt_address", it: &zunion_rt_address},
+		{name: "rt_message", it: &zunion_rt_message},
+		{name: "rt_payload", it: &zunion_rt_payload},
+		{name: "rta_data", it: &zunion_rta_data},
 		{name: "si_code", it: &zunion_si_code},
 		{name: "sigevent_rest", it: &zunion_sigevent_rest},
 		{name: "sigevent_signo", it: &zunion_sigevent_signo},
@@ -2049,7 +2105,7 @@ var (
 		{name: "waitid_id", it: &zunion_waitid_id},
 	}
 	ztypes = [...]named[typ]{
-		{name: "key", it: &zt833},
+		{name: "key", it: &zt904},
 	}
 )
 
@@ -2358,819 +2414,888 @@ var (
 	zt301  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x2}}
 	zt302  = typ{Kind: 0, Dir: 3, Width: 4}
 	zt303  = typ{Kind: 24}
-	zt304  = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
-	zt305  = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
-	zt306  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
-	zt307  = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
-	zt308  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
-	zt309  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
-	zt310  = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
-	zt311  = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
-	zt312  = typ{Kind: 26, Dir: 1, Elem: &zt311, Len: &expr{Op: 2, Num: 0x3}}
-	zt313  = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
-	zt314  = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
-	zt315  = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
-	zt316  = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
-	zt317  = typ{Kind: 26, Elem: &zt0}
-	zt318  = typ{Kind: 27, Struct: &zstruct_ucred}
-	zt319  = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
-	zt320  = typ{Kind: 27, Struct: &zstruct_timespec}
-	zt321  = typ{Kind: 26, Elem: &zt320, Len: &expr{Op: 0, Num: 0x3}}
-	zt322  = typ{Kind: 26, Elem: &zt105}
-	zt323  = typ{Kind: 26, Elem: &zt11}
-	zt324  = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
-	zt325  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
-	zt326  = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
-	zt327  = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
-	zt328  = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
-	zt329  = typ{Kind: 27, Struct: &zstruct_cmsg}
-	zt330  = typ{Kind: 41, Dir: 1, Elem: &zt329, Len: &expr{Op: 2, Num: 0x5}}
-	zt331  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt332  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
-	zt333  = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
-	zt334  = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
-	zt335  = typ{Kind: 26, Dir: 1, Elem: &zt334, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
-	zt336  = typ{Kind: 41, Dir: 2, Elem: &zt329, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
-	zt337  = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}, &expr{Op: 4}}}
-	zt338  = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
-	zt339  = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
-	zt340  = typ{Kind: 27, Struct: &zstruct_linger}
-	zt341  = typ{Kind: 27, Struct: &zstruct_sock_fprog}
-	zt342  = typ{Kind: 27, Struct: &zstruct_ip_mreq}
-	zt343  = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
-	zt344  = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
-	zt345  = typ{Kind: 27, Struct: &zstruct_group_req}
-	zt346  = typ{Kind: 46, Width: 4, Set: &zset_icmp_types}
-	zt347  = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
-	zt348  = typ{Kind: 44, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
-	zt349  = typ{Kind: 27, Struct: &zstruct_packet_mreq}
-	zt350  = typ{Kind: 27, Struct: &zstruct_tpacket_req}
-	zt351  = typ{Kind: 24, Width: 4}
-	zt352  = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
-	zt353  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{Name: "SOL_IP", Value: 0x0, Mask: 0x0}}}}
-	zt354  = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
-	zt355  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1}}}}
-	zt356  = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
-	zt357  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{Name: "SOL_TCP", Value: 0x6, Mask: 0x6}}}}
-	zt358  = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
-	zt359  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{Name: "SOL_UDP", Value: 0x11, Mask: 0x11}}}}
-	zt360  = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
-	zt361  = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28}}}}
-	zt362  = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
-	zt363  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29}}}}
-	zt364  = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
-	zt365  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65}}}}
-	zt366  = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
-	zt367  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84}}}}
-	zt368  = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
-	zt369  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{Name: "SOL_RAW", Value: 0xff, Mask: 0xff}}}}
-	zt370  = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
-	zt371  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{Name: "SOL_IPX", Value: 0x100, Mask: 0x100}}}}
-	zt372  = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
-	zt373  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{Name: "SOL_AX25", Value: 0x101, Mask: 0x101}}}}
-	zt374  = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
-	zt375  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107}}}}
-	zt376  = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
-	zt377  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a}}}}
-	zt378  = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
-	zt379  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c}}}}
-	zt380  = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
-	zt381  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d}}}}
-	zt382  = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
-	zt383  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e}}}}
-	zt384  = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
-	zt385  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f}}}}
-	zt386  = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
-	zt387  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110}}}}
-	zt388  = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
-	zt389  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111}}}}
-	zt390  = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
-	zt391  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112}}}}
-	zt392  = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
-	zt393  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113}}}}
-	zt394  = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
-	zt395  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{Name: "SOL_RDS", Value: 0x114, Mask: 0x114}}}}
-	zt396  = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
-	zt397  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115}}}}
-	zt398  = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
-	zt399  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116}}}}
-	zt400  = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
-	zt401  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{Name: "SOL_ALG", Value: 0x117, Mask: 0x117}}}}
-	zt402  = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
-	zt403  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{Name: "SOL_NFC", Value: 0x118, Mask: 0x118}}}}
-	zt404  = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
-	zt405  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{Name: "SOL_KCM", Value: 0x119, Mask: 0x119}}}}
-	zt406  = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
-	zt407  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a}}}}
-	zt408  = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
-	zt409  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b}}}}
-	zt410  = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
-	zt411  = typ{Kind: 45, Width: 4}
-	zt412  = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
-	zt413  = typ{Kind: 26, Elem: &zt226, Len: &expr{Op: 0, Num: 0x1}}
-	zt414  = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
-	zt415  = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
-	zt416  = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
-	zt417  = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
-	zt418  = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
-	zt419  = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
-	zt420  = typ{Kind: 30, Dir: 1}
-	zt421  = typ{Kind: 31, Dir: 1}
-	zt422  = typ{Kind: 32}
-	zt423  = typ{Kind: 36, Dir: 2, Width: 4}
-	zt424  = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
-	zt425  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
-	zt426  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x41}}
-	zt427  = typ{Kind: 27, Dir: 2, Struct: &zstruct_utsname}
-	zt428  = typ{Kind: 19, Width: 4, Set: &zset_ipc_flags}
-	zt429  = typ{Kind: 0, Width: 2}
-	zt430  = typ{Kind: 19, Width: 2, Set: &zset_sem_op_flags}
-	zt431  = typ{Kind: 27, Struct: &zstruct_sembuf}
-	zt432  = typ{Kind: 26, Dir: 1, Elem: &zt431, Len: &expr{Op: 1, Num: 0x2}}
-	zt433  = typ{Kind: 19, Width: 4, Set: &zset_sem_cmds}
-	zt434  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x7}}
-	zt435  = typ{Kind: 27, Dir: 1, Struct: &zstruct_semid_ds_set}
-	zt436  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x1}}
-	zt437  = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds}
-	zt438  = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds_arm64}
-	zt439  = typ{Kind: 27, Dir: 2, Struct: &zstruct_seminfo}
-	zt440  = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT", Vals: []val{{Name: "SEM_STAT", Value: 0x12, Mask: 0x12}}}}
-	zt441  = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_INFO", Vals: []val{{Name: "SEM_INFO", Value: 0x13, Mask: 0x13}}}}
-	zt442  = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT_ANY", Vals: []val{{Name: "SEM_STAT_ANY", Value: 0x14, Mask: 0x14}}}}
-	zt443  = typ{Kind: 24, Len: &expr{Op: 3}}
-	zt444  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt445  = typ{Kind: 19, Width: 4, Set: &zset_ipc_msg_flags}
-	zt446  = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 4}}}
-	zt447  = typ{Kind: 19, Width: 4, Set: &zset_msg_cmds}
-	zt448  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x5}}
-	zt449  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x3}}
-	zt450  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set}
-	zt451  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set_i386}
-	zt452  = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds}
-	zt453  = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds_i386}
-	zt454  = typ{Kind: 27, Dir: 2, Struct: &zstruct_msginfo}
-	zt455  = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT", Vals: []val{{Name: "MSG_STAT", Value: 0xb, Mask: 0xb}}}}
-	zt456  = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_INFO", Vals: []val{{Name: "MSG_INFO", Value: 0xc, Mask: 0xc}}}}
-	zt457  = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT_ANY", Vals: []val{{Name: "MSG_STAT_ANY", Value: 0xd, Mask: 0xd}}}}
-	zt458  = typ{Kind: 20, Width: 4, Set: &zset_fcntl_cmds}
-	zt459  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD", Vals: []val{{Name: "F_DUPFD", Value: 0x0, Mask: 0x0}}}}
-	zt460  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFD", Vals: []val{{Name: "F_GETFD", Value: 0x1, Mask: 0x1}}}}
-	zt461  = typ{Kind: 19, Width: 4, Set: &zset_fd_flags}
-	zt462  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFD", Vals: []val{{Name: "F_SETFD", Value: 0x2, Mask: 0x2}}}}
-	zt463  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFL", Vals: []val{{Name: "F_GETFL", Value: 0x3, Mask: 0x3}}}}
-	zt464  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFL", Vals: []val{{Name: "F_SETFL", Value: 0x4, Mask: 0x4}}}}
-	zt465  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK", Vals: []val{{Name: "F_GETLK", Value: 0x5, Mask: 0x5}}}}
-	zt466  = typ{Kind: 20, Width: 2, Set: &zset_lock_types}
-	zt467  = typ{Kind: 20, Width: 2, Set: &zset_whence}
-	zt468  = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock_out}
-	zt469  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK", Vals: []val{{Name: "F_SETLK", Value: 0x6, Mask: 0x6}}}}
-	zt470  = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock}
-	zt471  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW", Vals: []val{{Name: "F_SETLKW", Value: 0x7, Mask: 0x7}}}}
-	zt472  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN", Vals: []val{{Name: "F_SETOWN", Value: 0x8, Mask: 0x8}}}}
-	zt473  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN", Vals: []val{{Name: "F_GETOWN", Value: 0x9, Mask: 0x9}}}}
-	zt474  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETSIG", Vals: []val{{Name: "F_SETSIG", Value: 0xa, Mask: 0xa}}}}
-	zt475  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETSIG", Vals: []val{{Name: "F_GETSIG", Value: 0xb, Mask: 0xb}}}}
-	zt476  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK64", Vals: []val{{Name: "F_GETLK64", Value: 0xc, Mask: 0xc}}}}
-	zt477  = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock64_out}
-	zt478  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK64", Vals: []val{{Name: "F_SETLK64", Value: 0xd, Mask: 0xd}}}}
-	zt479  = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock64}
-	zt480  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW64", Vals: []val{{Name: "F_SETLKW64", Value: 0xe, Mask: 0xe}}}}
-	zt481  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN_EX", Vals: []val{{Name: "F_SETOWN_EX", Value: 0xf, Mask: 0xf}}}}
-	zt482  = typ{Kind: 20, Width: 4, Set: &zset_owner_types}
-	zt483  = typ{Kind: 27, Dir: 1, Struct: &zstruct_f_owner_ex}
-	zt484  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN_EX", Vals: []val{{Name: "F_GETOWN_EX", Value: 0x10, Mask: 0x10}}}}
-	zt485  = typ{Kind: 27, Dir: 2, Struct: &zstruct_f_owner_ex}
-	zt486  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_GETLK", Vals: []val{{Name: "F_OFD_GETLK", Value: 0x24, Mask: 0x24}}}}
-	zt487  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLK", Vals: []val{{Name: "F_OFD_SETLK", Value: 0x25, Mask: 0x25}}}}
-	zt488  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLKW", Vals: []val{{Name: "F_OFD_SETLKW", Value: 0x26, Mask: 0x26}}}}
-	zt489  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLEASE", Vals: []val{{Name: "F_SETLEASE", Value: 0x400, Mask: 0x400}}}}
-	zt490  = typ{Kind: 20, Width: 4, Set: &zset_lock_types}
-	zt491  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLEASE", Vals: []val{{Name: "F_GETLEASE", Value: 0x401, Mask: 0x401}}}}
-	zt492  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_NOTIFY", Vals: []val{{Name: "F_NOTIFY", Value: 0x402, Mask: 0x402}}}}
-	zt493  = typ{Kind: 19, Width: 4, Set: &zset_notify_flags}
-	zt494  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD_CLOEXEC", Vals: []val{{Name: "F_DUPFD_CLOEXEC", Value: 0x406, Mask: 0x406}}}}
-	zt495  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETPIPE_SZ", Vals: []val{{Name: "F_SETPIPE_SZ", Value: 0x407, Mask: 0x407}}}}
-	zt496  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETPIPE_SZ", Vals: []val{{Name: "F_GETPIPE_SZ", Value: 0x408, Mask: 0x408}}}}
-	zt497  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_ADD_SEALS", Vals: []val{{Name: "F_ADD_SEALS", Value: 0x409, Mask: 0x409}}}}
-	zt498  = typ{Kind: 19, Width: 4, Set: &zset_seal_flags}
-	zt499  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_SEALS", Vals: []val{{Name: "F_GET_SEALS", Value: 0x40a, Mask: 0x40a}}}}
-	zt500  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_RW_HINT", Vals: []val{{Name: "F_GET_RW_HINT", Value: 0x40b, Mask: 0x40b}}}}
-	zt501  = typ{Kind: 20, Dir: 2, Width: 8, Set: &zset_rw_hints}
-	zt502  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_RW_HINT", Vals: []val{{Name: "F_SET_RW_HINT", Value: 0x40c, Mask: 0x40c}}}}
-	zt503  = typ{Kind: 20, Dir: 1, Width: 8, Set: &zset_rw_hints}
-	zt504  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_FILE_RW_HINT", Vals: []val{{Name: "F_GET_FILE_RW_HINT", Value: 0x40d, Mask: 0x40d}}}}
-	zt505  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_FILE_RW_HINT", Vals: []val{{Name: "F_SET_FILE_RW_HINT", Value: 0x40e, Mask: 0x40e}}}}
-	zt506  = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
-	zt507  = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
-	zt508  = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
-	zt509  = typ{Kind: 27, Struct: &zstruct_linux_dirent}
-	zt510  = typ{Kind: 34, Dir: 2, Elem: &zt509, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt511  = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
-	zt512  = typ{Kind: 3, Width: 4}
-	zt513  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
-	zt514  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
-	zt515  = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
-	zt516  = typ{Kind: 18, Width: 254}
-	zt517  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
-	zt518  = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
-	zt519  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sysinfo}
-	zt520  = typ{Kind: 38, Width: 254}
-	zt521  = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
-	zt522  = typ{Kind: 20, Width: 254, Set: &zset_ptrace_requests}
-	zt523  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_TRACEME", Vals: []val{{Name: "PTRACE_TRACEME", Value: 0x0, Mask: 0x0}}}}
-	zt524  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKTEXT", Vals: []val{{Name: "PTRACE_PEEKTEXT", Value: 0x1, Mask: 0x1}}}}
-	zt525  = typ{Kind: 4, Dir: 2, Width: 255}
-	zt526  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKDATA", Vals: []val{{Name: "PTRACE_PEEKDATA", Value: 0x2, Mask: 0x2}}}}
-	zt527  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_CONT", Vals: []val{{Name: "PTRACE_CONT", Value: 0x7, Mask: 0x7}}}}
-	zt528  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_KILL", Vals: []val{{Name: "PTRACE_KILL", Value: 0x8, Mask: 0x8}}}}
-	zt529  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SINGLESTEP", Vals: []val{{Name: "PTRACE_SINGLESTEP", Value: 0x9, Mask: 0x9}}}}
-	zt530  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETREGS", Vals: []val{{Name: "PTRACE_GETREGS", Value: 0xc, Mask: 0xc}}}}
-	zt531  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETREGS", Vals: []val{{Name: "PTRACE_SETREGS", Value: 0xd, Mask: 0xd}}}}
-	zt532  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETFPREGS", Vals: []val{{Name: "PTRACE_GETFPREGS", Value: 0xe, Mask: 0xe}}}}
-	zt533  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETFPREGS", Vals: []val{{Name: "PTRACE_SETFPREGS", Value: 0xf, Mask: 0xf}}}}
-	zt534  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_ATTACH", Vals: []val{{Name: "PTRACE_ATTACH", Value: 0x10, Mask: 0x10}}}}
-	zt535  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_DETACH", Vals: []val{{Name: "PTRACE_DETACH", Value: 0x11, Mask: 0x11}}}}
-	zt536  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETFPXREGS", Vals: []val{{Name: "PTRACE_GETFPXREGS", Value: 0x12, Mask: 0x12}}}}
-	zt537  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETFPXREGS", Vals: []val{{Name: "PTRACE_SETFPXREGS", Value: 0x13, Mask: 0x13}}}}
-	zt538  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_OLDSETOPTIONS", Vals: []val{{Name: "PTRACE_OLDSETOPTIONS", Value: 0x15, Mask: 0x15}}}}
-	zt539  = typ{Kind: 19, Width: 254, Set: &zset_ptrace_options}
-	zt540  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSCALL", Vals: []val{{Name: "PTRACE_SYSCALL", Value: 0x18, Mask: 0x18}}}}
-	zt541  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSEMU", Vals: []val{{Name: "PTRACE_SYSEMU", Value: 0x1f, Mask: 0x1f}}}}
-	zt542  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSEMU_SINGLESTEP", Vals: []val{{Name: "PTRACE_SYSEMU_SINGLESTEP", Value: 0x20, Mask: 0x20}}}}
-	zt543  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SINGLEBLOCK", Vals: []val{{Name: "PTRACE_SINGLEBLOCK", Value: 0x21, Mask: 0x21}}}}
-	zt544  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETOPTIONS", Vals: []val{{Name: "PTRACE_SETOPTIONS", Value: 0x4200, Mask: 0x4200}}}}
-	zt545  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETEVENTMSG", Vals: []val{{Name: "PTRACE_GETEVENTMSG", Value: 0x4201, Mask: 0x4201}}}}
-	zt546  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETSIGINFO", Vals: []val{{Name: "PTRACE_GETSIGINFO", Value: 0x4202, Mask: 0x4202}}}}
-	zt547  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
-	zt548  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
-	zt549  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
-	zt550  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
-	zt551  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
-	zt552  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
-	zt553  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
-	zt554  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
-	zt555  = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
-	zt556  = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
-	zt557  = typ{Kind: 27, Struct: &zstruct_si_queue}
-	zt558  = typ{Kind: 27, Struct: &zstruct_si_kill}
-	zt559  = typ{Kind: 27, Struct: &zstruct_si_value}
-	zt560  = typ{Kind: 27, Struct: &zstruct_si_timer}
-	zt561  = typ{Kind: 27, Struct: &zstruct_si_poll}
-	zt562  = typ{Kind: 27, Struct: &zstruct_si_exited}
-	zt563  = typ{Kind: 27, Struct: &zstruct_si_child}
-	zt564  = typ{Kind: 27, Struct: &zstruct_si_fault}
-	zt565  = typ{Kind: 27, Struct: &zstruct_si_mce}
-	zt566  = typ{Kind: 2, Width: 255}
-	zt567  = typ{Kind: 27, Struct: &zstruct_si_bounds}
-	zt568  = typ{Kind: 27, Struct: &zstruct_si_pkey}
-	zt569  = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
-	zt570  = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
-	zt571  = typ{Kind: 27, Struct: &zstruct_si_perf}
-	zt572  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
-	zt573  = typ{Kind: 27, Struct: &zstruct_si_size}
-	zt574  = typ{Kind: 0, Width: 4, Format: 6}
-	zt575  = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
-	zt576  = typ{Kind: 27, Struct: &zstruct_si_sys}
-	zt577  = typ{Kind: 27, Struct: &zstruct_si_other}
-	zt578  = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}}}}}}
-	zt579  = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
-	zt580  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETSIGINFO", Vals: []val{{Name: "PTRACE_SETSIGINFO", Value: 0x4203, Mask: 0x4203}}}}
-	zt581  = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
-	zt582  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETREGSET", Vals: []val{{Name: "PTRACE_GETREGSET", Value: 0x4204, Mask: 0x4204}}}}
-	zt583  = typ{Kind: 20, Width: 254, Set: &zset_nt_types}
-	zt584  = typ{Kind: 27, Dir: 3, Struct: &zstruct_iovec_addr}
-	zt585  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETREGSET", Vals: []val{{Name: "PTRACE_SETREGSET", Value: 0x4205, Mask: 0x4205}}}}
-	zt586  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iovec_addr}
-	zt587  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SEIZE", Vals: []val{{Name: "PTRACE_SEIZE", Value: 0x4206, Mask: 0x4206}}}}
-	zt588  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_INTERRUPT", Vals: []val{{Name: "PTRACE_INTERRUPT", Value: 0x4207, Mask: 0x4207}}}}
-	zt589  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_LISTEN", Vals: []val{{Name: "PTRACE_LISTEN", Value: 0x4208, Mask: 0x4208}}}}
-	zt590  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKSIGINFO", Vals: []val{{Name: "PTRACE_PEEKSIGINFO", Value: 0x4209, Mask: 0x4209}}}}
-	zt591  = typ{Kind: 19, Width: 4, Set: &zset_ptrace_peeksiginfo}
-	zt592  = typ{Kind: 27, Dir: 1, Struct: &zstruct_ptrace_peeksiginfo}
-	zt593  = typ{Kind: 27, Struct: &zstruct_siginfo}
-	zt594  = typ{Kind: 26, Dir: 2, Elem: &zt593, Len: &expr{Op: 0, Num: 0x20}, RetLen: &expr{Op: 4}}
-	zt595  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETSIGMASK", Vals: []val{{Name: "PTRACE_GETSIGMASK", Value: 0x420a, Mask: 0x420a}}}}
-	zt596  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
-	zt597  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETSIGMASK", Vals: []val{{Name: "PTRACE_SETSIGMASK", Value: 0x420b, Mask: 0x420b}}}}
-	zt598  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
-	zt599  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SECCOMP_GET_FILTER", Vals: []val{{Name: "PTRACE_SECCOMP_GET_FILTER", Value: 0x420c, Mask: 0x420c}}}}
-	zt600  = typ{Kind: 27, Struct: &zstruct_seccomp_insn}
-	zt601  = typ{Kind: 26, Dir: 2, Elem: &zt600, Len: &expr{Op: 0, Num: 0x1000}, RetLen: &expr{Op: 4}}
-	zt602  = typ{Kind: 20, Width: 4, Format: 14, Set: &zset_syslog_actions}
-	zt603  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CLOSE", Vals: []val{{Name: "SYSLOG_ACTION_CLOSE", Value: 0x0, Mask: 0x0}}}}
-	zt604  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_OPEN", Vals: []val{{Name: "SYSLOG_ACTION_OPEN", Value: 0x1, Mask: 0x1}}}}
-	zt605  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_READ", Vals: []val{{Name: "SYSLOG_ACTION_READ", Value: 0x2, Mask: 0x2}}}}
-	zt606  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_READ_ALL", Vals: []val{{Name: "SYSLOG_ACTION_READ_ALL", Value: 0x3, Mask: 0x3}}}}
-	zt607  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_READ_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_READ_CLEAR", Value: 0x4, Mask: 0x4}}}}
-	zt608  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_CLEAR", Value: 0x5, Mask: 0x5}}}}
-	zt609  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_OFF", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_OFF", Value: 0x6, Mask: 0x6}}}}
-	zt610  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_ON", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_ON", Value: 0x7, Mask: 0x7}}}}
-	zt611  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Value: 0x8, Mask: 0x8}}}}
-	zt612  = typ{Kind: 20, Width: 4, Format: 14, Set: &zset_loglevels}
-	zt613  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_SIZE_UNREAD", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_UNREAD", Value: 0x9, Mask: 0x9}}}}
-	zt614  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_SIZE_BUFFER", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_BUFFER", Value: 0xa, Mask: 0xa}}}}
-	zt615  = typ{Kind: 26, Dir: 2, Elem: &zt226, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt616  = typ{Kind: 26, Dir: 1, Elem: &zt226, Len: &expr{Op: 1}}
-	zt617  = typ{Kind: 8, Dir: 2, Width: 4}
-	zt618  = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
-	zt619  = typ{Kind: 27, Dir: 1, Struct: &zstruct_cap_header}
-	zt620  = typ{Kind: 19, Width: 4, Format: 11, Set: &zset_cap_bits}
-	zt621  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xc}}
-	zt622  = typ{Kind: 27, Struct: &zstruct_cap_data2}
-	zt623  = typ{Kind: 19, Width: 4, Set: &zset_cap_bits}
-	zt624  = typ{Kind: 27, Struct: &zstruct_cap_data1}
-	zt625  = typ{Kind: 28, Dir: 2, Union: &zunion_cap_data, Sel: &expr{Op: 5}}
-	zt626  = typ{Kind: 28, Dir: 1, Union: &zunion_cap_data, Sel: &expr{Op: 5}}
-	zt627  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 1, Num: 0x1}}
-	zt628  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt629  = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
-	zt630  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
-	zt631  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
-	zt632  = typ{Kind: 33, Width: 254}
-	zt633  = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
-	zt634  = typ{Kind: 11, Width: 2}
-	zt635  = typ{Kind: 12, Width: 4}
-	zt636  = typ{Kind: 19, Width: 4, Set: &zset_personality_flags}
-	zt637  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
-	zt638  = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
-	zt639  = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
-	zt640  = typ{Kind: 26, Elem: &zt176, Len: &expr{Op: 0, Num: 0x2}}
-	zt641  = typ{Kind: 27, Struct: &zstruct_fsid}
-	zt642  = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
-	zt643  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
-	zt644  = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
-	zt645  = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
-	zt646  = typ{Kind: 20, Width: 4, Set: &zset_sched_policies}
-	zt647  = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
-	zt648  = typ{Kind: 35, Width: 4}
-	zt649  = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
-	zt650  = typ{Kind: 20, Width: 4, Set: &zset_prctl_options}
-	zt651  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_PDEATHSIG", Vals: []val{{Name: "PR_SET_PDEATHSIG", Value: 0x1, Mask: 0x1}}}}
-	zt652  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_PDEATHSIG", Vals: []val{{Name: "PR_GET_PDEATHSIG", Value: 0x2, Mask: 0x2}}}}
-	zt653  = typ{Kind: 9, Dir: 2, Width: 4}
-	zt654  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_DUMPABLE", Vals: []val{{Name: "PR_GET_DUMPABLE", Value: 0x3, Mask: 0x3}}}}
-	zt655  = typ{Kind: 20, Width: 4, Set: &zset_pr_dumpable}
-	zt656  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_DUMPABLE", Vals: []val{{Name: "PR_SET_DUMPABLE", Value: 0x4, Mask: 0x4}}}}
-	zt657  = typ{Kind: 20, Width: 254, Set: &zset_pr_dumpable}
-	zt658  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_UNALIGN", Vals: []val{{Name: "PR_GET_UNALIGN", Value: 0x5, Mask: 0x5}}}}
-	zt659  = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_pr_unalign}
-	zt660  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_UNALIGN", Vals: []val{{Name: "PR_SET_UNALIGN", Value: 0x6, Mask: 0x6}}}}
-	zt661  = typ{Kind: 19, Width: 4, Set: &zset_pr_unalign}
-	zt662  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_KEEPCAPS", Vals: []val{{Name: "PR_GET_KEEPCAPS", Value: 0x7, Mask: 0x7}}}}
-	zt663  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_KEEPCAPS", Vals: []val{{Name: "PR_SET_KEEPCAPS", Value: 0x8, Mask: 0x8}}}}
-	zt664  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FPEMU", Vals: []val{{Name: "PR_GET_FPEMU", Value: 0x9, Mask: 0x9}}}}
-	zt665  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FPEMU", Vals: []val{{Name: "PR_SET_FPEMU", Value: 0xa, Mask: 0xa}}}}
-	zt666  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FPEXC", Vals: []val{{Name: "PR_GET_FPEXC", Value: 0xb, Mask: 0xb}}}}
-	zt667  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FPEXC", Vals: []val{{Name: "PR_SET_FPEXC", Value: 0xc, Mask: 0xc}}}}
-	zt668  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TIMING", Vals: []val{{Name: "PR_GET_TIMING", Value: 0xd, Mask: 0xd}}}}
-	zt669  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TIMING", Vals: []val{{Name: "PR_SET_TIMING", Value: 0xe, Mask: 0xe}}}}
-	zt670  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_NAME", Vals: []val{{Name: "PR_SET_NAME", Value: 0xf, Mask: 0xf}}}}
-	zt671  = typ{Kind: 22, Dir: 1, Len: &expr{Op: 0, Num: 0xf}}
-	zt672  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_NAME", Vals: []val{{Name: "PR_GET_NAME", Value: 0x10, Mask: 0x10}}}}
-	zt673  = typ{Kind: 25, Dir: 2, Len: &expr{Op: 0, Num: 0x10}}
-	zt674  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_ENDIAN", Vals: []val{{Name: "PR_GET_ENDIAN", Value: 0x13, Mask: 0x13}}}}
-	zt675  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_ENDIAN", Vals: []val{{Name: "PR_SET_ENDIAN", Value: 0x14, Mask: 0x14}}}}
-	zt676  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SECCOMP", Vals: []val{{Name: "PR_GET_SECCOMP", Value: 0x15, Mask: 0x15}}}}
-	zt677  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SECCOMP", Vals: []val{{Name: "PR_SET_SECCOMP", Value: 0x16, Mask: 0x16}}}}
-	zt678  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_STRICT", Vals: []val{{Name: "SECCOMP_MODE_STRICT", Value: 0x1, Mask: 0x1}}}}
-	zt679  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_FILTER", Vals: []val{{Name: "SECCOMP_MODE_FILTER", Value: 0x2, Mask: 0x2}}}}
-	zt680  = typ{Kind: 27, Format: 15, Struct: &zstruct_seccomp_insn}
-	zt681  = typ{Kind: 26, Dir: 1, Elem: &zt680, Len: &expr{Op: 2}}
-	zt682  = typ{Kind: 27, Dir: 1, Struct: &zstruct_seccomp_prog}
-	zt683  = typ{Kind: 20, Width: 254, Set: &zset_seccomp_mode}
-	zt684  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAPBSET_READ", Vals: []val{{Name: "PR_CAPBSET_READ", Value: 0x17, Mask: 0x17}}}}
-	zt685  = typ{Kind: 20, Width: 254, Set: &zset_caps}
-	zt686  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAPBSET_DROP", Vals: []val{{Name: "PR_CAPBSET_DROP", Value: 0x18, Mask: 0x18}}}}
-	zt687  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TSC", Vals: []val{{Name: "PR_GET_TSC", Value: 0x19, Mask: 0x19}}}}
-	zt688  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_pr_tsc}
-	zt689  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TSC", Vals: []val{{Name: "PR_SET_TSC", Value: 0x1a, Mask: 0x1a}}}}
-	zt690  = typ{Kind: 20, Width: 4, Set: &zset_pr_tsc}
-	zt691  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SECUREBITS", Vals: []val{{Name: "PR_GET_SECUREBITS", Value: 0x1b, Mask: 0x1b}}}}
-	zt692  = typ{Kind: 19, Width: 4, Set: &zset_secbits}
-	zt693  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SECUREBITS", Vals: []val{{Name: "PR_SET_SECUREBITS", Value: 0x1c, Mask: 0x1c}}}}
-	zt694  = typ{Kind: 19, Width: 254, Set: &zset_secbits}
-	zt695  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TIMERSLACK", Vals: []val{{Name: "PR_SET_TIMERSLACK", Value: 0x1d, Mask: 0x1d}}}}
-	zt696  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TIMERSLACK", Vals: []val{{Name: "PR_GET_TIMERSLACK", Value: 0x1e, Mask: 0x1e}}}}
-	zt697  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_TASK_PERF_EVENTS_DISABLE", Vals: []val{{Name: "PR_TASK_PERF_EVENTS_DISABLE", Value: 0x1f, Mask: 0x1f}}}}
-	zt698  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_TASK_PERF_EVENTS_ENABLE", Vals: []val{{Name: "PR_TASK_PERF_EVENTS_ENABLE", Value: 0x20, Mask: 0x20}}}}
-	zt699  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL", Vals: []val{{Name: "PR_MCE_KILL", Value: 0x21, Mask: 0x21}}}}
-	zt700  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL_SET", Vals: []val{{Name: "PR_MCE_KILL_SET", Value: 0x1, Mask: 0x1}}}}
-	zt701  = typ{Kind: 20, Width: 254, Set: &zset_pr_mce_kill_policy}
-	zt702  = typ{Kind: 20, Width: 254, Set: &zset_pr_mce_kill}
-	zt703  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL_GET", Vals: []val{{Name: "PR_MCE_KILL_GET", Value: 0x22, Mask: 0x22}}}}
-	zt704  = typ{Kind: 20, Width: 4, Set: &zset_pr_mce_kill_policy}
-	zt705  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_MM", Vals: []val{{Name: "PR_SET_MM", Value: 0x23, Mask: 0x23}}}}
-	zt706  = typ{Kind: 20, Width: 4, Set: &zset_pr_set_mm}
-	zt707  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_CHILD_SUBREAPER", Vals: []val{{Name: "PR_SET_CHILD_SUBREAPER", Value: 0x24, Mask: 0x24}}}}
-	zt708  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_CHILD_SUBREAPER", Vals: []val{{Name: "PR_GET_CHILD_SUBREAPER", Value: 0x25, Mask: 0x25}}}}
-	zt709  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_NO_NEW_PRIVS", Vals: []val{{Name: "PR_SET_NO_NEW_PRIVS", Value: 0x26, Mask: 0x26}}}}
-	zt710  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TID_ADDRESS", Vals: []val{{Name: "PR_GET_TID_ADDRESS", Value: 0x28, Mask: 0x28}}}}
-	zt711  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_THP_DISABLE", Vals: []val{{Name: "PR_SET_THP_DISABLE", Value: 0x29, Mask: 0x29}}}}
-	zt712  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FP_MODE", Vals: []val{{Name: "PR_SET_FP_MODE", Value: 0x2d, Mask: 0x2d}}}}
-	zt713  = typ{Kind: 19, Width: 4, Set: &zset_pr_fp_mode}
-	zt714  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FP_MODE", Vals: []val{{Name: "PR_GET_FP_MODE", Value: 0x2e, Mask: 0x2e}}}}
-	zt715  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT", Vals: []val{{Name: "PR_CAP_AMBIENT", Value: 0x2f, Mask: 0x2f}}}}
-	zt716  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_RAISE", Vals: []val{{Name: "PR_CAP_AMBIENT_RAISE", Value: 0x2, Mask: 0x2}}}}
-	zt717  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_LOWER", Vals: []val{{Name: "PR_CAP_AMBIENT_LOWER", Value: 0x3, Mask: 0x3}}}}
-	zt718  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_IS_SET", Vals: []val{{Name: "PR_CAP_AMBIENT_IS_SET", Value: 0x1, Mask: 0x1}}}}
-	zt719  = typ{Kind: 20, Width: 254, Set: &zset_pr_cap_ambient}
-	zt720  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SPECULATION_CTRL", Vals: []val{{Name: "PR_GET_SPECULATION_CTRL", Value: 0x34, Mask: 0x34}}}}
-	zt721  = typ{Kind: 20, Width: 254, Set: &zset_pr_spec}
-	zt722  = typ{Kind: 19, Width: 4, Set: &zset_pr_spec_get}
-	zt723  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SPECULATION_CTRL", Vals: []val{{Name: "PR_SET_SPECULATION_CTRL", Value: 0x35, Mask: 0x35}}}}
-	zt724  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_STORE_BYPASS", Vals: []val{{Name: "PR_SPEC_STORE_BYPASS", Value: 0x0, Mask: 0x0}}}}
-	zt725  = typ{Kind: 20, Width: 254, Set: &zset_pr_spec_set}
-	zt726  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_INDIRECT_BRANCH", Vals: []val{{Name: "PR_SPEC_INDIRECT_BRANCH", Value: 0x1, Mask: 0x1}}}}
-	zt727  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_L1D_FLUSH", Vals: []val{{Name: "PR_SPEC_L1D_FLUSH", Value: 0x2, Mask: 0x2}}}}
-	zt728  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_IO_FLUSHER", Vals: []val{{Name: "PR_SET_IO_FLUSHER", Value: 0x39, Mask: 0x39}}}}
-	zt729  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SYSCALL_USER_DISPATCH", Vals: []val{{Name: "PR_SET_SYSCALL_USER_DISPATCH", Value: 0x3b, Mask: 0x3b}}}}
-	zt730  = typ{Kind: 20, Width: 254, Set: &zset_pr_sud}
-	zt731  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_VMA", Vals: []val{{Name: "PR_SET_VMA", Value: 0x53564d41, Mask: 0x53564d41}}}}
-	zt732  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_VMA_ANON_NAME", Vals: []val{{Name: "PR_SET_VMA_ANON_NAME", Value: 0x0, Mask: 0x0}}}}
-	zt733  = typ{Kind: 22, Dir: 1}
-	zt734  = typ{Kind: 20, Width: 254, Set: &zset_pr_set_vma}
-	zt735  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_PTRACER", Vals: []val{{Name: "PR_SET_PTRACER", Value: 0x59616d61, Mask: 0x59616d61}}}}
-	zt736  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_pr_ptracer}
-	zt737  = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
-	zt738  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
-	zt739  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
-	zt740  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
-	zt741  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
-	zt742  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
-	zt743  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
-	zt744  = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
-	zt745  = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
-	zt746  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
-	zt747  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
-	zt748  = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
-	zt749  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
-	zt750  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
-	zt751  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
-	zt752  = typ{Kind: 19, Width: 254, Set: &zset_mount_flags}
-	zt753  = typ{Kind: 19, Width: 4, Set: &zset_umount_flags}
-	zt754  = typ{Kind: 19, Width: 4, Set: &zset_swap_flags}
-	zt755  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic1}
-	zt756  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic2}
-	zt757  = typ{Kind: 20, Width: 4, Set: &zset_reboot_cmds}
-	zt758  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt759  = typ{Kind: 19, Width: 4, Set: &zset_delete_module_flags}
-	zt760  = typ{Kind: 20, Width: 4, Set: &zset_quota_cmds}
-	zt761  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
-	zt762  = typ{Kind: 19, Width: 4, Set: &zset_xattr_flags}
-	zt763  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
-	zt764  = typ{Kind: 13, Dir: 2, Width: 254}
-	zt765  = typ{Kind: 13, Width: 254}
-	zt766  = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
-	zt767  = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt768  = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
-	zt769  = typ{Kind: 2, Width: 4, Format: 4}
-	zt770  = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt771  = typ{Kind: 39, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
-	zt772  = typ{Kind: 39, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt773  = typ{Kind: 2, Dir: 2, Width: 254}
-	zt774  = typ{Kind: 27, Struct: &zstruct_io_event}
-	zt775  = typ{Kind: 26, Dir: 2, Elem: &zt774, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt776  = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
-	zt777  = typ{Kind: 20, Width: 2, Set: &zset_iocb_cmds}
-	zt778  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0xb}}
-	zt779  = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 2, Num: 0xb}}
-	zt780  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 2, Num: 0xb}}
-	zt781  = typ{Kind: 19, Width: 8, Set: &zset_poll_events}
-	zt782  = typ{Kind: 19, Width: 4, Set: &zset_iocb_flags}
-	zt783  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb}
-	zt784  = typ{Kind: 26, Dir: 1, Elem: &zt783, Len: &expr{Op: 1, Num: 0x1}}
-	zt785  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x28}}
-	zt786  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb_head}
-	zt787  = typ{Kind: 27, Dir: 2, Struct: &zstruct_io_event}
-	zt788  = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
-	zt789  = typ{Kind: 22, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt790  = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
-	zt791  = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
-	zt792  = typ{Kind: 27, Struct: &zstruct_epoll_data}
-	zt793  = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
-	zt794  = typ{Kind: 27, Struct: &zstruct_epoll_event}
-	zt795  = typ{Kind: 26, Dir: 2, Elem: &zt794, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt796  = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
-	zt797  = typ{Kind: 34, Dir: 2, Elem: &zt796, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt798  = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
-	zt799  = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
-	zt800  = typ{Kind: 27, Struct: &zstruct_sigval}
-	zt801  = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
-	zt802  = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
-	zt803  = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
-	zt804  = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
-	zt805  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
-	zt806  = typ{Kind: 27, Struct: &zstruct_sigevent_none}
-	zt807  = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
-	zt808  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
-	zt809  = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
-	zt810  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
-	zt811  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
-	zt812  = typ{Kind: 27, Struct: &zstruct_timeval_date}
-	zt813  = typ{Kind: 26, Dir: 1, Elem: &zt812, Len: &expr{Op: 0, Num: 0x2}}
-	zt814  = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
-	zt815  = typ{Kind: 35, Width: 254}
-	zt816  = typ{Kind: 26, Dir: 1, Elem: &zt815, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt817  = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
-	zt818  = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
-	zt819  = typ{Kind: 26, Dir: 1, Elem: &zt815, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt820  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
-	zt821  = typ{Kind: 26, Dir: 2, Elem: &zt815, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt822  = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
-	zt823  = typ{Kind: 10, Width: 4}
-	zt824  = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
-	zt825  = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x4}}
-	zt826  = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
-	zt827  = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
-	zt828  = typ{Kind: 27, Struct: &zstruct_kexec_segment}
-	zt829  = typ{Kind: 26, Dir: 1, Elem: &zt828, Len: &expr{Op: 1, Num: 0x1}}
-	zt830  = typ{Kind: 19, Width: 254, Set: &zset_kexec_flags}
-	zt831  = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
-	zt832  = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
-	zt833  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_spec}
-	zt834  = typ{Kind: 20, Width: 4, Set: &zset_keyctl_commands}
-	zt835  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_KEYRING_ID", Vals: []val{{Name: "KEYCTL_GET_KEYRING_ID", Value: 0x0, Mask: 0x0}}}}
-	zt836  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_JOIN_SESSION_KEYRING", Vals: []val{{Name: "KEYCTL_JOIN_SESSION_KEYRING", Value: 0x1, Mask: 0x1}}}}
-	zt837  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UPDATE", Vals: []val{{Name: "KEYCTL_UPDATE", Value: 0x2, Mask: 0x2}}}}
-	zt838  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REVOKE", Vals: []val{{Name: "KEYCTL_REVOKE", Value: 0x3, Mask: 0x3}}}}
-	zt839  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CHOWN", Vals: []val{{Name: "KEYCTL_CHOWN", Value: 0x4, Mask: 0x4}}}}
-	zt840  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SETPERM", Vals: []val{{Name: "KEYCTL_SETPERM", Value: 0x5, Mask: 0x5}}}}
-	zt841  = typ{Kind: 19, Width: 4, Set: &zset_key_perms}
-	zt842  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_DESCRIBE", Vals: []val{{Name: "KEYCTL_DESCRIBE", Value: 0x6, Mask: 0x6}}}}
-	zt843  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
-	zt844  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CLEAR", Vals: []val{{Name: "KEYCTL_CLEAR", Value: 0x7, Mask: 0x7}}}}
-	zt845  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_LINK", Vals: []val{{Name: "KEYCTL_LINK", Value: 0x8, Mask: 0x8}}}}
-	zt846  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UNLINK", Vals: []val{{Name: "KEYCTL_UNLINK", Value: 0x9, Mask: 0x9}}}}
-	zt847  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SEARCH", Vals: []val{{Name: "KEYCTL_SEARCH", Value: 0xa, Mask: 0xa}}}}
-	zt848  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_READ", Vals: []val{{Name: "KEYCTL_READ", Value: 0xb, Mask: 0xb}}}}
-	zt849  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE", Vals: []val{{Name: "KEYCTL_INSTANTIATE", Value: 0xc, Mask: 0xc}}}}
-	zt850  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_NEGATE", Vals: []val{{Name: "KEYCTL_NEGATE", Value: 0xd, Mask: 0xd}}}}
-	zt851  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_REQKEY_KEYRING", Vals: []val{{Name: "KEYCTL_SET_REQKEY_KEYRING", Value: 0xe, Mask: 0xe}}}}
-	zt852  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_reqkey}
-	zt853  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_TIMEOUT", Vals: []val{{Name: "KEYCTL_SET_TIMEOUT", Value: 0xf, Mask: 0xf}}}}
-	zt854  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_ASSUME_AUTHORITY", Vals: []val{{Name: "KEYCTL_ASSUME_AUTHORITY", Value: 0x10, Mask: 0x10}}}}
-	zt855  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_SECURITY", Vals: []val{{Name: "KEYCTL_GET_SECURITY", Value: 0x11, Mask: 0x11}}}}
-	zt856  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SESSION_TO_PARENT", Vals: []val{{Name: "KEYCTL_SESSION_TO_PARENT", Value: 0x12, Mask: 0x12}}}}
-	zt857  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REJECT", Vals: []val{{Name: "KEYCTL_REJECT", Value: 0x13, Mask: 0x13}}}}
-	zt858  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE_IOV", Vals: []val{{Name: "KEYCTL_INSTANTIATE_IOV", Value: 0x14, Mask: 0x14}}}}
-	zt859  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 1, Num: 0x3}}
-	zt860  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INVALIDATE", Vals: []val{{Name: "KEYCTL_INVALIDATE", Value: 0x15, Mask: 0x15}}}}
-	zt861  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_PERSISTENT", Vals: []val{{Name: "KEYCTL_GET_PERSISTENT", Value: 0x16, Mask: 0x16}}}}
-	zt862  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_RESTRICT_KEYRING", Vals: []val{{Name: "KEYCTL_RESTRICT_KEYRING", Value: 0x1d, Mask: 0x1d}}}}
-	zt863  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_MOVE", Vals: []val{{Name: "KEYCTL_MOVE", Value: 0x1e, Mask: 0x1e}}}}
-	zt864  = typ{Kind: 19, Width: 4, Set: &zset_keyctl_move}
-	zt865  = typ{Kind: 20, Width: 4, Set: &zset_ioprio_who}
-	zt866  = typ{Kind: 0, Width: 4, Format: 5}
-	zt867  = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
-	zt868  = typ{Kind: 26, Dir: 1, Elem: &zt815, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
-	zt869  = typ{Kind: 6, Width: 4}
-	zt870  = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
-	zt871  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
-	zt872  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
-	zt873  = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
-	zt874  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
-	zt875  = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
-	zt876  = typ{Kind: 1, Dir: 2, Width: 255}
-	zt877  = typ{Kind: 0, Dir: 1, Width: 8}
-	zt878  = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
-	zt879  = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
-	zt880  = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
-	zt881  = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
-	zt882  = typ{Kind: 37, Width: 4}
-	zt883  = typ{Kind: 26, Dir: 2, Elem: &zt882, Len: &expr{Op: 1, Num: 0x1}}
-	zt884  = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
-	zt885  = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
-	zt886  = typ{Kind: 26, Dir: 1, Elem: &zt885, Len: &expr{Op: 0, Num: 0x2}}
-	zt887  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
-	zt888  = typ{Kind: 20, Width: 4, Set: &zset_clocks}
-	zt889  = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
-	zt890  = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
-	zt891  = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
-	zt892  = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
-	zt893  = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
-	zt894  = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
-	zt895  = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
-	zt896  = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
-	zt897  = typ{Kind: 20, Width: 4, Set: &zset_perf_sizes}
-	zt898  = typ{Kind: 20, Width: 8, Set: &zset_perf_hw}
-	zt899  = typ{Kind: 20, Width: 8, Set: &zset_perf_sw}
-	zt900  = typ{Kind: 28, Union: &zunion_perf_config, Sel: &expr{Op: 2}}
-	zt901  = typ{Kind: 19, Width: 8, Set: &zset_perf_samples}
-	zt902  = typ{Kind: 19, Width: 8, Set: &zset_perf_read}
-	zt903  = typ{Kind: 20, Width: 8, Format: 14, Set: &zset_perf_skid}
-	zt904  = typ{Kind: 27, Dir: 1, Struct: &zstruct_perf_event_attr, Len: &expr{Op: 6, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 13, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0}}}}}
-	zt905  = typ{Kind: 19, Width: 254, Set: &zset_perf_open_flags}
-	zt906  = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
-	zt907  = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt908  = typ{Kind: 26, Dir: 3, Elem: &zt907, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt909  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
-	zt910  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
-	zt911  = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
-	zt912  = typ{Kind: 18, Width: 8}
-	zt913  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
-	zt914  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
-	zt915  = typ{Kind: 24, Width: 2, Len: &expr{Op: 2}}
-	zt916  = typ{Kind: 27, Dir: 3, Struct: &zstruct_file_handle, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0xffffffff}}}}
-	zt917  = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_handle_in, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}}}
-	zt918  = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
-	zt919  = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
-	zt920  = typ{Kind: 26, Dir: 3, Elem: &zt919, Len: &expr{Op: 1, Num: 0x2}}
-	zt921  = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
-	zt922  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
-	zt923  = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
-	zt924  = typ{Kind: 26, Dir: 2, Elem: &zt923, Len: &expr{Op: 1, Num: 0x2}}
-	zt925  = typ{Kind: 27, Struct: &zstruct_iovec_addr}
-	zt926  = typ{Kind: 26, Dir: 1, Elem: &zt925, Len: &expr{Op: 1, Num: 0x4}}
-	zt927  = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
-	zt928  = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
-	zt929  = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
-	zt930  = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
-	zt931  = typ{Kind: 19, Width: 4, Set: &zset_module_flags}
-	zt932  = typ{Kind: 19, Width: 8, Set: &zset_sched_flags}
-	zt933  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sched_attr_set, Len: &expr{Op: 6, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x30}, R: &expr{Op: 13, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0}}}}}
-	zt934  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sched_attr, Len: &expr{Op: 1, Num: 0x2}}
-	zt935  = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
-	zt936  = typ{Kind: 20, Width: 4, Set: &zset_seccomp_ops}
-	zt937  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_SET_MODE_FILTER", Vals: []val{{Name: "SECCOMP_SET_MODE_FILTER", Value: 0x1, Mask: 0x1}}}}
-	zt938  = typ{Kind: 19, Width: 4, Set: &zset_seccomp_flags}
-	zt939  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_ACTION_AVAIL", Vals: []val{{Name: "SECCOMP_GET_ACTION_AVAIL", Value: 0x2, Mask: 0x2}}}}
-	zt940  = typ{Kind: 20, Dir: 1, Width: 4, Set: &zset_seccomp_actions}
-	zt941  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_NOTIF_SIZES", Vals: []val{{Name: "SECCOMP_GET_NOTIF_SIZES", Value: 0x3, Mask: 0x3}}}}
-	zt942  = typ{Kind: 27, Dir: 2, Struct: &zstruct_seccomp_notif_sizes}
-	zt943  = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
-	zt944  = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
-	zt945  = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
-	zt946  = typ{Kind: 19, Width: 254, Set: &zset_kexec_file_flags}
-	zt947  = typ{Kind: 20, Width: 4, Set: &zset_bpf_commands}
-	zt948  = typ{Kind: 20, Width: 4, Set: &zset_bpf_map_types}
-	zt949  = typ{Kind: 19, Width: 4, Set: &zset_bpf_map_flags}
-	zt950  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x10}}
-	zt951  = typ{Kind: 27, Struct: &zstruct_bpf_map_create}
-	zt952  = typ{Kind: 4, Width: 8}
-	zt953  = typ{Kind: 20, Width: 8, Set: &zset_bpf_update_flags}
-	zt954  = typ{Kind: 27, Struct: &zstruct_bpf_map_elem}
-	zt955  = typ{Kind: 20, Width: 8, Set: &zset_bpf_lookup_flags}
-	zt956  = typ{Kind: 27, Struct: &zstruct_bpf_map_look}
-	zt957  = typ{Kind: 27, Struct: &zstruct_bpf_map_key}
-	zt958  = typ{Kind: 27, Struct: &zstruct_bpf_map_next}
-	zt959  = typ{Kind: 20, Width: 4, Set: &zset_bpf_prog_types}
-	zt960  = typ{Kind: 32, Len: &expr{Op: 0}}
-	zt961  = typ{Kind: 19, Width: 4, Set: &zset_bpf_prog_flags}
-	zt962  = typ{Kind: 20, Width: 4, Set: &zset_bpf_attach_types}
-	zt963  = typ{Kind: 27, Struct: &zstruct_bpf_prog_load}
-	zt964  = typ{Kind: 19, Width: 4, Set: &zset_bpf_file_flags}
-	zt965  = typ{Kind: 27, Struct: &zstruct_bpf_obj}
-	zt966  = typ{Kind: 27, Struct: &zstruct_bpf_attach}
-	zt967  = typ{Kind: 27, Struct: &zstruct_bpf_id}
-	zt968  = typ{Kind: 27, Struct: &zstruct_bpf_info}
-	zt969  = typ{Kind: 28, Dir: 1, Union: &zunion_bpf_attr, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 1}}
-	zt970  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_CREATE", Vals: []val{{Name: "BPF_MAP_CREATE", Value: 0x0, Mask: 0x0}}}}
-	zt971  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_LOAD", Vals: []val{{Name: "BPF_PROG_LOAD", Value: 0x5, Mask: 0x5}}}}
-	zt972  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_OBJ_GET", Vals: []val{{Name: "BPF_OBJ_GET", Value: 0x7, Mask: 0x7}}}}
-	zt973  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_GET_FD_BY_ID", Vals: []val{{Name: "BPF_PROG_GET_FD_BY_ID", Value: 0xd, Mask: 0xd}}}}
-	zt974  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_GET_FD_BY_ID", Vals: []val{{Name: "BPF_MAP_GET_FD_BY_ID", Value: 0xe, Mask: 0xe}}}}
-	zt975  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_RAW_TRACEPOINT_OPEN", Vals: []val{{Name: "BPF_RAW_TRACEPOINT_OPEN", Value: 0x11, Mask: 0x11}}}}
-	zt976  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_LOAD", Vals: []val{{Name: "BPF_BTF_LOAD", Value: 0x12, Mask: 0x12}}}}
-	zt977  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_GET_FD_BY_ID", Vals: []val{{Name: "BPF_BTF_GET_FD_BY_ID", Value: 0x13, Mask: 0x13}}}}
-	zt978  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_CREATE", Vals: []val{{Name: "BPF_LINK_CREATE", Value: 0x1c, Mask: 0x1c}}}}
-	zt979  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_GET_FD_BY_ID", Vals: []val{{Name: "BPF_LINK_GET_FD_BY_ID", Value: 0x1e, Mask: 0x1e}}}}
-	zt980  = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_ITER_CREATE", Vals: []val{{Name: "BPF_ITER_CREATE", Value: 0x21, Mask: 0x21}}}}
-	zt981  = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
-	zt982  = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
-	zt983  = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
-	zt984  = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
-	zt985  = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
-	zt986  = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
-	zt987  = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
-	zt988  = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
-	zt989  = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
-	zt990  = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
-	zt991  = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
-	zt992  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
-	zt993  = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
-	zt994  = typ{Kind: 27, Dir: 1, Struct: &zstruct_aio_sigset}
-	zt995  = typ{Kind: 19, Width: 4, Set: &zset_uring_setup_flags}
-	zt996  = typ{Kind: 19, Width: 4, Set: &zset_uring_features}
-	zt997  = typ{Kind: 27, Struct: &zstruct_sq_off}
-	zt998  = typ{Kind: 27, Struct: &zstruct_cq_off}
-	zt999  = typ{Kind: 27, Dir: 3, Struct: &zstruct_io_uring_params}
-	zt1000 = typ{Kind: 19, Width: 4, Set: &zset_uring_enter_flags}
-	zt1001 = typ{Kind: 20, Width: 4, Set: &zset_uring_ops}
-	zt1002 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_BUFFERS", Vals: []val{{Name: "IORING_REGISTER_BUFFERS", Value: 0x0, Mask: 0x0}}}}
-	zt1003 = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 1, Num: 0x3}}
-	zt1004 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_FILES", Vals: []val{{Name: "IORING_REGISTER_FILES", Value: 0x2, Mask: 0x2}}}}
-	zt1005 = typ{Kind: 26, Dir: 1, Elem: &zt0, Len: &expr{Op: 1, Num: 0x3}}
-	zt1006 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD", Vals: []val{{Name: "IORING_REGISTER_EVENTFD", Value: 0x4, Mask: 0x4}}}}
-	zt1007 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD_ASYNC", Vals: []val{{Name: "IORING_REGISTER_EVENTFD_ASYNC", Value: 0x7, Mask: 0x7}}}}
-	zt1008 = typ{Kind: 19, Width: 4, Set: &zset_open_tree_flags}
-	zt1009 = typ{Kind: 19, Width: 4, Set: &zset_move_mount_flags}
-	zt1010 = typ{Kind: 19, Width: 4, Set: &zset_fsopen_flags}
-	zt1011 = typ{Kind: 20, Width: 4, Set: &zset_fsconfig_cmds}
-	zt1012 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FLAG", Vals: []val{{Name: "FSCONFIG_SET_FLAG", Value: 0x0, Mask: 0x0}}}}
-	zt1013 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_STRING", Vals: []val{{Name: "FSCONFIG_SET_STRING", Value: 0x1, Mask: 0x1}}}}
-	zt1014 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_BINARY", Vals: []val{{Name: "FSCONFIG_SET_BINARY", Value: 0x2, Mask: 0x2}}}}
-	zt1015 = typ{Kind: 24, Dir: 1, Width: 2, Len: &expr{Op: 1, Num: 0x4}}
-	zt1016 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH", Vals: []val{{Name: "FSCONFIG_SET_PATH", Value: 0x3, Mask: 0x3}}}}
-	zt1017 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH_EMPTY", Vals: []val{{Name: "FSCONFIG_SET_PATH_EMPTY", Value: 0x4, Mask: 0x4}}}}
-	zt1018 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FD", Vals: []val{{Name: "FSCONFIG_SET_FD", Value: 0x5, Mask: 0x5}}}}
-	zt1019 = typ{Kind: 19, Width: 4, Set: &zset_fsmount_flags}
-	zt1020 = typ{Kind: 19, Width: 4, Set: &zset_mount_attrs}
-	zt1021 = typ{Kind: 19, Width: 4, Set: &zset_fspick_flags}
-	zt1022 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
-	zt1023 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
-	zt1024 = typ{Kind: 9, Width: 8}
-	zt1025 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
-	zt1026 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
-	zt1027 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
-	zt1028 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
-	zt1029 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
-	zt1030 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
-	zt1031 = typ{Kind: 10, Width: 8}
-	zt1032 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
-	zt1033 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
-	zt1034 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
-	zt1035 = typ{Kind: 26, Dir: 1, Elem: &zt925, Len: &expr{Op: 1, Num: 0x2}}
-	zt1036 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
-	zt1037 = typ{Kind: 19, Width: 8, Set: &zset_mount_attrs}
-	zt1038 = typ{Kind: 20, Width: 8, Set: &zset_propagation}
-	zt1039 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mount_attr, Len: &expr{Op: 1, Num: 0x4}}
-	zt1040 = typ{Kind: 19, Width: 8, Set: &zset_landlock_fs}
-	zt1041 = typ{Kind: 19, Width: 8, Set: &zset_landlock_net}
-	zt1042 = typ{Kind: 19, Width: 8, Set: &zset_landlock_scope}
-	zt1043 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_ruleset_attr, Len: &expr{Op: 1, Num: 0x1}}
-	zt1044 = typ{Kind: 19, Width: 4, Set: &zset_landlock_create}
-	zt1045 = typ{Kind: 20, Width: 4, Set: &zset_landlock_rule}
-	zt1046 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_path}
-	zt1047 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_port}
-	zt1048 = typ{Kind: 28, Union: &zunion_landlock_attr, Sel: &expr{Op: 1, Num: 0x1}}
-	zt1049 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
-	zt1050 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
-	zt1051 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
-	zt1052 = typ{Kind: 26, Dir: 1, Elem: &zt1051, Len: &expr{Op: 1, Num: 0x1}}
-	zt1053 = typ{Kind: 27, Dir: 1, Struct: &zstruct_cachestat_range}
-	zt1054 = typ{Kind: 27, Dir: 2, Struct: &zstruct_cachestat}
-	zt1055 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
-	zt1056 = typ{Kind: 26, Dir: 1, Elem: &zt1051, Len: &expr{Op: 0, Num: 0x2}}
-	zt1057 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mnt_id_req, Len: &expr{Op: 0, Num: 0x18}}
-	zt1058 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
-	zt1059 = typ{Kind: 26, Dir: 2, Elem: &zt80, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt1060 = typ{Kind: 19, Width: 4, Set: &zset_listmount_flags}
-	zt1061 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_set, Len: &expr{Op: 1, Num: 0x5}}
-	zt1062 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_get, Len: &expr{Op: 1, Num: 0x5}}
-	zt1063 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x4}, RetLen: &expr{Op: 4}}
-	zt1064 = typ{Kind: 19, Width: 8, Set: &zset_fa_xflags}
-	zt1065 = typ{Kind: 27, Dir: 2, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
-	zt1066 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
-	zt1067 = typ{Kind: 8, Width: 2}
-	zt1068 = typ{Kind: 13, Dir: 1, Width: 254}
-	zt1069 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
-	zt1070 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
-	zt1071 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
-	zt1072 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
-	zt1073 = typ{Kind: 26, Dir: 2, Elem: &zt1067, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
-	zt1074 = typ{Kind: 26, Dir: 1, Elem: &zt1067, Len: &expr{Op: 1}}
-	zt1075 = typ{Kind: 47, Dir: 3, Len: &expr{Op: 2}}
-	zt1076 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_select}
-	zt1077 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt1078 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt1079 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt1080 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt1081 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt1082 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt1083 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt1084 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt1085 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt1086 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt1087 = typ{Kind: 0, Width: 8, Format: 13}
-	zt1088 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt1089 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt1090 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt1091 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt1092 = typ{Kind: 2, Width: 254, Format: 3}
-	zt1093 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt1094 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt1095 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt1096 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt1097 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt1098 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
-	zt1099 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt1100 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt1101 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt1102 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt1103 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt1104 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt1105 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt1106 = typ{Kind: 26, Dir: 1, Elem: &zt1105, Len: &expr{Op: 0, Num: 0x2}}
-	zt1107 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
-	zt1108 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt1109 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
-	zt1110 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
-	zt1111 = typ{Kind: 26, Dir: 2, Elem: &zt1110, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt1112 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt1113 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt1114 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt1115 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
-	zt1116 = typ{Kind: 24, Width: 2}
+	zt304  = typ{Kind: 20, Width: 2, Set: &zset_nlmsg_types}
+	zt305  = typ{Kind: 20, Width: 2, Set: &zset_rtm_types}
+	zt306  = typ{Kind: 28, Union: &zunion_nlmsg_type, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0xf}}}
+	zt307  = typ{Kind: 19, Width: 2, Set: &zset_nlm_new_flags}
+	zt308  = typ{Kind: 19, Width: 2, Set: &zset_nlm_del_flags}
+	zt309  = typ{Kind: 19, Width: 2, Set: &zset_nlm_get_flags}
+	zt310  = typ{Kind: 19, Width: 2, Set: &zset_nlm_ack_flags}
+	zt311  = typ{Kind: 19, Width: 2, Set: &zset_nlm_flags}
+	zt312  = typ{Kind: 28, Union: &zunion_nlm_all_flags, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 8, L: &expr{Op: 16, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0xf}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x7c}}}, R: &expr{Op: 6, L: &expr{Op: 0, Num: 0x1}, R: &expr{Op: 10, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x5}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}}}}
+	zt313  = typ{Kind: 27, Struct: &zstruct_nlmsghdr_route}
+	zt314  = typ{Kind: 37, Width: 4}
+	zt315  = typ{Kind: 20, Width: 1, Set: &zset_sock_families}
+	zt316  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x1}}
+	zt317  = typ{Kind: 19, Width: 4, Set: &zset_iff_flags}
+	zt318  = typ{Kind: 27, Struct: &zstruct_ifinfomsg}
+	zt319  = typ{Kind: 19, Width: 2, Set: &zset_ifla_types}
+	zt320  = typ{Kind: 27, Struct: &zstruct_nlattr_link}
+	zt321  = typ{Kind: 44}
+	zt322  = typ{Kind: 25}
+	zt323  = typ{Kind: 19, Width: 4, Set: &zset_rtext_filters}
+	zt324  = typ{Kind: 27, Struct: &zstruct_rtnl_link_stats}
+	zt325  = typ{Kind: 27, Struct: &zstruct_rtnl_link_stats64}
+	zt326  = typ{Kind: 24, Width: 2}
+	zt327  = typ{Kind: 28, Union: &zunion_ifla_data, Sel: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x10}}, R: &expr{Op: 0, Num: 0x3fff}}}
+	zt328  = typ{Kind: 27, Struct: &zstruct_ifla_attr}
+	zt329  = typ{Kind: 41, Elem: &zt328}
+	zt330  = typ{Kind: 27, Struct: &zstruct_rt_link}
+	zt331  = typ{Kind: 19, Width: 1, Set: &zset_ifa_flags}
+	zt332  = typ{Kind: 20, Width: 1, Set: &zset_rt_scopes}
+	zt333  = typ{Kind: 27, Struct: &zstruct_ifaddrmsg}
+	zt334  = typ{Kind: 19, Width: 2, Set: &zset_ifa_types}
+	zt335  = typ{Kind: 27, Struct: &zstruct_nlattr_addr}
+	zt336  = typ{Kind: 28, Union: &zunion_rt_address, Sel: &expr{Op: 3}}
+	zt337  = typ{Kind: 27, Struct: &zstruct_ifa_cacheinfo}
+	zt338  = typ{Kind: 19, Width: 4, Set: &zset_ifa_flags}
+	zt339  = typ{Kind: 28, Union: &zunion_ifa_data, Sel: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x10}}, R: &expr{Op: 0, Num: 0x3fff}}}
+	zt340  = typ{Kind: 27, Struct: &zstruct_ifa_attr, Params: []*expr{&expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xff}}}}
+	zt341  = typ{Kind: 41, Elem: &zt340}
+	zt342  = typ{Kind: 27, Struct: &zstruct_rt_addr}
+	zt343  = typ{Kind: 20, Width: 1, Set: &zset_rt_tables}
+	zt344  = typ{Kind: 20, Width: 1, Set: &zset_rt_protocols}
+	zt345  = typ{Kind: 20, Width: 1, Set: &zset_rtn_types}
+	zt346  = typ{Kind: 19, Width: 4, Set: &zset_rtm_flags}
+	zt347  = typ{Kind: 27, Struct: &zstruct_rtmsg}
+	zt348  = typ{Kind: 19, Width: 2, Set: &zset_rta_types}
+	zt349  = typ{Kind: 27, Struct: &zstruct_nlattr_route}
+	zt350  = typ{Kind: 27, Struct: &zstruct_rta_cacheinfo}
+	zt351  = typ{Kind: 20, Width: 4, Set: &zset_rt_tables}
+	zt352  = typ{Kind: 28, Union: &zunion_rta_data, Sel: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x10}}, R: &expr{Op: 0, Num: 0x3fff}}}
+	zt353  = typ{Kind: 27, Struct: &zstruct_rta_attr, Params: []*expr{&expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xff}}}}
+	zt354  = typ{Kind: 41, Elem: &zt353}
+	zt355  = typ{Kind: 27, Struct: &zstruct_rt_route}
+	zt356  = typ{Kind: 26, Elem: &zt105}
+	zt357  = typ{Kind: 27, Struct: &zstruct_ifinfo_short}
+	zt358  = typ{Kind: 27, Struct: &zstruct_ifaddr_short}
+	zt359  = typ{Kind: 27, Struct: &zstruct_rt_short}
+	zt360  = typ{Kind: 27, Struct: &zstruct_rt_other}
+	zt361  = typ{Kind: 28, Union: &zunion_rt_payload, Sel: &expr{Op: 6, L: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}, R: &expr{Op: 8, L: &expr{Op: 8, L: &expr{Op: 0, Num: 0x10000}, R: &expr{Op: 15, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 0, Num: 0x18}}}, R: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}, R: &expr{Op: 0, Num: 0xf}}}}}
+	zt362  = typ{Kind: 27, Struct: &zstruct_rt_inner}
+	zt363  = typ{Kind: 41, Elem: &zt362}
+	zt364  = typ{Kind: 27, Struct: &zstruct_nlmsgerr}
+	zt365  = typ{Kind: 28, Union: &zunion_rt_message, Sel: &expr{Op: 6, L: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}, R: &expr{Op: 8, L: &expr{Op: 8, L: &expr{Op: 0, Num: 0x10000}, R: &expr{Op: 15, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 0, Num: 0x18}}}, R: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}, R: &expr{Op: 0, Num: 0xf}}}}}
+	zt366  = typ{Kind: 27, Struct: &zstruct_nlmsg_route}
+	zt367  = typ{Kind: 41, Elem: &zt366}
+	zt368  = typ{Kind: 20, Width: 2, Set: &zset_sock_diag_types}
+	zt369  = typ{Kind: 28, Union: &zunion_other_type, Sel: &expr{Op: 13, L: &expr{Op: 3}, R: &expr{Op: 0, Num: 0x5}}}
+	zt370  = typ{Kind: 28, Union: &zunion_other_flags, Sel: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 3}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 16, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0xf}}}}
+	zt371  = typ{Kind: 27, Struct: &zstruct_nlmsghdr_other, Params: []*expr{&expr{Op: 3}}}
+	zt372  = typ{Kind: 28, Union: &zunion_other_message, Sel: &expr{Op: 10, L: &expr{Op: 12, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0, Num: 0xffff}}}
+	zt373  = typ{Kind: 27, Struct: &zstruct_nlmsg_other, Params: []*expr{&expr{Op: 0, Num: 0x5}}}
+	zt374  = typ{Kind: 41, Elem: &zt373}
+	zt375  = typ{Kind: 27, Struct: &zstruct_nlmsg_other, Params: []*expr{&expr{Op: 0}}}
+	zt376  = typ{Kind: 41, Elem: &zt375}
+	zt377  = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt378  = typ{Kind: 19, Width: 4, Set: &zset_msg_flags}
+	zt379  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 1, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}}
+	zt380  = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}, Sel: &expr{Op: 21, L: &expr{Op: 1}}}
+	zt381  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 5, Num: 0x5}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 5, Num: 0x5}}
+	zt382  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}}
+	zt383  = typ{Kind: 28, Dir: 1, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt384  = typ{Kind: 27, Struct: &zstruct_msg_iov_in, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt385  = typ{Kind: 26, Dir: 1, Elem: &zt384, Len: &expr{Op: 2, Num: 0x3}}
+	zt386  = typ{Kind: 20, Width: 4, Set: &zset_cmsg_levels}
+	zt387  = typ{Kind: 20, Width: 4, Set: &zset_cmsg_ip_types}
+	zt388  = typ{Kind: 20, Width: 4, Set: &zset_cmsg_socket_types}
+	zt389  = typ{Kind: 28, Union: &zunion_cmsg_type, Sel: &expr{Op: 2, Num: 0x1}}
+	zt390  = typ{Kind: 26, Elem: &zt0}
+	zt391  = typ{Kind: 27, Struct: &zstruct_ucred}
+	zt392  = typ{Kind: 26, Elem: &zt0, Len: &expr{Op: 0, Num: 0x1}}
+	zt393  = typ{Kind: 27, Struct: &zstruct_timespec}
+	zt394  = typ{Kind: 26, Elem: &zt393, Len: &expr{Op: 0, Num: 0x3}}
+	zt395  = typ{Kind: 26, Elem: &zt11}
+	zt396  = typ{Kind: 27, Struct: &zstruct_in_pktinfo}
+	zt397  = typ{Kind: 27, Struct: &zstruct_sockaddr_any}
+	zt398  = typ{Kind: 27, Struct: &zstruct_sock_extended_err}
+	zt399  = typ{Kind: 28, Union: &zunion_cmsg_data, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 2, Num: 0x2}}}
+	zt400  = typ{Kind: 27, Struct: &zstruct_cmsg}
+	zt401  = typ{Kind: 41, Dir: 1, Elem: &zt400, Len: &expr{Op: 2, Num: 0x5}}
+	zt402  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt403  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sockaddr_any, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x80}}, RetLen: &expr{Op: 2, Num: 0x1}}
+	zt404  = typ{Kind: 28, Dir: 2, Union: &zunion_msg_data, Len: &expr{Op: 2, Num: 0x1}, Sel: &expr{Op: 3}}
+	zt405  = typ{Kind: 27, Struct: &zstruct_msg_iov_out, Params: []*expr{&expr{Op: 8, L: &expr{Op: 3}, R: &expr{Op: 14, L: &expr{Op: 2}, R: &expr{Op: 0}}}}}
+	zt406  = typ{Kind: 26, Dir: 1, Elem: &zt405, Len: &expr{Op: 2, Num: 0x3}, RetLen: &expr{Op: 2, Num: 0x3}, Params: []*expr{&expr{Op: 3, Num: 0x1}}}
+	zt407  = typ{Kind: 41, Dir: 2, Elem: &zt400, Len: &expr{Op: 2, Num: 0x5}, RetLen: &expr{Op: 2, Num: 0x5}}
+	zt408  = typ{Kind: 27, Dir: 3, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}, &expr{Op: 4}}}
+	zt409  = typ{Kind: 20, Width: 4, Set: &zset_shutdown_modes}
+	zt410  = typ{Kind: 20, Width: 4, Set: &zset_sock_levels}
+	zt411  = typ{Kind: 27, Struct: &zstruct_linger}
+	zt412  = typ{Kind: 27, Struct: &zstruct_sock_fprog}
+	zt413  = typ{Kind: 27, Struct: &zstruct_ip_mreq}
+	zt414  = typ{Kind: 27, Struct: &zstruct_ipv6_mreq}
+	zt415  = typ{Kind: 26, Elem: &zt2, Len: &expr{Op: 0}}
+	zt416  = typ{Kind: 27, Struct: &zstruct_group_req}
+	zt417  = typ{Kind: 46, Width: 4, Set: &zset_icmp_types}
+	zt418  = typ{Kind: 20, Width: 2, Set: &zset_packet_mr_types}
+	zt419  = typ{Kind: 44, Len: &expr{Op: 22, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}
+	zt420  = typ{Kind: 27, Struct: &zstruct_packet_mreq}
+	zt421  = typ{Kind: 27, Struct: &zstruct_tpacket_req}
+	zt422  = typ{Kind: 24, Width: 4}
+	zt423  = typ{Kind: 28, Dir: 1, Union: &zunion_sockopt_in, Len: &expr{Op: 1, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt424  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IP", Vals: []val{{Name: "SOL_IP", Value: 0x0, Mask: 0x0}}}}
+	zt425  = typ{Kind: 20, Width: 4, Set: &zset_so_ip_set}
+	zt426  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SOCKET", Vals: []val{{Name: "SOL_SOCKET", Value: 0x1, Mask: 0x1}}}}
+	zt427  = typ{Kind: 20, Width: 4, Set: &zset_so_socket_set}
+	zt428  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TCP", Vals: []val{{Name: "SOL_TCP", Value: 0x6, Mask: 0x6}}}}
+	zt429  = typ{Kind: 20, Width: 4, Set: &zset_so_tcp}
+	zt430  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_UDP", Vals: []val{{Name: "SOL_UDP", Value: 0x11, Mask: 0x11}}}}
+	zt431  = typ{Kind: 20, Width: 4, Set: &zset_so_udp}
+	zt432  = typ{Kind: 21, Width: 254, Set: &set{Name: "AF_VSOCK", Vals: []val{{Name: "AF_VSOCK", Value: 0x28, Mask: 0x28}}}}
+	zt433  = typ{Kind: 20, Width: 4, Set: &zset_so_vsock}
+	zt434  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPV6", Vals: []val{{Name: "SOL_IPV6", Value: 0x29, Mask: 0x29}}}}
+	zt435  = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_set}
+	zt436  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAN_RAW", Vals: []val{{Name: "SOL_CAN_RAW", Value: 0x65, Mask: 0x65}}}}
+	zt437  = typ{Kind: 20, Width: 4, Set: &zset_so_can_raw}
+	zt438  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_SCTP", Vals: []val{{Name: "SOL_SCTP", Value: 0x84, Mask: 0x84}}}}
+	zt439  = typ{Kind: 20, Width: 4, Set: &zset_so_sctp}
+	zt440  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RAW", Vals: []val{{Name: "SOL_RAW", Value: 0xff, Mask: 0xff}}}}
+	zt441  = typ{Kind: 20, Width: 4, Set: &zset_so_raw}
+	zt442  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IPX", Vals: []val{{Name: "SOL_IPX", Value: 0x100, Mask: 0x100}}}}
+	zt443  = typ{Kind: 20, Width: 4, Set: &zset_so_ipx}
+	zt444  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_AX25", Vals: []val{{Name: "SOL_AX25", Value: 0x101, Mask: 0x101}}}}
+	zt445  = typ{Kind: 20, Width: 4, Set: &zset_so_ax25}
+	zt446  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PACKET", Vals: []val{{Name: "SOL_PACKET", Value: 0x107, Mask: 0x107}}}}
+	zt447  = typ{Kind: 20, Width: 4, Set: &zset_so_packet}
+	zt448  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IRDA", Vals: []val{{Name: "SOL_IRDA", Value: 0x10a, Mask: 0x10a}}}}
+	zt449  = typ{Kind: 20, Width: 4, Set: &zset_so_irda}
+	zt450  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_LLC", Vals: []val{{Name: "SOL_LLC", Value: 0x10c, Mask: 0x10c}}}}
+	zt451  = typ{Kind: 20, Width: 4, Set: &zset_so_llc}
+	zt452  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_DCCP", Vals: []val{{Name: "SOL_DCCP", Value: 0x10d, Mask: 0x10d}}}}
+	zt453  = typ{Kind: 20, Width: 4, Set: &zset_so_dccp}
+	zt454  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NETLINK", Vals: []val{{Name: "SOL_NETLINK", Value: 0x10e, Mask: 0x10e}}}}
+	zt455  = typ{Kind: 20, Width: 4, Set: &zset_so_netlink}
+	zt456  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TIPC", Vals: []val{{Name: "SOL_TIPC", Value: 0x10f, Mask: 0x10f}}}}
+	zt457  = typ{Kind: 20, Width: 4, Set: &zset_so_tipc}
+	zt458  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RXRPC", Vals: []val{{Name: "SOL_RXRPC", Value: 0x110, Mask: 0x110}}}}
+	zt459  = typ{Kind: 20, Width: 4, Set: &zset_so_rxrpc}
+	zt460  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PPPOL2TP", Vals: []val{{Name: "SOL_PPPOL2TP", Value: 0x111, Mask: 0x111}}}}
+	zt461  = typ{Kind: 20, Width: 4, Set: &zset_so_pppol2tp}
+	zt462  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_BLUETOOTH", Vals: []val{{Name: "SOL_BLUETOOTH", Value: 0x112, Mask: 0x112}}}}
+	zt463  = typ{Kind: 20, Width: 4, Set: &zset_so_bluetooth}
+	zt464  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_PNPIPE", Vals: []val{{Name: "SOL_PNPIPE", Value: 0x113, Mask: 0x113}}}}
+	zt465  = typ{Kind: 20, Width: 4, Set: &zset_so_pnpipe}
+	zt466  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_RDS", Vals: []val{{Name: "SOL_RDS", Value: 0x114, Mask: 0x114}}}}
+	zt467  = typ{Kind: 20, Width: 4, Set: &zset_so_rds}
+	zt468  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_IUCV", Vals: []val{{Name: "SOL_IUCV", Value: 0x115, Mask: 0x115}}}}
+	zt469  = typ{Kind: 20, Width: 4, Set: &zset_so_iucv}
+	zt470  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_CAIF", Vals: []val{{Name: "SOL_CAIF", Value: 0x116, Mask: 0x116}}}}
+	zt471  = typ{Kind: 20, Width: 4, Set: &zset_so_caif}
+	zt472  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_ALG", Vals: []val{{Name: "SOL_ALG", Value: 0x117, Mask: 0x117}}}}
+	zt473  = typ{Kind: 20, Width: 4, Set: &zset_so_alg}
+	zt474  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_NFC", Vals: []val{{Name: "SOL_NFC", Value: 0x118, Mask: 0x118}}}}
+	zt475  = typ{Kind: 20, Width: 4, Set: &zset_so_nfc}
+	zt476  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_KCM", Vals: []val{{Name: "SOL_KCM", Value: 0x119, Mask: 0x119}}}}
+	zt477  = typ{Kind: 20, Width: 4, Set: &zset_so_kcm}
+	zt478  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_TLS", Vals: []val{{Name: "SOL_TLS", Value: 0x11a, Mask: 0x11a}}}}
+	zt479  = typ{Kind: 20, Width: 4, Set: &zset_so_tls}
+	zt480  = typ{Kind: 21, Width: 254, Set: &set{Name: "SOL_XDP", Vals: []val{{Name: "SOL_XDP", Value: 0x11b, Mask: 0x11b}}}}
+	zt481  = typ{Kind: 20, Width: 4, Set: &zset_so_xdp}
+	zt482  = typ{Kind: 45, Width: 4}
+	zt483  = typ{Kind: 20, Width: 4, Set: &zset_sock_txrehash}
+	zt484  = typ{Kind: 26, Elem: &zt226, Len: &expr{Op: 0, Num: 0x1}}
+	zt485  = typ{Kind: 27, Struct: &zstruct_tpacket_stats}
+	zt486  = typ{Kind: 28, Dir: 2, Union: &zunion_sockopt_out, Len: &expr{Op: 5, Num: 0x4}, RetLen: &expr{Op: 5, Num: 0x4}, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x10000}}, R: &expr{Op: 1, Num: 0x2}}}
+	zt487  = typ{Kind: 20, Width: 4, Set: &zset_so_ip_get}
+	zt488  = typ{Kind: 20, Width: 4, Set: &zset_so_socket_get}
+	zt489  = typ{Kind: 20, Width: 4, Set: &zset_so_ipv6_get}
+	zt490  = typ{Kind: 19, Width: 254, Format: 1, Set: &zset_clone_flags}
+	zt491  = typ{Kind: 30, Dir: 1}
+	zt492  = typ{Kind: 31, Dir: 1}
+	zt493  = typ{Kind: 32}
+	zt494  = typ{Kind: 36, Dir: 2, Width: 4}
+	zt495  = typ{Kind: 19, Width: 4, Set: &zset_wait_options}
+	zt496  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rusage}
+	zt497  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x41}}
+	zt498  = typ{Kind: 27, Dir: 2, Struct: &zstruct_utsname}
+	zt499  = typ{Kind: 19, Width: 4, Set: &zset_ipc_flags}
+	zt500  = typ{Kind: 0, Width: 2}
+	zt501  = typ{Kind: 19, Width: 2, Set: &zset_sem_op_flags}
+	zt502  = typ{Kind: 27, Struct: &zstruct_sembuf}
+	zt503  = typ{Kind: 26, Dir: 1, Elem: &zt502, Len: &expr{Op: 1, Num: 0x2}}
+	zt504  = typ{Kind: 19, Width: 4, Set: &zset_sem_cmds}
+	zt505  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x7}}
+	zt506  = typ{Kind: 27, Dir: 1, Struct: &zstruct_semid_ds_set}
+	zt507  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x1}}
+	zt508  = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds}
+	zt509  = typ{Kind: 27, Dir: 2, Struct: &zstruct_semid_ds_arm64}
+	zt510  = typ{Kind: 27, Dir: 2, Struct: &zstruct_seminfo}
+	zt511  = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT", Vals: []val{{Name: "SEM_STAT", Value: 0x12, Mask: 0x12}}}}
+	zt512  = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_INFO", Vals: []val{{Name: "SEM_INFO", Value: 0x13, Mask: 0x13}}}}
+	zt513  = typ{Kind: 21, Width: 254, Set: &set{Name: "SEM_STAT_ANY", Vals: []val{{Name: "SEM_STAT_ANY", Value: 0x14, Mask: 0x14}}}}
+	zt514  = typ{Kind: 24, Len: &expr{Op: 3}}
+	zt515  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt516  = typ{Kind: 19, Width: 4, Set: &zset_ipc_msg_flags}
+	zt517  = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x8}}, Params: []*expr{&expr{Op: 4}}}
+	zt518  = typ{Kind: 19, Width: 4, Set: &zset_msg_cmds}
+	zt519  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x5}}
+	zt520  = typ{Kind: 26, Elem: &zt26, Len: &expr{Op: 0, Num: 0x3}}
+	zt521  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set}
+	zt522  = typ{Kind: 27, Dir: 1, Struct: &zstruct_msqid_ds_set_i386}
+	zt523  = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds}
+	zt524  = typ{Kind: 27, Dir: 2, Struct: &zstruct_msqid_ds_i386}
+	zt525  = typ{Kind: 27, Dir: 2, Struct: &zstruct_msginfo}
+	zt526  = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT", Vals: []val{{Name: "MSG_STAT", Value: 0xb, Mask: 0xb}}}}
+	zt527  = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_INFO", Vals: []val{{Name: "MSG_INFO", Value: 0xc, Mask: 0xc}}}}
+	zt528  = typ{Kind: 21, Width: 254, Set: &set{Name: "MSG_STAT_ANY", Vals: []val{{Name: "MSG_STAT_ANY", Value: 0xd, Mask: 0xd}}}}
+	zt529  = typ{Kind: 20, Width: 4, Set: &zset_fcntl_cmds}
+	zt530  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD", Vals: []val{{Name: "F_DUPFD", Value: 0x0, Mask: 0x0}}}}
+	zt531  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFD", Vals: []val{{Name: "F_GETFD", Value: 0x1, Mask: 0x1}}}}
+	zt532  = typ{Kind: 19, Width: 4, Set: &zset_fd_flags}
+	zt533  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFD", Vals: []val{{Name: "F_SETFD", Value: 0x2, Mask: 0x2}}}}
+	zt534  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETFL", Vals: []val{{Name: "F_GETFL", Value: 0x3, Mask: 0x3}}}}
+	zt535  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETFL", Vals: []val{{Name: "F_SETFL", Value: 0x4, Mask: 0x4}}}}
+	zt536  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK", Vals: []val{{Name: "F_GETLK", Value: 0x5, Mask: 0x5}}}}
+	zt537  = typ{Kind: 20, Width: 2, Set: &zset_lock_types}
+	zt538  = typ{Kind: 20, Width: 2, Set: &zset_whence}
+	zt539  = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock_out}
+	zt540  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK", Vals: []val{{Name: "F_SETLK", Value: 0x6, Mask: 0x6}}}}
+	zt541  = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock}
+	zt542  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW", Vals: []val{{Name: "F_SETLKW", Value: 0x7, Mask: 0x7}}}}
+	zt543  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN", Vals: []val{{Name: "F_SETOWN", Value: 0x8, Mask: 0x8}}}}
+	zt544  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN", Vals: []val{{Name: "F_GETOWN", Value: 0x9, Mask: 0x9}}}}
+	zt545  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETSIG", Vals: []val{{Name: "F_SETSIG", Value: 0xa, Mask: 0xa}}}}
+	zt546  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETSIG", Vals: []val{{Name: "F_GETSIG", Value: 0xb, Mask: 0xb}}}}
+	zt547  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLK64", Vals: []val{{Name: "F_GETLK64", Value: 0xc, Mask: 0xc}}}}
+	zt548  = typ{Kind: 27, Dir: 3, Struct: &zstruct_flock64_out}
+	zt549  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLK64", Vals: []val{{Name: "F_SETLK64", Value: 0xd, Mask: 0xd}}}}
+	zt550  = typ{Kind: 27, Dir: 1, Struct: &zstruct_flock64}
+	zt551  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLKW64", Vals: []val{{Name: "F_SETLKW64", Value: 0xe, Mask: 0xe}}}}
+	zt552  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETOWN_EX", Vals: []val{{Name: "F_SETOWN_EX", Value: 0xf, Mask: 0xf}}}}
+	zt553  = typ{Kind: 20, Width: 4, Set: &zset_owner_types}
+	zt554  = typ{Kind: 27, Dir: 1, Struct: &zstruct_f_owner_ex}
+	zt555  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETOWN_EX", Vals: []val{{Name: "F_GETOWN_EX", Value: 0x10, Mask: 0x10}}}}
+	zt556  = typ{Kind: 27, Dir: 2, Struct: &zstruct_f_owner_ex}
+	zt557  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_GETLK", Vals: []val{{Name: "F_OFD_GETLK", Value: 0x24, Mask: 0x24}}}}
+	zt558  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLK", Vals: []val{{Name: "F_OFD_SETLK", Value: 0x25, Mask: 0x25}}}}
+	zt559  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_OFD_SETLKW", Vals: []val{{Name: "F_OFD_SETLKW", Value: 0x26, Mask: 0x26}}}}
+	zt560  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETLEASE", Vals: []val{{Name: "F_SETLEASE", Value: 0x400, Mask: 0x400}}}}
+	zt561  = typ{Kind: 20, Width: 4, Set: &zset_lock_types}
+	zt562  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETLEASE", Vals: []val{{Name: "F_GETLEASE", Value: 0x401, Mask: 0x401}}}}
+	zt563  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_NOTIFY", Vals: []val{{Name: "F_NOTIFY", Value: 0x402, Mask: 0x402}}}}
+	zt564  = typ{Kind: 19, Width: 4, Set: &zset_notify_flags}
+	zt565  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_DUPFD_CLOEXEC", Vals: []val{{Name: "F_DUPFD_CLOEXEC", Value: 0x406, Mask: 0x406}}}}
+	zt566  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SETPIPE_SZ", Vals: []val{{Name: "F_SETPIPE_SZ", Value: 0x407, Mask: 0x407}}}}
+	zt567  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GETPIPE_SZ", Vals: []val{{Name: "F_GETPIPE_SZ", Value: 0x408, Mask: 0x408}}}}
+	zt568  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_ADD_SEALS", Vals: []val{{Name: "F_ADD_SEALS", Value: 0x409, Mask: 0x409}}}}
+	zt569  = typ{Kind: 19, Width: 4, Set: &zset_seal_flags}
+	zt570  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_SEALS", Vals: []val{{Name: "F_GET_SEALS", Value: 0x40a, Mask: 0x40a}}}}
+	zt571  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_RW_HINT", Vals: []val{{Name: "F_GET_RW_HINT", Value: 0x40b, Mask: 0x40b}}}}
+	zt572  = typ{Kind: 20, Dir: 2, Width: 8, Set: &zset_rw_hints}
+	zt573  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_RW_HINT", Vals: []val{{Name: "F_SET_RW_HINT", Value: 0x40c, Mask: 0x40c}}}}
+	zt574  = typ{Kind: 20, Dir: 1, Width: 8, Set: &zset_rw_hints}
+	zt575  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_GET_FILE_RW_HINT", Vals: []val{{Name: "F_GET_FILE_RW_HINT", Value: 0x40d, Mask: 0x40d}}}}
+	zt576  = typ{Kind: 21, Width: 254, Set: &set{Name: "F_SET_FILE_RW_HINT", Vals: []val{{Name: "F_SET_FILE_RW_HINT", Value: 0x40e, Mask: 0x40e}}}}
+	zt577  = typ{Kind: 19, Width: 4, Set: &zset_flock_ops}
+	zt578  = typ{Kind: 25, Len: &expr{Op: 2, Num: 0x2}}
+	zt579  = typ{Kind: 20, Width: 1, Set: &zset_dirent_types}
+	zt580  = typ{Kind: 27, Struct: &zstruct_linux_dirent}
+	zt581  = typ{Kind: 34, Dir: 2, Elem: &zt580, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt582  = typ{Kind: 23, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
+	zt583  = typ{Kind: 3, Width: 4}
+	zt584  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timeval}
+	zt585  = typ{Kind: 27, Dir: 2, Struct: &zstruct_timezone}
+	zt586  = typ{Kind: 20, Width: 4, Set: &zset_rlimits}
+	zt587  = typ{Kind: 18, Width: 254}
+	zt588  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit}
+	zt589  = typ{Kind: 20, Width: 4, Set: &zset_rusage_who}
+	zt590  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sysinfo}
+	zt591  = typ{Kind: 38, Width: 254}
+	zt592  = typ{Kind: 27, Dir: 2, Struct: &zstruct_tms}
+	zt593  = typ{Kind: 20, Width: 254, Set: &zset_ptrace_requests}
+	zt594  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_TRACEME", Vals: []val{{Name: "PTRACE_TRACEME", Value: 0x0, Mask: 0x0}}}}
+	zt595  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKTEXT", Vals: []val{{Name: "PTRACE_PEEKTEXT", Value: 0x1, Mask: 0x1}}}}
+	zt596  = typ{Kind: 4, Dir: 2, Width: 255}
+	zt597  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKDATA", Vals: []val{{Name: "PTRACE_PEEKDATA", Value: 0x2, Mask: 0x2}}}}
+	zt598  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_CONT", Vals: []val{{Name: "PTRACE_CONT", Value: 0x7, Mask: 0x7}}}}
+	zt599  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_KILL", Vals: []val{{Name: "PTRACE_KILL", Value: 0x8, Mask: 0x8}}}}
+	zt600  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SINGLESTEP", Vals: []val{{Name: "PTRACE_SINGLESTEP", Value: 0x9, Mask: 0x9}}}}
+	zt601  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETREGS", Vals: []val{{Name: "PTRACE_GETREGS", Value: 0xc, Mask: 0xc}}}}
+	zt602  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETREGS", Vals: []val{{Name: "PTRACE_SETREGS", Value: 0xd, Mask: 0xd}}}}
+	zt603  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETFPREGS", Vals: []val{{Name: "PTRACE_GETFPREGS", Value: 0xe, Mask: 0xe}}}}
+	zt604  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETFPREGS", Vals: []val{{Name: "PTRACE_SETFPREGS", Value: 0xf, Mask: 0xf}}}}
+	zt605  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_ATTACH", Vals: []val{{Name: "PTRACE_ATTACH", Value: 0x10, Mask: 0x10}}}}
+	zt606  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_DETACH", Vals: []val{{Name: "PTRACE_DETACH", Value: 0x11, Mask: 0x11}}}}
+	zt607  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETFPXREGS", Vals: []val{{Name: "PTRACE_GETFPXREGS", Value: 0x12, Mask: 0x12}}}}
+	zt608  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETFPXREGS", Vals: []val{{Name: "PTRACE_SETFPXREGS", Value: 0x13, Mask: 0x13}}}}
+	zt609  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_OLDSETOPTIONS", Vals: []val{{Name: "PTRACE_OLDSETOPTIONS", Value: 0x15, Mask: 0x15}}}}
+	zt610  = typ{Kind: 19, Width: 254, Set: &zset_ptrace_options}
+	zt611  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSCALL", Vals: []val{{Name: "PTRACE_SYSCALL", Value: 0x18, Mask: 0x18}}}}
+	zt612  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSEMU", Vals: []val{{Name: "PTRACE_SYSEMU", Value: 0x1f, Mask: 0x1f}}}}
+	zt613  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SYSEMU_SINGLESTEP", Vals: []val{{Name: "PTRACE_SYSEMU_SINGLESTEP", Value: 0x20, Mask: 0x20}}}}
+	zt614  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SINGLEBLOCK", Vals: []val{{Name: "PTRACE_SINGLEBLOCK", Value: 0x21, Mask: 0x21}}}}
+	zt615  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETOPTIONS", Vals: []val{{Name: "PTRACE_SETOPTIONS", Value: 0x4200, Mask: 0x4200}}}}
+	zt616  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETEVENTMSG", Vals: []val{{Name: "PTRACE_GETEVENTMSG", Value: 0x4201, Mask: 0x4201}}}}
+	zt617  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETSIGINFO", Vals: []val{{Name: "PTRACE_GETSIGINFO", Value: 0x4202, Mask: 0x4202}}}}
+	zt618  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_ill}
+	zt619  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_fpe}
+	zt620  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_segv}
+	zt621  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_bus}
+	zt622  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_trap}
+	zt623  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_chld}
+	zt624  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_poll}
+	zt625  = typ{Kind: 20, Width: 4, Set: &zset_si_codes_sys}
+	zt626  = typ{Kind: 20, Width: 4, Set: &zset_si_codes}
+	zt627  = typ{Kind: 28, Union: &zunion_si_code, Sel: &expr{Op: 2}}
+	zt628  = typ{Kind: 27, Struct: &zstruct_si_queue}
+	zt629  = typ{Kind: 27, Struct: &zstruct_si_kill}
+	zt630  = typ{Kind: 27, Struct: &zstruct_si_value}
+	zt631  = typ{Kind: 27, Struct: &zstruct_si_timer}
+	zt632  = typ{Kind: 27, Struct: &zstruct_si_poll}
+	zt633  = typ{Kind: 27, Struct: &zstruct_si_exited}
+	zt634  = typ{Kind: 27, Struct: &zstruct_si_child}
+	zt635  = typ{Kind: 27, Struct: &zstruct_si_fault}
+	zt636  = typ{Kind: 27, Struct: &zstruct_si_mce}
+	zt637  = typ{Kind: 2, Width: 255}
+	zt638  = typ{Kind: 27, Struct: &zstruct_si_bounds}
+	zt639  = typ{Kind: 27, Struct: &zstruct_si_pkey}
+	zt640  = typ{Kind: 20, Width: 4, Set: &zset_perf_type_ids}
+	zt641  = typ{Kind: 19, Width: 4, Set: &zset_trap_perf_flags}
+	zt642  = typ{Kind: 27, Struct: &zstruct_si_perf}
+	zt643  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x70}}
+	zt644  = typ{Kind: 27, Struct: &zstruct_si_size}
+	zt645  = typ{Kind: 0, Width: 4, Format: 6}
+	zt646  = typ{Kind: 20, Width: 4, Set: &zset_audit_arch}
+	zt647  = typ{Kind: 27, Struct: &zstruct_si_sys}
+	zt648  = typ{Kind: 27, Struct: &zstruct_si_other}
+	zt649  = typ{Kind: 28, Union: &zunion_siginfo_rest, Sel: &expr{Op: 6, L: &expr{Op: 8, L: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1f}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 0, Num: 0x100}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffa}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x2}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffe}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x3}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xfffffffb}}}}}, R: &expr{Op: 8, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x80000000}}}, R: &expr{Op: 6, L: &expr{Op: 6, L: &expr{Op: 2}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x80}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}}}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x11}}, R: &expr{Op: 14, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x1}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0xb}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x3}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x7}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x5}}}}}, R: &expr{Op: 17, L: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}}}}}}}
+	zt650  = typ{Kind: 27, Dir: 2, Struct: &zstruct_siginfo}
+	zt651  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETSIGINFO", Vals: []val{{Name: "PTRACE_SETSIGINFO", Value: 0x4203, Mask: 0x4203}}}}
+	zt652  = typ{Kind: 27, Dir: 1, Struct: &zstruct_siginfo}
+	zt653  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETREGSET", Vals: []val{{Name: "PTRACE_GETREGSET", Value: 0x4204, Mask: 0x4204}}}}
+	zt654  = typ{Kind: 20, Width: 254, Set: &zset_nt_types}
+	zt655  = typ{Kind: 27, Dir: 3, Struct: &zstruct_iovec_addr}
+	zt656  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETREGSET", Vals: []val{{Name: "PTRACE_SETREGSET", Value: 0x4205, Mask: 0x4205}}}}
+	zt657  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iovec_addr}
+	zt658  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SEIZE", Vals: []val{{Name: "PTRACE_SEIZE", Value: 0x4206, Mask: 0x4206}}}}
+	zt659  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_INTERRUPT", Vals: []val{{Name: "PTRACE_INTERRUPT", Value: 0x4207, Mask: 0x4207}}}}
+	zt660  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_LISTEN", Vals: []val{{Name: "PTRACE_LISTEN", Value: 0x4208, Mask: 0x4208}}}}
+	zt661  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_PEEKSIGINFO", Vals: []val{{Name: "PTRACE_PEEKSIGINFO", Value: 0x4209, Mask: 0x4209}}}}
+	zt662  = typ{Kind: 19, Width: 4, Set: &zset_ptrace_peeksiginfo}
+	zt663  = typ{Kind: 27, Dir: 1, Struct: &zstruct_ptrace_peeksiginfo}
+	zt664  = typ{Kind: 27, Struct: &zstruct_siginfo}
+	zt665  = typ{Kind: 26, Dir: 2, Elem: &zt664, Len: &expr{Op: 0, Num: 0x20}, RetLen: &expr{Op: 4}}
+	zt666  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_GETSIGMASK", Vals: []val{{Name: "PTRACE_GETSIGMASK", Value: 0x420a, Mask: 0x420a}}}}
+	zt667  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
+	zt668  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SETSIGMASK", Vals: []val{{Name: "PTRACE_SETSIGMASK", Value: 0x420b, Mask: 0x420b}}}}
+	zt669  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x2}}
+	zt670  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SECCOMP_GET_FILTER", Vals: []val{{Name: "PTRACE_SECCOMP_GET_FILTER", Value: 0x420c, Mask: 0x420c}}}}
+	zt671  = typ{Kind: 27, Struct: &zstruct_seccomp_insn}
+	zt672  = typ{Kind: 26, Dir: 2, Elem: &zt671, Len: &expr{Op: 0, Num: 0x1000}, RetLen: &expr{Op: 4}}
+	zt673  = typ{Kind: 20, Width: 4, Format: 14, Set: &zset_syslog_actions}
+	zt674  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CLOSE", Vals: []val{{Name: "SYSLOG_ACTION_CLOSE", Value: 0x0, Mask: 0x0}}}}
+	zt675  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_OPEN", Vals: []val{{Name: "SYSLOG_ACTION_OPEN", Value: 0x1, Mask: 0x1}}}}
+	zt676  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_READ", Vals: []val{{Name: "SYSLOG_ACTION_READ", Value: 0x2, Mask: 0x2}}}}
+	zt677  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_READ_ALL", Vals: []val{{Name: "SYSLOG_ACTION_READ_ALL", Value: 0x3, Mask: 0x3}}}}
+	zt678  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_READ_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_READ_CLEAR", Value: 0x4, Mask: 0x4}}}}
+	zt679  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_CLEAR", Value: 0x5, Mask: 0x5}}}}
+	zt680  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_OFF", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_OFF", Value: 0x6, Mask: 0x6}}}}
+	zt681  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_ON", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_ON", Value: 0x7, Mask: 0x7}}}}
+	zt682  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Value: 0x8, Mask: 0x8}}}}
+	zt683  = typ{Kind: 20, Width: 4, Format: 14, Set: &zset_loglevels}
+	zt684  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_SIZE_UNREAD", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_UNREAD", Value: 0x9, Mask: 0x9}}}}
+	zt685  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_SIZE_BUFFER", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_BUFFER", Value: 0xa, Mask: 0xa}}}}
+	zt686  = typ{Kind: 26, Dir: 2, Elem: &zt226, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt687  = typ{Kind: 26, Dir: 1, Elem: &zt226, Len: &expr{Op: 1}}
+	zt688  = typ{Kind: 8, Dir: 2, Width: 4}
+	zt689  = typ{Kind: 20, Width: 4, Set: &zset_cap_version}
+	zt690  = typ{Kind: 27, Dir: 1, Struct: &zstruct_cap_header}
+	zt691  = typ{Kind: 19, Width: 4, Format: 11, Set: &zset_cap_bits}
+	zt692  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xc}}
+	zt693  = typ{Kind: 27, Struct: &zstruct_cap_data2}
+	zt694  = typ{Kind: 19, Width: 4, Set: &zset_cap_bits}
+	zt695  = typ{Kind: 27, Struct: &zstruct_cap_data1}
+	zt696  = typ{Kind: 28, Dir: 2, Union: &zunion_cap_data, Sel: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0xffffffff}}}
+	zt697  = typ{Kind: 28, Dir: 1, Union: &zunion_cap_data, Sel: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0xffffffff}}}
+	zt698  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 1, Num: 0x1}}
+	zt699  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt700  = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
+	zt701  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigaltstack}
+	zt702  = typ{Kind: 27, Dir: 2, Struct: &zstruct_sigaltstack}
+	zt703  = typ{Kind: 33, Width: 254}
+	zt704  = typ{Kind: 27, Dir: 1, Struct: &zstruct_utimbuf}
+	zt705  = typ{Kind: 11, Width: 2}
+	zt706  = typ{Kind: 12, Width: 4}
+	zt707  = typ{Kind: 19, Width: 4, Set: &zset_personality_flags}
+	zt708  = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x6}}
+	zt709  = typ{Kind: 27, Dir: 2, Struct: &zstruct_ustat}
+	zt710  = typ{Kind: 20, Width: 255, Set: &zset_fs_magic}
+	zt711  = typ{Kind: 26, Elem: &zt176, Len: &expr{Op: 0, Num: 0x2}}
+	zt712  = typ{Kind: 27, Struct: &zstruct_fsid}
+	zt713  = typ{Kind: 19, Width: 254, Set: &zset_statfs_flags}
+	zt714  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x20}}
+	zt715  = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs}
+	zt716  = typ{Kind: 20, Width: 4, Set: &zset_prio_which}
+	zt717  = typ{Kind: 20, Width: 4, Set: &zset_sched_policies}
+	zt718  = typ{Kind: 19, Width: 4, Set: &zset_mlockall_flags}
+	zt719  = typ{Kind: 35, Width: 4}
+	zt720  = typ{Kind: 27, Dir: 1, Struct: &zstruct_user_desc}
+	zt721  = typ{Kind: 20, Width: 4, Set: &zset_prctl_options}
+	zt722  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_PDEATHSIG", Vals: []val{{Name: "PR_SET_PDEATHSIG", Value: 0x1, Mask: 0x1}}}}
+	zt723  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_PDEATHSIG", Vals: []val{{Name: "PR_GET_PDEATHSIG", Value: 0x2, Mask: 0x2}}}}
+	zt724  = typ{Kind: 9, Dir: 2, Width: 4}
+	zt725  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_DUMPABLE", Vals: []val{{Name: "PR_GET_DUMPABLE", Value: 0x3, Mask: 0x3}}}}
+	zt726  = typ{Kind: 20, Width: 4, Set: &zset_pr_dumpable}
+	zt727  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_DUMPABLE", Vals: []val{{Name: "PR_SET_DUMPABLE", Value: 0x4, Mask: 0x4}}}}
+	zt728  = typ{Kind: 20, Width: 254, Set: &zset_pr_dumpable}
+	zt729  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_UNALIGN", Vals: []val{{Name: "PR_GET_UNALIGN", Value: 0x5, Mask: 0x5}}}}
+	zt730  = typ{Kind: 19, Dir: 2, Width: 4, Set: &zset_pr_unalign}
+	zt731  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_UNALIGN", Vals: []val{{Name: "PR_SET_UNALIGN", Value: 0x6, Mask: 0x6}}}}
+	zt732  = typ{Kind: 19, Width: 4, Set: &zset_pr_unalign}
+	zt733  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_KEEPCAPS", Vals: []val{{Name: "PR_GET_KEEPCAPS", Value: 0x7, Mask: 0x7}}}}
+	zt734  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_KEEPCAPS", Vals: []val{{Name: "PR_SET_KEEPCAPS", Value: 0x8, Mask: 0x8}}}}
+	zt735  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FPEMU", Vals: []val{{Name: "PR_GET_FPEMU", Value: 0x9, Mask: 0x9}}}}
+	zt736  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FPEMU", Vals: []val{{Name: "PR_SET_FPEMU", Value: 0xa, Mask: 0xa}}}}
+	zt737  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FPEXC", Vals: []val{{Name: "PR_GET_FPEXC", Value: 0xb, Mask: 0xb}}}}
+	zt738  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FPEXC", Vals: []val{{Name: "PR_SET_FPEXC", Value: 0xc, Mask: 0xc}}}}
+	zt739  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TIMING", Vals: []val{{Name: "PR_GET_TIMING", Value: 0xd, Mask: 0xd}}}}
+	zt740  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TIMING", Vals: []val{{Name: "PR_SET_TIMING", Value: 0xe, Mask: 0xe}}}}
+	zt741  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_NAME", Vals: []val{{Name: "PR_SET_NAME", Value: 0xf, Mask: 0xf}}}}
+	zt742  = typ{Kind: 22, Dir: 1, Len: &expr{Op: 0, Num: 0xf}}
+	zt743  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_NAME", Vals: []val{{Name: "PR_GET_NAME", Value: 0x10, Mask: 0x10}}}}
+	zt744  = typ{Kind: 25, Dir: 2, Len: &expr{Op: 0, Num: 0x10}}
+	zt745  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_ENDIAN", Vals: []val{{Name: "PR_GET_ENDIAN", Value: 0x13, Mask: 0x13}}}}
+	zt746  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_ENDIAN", Vals: []val{{Name: "PR_SET_ENDIAN", Value: 0x14, Mask: 0x14}}}}
+	zt747  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SECCOMP", Vals: []val{{Name: "PR_GET_SECCOMP", Value: 0x15, Mask: 0x15}}}}
+	zt748  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SECCOMP", Vals: []val{{Name: "PR_SET_SECCOMP", Value: 0x16, Mask: 0x16}}}}
+	zt749  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_STRICT", Vals: []val{{Name: "SECCOMP_MODE_STRICT", Value: 0x1, Mask: 0x1}}}}
+	zt750  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_FILTER", Vals: []val{{Name: "SECCOMP_MODE_FILTER", Value: 0x2, Mask: 0x2}}}}
+	zt751  = typ{Kind: 27, Format: 15, Struct: &zstruct_seccomp_insn}
+	zt752  = typ{Kind: 26, Dir: 1, Elem: &zt751, Len: &expr{Op: 2}}
+	zt753  = typ{Kind: 27, Dir: 1, Struct: &zstruct_seccomp_prog}
+	zt754  = typ{Kind: 20, Width: 254, Set: &zset_seccomp_mode}
+	zt755  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAPBSET_READ", Vals: []val{{Name: "PR_CAPBSET_READ", Value: 0x17, Mask: 0x17}}}}
+	zt756  = typ{Kind: 20, Width: 254, Set: &zset_caps}
+	zt757  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAPBSET_DROP", Vals: []val{{Name: "PR_CAPBSET_DROP", Value: 0x18, Mask: 0x18}}}}
+	zt758  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TSC", Vals: []val{{Name: "PR_GET_TSC", Value: 0x19, Mask: 0x19}}}}
+	zt759  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_pr_tsc}
+	zt760  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TSC", Vals: []val{{Name: "PR_SET_TSC", Value: 0x1a, Mask: 0x1a}}}}
+	zt761  = typ{Kind: 20, Width: 4, Set: &zset_pr_tsc}
+	zt762  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SECUREBITS", Vals: []val{{Name: "PR_GET_SECUREBITS", Value: 0x1b, Mask: 0x1b}}}}
+	zt763  = typ{Kind: 19, Width: 4, Set: &zset_secbits}
+	zt764  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SECUREBITS", Vals: []val{{Name: "PR_SET_SECUREBITS", Value: 0x1c, Mask: 0x1c}}}}
+	zt765  = typ{Kind: 19, Width: 254, Set: &zset_secbits}
+	zt766  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_TIMERSLACK", Vals: []val{{Name: "PR_SET_TIMERSLACK", Value: 0x1d, Mask: 0x1d}}}}
+	zt767  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TIMERSLACK", Vals: []val{{Name: "PR_GET_TIMERSLACK", Value: 0x1e, Mask: 0x1e}}}}
+	zt768  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_TASK_PERF_EVENTS_DISABLE", Vals: []val{{Name: "PR_TASK_PERF_EVENTS_DISABLE", Value: 0x1f, Mask: 0x1f}}}}
+	zt769  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_TASK_PERF_EVENTS_ENABLE", Vals: []val{{Name: "PR_TASK_PERF_EVENTS_ENABLE", Value: 0x20, Mask: 0x20}}}}
+	zt770  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL", Vals: []val{{Name: "PR_MCE_KILL", Value: 0x21, Mask: 0x21}}}}
+	zt771  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL_SET", Vals: []val{{Name: "PR_MCE_KILL_SET", Value: 0x1, Mask: 0x1}}}}
+	zt772  = typ{Kind: 20, Width: 254, Set: &zset_pr_mce_kill_policy}
+	zt773  = typ{Kind: 20, Width: 254, Set: &zset_pr_mce_kill}
+	zt774  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_MCE_KILL_GET", Vals: []val{{Name: "PR_MCE_KILL_GET", Value: 0x22, Mask: 0x22}}}}
+	zt775  = typ{Kind: 20, Width: 4, Set: &zset_pr_mce_kill_policy}
+	zt776  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_MM", Vals: []val{{Name: "PR_SET_MM", Value: 0x23, Mask: 0x23}}}}
+	zt777  = typ{Kind: 20, Width: 4, Set: &zset_pr_set_mm}
+	zt778  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_CHILD_SUBREAPER", Vals: []val{{Name: "PR_SET_CHILD_SUBREAPER", Value: 0x24, Mask: 0x24}}}}
+	zt779  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_CHILD_SUBREAPER", Vals: []val{{Name: "PR_GET_CHILD_SUBREAPER", Value: 0x25, Mask: 0x25}}}}
+	zt780  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_NO_NEW_PRIVS", Vals: []val{{Name: "PR_SET_NO_NEW_PRIVS", Value: 0x26, Mask: 0x26}}}}
+	zt781  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_TID_ADDRESS", Vals: []val{{Name: "PR_GET_TID_ADDRESS", Value: 0x28, Mask: 0x28}}}}
+	zt782  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_THP_DISABLE", Vals: []val{{Name: "PR_SET_THP_DISABLE", Value: 0x29, Mask: 0x29}}}}
+	zt783  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_FP_MODE", Vals: []val{{Name: "PR_SET_FP_MODE", Value: 0x2d, Mask: 0x2d}}}}
+	zt784  = typ{Kind: 19, Width: 4, Set: &zset_pr_fp_mode}
+	zt785  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_FP_MODE", Vals: []val{{Name: "PR_GET_FP_MODE", Value: 0x2e, Mask: 0x2e}}}}
+	zt786  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT", Vals: []val{{Name: "PR_CAP_AMBIENT", Value: 0x2f, Mask: 0x2f}}}}
+	zt787  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_RAISE", Vals: []val{{Name: "PR_CAP_AMBIENT_RAISE", Value: 0x2, Mask: 0x2}}}}
+	zt788  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_LOWER", Vals: []val{{Name: "PR_CAP_AMBIENT_LOWER", Value: 0x3, Mask: 0x3}}}}
+	zt789  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_CAP_AMBIENT_IS_SET", Vals: []val{{Name: "PR_CAP_AMBIENT_IS_SET", Value: 0x1, Mask: 0x1}}}}
+	zt790  = typ{Kind: 20, Width: 254, Set: &zset_pr_cap_ambient}
+	zt791  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_GET_SPECULATION_CTRL", Vals: []val{{Name: "PR_GET_SPECULATION_CTRL", Value: 0x34, Mask: 0x34}}}}
+	zt792  = typ{Kind: 20, Width: 254, Set: &zset_pr_spec}
+	zt793  = typ{Kind: 19, Width: 4, Set: &zset_pr_spec_get}
+	zt794  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SPECULATION_CTRL", Vals: []val{{Name: "PR_SET_SPECULATION_CTRL", Value: 0x35, Mask: 0x35}}}}
+	zt795  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_STORE_BYPASS", Vals: []val{{Name: "PR_SPEC_STORE_BYPASS", Value: 0x0, Mask: 0x0}}}}
+	zt796  = typ{Kind: 20, Width: 254, Set: &zset_pr_spec_set}
+	zt797  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_INDIRECT_BRANCH", Vals: []val{{Name: "PR_SPEC_INDIRECT_BRANCH", Value: 0x1, Mask: 0x1}}}}
+	zt798  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SPEC_L1D_FLUSH", Vals: []val{{Name: "PR_SPEC_L1D_FLUSH", Value: 0x2, Mask: 0x2}}}}
+	zt799  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_IO_FLUSHER", Vals: []val{{Name: "PR_SET_IO_FLUSHER", Value: 0x39, Mask: 0x39}}}}
+	zt800  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SYSCALL_USER_DISPATCH", Vals: []val{{Name: "PR_SET_SYSCALL_USER_DISPATCH", Value: 0x3b, Mask: 0x3b}}}}
+	zt801  = typ{Kind: 20, Width: 254, Set: &zset_pr_sud}
+	zt802  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_VMA", Vals: []val{{Name: "PR_SET_VMA", Value: 0x53564d41, Mask: 0x53564d41}}}}
+	zt803  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_VMA_ANON_NAME", Vals: []val{{Name: "PR_SET_VMA_ANON_NAME", Value: 0x0, Mask: 0x0}}}}
+	zt804  = typ{Kind: 22, Dir: 1}
+	zt805  = typ{Kind: 20, Width: 254, Set: &zset_pr_set_vma}
+	zt806  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_PTRACER", Vals: []val{{Name: "PR_SET_PTRACER", Value: 0x59616d61, Mask: 0x59616d61}}}}
+	zt807  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_pr_ptracer}
+	zt808  = typ{Kind: 20, Width: 4, Set: &zset_arch_prctl_codes}
+	zt809  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_GS", Vals: []val{{Name: "ARCH_SET_GS", Value: 0x1001, Mask: 0x1001}}}}
+	zt810  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_FS", Vals: []val{{Name: "ARCH_SET_FS", Value: 0x1002, Mask: 0x1002}}}}
+	zt811  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_FS", Vals: []val{{Name: "ARCH_GET_FS", Value: 0x1003, Mask: 0x1003}}}}
+	zt812  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_GS", Vals: []val{{Name: "ARCH_GET_GS", Value: 0x1004, Mask: 0x1004}}}}
+	zt813  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_GET_CPUID", Vals: []val{{Name: "ARCH_GET_CPUID", Value: 0x1011, Mask: 0x1011}}}}
+	zt814  = typ{Kind: 21, Width: 254, Set: &set{Name: "ARCH_SET_CPUID", Vals: []val{{Name: "ARCH_SET_CPUID", Value: 0x1012, Mask: 0x1012}}}}
+	zt815  = typ{Kind: 19, Width: 4, Set: &zset_timex_modes}
+	zt816  = typ{Kind: 19, Width: 4, Set: &zset_timex_status}
+	zt817  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x2c}}
+	zt818  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex}
+	zt819  = typ{Kind: 20, Width: 4, Set: &zset_timex_state}
+	zt820  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit}
+	zt821  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timeval}
+	zt822  = typ{Kind: 27, Dir: 1, Struct: &zstruct_timezone}
+	zt823  = typ{Kind: 19, Width: 254, Set: &zset_mount_flags}
+	zt824  = typ{Kind: 19, Width: 4, Set: &zset_umount_flags}
+	zt825  = typ{Kind: 19, Width: 4, Set: &zset_swap_flags}
+	zt826  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic1}
+	zt827  = typ{Kind: 20, Width: 4, Set: &zset_reboot_magic2}
+	zt828  = typ{Kind: 20, Width: 4, Set: &zset_reboot_cmds}
+	zt829  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt830  = typ{Kind: 19, Width: 4, Set: &zset_delete_module_flags}
+	zt831  = typ{Kind: 20, Width: 4, Set: &zset_quota_cmds}
+	zt832  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 1, Num: 0x3}}
+	zt833  = typ{Kind: 19, Width: 4, Set: &zset_xattr_flags}
+	zt834  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 4}}
+	zt835  = typ{Kind: 13, Dir: 2, Width: 254}
+	zt836  = typ{Kind: 13, Width: 254}
+	zt837  = typ{Kind: 20, Width: 4, Set: &zset_futex_ops}
+	zt838  = typ{Kind: 28, Union: &zunion_futex_utime, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt839  = typ{Kind: 20, Width: 4, Set: &zset_futex_bitset}
+	zt840  = typ{Kind: 2, Width: 4, Format: 4}
+	zt841  = typ{Kind: 28, Union: &zunion_futex_val3, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt842  = typ{Kind: 39, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
+	zt843  = typ{Kind: 39, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt844  = typ{Kind: 2, Dir: 2, Width: 254}
+	zt845  = typ{Kind: 27, Struct: &zstruct_io_event}
+	zt846  = typ{Kind: 26, Dir: 2, Elem: &zt845, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt847  = typ{Kind: 19, Width: 4, Set: &zset_rwf_flags}
+	zt848  = typ{Kind: 20, Width: 2, Set: &zset_iocb_cmds}
+	zt849  = typ{Kind: 24, Dir: 1, Len: &expr{Op: 2, Num: 0xb}}
+	zt850  = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 2, Num: 0xb}}
+	zt851  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 2, Num: 0xb}}
+	zt852  = typ{Kind: 19, Width: 8, Set: &zset_poll_events}
+	zt853  = typ{Kind: 19, Width: 4, Set: &zset_iocb_flags}
+	zt854  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb}
+	zt855  = typ{Kind: 26, Dir: 1, Elem: &zt854, Len: &expr{Op: 1, Num: 0x1}}
+	zt856  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x28}}
+	zt857  = typ{Kind: 27, Dir: 1, Struct: &zstruct_iocb_head}
+	zt858  = typ{Kind: 27, Dir: 2, Struct: &zstruct_io_event}
+	zt859  = typ{Kind: 27, Dir: 3, Struct: &zstruct_user_desc}
+	zt860  = typ{Kind: 22, Dir: 2, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt861  = typ{Kind: 20, Width: 4, Set: &zset_epoll_ops}
+	zt862  = typ{Kind: 19, Width: 4, Set: &zset_epoll_events}
+	zt863  = typ{Kind: 27, Struct: &zstruct_epoll_data}
+	zt864  = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event}
+	zt865  = typ{Kind: 27, Struct: &zstruct_epoll_event}
+	zt866  = typ{Kind: 26, Dir: 2, Elem: &zt865, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt867  = typ{Kind: 27, Struct: &zstruct_linux_dirent64}
+	zt868  = typ{Kind: 34, Dir: 2, Elem: &zt867, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt869  = typ{Kind: 20, Width: 4, Set: &zset_fadvise}
+	zt870  = typ{Kind: 20, Width: 4, Format: 2, Set: &zset_clocks}
+	zt871  = typ{Kind: 27, Struct: &zstruct_sigval}
+	zt872  = typ{Kind: 28, Union: &zunion_sigevent_signo, Sel: &expr{Op: 2, Num: 0x2}}
+	zt873  = typ{Kind: 20, Width: 4, Set: &zset_sigev_notify}
+	zt874  = typ{Kind: 27, Struct: &zstruct_sigevent_thread_id}
+	zt875  = typ{Kind: 27, Struct: &zstruct_sigevent_thread}
+	zt876  = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x30}}
+	zt877  = typ{Kind: 27, Struct: &zstruct_sigevent_none}
+	zt878  = typ{Kind: 28, Union: &zunion_sigevent_rest, Sel: &expr{Op: 2, Num: 0x2}}
+	zt879  = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigevent}
+	zt880  = typ{Kind: 19, Width: 4, Set: &zset_timer_flags}
+	zt881  = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec}
+	zt882  = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec}
+	zt883  = typ{Kind: 27, Struct: &zstruct_timeval_date}
+	zt884  = typ{Kind: 26, Dir: 1, Elem: &zt883, Len: &expr{Op: 0, Num: 0x2}}
+	zt885  = typ{Kind: 19, Width: 254, Set: &zset_mpol_mode}
+	zt886  = typ{Kind: 35, Width: 254}
+	zt887  = typ{Kind: 26, Dir: 1, Elem: &zt886, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt888  = typ{Kind: 19, Width: 4, Set: &zset_mbind_flags}
+	zt889  = typ{Kind: 19, Width: 4, Set: &zset_mpol_mode}
+	zt890  = typ{Kind: 26, Dir: 1, Elem: &zt886, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt891  = typ{Kind: 20, Dir: 2, Width: 4, Set: &zset_mpol_modes}
+	zt892  = typ{Kind: 26, Dir: 2, Elem: &zt886, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt893  = typ{Kind: 19, Width: 254, Set: &zset_get_mempolicy_flags}
+	zt894  = typ{Kind: 10, Width: 4}
+	zt895  = typ{Kind: 19, Width: 254, Set: &zset_mq_flags}
+	zt896  = typ{Kind: 26, Elem: &zt23, Len: &expr{Op: 0, Num: 0x4}}
+	zt897  = typ{Kind: 27, Dir: 1, Struct: &zstruct_mq_attr}
+	zt898  = typ{Kind: 27, Dir: 2, Struct: &zstruct_mq_attr}
+	zt899  = typ{Kind: 27, Struct: &zstruct_kexec_segment}
+	zt900  = typ{Kind: 26, Dir: 1, Elem: &zt899, Len: &expr{Op: 1, Num: 0x1}}
+	zt901  = typ{Kind: 19, Width: 254, Set: &zset_kexec_flags}
+	zt902  = typ{Kind: 20, Width: 4, Set: &zset_waitid_types}
+	zt903  = typ{Kind: 28, Union: &zunion_waitid_id, Sel: &expr{Op: 1}}
+	zt904  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_spec}
+	zt905  = typ{Kind: 20, Width: 4, Set: &zset_keyctl_commands}
+	zt906  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_KEYRING_ID", Vals: []val{{Name: "KEYCTL_GET_KEYRING_ID", Value: 0x0, Mask: 0x0}}}}
+	zt907  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_JOIN_SESSION_KEYRING", Vals: []val{{Name: "KEYCTL_JOIN_SESSION_KEYRING", Value: 0x1, Mask: 0x1}}}}
+	zt908  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UPDATE", Vals: []val{{Name: "KEYCTL_UPDATE", Value: 0x2, Mask: 0x2}}}}
+	zt909  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REVOKE", Vals: []val{{Name: "KEYCTL_REVOKE", Value: 0x3, Mask: 0x3}}}}
+	zt910  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CHOWN", Vals: []val{{Name: "KEYCTL_CHOWN", Value: 0x4, Mask: 0x4}}}}
+	zt911  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SETPERM", Vals: []val{{Name: "KEYCTL_SETPERM", Value: 0x5, Mask: 0x5}}}}
+	zt912  = typ{Kind: 19, Width: 4, Set: &zset_key_perms}
+	zt913  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_DESCRIBE", Vals: []val{{Name: "KEYCTL_DESCRIBE", Value: 0x6, Mask: 0x6}}}}
+	zt914  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x3}, RetLen: &expr{Op: 7, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x1}}}
+	zt915  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_CLEAR", Vals: []val{{Name: "KEYCTL_CLEAR", Value: 0x7, Mask: 0x7}}}}
+	zt916  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_LINK", Vals: []val{{Name: "KEYCTL_LINK", Value: 0x8, Mask: 0x8}}}}
+	zt917  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_UNLINK", Vals: []val{{Name: "KEYCTL_UNLINK", Value: 0x9, Mask: 0x9}}}}
+	zt918  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SEARCH", Vals: []val{{Name: "KEYCTL_SEARCH", Value: 0xa, Mask: 0xa}}}}
+	zt919  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_READ", Vals: []val{{Name: "KEYCTL_READ", Value: 0xb, Mask: 0xb}}}}
+	zt920  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE", Vals: []val{{Name: "KEYCTL_INSTANTIATE", Value: 0xc, Mask: 0xc}}}}
+	zt921  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_NEGATE", Vals: []val{{Name: "KEYCTL_NEGATE", Value: 0xd, Mask: 0xd}}}}
+	zt922  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_REQKEY_KEYRING", Vals: []val{{Name: "KEYCTL_SET_REQKEY_KEYRING", Value: 0xe, Mask: 0xe}}}}
+	zt923  = typ{Kind: 20, Width: 4, Format: 12, Set: &zset_key_reqkey}
+	zt924  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SET_TIMEOUT", Vals: []val{{Name: "KEYCTL_SET_TIMEOUT", Value: 0xf, Mask: 0xf}}}}
+	zt925  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_ASSUME_AUTHORITY", Vals: []val{{Name: "KEYCTL_ASSUME_AUTHORITY", Value: 0x10, Mask: 0x10}}}}
+	zt926  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_SECURITY", Vals: []val{{Name: "KEYCTL_GET_SECURITY", Value: 0x11, Mask: 0x11}}}}
+	zt927  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_SESSION_TO_PARENT", Vals: []val{{Name: "KEYCTL_SESSION_TO_PARENT", Value: 0x12, Mask: 0x12}}}}
+	zt928  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_REJECT", Vals: []val{{Name: "KEYCTL_REJECT", Value: 0x13, Mask: 0x13}}}}
+	zt929  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INSTANTIATE_IOV", Vals: []val{{Name: "KEYCTL_INSTANTIATE_IOV", Value: 0x14, Mask: 0x14}}}}
+	zt930  = typ{Kind: 26, Dir: 1, Elem: &zt210, Len: &expr{Op: 1, Num: 0x3}}
+	zt931  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_INVALIDATE", Vals: []val{{Name: "KEYCTL_INVALIDATE", Value: 0x15, Mask: 0x15}}}}
+	zt932  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_GET_PERSISTENT", Vals: []val{{Name: "KEYCTL_GET_PERSISTENT", Value: 0x16, Mask: 0x16}}}}
+	zt933  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_RESTRICT_KEYRING", Vals: []val{{Name: "KEYCTL_RESTRICT_KEYRING", Value: 0x1d, Mask: 0x1d}}}}
+	zt934  = typ{Kind: 21, Width: 254, Set: &set{Name: "KEYCTL_MOVE", Vals: []val{{Name: "KEYCTL_MOVE", Value: 0x1e, Mask: 0x1e}}}}
+	zt935  = typ{Kind: 19, Width: 4, Set: &zset_keyctl_move}
+	zt936  = typ{Kind: 20, Width: 4, Set: &zset_ioprio_who}
+	zt937  = typ{Kind: 0, Width: 4, Format: 5}
+	zt938  = typ{Kind: 19, Width: 4, Set: &zset_inotify_flags}
+	zt939  = typ{Kind: 26, Dir: 1, Elem: &zt886, Len: &expr{Op: 9, L: &expr{Op: 6, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x3e}}, R: &expr{Op: 0, Num: 0x40}}}
+	zt940  = typ{Kind: 6, Width: 4}
+	zt941  = typ{Kind: 19, Width: 4, Set: &zset_at_flags}
+	zt942  = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec}
+	zt943  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 2, Num: 0x1}}
+	zt944  = typ{Kind: 27, Dir: 1, Struct: &zstruct_pselect6_sig}
+	zt945  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x4}}
+	zt946  = typ{Kind: 19, Width: 254, Set: &zset_unshare_flags}
+	zt947  = typ{Kind: 1, Dir: 2, Width: 255}
+	zt948  = typ{Kind: 0, Dir: 1, Width: 8}
+	zt949  = typ{Kind: 19, Width: 4, Set: &zset_splice_flags}
+	zt950  = typ{Kind: 19, Width: 4, Set: &zset_sync_file_range_flags}
+	zt951  = typ{Kind: 26, Dir: 1, Elem: &zt25, Len: &expr{Op: 1, Num: 0x1}}
+	zt952  = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 1, Num: 0x1}}
+	zt953  = typ{Kind: 26, Dir: 2, Elem: &zt314, Len: &expr{Op: 1, Num: 0x1}}
+	zt954  = typ{Kind: 19, Width: 4, Set: &zset_move_pages_flags}
+	zt955  = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec_date}
+	zt956  = typ{Kind: 26, Dir: 1, Elem: &zt955, Len: &expr{Op: 0, Num: 0x2}}
+	zt957  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x5}}
+	zt958  = typ{Kind: 20, Width: 4, Set: &zset_clocks}
+	zt959  = typ{Kind: 19, Width: 4, Set: &zset_timerfd_flags}
+	zt960  = typ{Kind: 19, Width: 4, Set: &zset_falloc_flags}
+	zt961  = typ{Kind: 19, Width: 4, Set: &zset_sock_flags}
+	zt962  = typ{Kind: 19, Width: 4, Set: &zset_signalfd_flags}
+	zt963  = typ{Kind: 19, Width: 4, Set: &zset_eventfd_flags}
+	zt964  = typ{Kind: 19, Width: 4, Set: &zset_epoll_flags}
+	zt965  = typ{Kind: 19, Width: 4, Set: &zset_open_mode_flags}
+	zt966  = typ{Kind: 19, Width: 4, Set: &zset_inotify_init_flags}
+	zt967  = typ{Kind: 20, Width: 4, Set: &zset_perf_sizes}
+	zt968  = typ{Kind: 20, Width: 8, Set: &zset_perf_hw}
+	zt969  = typ{Kind: 20, Width: 8, Set: &zset_perf_sw}
+	zt970  = typ{Kind: 28, Union: &zunion_perf_config, Sel: &expr{Op: 2}}
+	zt971  = typ{Kind: 19, Width: 8, Set: &zset_perf_samples}
+	zt972  = typ{Kind: 19, Width: 8, Set: &zset_perf_read}
+	zt973  = typ{Kind: 20, Width: 8, Format: 14, Set: &zset_perf_skid}
+	zt974  = typ{Kind: 27, Dir: 1, Struct: &zstruct_perf_event_attr, Len: &expr{Op: 6, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 13, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0}}}}}
+	zt975  = typ{Kind: 19, Width: 254, Set: &zset_perf_open_flags}
+	zt976  = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
+	zt977  = typ{Kind: 27, Struct: &zstruct_mmsghdr_out, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt978  = typ{Kind: 26, Dir: 3, Elem: &zt977, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt979  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_init_flags}
+	zt980  = typ{Kind: 19, Width: 4, Set: &zset_fanotify_mark_flags}
+	zt981  = typ{Kind: 19, Width: 8, Set: &zset_fanotify_events}
+	zt982  = typ{Kind: 18, Width: 8}
+	zt983  = typ{Kind: 27, Dir: 1, Struct: &zstruct_rlimit64}
+	zt984  = typ{Kind: 27, Dir: 2, Struct: &zstruct_rlimit64}
+	zt985  = typ{Kind: 24, Width: 2, Len: &expr{Op: 2}}
+	zt986  = typ{Kind: 27, Dir: 3, Struct: &zstruct_file_handle, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x2}, R: &expr{Op: 0, Num: 0xffffffff}}}}
+	zt987  = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_handle_in, Len: &expr{Op: 6, L: &expr{Op: 0, Num: 0x8}, R: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}}}
+	zt988  = typ{Kind: 27, Struct: &zstruct_msghdr_in, Params: []*expr{&expr{Op: 3}}}
+	zt989  = typ{Kind: 27, Struct: &zstruct_mmsghdr_in, Params: []*expr{&expr{Op: 21, L: &expr{Op: 1}}}}
+	zt990  = typ{Kind: 26, Dir: 3, Elem: &zt989, Len: &expr{Op: 1, Num: 0x2}}
+	zt991  = typ{Kind: 19, Width: 4, Set: &zset_setns_types}
+	zt992  = typ{Kind: 24, Dir: 2, Len: &expr{Op: 2, Num: 0x1}, RetLen: &expr{Op: 3, Num: 0x1}}
+	zt993  = typ{Kind: 27, Struct: &zstruct_iovec_got, Params: []*expr{&expr{Op: 0}, &expr{Op: 4}}}
+	zt994  = typ{Kind: 26, Dir: 2, Elem: &zt993, Len: &expr{Op: 1, Num: 0x2}}
+	zt995  = typ{Kind: 27, Struct: &zstruct_iovec_addr}
+	zt996  = typ{Kind: 26, Dir: 1, Elem: &zt995, Len: &expr{Op: 1, Num: 0x4}}
+	zt997  = typ{Kind: 20, Width: 4, Set: &zset_kcmp_types}
+	zt998  = typ{Kind: 28, Union: &zunion_kcmp_idx, Sel: &expr{Op: 1, Num: 0x2}}
+	zt999  = typ{Kind: 27, Dir: 1, Struct: &zstruct_kcmp_epoll_slot}
+	zt1000 = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
+	zt1001 = typ{Kind: 19, Width: 4, Set: &zset_module_flags}
+	zt1002 = typ{Kind: 19, Width: 8, Set: &zset_sched_flags}
+	zt1003 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sched_attr_set, Len: &expr{Op: 6, L: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x30}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 0}}}}}
+	zt1004 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sched_attr, Len: &expr{Op: 1, Num: 0x2}}
+	zt1005 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
+	zt1006 = typ{Kind: 20, Width: 4, Set: &zset_seccomp_ops}
+	zt1007 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_SET_MODE_FILTER", Vals: []val{{Name: "SECCOMP_SET_MODE_FILTER", Value: 0x1, Mask: 0x1}}}}
+	zt1008 = typ{Kind: 19, Width: 4, Set: &zset_seccomp_flags}
+	zt1009 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_ACTION_AVAIL", Vals: []val{{Name: "SECCOMP_GET_ACTION_AVAIL", Value: 0x2, Mask: 0x2}}}}
+	zt1010 = typ{Kind: 20, Dir: 1, Width: 4, Set: &zset_seccomp_actions}
+	zt1011 = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_GET_NOTIF_SIZES", Vals: []val{{Name: "SECCOMP_GET_NOTIF_SIZES", Value: 0x3, Mask: 0x3}}}}
+	zt1012 = typ{Kind: 27, Dir: 2, Struct: &zstruct_seccomp_notif_sizes}
+	zt1013 = typ{Kind: 24, Dir: 2, Width: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 4}}
+	zt1014 = typ{Kind: 19, Width: 4, Set: &zset_grnd_flags}
+	zt1015 = typ{Kind: 19, Width: 4, Set: &zset_mfd_flags}
+	zt1016 = typ{Kind: 19, Width: 254, Set: &zset_kexec_file_flags}
+	zt1017 = typ{Kind: 20, Width: 4, Set: &zset_bpf_commands}
+	zt1018 = typ{Kind: 20, Width: 4, Set: &zset_bpf_map_types}
+	zt1019 = typ{Kind: 19, Width: 4, Set: &zset_bpf_map_flags}
+	zt1020 = typ{Kind: 25, Len: &expr{Op: 0, Num: 0x10}}
+	zt1021 = typ{Kind: 27, Struct: &zstruct_bpf_map_create}
+	zt1022 = typ{Kind: 4, Width: 8}
+	zt1023 = typ{Kind: 20, Width: 8, Set: &zset_bpf_update_flags}
+	zt1024 = typ{Kind: 27, Struct: &zstruct_bpf_map_elem}
+	zt1025 = typ{Kind: 20, Width: 8, Set: &zset_bpf_lookup_flags}
+	zt1026 = typ{Kind: 27, Struct: &zstruct_bpf_map_look}
+	zt1027 = typ{Kind: 27, Struct: &zstruct_bpf_map_key}
+	zt1028 = typ{Kind: 27, Struct: &zstruct_bpf_map_next}
+	zt1029 = typ{Kind: 20, Width: 4, Set: &zset_bpf_prog_types}
+	zt1030 = typ{Kind: 32, Len: &expr{Op: 0}}
+	zt1031 = typ{Kind: 19, Width: 4, Set: &zset_bpf_prog_flags}
+	zt1032 = typ{Kind: 20, Width: 4, Set: &zset_bpf_attach_types}
+	zt1033 = typ{Kind: 27, Struct: &zstruct_bpf_prog_load}
+	zt1034 = typ{Kind: 19, Width: 4, Set: &zset_bpf_file_flags}
+	zt1035 = typ{Kind: 27, Struct: &zstruct_bpf_obj}
+	zt1036 = typ{Kind: 27, Struct: &zstruct_bpf_attach}
+	zt1037 = typ{Kind: 27, Struct: &zstruct_bpf_id}
+	zt1038 = typ{Kind: 27, Struct: &zstruct_bpf_info}
+	zt1039 = typ{Kind: 28, Dir: 1, Union: &zunion_bpf_attr, Len: &expr{Op: 1, Num: 0x2}, Sel: &expr{Op: 1}}
+	zt1040 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_CREATE", Vals: []val{{Name: "BPF_MAP_CREATE", Value: 0x0, Mask: 0x0}}}}
+	zt1041 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_LOAD", Vals: []val{{Name: "BPF_PROG_LOAD", Value: 0x5, Mask: 0x5}}}}
+	zt1042 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_OBJ_GET", Vals: []val{{Name: "BPF_OBJ_GET", Value: 0x7, Mask: 0x7}}}}
+	zt1043 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_PROG_GET_FD_BY_ID", Vals: []val{{Name: "BPF_PROG_GET_FD_BY_ID", Value: 0xd, Mask: 0xd}}}}
+	zt1044 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_MAP_GET_FD_BY_ID", Vals: []val{{Name: "BPF_MAP_GET_FD_BY_ID", Value: 0xe, Mask: 0xe}}}}
+	zt1045 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_RAW_TRACEPOINT_OPEN", Vals: []val{{Name: "BPF_RAW_TRACEPOINT_OPEN", Value: 0x11, Mask: 0x11}}}}
+	zt1046 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_LOAD", Vals: []val{{Name: "BPF_BTF_LOAD", Value: 0x12, Mask: 0x12}}}}
+	zt1047 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_BTF_GET_FD_BY_ID", Vals: []val{{Name: "BPF_BTF_GET_FD_BY_ID", Value: 0x13, Mask: 0x13}}}}
+	zt1048 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_CREATE", Vals: []val{{Name: "BPF_LINK_CREATE", Value: 0x1c, Mask: 0x1c}}}}
+	zt1049 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_LINK_GET_FD_BY_ID", Vals: []val{{Name: "BPF_LINK_GET_FD_BY_ID", Value: 0x1e, Mask: 0x1e}}}}
+	zt1050 = typ{Kind: 21, Width: 254, Set: &set{Name: "BPF_ITER_CREATE", Vals: []val{{Name: "BPF_ITER_CREATE", Value: 0x21, Mask: 0x21}}}}
+	zt1051 = typ{Kind: 19, Width: 4, Set: &zset_execveat_flags}
+	zt1052 = typ{Kind: 19, Width: 4, Set: &zset_uffd_flags}
+	zt1053 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_cmds}
+	zt1054 = typ{Kind: 19, Width: 4, Set: &zset_membarrier_flags}
+	zt1055 = typ{Kind: 21, Width: 254, Set: &set{Name: "MEMBARRIER_CMD_QUERY", Vals: []val{{Name: "MEMBARRIER_CMD_QUERY", Value: 0x0, Mask: 0x0}}}}
+	zt1056 = typ{Kind: 19, Width: 4, Set: &zset_mlock2_flags}
+	zt1057 = typ{Kind: 19, Width: 254, Set: &zset_pkey_access}
+	zt1058 = typ{Kind: 19, Width: 4, Set: &zset_statx_flags}
+	zt1059 = typ{Kind: 19, Width: 4, Set: &zset_statx_mask}
+	zt1060 = typ{Kind: 19, Width: 8, Set: &zset_statx_attrs}
+	zt1061 = typ{Kind: 27, Struct: &zstruct_statx_timestamp}
+	zt1062 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x60}}
+	zt1063 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statx}
+	zt1064 = typ{Kind: 27, Dir: 1, Struct: &zstruct_aio_sigset}
+	zt1065 = typ{Kind: 19, Width: 4, Set: &zset_uring_setup_flags}
+	zt1066 = typ{Kind: 19, Width: 4, Set: &zset_uring_features}
+	zt1067 = typ{Kind: 27, Struct: &zstruct_sq_off}
+	zt1068 = typ{Kind: 27, Struct: &zstruct_cq_off}
+	zt1069 = typ{Kind: 27, Dir: 3, Struct: &zstruct_io_uring_params}
+	zt1070 = typ{Kind: 19, Width: 4, Set: &zset_uring_enter_flags}
+	zt1071 = typ{Kind: 20, Width: 4, Set: &zset_uring_ops}
+	zt1072 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_BUFFERS", Vals: []val{{Name: "IORING_REGISTER_BUFFERS", Value: 0x0, Mask: 0x0}}}}
+	zt1073 = typ{Kind: 26, Dir: 1, Elem: &zt207, Len: &expr{Op: 1, Num: 0x3}}
+	zt1074 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_FILES", Vals: []val{{Name: "IORING_REGISTER_FILES", Value: 0x2, Mask: 0x2}}}}
+	zt1075 = typ{Kind: 26, Dir: 1, Elem: &zt0, Len: &expr{Op: 1, Num: 0x3}}
+	zt1076 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD", Vals: []val{{Name: "IORING_REGISTER_EVENTFD", Value: 0x4, Mask: 0x4}}}}
+	zt1077 = typ{Kind: 21, Width: 254, Set: &set{Name: "IORING_REGISTER_EVENTFD_ASYNC", Vals: []val{{Name: "IORING_REGISTER_EVENTFD_ASYNC", Value: 0x7, Mask: 0x7}}}}
+	zt1078 = typ{Kind: 19, Width: 4, Set: &zset_open_tree_flags}
+	zt1079 = typ{Kind: 19, Width: 4, Set: &zset_move_mount_flags}
+	zt1080 = typ{Kind: 19, Width: 4, Set: &zset_fsopen_flags}
+	zt1081 = typ{Kind: 20, Width: 4, Set: &zset_fsconfig_cmds}
+	zt1082 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FLAG", Vals: []val{{Name: "FSCONFIG_SET_FLAG", Value: 0x0, Mask: 0x0}}}}
+	zt1083 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_STRING", Vals: []val{{Name: "FSCONFIG_SET_STRING", Value: 0x1, Mask: 0x1}}}}
+	zt1084 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_BINARY", Vals: []val{{Name: "FSCONFIG_SET_BINARY", Value: 0x2, Mask: 0x2}}}}
+	zt1085 = typ{Kind: 24, Dir: 1, Width: 2, Len: &expr{Op: 1, Num: 0x4}}
+	zt1086 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH", Vals: []val{{Name: "FSCONFIG_SET_PATH", Value: 0x3, Mask: 0x3}}}}
+	zt1087 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_PATH_EMPTY", Vals: []val{{Name: "FSCONFIG_SET_PATH_EMPTY", Value: 0x4, Mask: 0x4}}}}
+	zt1088 = typ{Kind: 21, Width: 254, Set: &set{Name: "FSCONFIG_SET_FD", Vals: []val{{Name: "FSCONFIG_SET_FD", Value: 0x5, Mask: 0x5}}}}
+	zt1089 = typ{Kind: 19, Width: 4, Set: &zset_fsmount_flags}
+	zt1090 = typ{Kind: 19, Width: 4, Set: &zset_mount_attrs}
+	zt1091 = typ{Kind: 19, Width: 4, Set: &zset_fspick_flags}
+	zt1092 = typ{Kind: 19, Width: 4, Set: &zset_pidfd_open_flags}
+	zt1093 = typ{Kind: 19, Width: 8, Set: &zset_clone3_flags}
+	zt1094 = typ{Kind: 9, Width: 8}
+	zt1095 = typ{Kind: 28, Union: &zunion_clone_signal, Sel: &expr{Op: 16, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x7ffffffe}}}
+	zt1096 = typ{Kind: 26, Dir: 1, Elem: &zt7, Len: &expr{Op: 2, Num: 0xa}}
+	zt1097 = typ{Kind: 27, Dir: 1, Struct: &zstruct_clone_args, Len: &expr{Op: 1, Num: 0x2}}
+	zt1098 = typ{Kind: 27, Dir: 2, Struct: &zstruct_clone_result}
+	zt1099 = typ{Kind: 19, Width: 4, Set: &zset_close_range_flags}
+	zt1100 = typ{Kind: 19, Width: 8, Set: &zset_open_flags}
+	zt1101 = typ{Kind: 10, Width: 8}
+	zt1102 = typ{Kind: 19, Width: 8, Set: &zset_resolve_flags}
+	zt1103 = typ{Kind: 27, Dir: 1, Struct: &zstruct_open_how, Len: &expr{Op: 1, Num: 0x3}}
+	zt1104 = typ{Kind: 19, Width: 4, Set: &zset_faccessat_flags}
+	zt1105 = typ{Kind: 26, Dir: 1, Elem: &zt995, Len: &expr{Op: 1, Num: 0x2}}
+	zt1106 = typ{Kind: 27, Dir: 1, Struct: &zstruct_timespec64}
+	zt1107 = typ{Kind: 19, Width: 8, Set: &zset_mount_attrs}
+	zt1108 = typ{Kind: 20, Width: 8, Set: &zset_propagation}
+	zt1109 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mount_attr, Len: &expr{Op: 1, Num: 0x4}}
+	zt1110 = typ{Kind: 19, Width: 8, Set: &zset_landlock_fs}
+	zt1111 = typ{Kind: 19, Width: 8, Set: &zset_landlock_net}
+	zt1112 = typ{Kind: 19, Width: 8, Set: &zset_landlock_scope}
+	zt1113 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_ruleset_attr, Len: &expr{Op: 1, Num: 0x1}}
+	zt1114 = typ{Kind: 19, Width: 4, Set: &zset_landlock_create}
+	zt1115 = typ{Kind: 20, Width: 4, Set: &zset_landlock_rule}
+	zt1116 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_path}
+	zt1117 = typ{Kind: 27, Dir: 1, Struct: &zstruct_landlock_port}
+	zt1118 = typ{Kind: 28, Union: &zunion_landlock_attr, Sel: &expr{Op: 1, Num: 0x1}}
+	zt1119 = typ{Kind: 19, Width: 4, Set: &zset_secretmem_flags}
+	zt1120 = typ{Kind: 19, Width: 4, Set: &zset_futex_waitv_flags}
+	zt1121 = typ{Kind: 27, Struct: &zstruct_futex_waitv}
+	zt1122 = typ{Kind: 26, Dir: 1, Elem: &zt1121, Len: &expr{Op: 1, Num: 0x1}}
+	zt1123 = typ{Kind: 27, Dir: 1, Struct: &zstruct_cachestat_range}
+	zt1124 = typ{Kind: 27, Dir: 2, Struct: &zstruct_cachestat}
+	zt1125 = typ{Kind: 19, Width: 4, Set: &zset_shadow_stack_flags}
+	zt1126 = typ{Kind: 26, Dir: 1, Elem: &zt1121, Len: &expr{Op: 0, Num: 0x2}}
+	zt1127 = typ{Kind: 27, Dir: 1, Struct: &zstruct_mnt_id_req, Len: &expr{Op: 0, Num: 0x18}}
+	zt1128 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x2}}
+	zt1129 = typ{Kind: 26, Dir: 2, Elem: &zt80, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1130 = typ{Kind: 19, Width: 4, Set: &zset_listmount_flags}
+	zt1131 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_set, Len: &expr{Op: 1, Num: 0x5}}
+	zt1132 = typ{Kind: 27, Dir: 1, Struct: &zstruct_xattr_get, Len: &expr{Op: 1, Num: 0x5}}
+	zt1133 = typ{Kind: 24, Dir: 2, Len: &expr{Op: 1, Num: 0x4}, RetLen: &expr{Op: 4}}
+	zt1134 = typ{Kind: 19, Width: 8, Set: &zset_fa_xflags}
+	zt1135 = typ{Kind: 27, Dir: 2, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
+	zt1136 = typ{Kind: 27, Dir: 1, Struct: &zstruct_file_attr, Len: &expr{Op: 1, Num: 0x3}}
+	zt1137 = typ{Kind: 8, Width: 2}
+	zt1138 = typ{Kind: 13, Dir: 1, Width: 254}
+	zt1139 = typ{Kind: 29, Len: &expr{Op: 0, Num: 0x4}}
+	zt1140 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_sigaction}
+	zt1141 = typ{Kind: 27, Dir: 2, Struct: &zstruct_old_sigaction}
+	zt1142 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
+	zt1143 = typ{Kind: 26, Dir: 2, Elem: &zt1137, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
+	zt1144 = typ{Kind: 26, Dir: 1, Elem: &zt1137, Len: &expr{Op: 1}}
+	zt1145 = typ{Kind: 47, Dir: 3, Len: &expr{Op: 2}}
+	zt1146 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_select}
+	zt1147 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt1148 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt1149 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt1150 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt1151 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt1152 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt1153 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt1154 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt1155 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt1156 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt1157 = typ{Kind: 0, Width: 8, Format: 13}
+	zt1158 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt1159 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt1160 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt1161 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt1162 = typ{Kind: 2, Width: 254, Format: 3}
+	zt1163 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt1164 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt1165 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt1166 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt1167 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt1168 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
+	zt1169 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt1170 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt1171 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt1172 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt1173 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt1174 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt1175 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt1176 = typ{Kind: 26, Dir: 1, Elem: &zt1175, Len: &expr{Op: 0, Num: 0x2}}
+	zt1177 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
+	zt1178 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt1179 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
+	zt1180 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
+	zt1181 = typ{Kind: 26, Dir: 2, Elem: &zt1180, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1182 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt1183 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt1184 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt1185 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -3490,7 +3615,7 @@ var zstruct_sigframe = structure{Name: "sigframe", Size: [3]uint16{304, 304, 304
 
 var zcall_rt_sigreturn = call{Name: "rt_sigreturn", Args: []field{
 	{Name: "frame", Type: &zt40, Reg: 6, Reg32: 6},
-}, Ret: &zt23, Class: 0x10, Defer: 1}
+}, Ret: &zt26, Class: 0x10, Defer: 1}
 
 var zset_ioctls = set{Name: "ioctls", Vals: []val{
 	{Name: "FIBMAP", Value: 0x1, Mask: 0x1},
@@ -8595,8 +8720,693 @@ var zcall_accept = call{Name: "accept", Args: []field{
 	{Name: "upeer_addrlen", Type: &zt302, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
+var zset_nlmsg_types = set{Name: "nlmsg_types", Unknown: "NLMSG_???", Vals: []val{
+	{Name: "NLMSG_NOOP", Value: 0x1, Mask: 0x1},
+	{Name: "NLMSG_ERROR", Value: 0x2, Mask: 0x2},
+	{Name: "NLMSG_DONE", Value: 0x3, Mask: 0x3},
+	{Name: "NLMSG_OVERRUN", Value: 0x4, Mask: 0x4},
+}}
+
+var zset_rtm_types = set{Name: "rtm_types", Unknown: "RTM_???", Vals: []val{
+	{Name: "NLMSG_NOOP", Value: 0x1, Mask: 0x1},
+	{Name: "NLMSG_ERROR", Value: 0x2, Mask: 0x2},
+	{Name: "NLMSG_DONE", Value: 0x3, Mask: 0x3},
+	{Name: "NLMSG_OVERRUN", Value: 0x4, Mask: 0x4},
+	{Name: "RTM_NEWLINK", Value: 0x10, Mask: 0x10},
+	{Name: "RTM_DELLINK", Value: 0x11, Mask: 0x11},
+	{Name: "RTM_GETLINK", Value: 0x12, Mask: 0x12},
+	{Name: "RTM_SETLINK", Value: 0x13, Mask: 0x13},
+	{Name: "RTM_NEWADDR", Value: 0x14, Mask: 0x14},
+	{Name: "RTM_DELADDR", Value: 0x15, Mask: 0x15},
+	{Name: "RTM_GETADDR", Value: 0x16, Mask: 0x16},
+	{Name: "RTM_NEWROUTE", Value: 0x18, Mask: 0x18},
+	{Name: "RTM_DELROUTE", Value: 0x19, Mask: 0x19},
+	{Name: "RTM_GETROUTE", Value: 0x1a, Mask: 0x1a},
+	{Name: "RTM_NEWNEIGH", Value: 0x1c, Mask: 0x1c},
+	{Name: "RTM_DELNEIGH", Value: 0x1d, Mask: 0x1d},
+	{Name: "RTM_GETNEIGH", Value: 0x1e, Mask: 0x1e},
+	{Name: "RTM_NEWRULE", Value: 0x20, Mask: 0x20},
+	{Name: "RTM_DELRULE", Value: 0x21, Mask: 0x21},
+	{Name: "RTM_GETRULE", Value: 0x22, Mask: 0x22},
+	{Name: "RTM_NEWQDISC", Value: 0x24, Mask: 0x24},
+	{Name: "RTM_DELQDISC", Value: 0x25, Mask: 0x25},
+	{Name: "RTM_GETQDISC", Value: 0x26, Mask: 0x26},
+	{Name: "RTM_NEWTCLASS", Value: 0x28, Mask: 0x28},
+	{Name: "RTM_DELTCLASS", Value: 0x29, Mask: 0x29},
+	{Name: "RTM_GETTCLASS", Value: 0x2a, Mask: 0x2a},
+	{Name: "RTM_NEWTFILTER", Value: 0x2c, Mask: 0x2c},
+	{Name: "RTM_DELTFILTER", Value: 0x2d, Mask: 0x2d},
+	{Name: "RTM_GETTFILTER", Value: 0x2e, Mask: 0x2e},
+	{Name: "RTM_NEWACTION", Value: 0x30, Mask: 0x30},
+	{Name: "RTM_DELACTION", Value: 0x31, Mask: 0x31},
+	{Name: "RTM_GETACTION", Value: 0x32, Mask: 0x32},
+	{Name: "RTM_NEWPREFIX", Value: 0x34, Mask: 0x34},
+	{Name: "RTM_GETMULTICAST", Value: 0x3a, Mask: 0x3a},
+	{Name: "RTM_GETANYCAST", Value: 0x3e, Mask: 0x3e},
+	{Name: "RTM_NEWNEIGHTBL", Value: 0x40, Mask: 0x40},
+	{Name: "RTM_GETNEIGHTBL", Value: 0x42, Mask: 0x42},
+	{Name: "RTM_SETNEIGHTBL", Value: 0x43, Mask: 0x43},
+	{Name: "RTM_NEWNDUSEROPT", Value: 0x44, Mask: 0x44},
+	{Name: "RTM_NEWADDRLABEL", Value: 0x48, Mask: 0x48},
+	{Name: "RTM_DELADDRLABEL", Value: 0x49, Mask: 0x49},
+	{Name: "RTM_GETADDRLABEL", Value: 0x4a, Mask: 0x4a},
+	{Name: "RTM_GETDCB", Value: 0x4e, Mask: 0x4e},
+	{Name: "RTM_SETDCB", Value: 0x4f, Mask: 0x4f},
+	{Name: "RTM_NEWNETCONF", Value: 0x50, Mask: 0x50},
+	{Name: "RTM_DELNETCONF", Value: 0x51, Mask: 0x51},
+	{Name: "RTM_GETNETCONF", Value: 0x52, Mask: 0x52},
+	{Name: "RTM_NEWMDB", Value: 0x54, Mask: 0x54},
+	{Name: "RTM_DELMDB", Value: 0x55, Mask: 0x55},
+	{Name: "RTM_GETMDB", Value: 0x56, Mask: 0x56},
+	{Name: "RTM_NEWNSID", Value: 0x58, Mask: 0x58},
+	{Name: "RTM_DELNSID", Value: 0x59, Mask: 0x59},
+	{Name: "RTM_GETNSID", Value: 0x5a, Mask: 0x5a},
+	{Name: "RTM_NEWSTATS", Value: 0x5c, Mask: 0x5c},
+	{Name: "RTM_GETSTATS", Value: 0x5e, Mask: 0x5e},
+	{Name: "RTM_SETSTATS", Value: 0x5f, Mask: 0x5f},
+	{Name: "RTM_NEWCACHEREPORT", Value: 0x60, Mask: 0x60},
+	{Name: "RTM_NEWCHAIN", Value: 0x64, Mask: 0x64},
+	{Name: "RTM_DELCHAIN", Value: 0x65, Mask: 0x65},
+	{Name: "RTM_GETCHAIN", Value: 0x66, Mask: 0x66},
+	{Name: "RTM_NEWNEXTHOP", Value: 0x68, Mask: 0x68},
+	{Name: "RTM_DELNEXTHOP", Value: 0x69, Mask: 0x69},
+	{Name: "RTM_GETNEXTHOP", Value: 0x6a, Mask: 0x6a},
+	{Name: "RTM_NEWLINKPROP", Value: 0x6c, Mask: 0x6c},
+	{Name: "RTM_DELLINKPROP", Value: 0x6d, Mask: 0x6d},
+	{Name: "RTM_GETLINKPROP", Value: 0x6e, Mask: 0x6e},
+	{Name: "RTM_NEWVLAN", Value: 0x70, Mask: 0x70},
+	{Name: "RTM_DELVLAN", Value: 0x71, Mask: 0x71},
+	{Name: "RTM_GETVLAN", Value: 0x72, Mask: 0x72},
+	{Name: "RTM_NEWNEXTHOPBUCKET", Value: 0x74, Mask: 0x74},
+	{Name: "RTM_DELNEXTHOPBUCKET", Value: 0x75, Mask: 0x75},
+	{Name: "RTM_GETNEXTHOPBUCKET", Value: 0x76, Mask: 0x76},
+	{Name: "RTM_NEWTUNNEL", Value: 0x78, Mask: 0x78},
+	{Name: "RTM_DELTUNNEL", Value: 0x79, Mask: 0x79},
+	{Name: "RTM_GETTUNNEL", Value: 0x7a, Mask: 0x7a},
+}, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74}}
+
+var zunion_nlmsg_type = union{Name: "nlmsg_type", Alts: []alt{
+	{Vals: []uint64{0x0}, Type: &zt304},
+}, Else: &zt305}
+
+var zset_nlm_new_flags = set{Name: "nlm_new_flags", Unknown: "NLM_F_???", Vals: []val{
+	{Name: "NLM_F_REQUEST", Value: 0x1, Mask: 0x1},
+	{Name: "NLM_F_MULTI", Value: 0x2, Mask: 0x2},
+	{Name: "NLM_F_ACK", Value: 0x4, Mask: 0x4},
+	{Name: "NLM_F_ECHO", Value: 0x8, Mask: 0x8},
+	{Name: "NLM_F_DUMP_INTR", Value: 0x10, Mask: 0x10},
+	{Name: "NLM_F_DUMP_FILTERED", Value: 0x20, Mask: 0x20},
+	{Name: "NLM_F_REPLACE", Value: 0x100, Mask: 0x100},
+	{Name: "NLM_F_EXCL", Value: 0x200, Mask: 0x200},
+	{Name: "NLM_F_CREATE", Value: 0x400, Mask: 0x400},
+	{Name: "NLM_F_APPEND", Value: 0x800, Mask: 0x800},
+}}
+
+var zset_nlm_del_flags = set{Name: "nlm_del_flags", Unknown: "NLM_F_???", Vals: []val{
+	{Name: "NLM_F_REQUEST", Value: 0x1, Mask: 0x1},
+	{Name: "NLM_F_MULTI", Value: 0x2, Mask: 0x2},
+	{Name: "NLM_F_ACK", Value: 0x4, Mask: 0x4},
+	{Name: "NLM_F_ECHO", Value: 0x8, Mask: 0x8},
+	{Name: "NLM_F_DUMP_INTR", Value: 0x10, Mask: 0x10},
+	{Name: "NLM_F_DUMP_FILTERED", Value: 0x20, Mask: 0x20},
+	{Name: "NLM_F_NONREC", Value: 0x100, Mask: 0x100},
+	{Name: "NLM_F_BULK", Value: 0x200, Mask: 0x200},
+}}
+
+var zset_nlm_get_flags = set{Name: "nlm_get_flags", Unknown: "NLM_F_???", Vals: []val{
+	{Name: "NLM_F_REQUEST", Value: 0x1, Mask: 0x1},
+	{Name: "NLM_F_MULTI", Value: 0x2, Mask: 0x2},
+	{Name: "NLM_F_ACK", Value: 0x4, Mask: 0x4},
+	{Name: "NLM_F_ECHO", Value: 0x8, Mask: 0x8},
+	{Name: "NLM_F_DUMP_INTR", Value: 0x10, Mask: 0x10},
+	{Name: "NLM_F_DUMP_FILTERED", Value: 0x20, Mask: 0x20},
+	{Name: "NLM_F_DUMP", Value: 0x300, Mask: 0x300},
+	{Name: "NLM_F_ROOT", Value: 0x100, Mask: 0x100},
+	{Name: "NLM_F_MATCH", Value: 0x200, Mask: 0x200},
+	{Name: "NLM_F_ATOMIC", Value: 0x400, Mask: 0x400},
+}}
+
+var zset_nlm_ack_flags = set{Name: "nlm_ack_flags", Unknown: "NLM_F_???", Vals: []val{
+	{Name: "NLM_F_REQUEST", Value: 0x1, Mask: 0x1},
+	{Name: "NLM_F_MULTI", Value: 0x2, Mask: 0x2},
+	{Name: "NLM_F_ACK", Value: 0x4, Mask: 0x4},
+	{Name: "NLM_F_ECHO", Value: 0x8, Mask: 0x8},
+	{Name: "NLM_F_DUMP_INTR", Value: 0x10, Mask: 0x10},
+	{Name: "NLM_F_DUMP_FILTERED", Value: 0x20, Mask: 0x20},
+	{Name: "NLM_F_CAPPED", Value: 0x100, Mask: 0x100},
+	{Name: "NLM_F_ACK_TLVS", Value: 0x200, Mask: 0x200},
+}}
+
+var zset_nlm_flags = set{Name: "nlm_flags", Unknown: "NLM_F_???", Vals: []val{
+	{Name: "NLM_F_REQUEST", Value: 0x1, Mask: 0x1},
+	{Name: "NLM_F_MULTI", Value: 0x2, Mask: 0x2},
+	{Name: "NLM_F_ACK", Value: 0x4, Mask: 0x4},
+	{Name: "NLM_F_ECHO", Value: 0x8, Mask: 0x8},
+	{Name: "NLM_F_DUMP_INTR", Value: 0x10, Mask: 0x10},
+	{Name: "NLM_F_DUMP_FILTERED", Value: 0x20, Mask: 0x20},
+}}
+
+var zunion_nlm_all_flags = union{Name: "nlm_all_flags", Alts: []alt{
+	{Vals: []uint64{0x1}, Type: &zt307},
+	{Vals: []uint64{0x2}, Type: &zt308},
+	{Vals: []uint64{0x3}, Type: &zt309},
+	{Vals: []uint64{0x5}, Type: &zt310},
+}, Else: &zt311}
+
+var zstruct_nlmsghdr_route = structure{Name: "nlmsghdr_route", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "nlmsg_len", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "nlmsg_type", Type: &zt306, Off: [3]uint16{4, 4, 4}},
+	{Name: "nlmsg_flags", Type: &zt312, Off: [3]uint16{6, 6, 6}},
+	{Name: "nlmsg_seq", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "nlmsg_pid", Type: &zt7, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zset_iff_flags = set{Name: "iff_flags", Unknown: "IFF_???", Vals: []val{
+	{Name: "IFF_UP", Value: 0x1, Mask: 0x1},
+	{Name: "IFF_BROADCAST", Value: 0x2, Mask: 0x2},
+	{Name: "IFF_DEBUG", Value: 0x4, Mask: 0x4},
+	{Name: "IFF_LOOPBACK", Value: 0x8, Mask: 0x8},
+	{Name: "IFF_POINTOPOINT", Value: 0x10, Mask: 0x10},
+	{Name: "IFF_NOTRAILERS", Value: 0x20, Mask: 0x20},
+	{Name: "IFF_RUNNING", Value: 0x40, Mask: 0x40},
+	{Name: "IFF_NOARP", Value: 0x80, Mask: 0x80},
+	{Name: "IFF_PROMISC", Value: 0x100, Mask: 0x100},
+	{Name: "IFF_ALLMULTI", Value: 0x200, Mask: 0x200},
+	{Name: "IFF_MASTER", Value: 0x400, Mask: 0x400},
+	{Name: "IFF_SLAVE", Value: 0x800, Mask: 0x800},
+	{Name: "IFF_MULTICAST", Value: 0x1000, Mask: 0x1000},
+	{Name: "IFF_PORTSEL", Value: 0x2000, Mask: 0x2000},
+	{Name: "IFF_AUTOMEDIA", Value: 0x4000, Mask: 0x4000},
+	{Name: "IFF_DYNAMIC", Value: 0x8000, Mask: 0x8000},
+	{Name: "IFF_LOWER_UP", Value: 0x10000, Mask: 0x10000},
+	{Name: "IFF_DORMANT", Value: 0x20000, Mask: 0x20000},
+	{Name: "IFF_ECHO", Value: 0x40000, Mask: 0x40000},
+}}
+
+var zstruct_ifinfomsg = structure{Name: "ifinfomsg", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "ifi_family", Type: &zt315, Off: [3]uint16{0, 0, 0}},
+	{Name: "pad", Type: &zt316, Off: [3]uint16{1, 1, 1}},
+	{Name: "ifi_type", Type: &zt282, Off: [3]uint16{2, 2, 2}},
+	{Name: "ifi_index", Type: &zt275, Off: [3]uint16{4, 4, 4}},
+	{Name: "ifi_flags", Type: &zt317, Off: [3]uint16{8, 8, 8}},
+	{Name: "ifi_change", Type: &zt317, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zset_ifla_types = set{Name: "ifla_types", Unknown: "IFLA_???", Vals: []val{
+	{Name: "NLA_F_NESTED", Value: 0x8000, Mask: 0x8000},
+	{Name: "NLA_F_NET_BYTEORDER", Value: 0x4000, Mask: 0x4000},
+	{Name: "IFLA_UNSPEC", Value: 0x0, Mask: 0x3fff},
+	{Name: "IFLA_ADDRESS", Value: 0x1, Mask: 0x3fff},
+	{Name: "IFLA_BROADCAST", Value: 0x2, Mask: 0x3fff},
+	{Name: "IFLA_IFNAME", Value: 0x3, Mask: 0x3fff},
+	{Name: "IFLA_MTU", Value: 0x4, Mask: 0x3fff},
+	{Name: "IFLA_LINK", Value: 0x5, Mask: 0x3fff},
+	{Name: "IFLA_QDISC", Value: 0x6, Mask: 0x3fff},
+	{Name: "IFLA_STATS", Value: 0x7, Mask: 0x3fff},
+	{Name: "IFLA_COST", Value: 0x8, Mask: 0x3fff},
+	{Name: "IFLA_PRIORITY", Value: 0x9, Mask: 0x3fff},
+	{Name: "IFLA_MASTER", Value: 0xa, Mask: 0x3fff},
+	{Name: "IFLA_WIRELESS", Value: 0xb, Mask: 0x3fff},
+	{Name: "IFLA_PROTINFO", Value: 0xc, Mask: 0x3fff},
+	{Name: "IFLA_TXQLEN", Value: 0xd, Mask: 0x3fff},
+	{Name: "IFLA_MAP", Value: 0xe, Mask: 0x3fff},
+	{Name: "IFLA_WEIGHT", Value: 0xf, Mask: 0x3fff},
+	{Name: "IFLA_OPERSTATE", Value: 0x10, Mask: 0x3fff},
+	{Name: "IFLA_LINKMODE", Value: 0x11, Mask: 0x3fff},
+	{Name: "IFLA_LINKINFO", Value: 0x12, Mask: 0x3fff},
+	{Name: "IFLA_NET_NS_PID", Value: 0x13, Mask: 0x3fff},
+	{Name: "IFLA_IFALIAS", Value: 0x14, Mask: 0x3fff},
+	{Name: "IFLA_NUM_VF", Value: 0x15, Mask: 0x3fff},
+	{Name: "IFLA_VFINFO_LIST", Value: 0x16, Mask: 0x3fff},
+	{Name: "IFLA_STATS64", Value: 0x17, Mask: 0x3fff},
+	{Name: "IFLA_VF_PORTS", Value: 0x18, Mask: 0x3fff},
+	{Name: "IFLA_PORT_SELF", Value: 0x19, Mask: 0x3fff},
+	{Name: "IFLA_AF_SPEC", Value: 0x1a, Mask: 0x3fff},
+	{Name: "IFLA_GROUP", Value: 0x1b, Mask: 0x3fff},
+	{Name: "IFLA_NET_NS_FD", Value: 0x1c, Mask: 0x3fff},
+	{Name: "IFLA_EXT_MASK", Value: 0x1d, Mask: 0x3fff},
+	{Name: "IFLA_PROMISCUITY", Value: 0x1e, Mask: 0x3fff},
+	{Name: "IFLA_NUM_TX_QUEUES", Value: 0x1f, Mask: 0x3fff},
+	{Name: "IFLA_NUM_RX_QUEUES", Value: 0x20, Mask: 0x3fff},
+	{Name: "IFLA_CARRIER", Value: 0x21, Mask: 0x3fff},
+	{Name: "IFLA_PHYS_PORT_ID", Value: 0x22, Mask: 0x3fff},
+	{Name: "IFLA_CARRIER_CHANGES", Value: 0x23, Mask: 0x3fff},
+	{Name: "IFLA_PHYS_SWITCH_ID", Value: 0x24, Mask: 0x3fff},
+	{Name: "IFLA_LINK_NETNSID", Value: 0x25, Mask: 0x3fff},
+	{Name: "IFLA_PHYS_PORT_NAME", Value: 0x26, Mask: 0x3fff},
+	{Name: "IFLA_PROTO_DOWN", Value: 0x27, Mask: 0x3fff},
+	{Name: "IFLA_GSO_MAX_SEGS", Value: 0x28, Mask: 0x3fff},
+	{Name: "IFLA_GSO_MAX_SIZE", Value: 0x29, Mask: 0x3fff},
+	{Name: "IFLA_PAD", Value: 0x2a, Mask: 0x3fff},
+	{Name: "IFLA_XDP", Value: 0x2b, Mask: 0x3fff},
+	{Name: "IFLA_EVENT", Value: 0x2c, Mask: 0x3fff},
+	{Name: "IFLA_NEW_NETNSID", Value: 0x2d, Mask: 0x3fff},
+	{Name: "IFLA_TARGET_NETNSID", Value: 0x2e, Mask: 0x3fff},
+	{Name: "IFLA_CARRIER_UP_COUNT", Value: 0x2f, Mask: 0x3fff},
+	{Name: "IFLA_CARRIER_DOWN_COUNT", Value: 0x30, Mask: 0x3fff},
+	{Name: "IFLA_NEW_IFINDEX", Value: 0x31, Mask: 0x3fff},
+	{Name: "IFLA_MIN_MTU", Value: 0x32, Mask: 0x3fff},
+	{Name: "IFLA_MAX_MTU", Value: 0x33, Mask: 0x3fff},
+	{Name: "IFLA_PROP_LIST", Value: 0x34, Mask: 0x3fff},
+	{Name: "IFLA_ALT_IFNAME", Value: 0x35, Mask: 0x3fff},
+	{Name: "IFLA_PERM_ADDRESS", Value: 0x36, Mask: 0x3fff},
+	{Name: "IFLA_PROTO_DOWN_REASON", Value: 0x37, Mask: 0x3fff},
+	{Name: "IFLA_PARENT_DEV_NAME", Value: 0x38, Mask: 0x3fff},
+	{Name: "IFLA_PARENT_DEV_BUS_NAME", Value: 0x39, Mask: 0x3fff},
+	{Name: "IFLA_GRO_MAX_SIZE", Value: 0x3a, Mask: 0x3fff},
+	{Name: "IFLA_TSO_MAX_SIZE", Value: 0x3b, Mask: 0x3fff},
+	{Name: "IFLA_TSO_MAX_SEGS", Value: 0x3c, Mask: 0x3fff},
+	{Name: "IFLA_ALLMULTI", Value: 0x3d, Mask: 0x3fff},
+	{Name: "IFLA_DEVLINK_PORT", Value: 0x3e, Mask: 0x3fff},
+	{Name: "IFLA_GSO_IPV4_MAX_SIZE", Value: 0x3f, Mask: 0x3fff},
+	{Name: "IFLA_GRO_IPV4_MAX_SIZE", Value: 0x40, Mask: 0x3fff},
+	{Name: "IFLA_DPLL_PIN", Value: 0x41, Mask: 0x3fff},
+	{Name: "IFLA_MAX_PACING_OFFLOAD_HORIZON", Value: 0x42, Mask: 0x3fff},
+	{Name: "IFLA_NETNS_IMMUTABLE", Value: 0x43, Mask: 0x3fff},
+	{Name: "IFLA_HEADROOM", Value: 0x44, Mask: 0x3fff},
+	{Name: "IFLA_TAILROOM", Value: 0x45, Mask: 0x3fff},
+}}
+
+var zstruct_nlattr_link = structure{Name: "nlattr_link", Size: [3]uint16{4, 4, 4}, Fields: []field{
+	{Name: "nla_len", Type: &zt139, Off: [3]uint16{0, 0, 0}},
+	{Name: "nla_type", Type: &zt319, Off: [3]uint16{2, 2, 2}},
+}}
+
+var zset_rtext_filters = set{Name: "rtext_filters", Unknown: "RTEXT_FILTER_???", Vals: []val{
+	{Name: "RTEXT_FILTER_VF", Value: 0x1, Mask: 0x1},
+	{Name: "RTEXT_FILTER_BRVLAN", Value: 0x2, Mask: 0x2},
+	{Name: "RTEXT_FILTER_BRVLAN_COMPRESSED", Value: 0x4, Mask: 0x4},
+	{Name: "RTEXT_FILTER_SKIP_STATS", Value: 0x8, Mask: 0x8},
+	{Name: "RTEXT_FILTER_MRP", Value: 0x10, Mask: 0x10},
+	{Name: "RTEXT_FILTER_CFM_CONFIG", Value: 0x20, Mask: 0x20},
+	{Name: "RTEXT_FILTER_CFM_STATUS", Value: 0x40, Mask: 0x40},
+	{Name: "RTEXT_FILTER_MST", Value: 0x80, Mask: 0x80},
+}}
+
+var zstruct_rtnl_link_stats = structure{Name: "rtnl_link_stats", Size: [3]uint16{96, 96, 96}, Fields: []field{
+	{Name: "rx_packets", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "tx_packets", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "rx_bytes", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "tx_bytes", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "rx_errors", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "tx_errors", Type: &zt11, Off: [3]uint16{20, 20, 20}},
+	{Name: "rx_dropped", Type: &zt11, Off: [3]uint16{24, 24, 24}},
+	{Name: "tx_dropped", Type: &zt11, Off: [3]uint16{28, 28, 28}},
+	{Name: "multicast", Type: &zt11, Off: [3]uint16{32, 32, 32}},
+	{Name: "collisions", Type: &zt11, Off: [3]uint16{36, 36, 36}},
+	{Name: "rx_length_errors", Type: &zt11, Off: [3]uint16{40, 40, 40}},
+	{Name: "rx_over_errors", Type: &zt11, Off: [3]uint16{44, 44, 44}},
+	{Name: "rx_crc_errors", Type: &zt11, Off: [3]uint16{48, 48, 48}},
+	{Name: "rx_frame_errors", Type: &zt11, Off: [3]uint16{52, 52, 52}},
+	{Name: "rx_fifo_errors", Type: &zt11, Off: [3]uint16{56, 56, 56}},
+	{Name: "rx_missed_errors", Type: &zt11, Off: [3]uint16{60, 60, 60}},
+	{Name: "tx_aborted_errors", Type: &zt11, Off: [3]uint16{64, 64, 64}},
+	{Name: "tx_carrier_errors", Type: &zt11, Off: [3]uint16{68, 68, 68}},
+	{Name: "tx_fifo_errors", Type: &zt11, Off: [3]uint16{72, 72, 72}},
+	{Name: "tx_heartbeat_errors", Type: &zt11, Off: [3]uint16{76, 76, 76}},
+	{Name: "tx_window_errors", Type: &zt11, Off: [3]uint16{80, 80, 80}},
+	{Name: "rx_compressed", Type: &zt11, Off: [3]uint16{84, 84, 84}},
+	{Name: "tx_compressed", Type: &zt11, Off: [3]uint16{88, 88, 88}},
+	{Name: "rx_nohandler", Type: &zt11, Off: [3]uint16{92, 92, 92}},
+}}
+
+var zstruct_rtnl_link_stats64 = structure{Name: "rtnl_link_stats64", Size: [3]uint16{200, 200, 200}, Packed: true, Fields: []field{
+	{Name: "rx_packets", Type: &zt9, Off: [3]uint16{0, 0, 0}},
+	{Name: "tx_packets", Type: &zt9, Off: [3]uint16{8, 8, 8}},
+	{Name: "rx_bytes", Type: &zt9, Off: [3]uint16{16, 16, 16}},
+	{Name: "tx_bytes", Type: &zt9, Off: [3]uint16{24, 24, 24}},
+	{Name: "rx_errors", Type: &zt9, Off: [3]uint16{32, 32, 32}},
+	{Name: "tx_errors", Type: &zt9, Off: [3]uint16{40, 40, 40}},
+	{Name: "rx_dropped", Type: &zt9, Off: [3]uint16{48, 48, 48}},
+	{Name: "tx_dropped", Type: &zt9, Off: [3]uint16{56, 56, 56}},
+	{Name: "multicast", Type: &zt9, Off: [3]uint16{64, 64, 64}},
+	{Name: "collisions", Type: &zt9, Off: [3]uint16{72, 72, 72}},
+	{Name: "rx_length_errors", Type: &zt9, Off: [3]uint16{80, 80, 80}},
+	{Name: "rx_over_errors", Type: &zt9, Off: [3]uint16{88, 88, 88}},
+	{Name: "rx_crc_errors", Type: &zt9, Off: [3]uint16{96, 96, 96}},
+	{Name: "rx_frame_errors", Type: &zt9, Off: [3]uint16{104, 104, 104}},
+	{Name: "rx_fifo_errors", Type: &zt9, Off: [3]uint16{112, 112, 112}},
+	{Name: "rx_missed_errors", Type: &zt9, Off: [3]uint16{120, 120, 120}},
+	{Name: "tx_aborted_errors", Type: &zt9, Off: [3]uint16{128, 128, 128}},
+	{Name: "tx_carrier_errors", Type: &zt9, Off: [3]uint16{136, 136, 136}},
+	{Name: "tx_fifo_errors", Type: &zt9, Off: [3]uint16{144, 144, 144}},
+	{Name: "tx_heartbeat_errors", Type: &zt9, Off: [3]uint16{152, 152, 152}},
+	{Name: "tx_window_errors", Type: &zt9, Off: [3]uint16{160, 160, 160}},
+	{Name: "rx_compressed", Type: &zt9, Off: [3]uint16{168, 168, 168}},
+	{Name: "tx_compressed", Type: &zt9, Off: [3]uint16{176, 176, 176}},
+	{Name: "rx_nohandler", Type: &zt9, Off: [3]uint16{184, 184, 184}},
+	{Name: "rx_otherhost_dropped", Type: &zt9, Off: [3]uint16{192, 192, 192}},
+}}
+
+var zunion_ifla_data = union{Name: "ifla_data", Alts: []alt{
+	{Vals: []uint64{0x1, 0x2, 0x36}, Type: &zt321},
+	{Vals: []uint64{0x3, 0x14, 0x35, 0x38, 0x39, 0x26, 0x6}, Type: &zt322},
+	{Vals: []uint64{0x1d}, Type: &zt323},
+	{Vals: []uint64{0x4, 0xd, 0x1b, 0x1e, 0x1f, 0x20, 0x23, 0x28, 0x29, 0x2f, 0x30, 0x32, 0x33, 0x3a, 0x3b, 0x3c, 0x3d, 0x3f, 0x40}, Type: &zt11, Min: 4, Only: false},
+	{Vals: []uint64{0x5, 0xa}, Type: &zt275, Min: 4, Only: false},
+	{Vals: []uint64{0x10, 0x11, 0x21, 0x27}, Type: &zt218, Min: 1, Only: false},
+	{Vals: []uint64{0x7}, Type: &zt324},
+	{Vals: []uint64{0x17}, Type: &zt325},
+}, Else: &zt326}
+
+var zstruct_ifla_attr = structure{Name: "ifla_attr", Size: [3]uint16{204, 204, 204}, Tuple: true, Fields: []field{
+	{Name: "attr", Type: &zt320, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt327, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zstruct_rt_link = structure{Name: "rt_link", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "info", Type: &zt318, Off: [3]uint16{0, 0, 0}},
+	{Name: "attrs", Type: &zt329, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zset_ifa_flags = set{Name: "ifa_flags", Unknown: "IFA_F_???", Vals: []val{
+	{Name: "IFA_F_SECONDARY", Value: 0x1, Mask: 0x1},
+	{Name: "IFA_F_NODAD", Value: 0x2, Mask: 0x2},
+	{Name: "IFA_F_OPTIMISTIC", Value: 0x4, Mask: 0x4},
+	{Name: "IFA_F_DADFAILED", Value: 0x8, Mask: 0x8},
+	{Name: "IFA_F_HOMEADDRESS", Value: 0x10, Mask: 0x10},
+	{Name: "IFA_F_DEPRECATED", Value: 0x20, Mask: 0x20},
+	{Name: "IFA_F_TENTATIVE", Value: 0x40, Mask: 0x40},
+	{Name: "IFA_F_PERMANENT", Value: 0x80, Mask: 0x80},
+	{Name: "IFA_F_MANAGETEMPADDR", Value: 0x100, Mask: 0x100},
+	{Name: "IFA_F_NOPREFIXROUTE", Value: 0x200, Mask: 0x200},
+	{Name: "IFA_F_MCAUTOJOIN", Value: 0x400, Mask: 0x400},
+	{Name: "IFA_F_STABLE_PRIVACY", Value: 0x800, Mask: 0x800},
+}}
+
+var zset_rt_scopes = set{Name: "rt_scopes", Vals: []val{
+	{Name: "RT_SCOPE_UNIVERSE", Value: 0x0, Mask: 0x0},
+	{Name: "RT_SCOPE_SITE", Value: 0xc8, Mask: 0xc8},
+	{Name: "RT_SCOPE_LINK", Value: 0xfd, Mask: 0xfd},
+	{Name: "RT_SCOPE_HOST", Value: 0xfe, Mask: 0xfe},
+	{Name: "RT_SCOPE_NOWHERE", Value: 0xff, Mask: 0xff},
+}}
+
+var zstruct_ifaddrmsg = structure{Name: "ifaddrmsg", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "ifa_family", Type: &zt315, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifa_prefixlen", Type: &zt218, Off: [3]uint16{1, 1, 1}},
+	{Name: "ifa_flags", Type: &zt331, Off: [3]uint16{2, 2, 2}},
+	{Name: "ifa_scope", Type: &zt332, Off: [3]uint16{3, 3, 3}},
+	{Name: "ifa_index", Type: &zt275, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zset_ifa_types = set{Name: "ifa_types", Unknown: "IFA_???", Vals: []val{
+	{Name: "NLA_F_NESTED", Value: 0x8000, Mask: 0x8000},
+	{Name: "NLA_F_NET_BYTEORDER", Value: 0x4000, Mask: 0x4000},
+	{Name: "IFA_UNSPEC", Value: 0x0, Mask: 0x3fff},
+	{Name: "IFA_ADDRESS", Value: 0x1, Mask: 0x3fff},
+	{Name: "IFA_LOCAL", Value: 0x2, Mask: 0x3fff},
+	{Name: "IFA_LABEL", Value: 0x3, Mask: 0x3fff},
+	{Name: "IFA_BROADCAST", Value: 0x4, Mask: 0x3fff},
+	{Name: "IFA_ANYCAST", Value: 0x5, Mask: 0x3fff},
+	{Name: "IFA_CACHEINFO", Value: 0x6, Mask: 0x3fff},
+	{Name: "IFA_MULTICAST", Value: 0x7, Mask: 0x3fff},
+	{Name: "IFA_FLAGS", Value: 0x8, Mask: 0x3fff},
+	{Name: "IFA_RT_PRIORITY", Value: 0x9, Mask: 0x3fff},
+	{Name: "IFA_TARGET_NETNSID", Value: 0xa, Mask: 0x3fff},
+	{Name: "IFA_PROTO", Value: 0xb, Mask: 0x3fff},
+}}
+
+var zstruct_nlattr_addr = structure{Name: "nlattr_addr", Size: [3]uint16{4, 4, 4}, Fields: []field{
+	{Name: "nla_len", Type: &zt139, Off: [3]uint16{0, 0, 0}},
+	{Name: "nla_type", Type: &zt334, Off: [3]uint16{2, 2, 2}},
+}}
+
+var zunion_rt_address = union{Name: "rt_address", Alts: []alt{
+	{Vals: []uint64{0x2}, Type: &zt271, Min: 4, Only: false},
+	{Vals: []uint64{0xa}, Type: &zt274, Min: 16, Only: false},
+}, Else: &zt326}
+
+var zstruct_ifa_cacheinfo = structure{Name: "ifa_cacheinfo", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "ifa_prefered", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "ifa_valid", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "cstamp", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "tstamp", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zunion_ifa_data = union{Name: "ifa_data", Alts: []alt{
+	{Vals: []uint64{0x1, 0x2, 0x4, 0x5, 0x7}, Type: &zt336},
+	{Vals: []uint64{0x3}, Type: &zt322},
+	{Vals: []uint64{0x6}, Type: &zt337},
+	{Vals: []uint64{0x8}, Type: &zt338},
+	{Vals: []uint64{0x9}, Type: &zt11},
+}, Else: &zt326}
+
+var zstruct_ifa_attr = structure{Name: "ifa_attr", Size: [3]uint16{20, 20, 20}, Tuple: true, Fields: []field{
+	{Name: "attr", Type: &zt335, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt339, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zstruct_rt_addr = structure{Name: "rt_addr", Size: [3]uint16{8, 8, 8}, Fields: []field{
+	{Name: "info", Type: &zt333, Off: [3]uint16{0, 0, 0}},
+	{Name: "attrs", Type: &zt341, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zset_rt_tables = set{Name: "rt_tables", Vals: []val{
+	{Name: "RT_TABLE_UNSPEC", Value: 0x0, Mask: 0x0},
+	{Name: "RT_TABLE_COMPAT", Value: 0xfc, Mask: 0xfc},
+	{Name: "RT_TABLE_DEFAULT", Value: 0xfd, Mask: 0xfd},
+	{Name: "RT_TABLE_MAIN", Value: 0xfe, Mask: 0xfe},
+	{Name: "RT_TABLE_LOCAL", Value: 0xff, Mask: 0xff},
+}}
+
+var zset_rt_protocols = set{Name: "rt_protocols", Unknown: "RTPROT_???", Vals: []val{
+	{Name: "RTPROT_UNSPEC", Value: 0x0, Mask: 0x0},
+	{Name: "RTPROT_REDIRECT", Value: 0x1, Mask: 0x1},
+	{Name: "RTPROT_KERNEL", Value: 0x2, Mask: 0x2},
+	{Name: "RTPROT_BOOT", Value: 0x3, Mask: 0x3},
+	{Name: "RTPROT_STATIC", Value: 0x4, Mask: 0x4},
+	{Name: "RTPROT_GATED", Value: 0x8, Mask: 0x8},
+	{Name: "RTPROT_RA", Value: 0x9, Mask: 0x9},
+	{Name: "RTPROT_MRT", Value: 0xa, Mask: 0xa},
+	{Name: "RTPROT_ZEBRA", Value: 0xb, Mask: 0xb},
+	{Name: "RTPROT_BIRD", Value: 0xc, Mask: 0xc},
+	{Name: "RTPROT_DNROUTED", Value: 0xd, Mask: 0xd},
+	{Name: "RTPROT_XORP", Value: 0xe, Mask: 0xe},
+	{Name: "RTPROT_NTK", Value: 0xf, Mask: 0xf},
+	{Name: "RTPROT_DHCP", Value: 0x10, Mask: 0x10},
+	{Name: "RTPROT_MROUTED", Value: 0x11, Mask: 0x11},
+	{Name: "RTPROT_KEEPALIVED", Value: 0x12, Mask: 0x12},
+	{Name: "RTPROT_BABEL", Value: 0x2a, Mask: 0x2a},
+	{Name: "RTPROT_OPENR", Value: 0x63, Mask: 0x63},
+	{Name: "RTPROT_BGP", Value: 0xba, Mask: 0xba},
+	{Name: "RTPROT_ISIS", Value: 0xbb, Mask: 0xbb},
+	{Name: "RTPROT_OSPF", Value: 0xbc, Mask: 0xbc},
+	{Name: "RTPROT_RIP", Value: 0xbd, Mask: 0xbd},
+	{Name: "RTPROT_EIGRP", Value: 0xc0, Mask: 0xc0},
+}}
+
+var zset_rtn_types = set{Name: "rtn_types", Unknown: "RTN_???", Vals: []val{
+	{Name: "RTN_UNSPEC", Value: 0x0, Mask: 0x0},
+	{Name: "RTN_UNICAST", Value: 0x1, Mask: 0x1},
+	{Name: "RTN_LOCAL", Value: 0x2, Mask: 0x2},
+	{Name: "RTN_BROADCAST", Value: 0x3, Mask: 0x3},
+	{Name: "RTN_ANYCAST", Value: 0x4, Mask: 0x4},
+	{Name: "RTN_MULTICAST", Value: 0x5, Mask: 0x5},
+	{Name: "RTN_BLACKHOLE", Value: 0x6, Mask: 0x6},
+	{Name: "RTN_UNREACHABLE", Value: 0x7, Mask: 0x7},
+	{Name: "RTN_PROHIBIT", Value: 0x8, Mask: 0x8},
+	{Name: "RTN_THROW", Value: 0x9, Mask: 0x9},
+	{Name: "RTN_NAT", Value: 0xa, Mask: 0xa},
+	{Name: "RTN_XRESOLVE", Value: 0xb, Mask: 0xb},
+}}
+
+var zset_rtm_flags = set{Name: "rtm_flags", Unknown: "RTM_F_???", Vals: []val{
+	{Name: "RTNH_F_DEAD", Value: 0x1, Mask: 0x1},
+	{Name: "RTNH_F_PERVASIVE", Value: 0x2, Mask: 0x2},
+	{Name: "RTNH_F_ONLINK", Value: 0x4, Mask: 0x4},
+	{Name: "RTNH_F_OFFLOAD", Value: 0x8, Mask: 0x8},
+	{Name: "RTNH_F_LINKDOWN", Value: 0x10, Mask: 0x10},
+	{Name: "RTNH_F_UNRESOLVED", Value: 0x20, Mask: 0x20},
+	{Name: "RTNH_F_TRAP", Value: 0x40, Mask: 0x40},
+	{Name: "RTM_F_NOTIFY", Value: 0x100, Mask: 0x100},
+	{Name: "RTM_F_CLONED", Value: 0x200, Mask: 0x200},
+	{Name: "RTM_F_EQUALIZE", Value: 0x400, Mask: 0x400},
+	{Name: "RTM_F_PREFIX", Value: 0x800, Mask: 0x800},
+	{Name: "RTM_F_LOOKUP_TABLE", Value: 0x1000, Mask: 0x1000},
+	{Name: "RTM_F_FIB_MATCH", Value: 0x2000, Mask: 0x2000},
+	{Name: "RTM_F_OFFLOAD", Value: 0x4000, Mask: 0x4000},
+	{Name: "RTM_F_TRAP", Value: 0x8000, Mask: 0x8000},
+}}
+
+var zstruct_rtmsg = structure{Name: "rtmsg", Size: [3]uint16{12, 12, 12}, Fields: []field{
+	{Name: "rtm_family", Type: &zt315, Off: [3]uint16{0, 0, 0}},
+	{Name: "rtm_dst_len", Type: &zt218, Off: [3]uint16{1, 1, 1}},
+	{Name: "rtm_src_len", Type: &zt218, Off: [3]uint16{2, 2, 2}},
+	{Name: "rtm_tos", Type: &zt105, Off: [3]uint16{3, 3, 3}},
+	{Name: "rtm_table", Type: &zt343, Off: [3]uint16{4, 4, 4}},
+	{Name: "rtm_protocol", Type: &zt344, Off: [3]uint16{5, 5, 5}},
+	{Name: "rtm_scope", Type: &zt332, Off: [3]uint16{6, 6, 6}},
+	{Name: "rtm_type", Type: &zt345, Off: [3]uint16{7, 7, 7}},
+	{Name: "rtm_flags", Type: &zt346, Off: [3]uint16{8, 8, 8}},
+}}
+
+var zset_rta_types = set{Name: "rta_types", Unknown: "RTA_???", Vals: []val{
+	{Name: "NLA_F_NESTED", Value: 0x8000, Mask: 0x8000},
+	{Name: "NLA_F_NET_BYTEORDER", Value: 0x4000, Mask: 0x4000},
+	{Name: "RTA_UNSPEC", Value: 0x0, Mask: 0x3fff},
+	{Name: "RTA_DST", Value: 0x1, Mask: 0x3fff},
+	{Name: "RTA_SRC", Value: 0x2, Mask: 0x3fff},
+	{Name: "RTA_IIF", Value: 0x3, Mask: 0x3fff},
+	{Name: "RTA_OIF", Value: 0x4, Mask: 0x3fff},
+	{Name: "RTA_GATEWAY", Value: 0x5, Mask: 0x3fff},
+	{Name: "RTA_PRIORITY", Value: 0x6, Mask: 0x3fff},
+	{Name: "RTA_PREFSRC", Value: 0x7, Mask: 0x3fff},
+	{Name: "RTA_METRICS", Value: 0x8, Mask: 0x3fff},
+	{Name: "RTA_MULTIPATH", Value: 0x9, Mask: 0x3fff},
+	{Name: "RTA_PROTOINFO", Value: 0xa, Mask: 0x3fff},
+	{Name: "RTA_FLOW", Value: 0xb, Mask: 0x3fff},
+	{Name: "RTA_CACHEINFO", Value: 0xc, Mask: 0x3fff},
+	{Name: "RTA_SESSION", Value: 0xd, Mask: 0x3fff},
+	{Name: "RTA_MP_ALGO", Value: 0xe, Mask: 0x3fff},
+	{Name: "RTA_TABLE", Value: 0xf, Mask: 0x3fff},
+	{Name: "RTA_MARK", Value: 0x10, Mask: 0x3fff},
+	{Name: "RTA_MFC_STATS", Value: 0x11, Mask: 0x3fff},
+	{Name: "RTA_VIA", Value: 0x12, Mask: 0x3fff},
+	{Name: "RTA_NEWDST", Value: 0x13, Mask: 0x3fff},
+	{Name: "RTA_PREF", Value: 0x14, Mask: 0x3fff},
+	{Name: "RTA_ENCAP_TYPE", Value: 0x15, Mask: 0x3fff},
+	{Name: "RTA_ENCAP", Value: 0x16, Mask: 0x3fff},
+	{Name: "RTA_EXPIRES", Value: 0x17, Mask: 0x3fff},
+	{Name: "RTA_PAD", Value: 0x18, Mask: 0x3fff},
+	{Name: "RTA_UID", Value: 0x19, Mask: 0x3fff},
+	{Name: "RTA_TTL_PROPAGATE", Value: 0x1a, Mask: 0x3fff},
+	{Name: "RTA_IP_PROTO", Value: 0x1b, Mask: 0x3fff},
+	{Name: "RTA_SPORT", Value: 0x1c, Mask: 0x3fff},
+	{Name: "RTA_DPORT", Value: 0x1d, Mask: 0x3fff},
+	{Name: "RTA_NH_ID", Value: 0x1e, Mask: 0x3fff},
+	{Name: "RTA_FLOWLABEL", Value: 0x1f, Mask: 0x3fff},
+}}
+
+var zstruct_nlattr_route = structure{Name: "nlattr_route", Size: [3]uint16{4, 4, 4}, Fields: []field{
+	{Name: "nla_len", Type: &zt139, Off: [3]uint16{0, 0, 0}},
+	{Name: "nla_type", Type: &zt348, Off: [3]uint16{2, 2, 2}},
+}}
+
+var zstruct_rta_cacheinfo = structure{Name: "rta_cacheinfo", Size: [3]uint16{32, 32, 32}, Fields: []field{
+	{Name: "rta_clntref", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "rta_lastuse", Type: &zt11, Off: [3]uint16{4, 4, 4}},
+	{Name: "rta_expires", Type: &zt7, Off: [3]uint16{8, 8, 8}},
+	{Name: "rta_error", Type: &zt11, Off: [3]uint16{12, 12, 12}},
+	{Name: "rta_used", Type: &zt11, Off: [3]uint16{16, 16, 16}},
+	{Name: "rta_id", Type: &zt176, Off: [3]uint16{20, 20, 20}},
+	{Name: "rta_ts", Type: &zt11, Off: [3]uint16{24, 24, 24}},
+	{Name: "rta_tsage", Type: &zt11, Off: [3]uint16{28, 28, 28}},
+}}
+
+var zunion_rta_data = union{Name: "rta_data", Alts: []alt{
+	{Vals: []uint64{0x1, 0x2, 0x5, 0x7}, Type: &zt336},
+	{Vals: []uint64{0x3, 0x4}, Type: &zt275},
+	{Vals: []uint64{0x6, 0x10, 0xb}, Type: &zt11},
+	{Vals: []uint64{0xc}, Type: &zt350},
+	{Vals: []uint64{0x14}, Type: &zt218},
+	{Vals: []uint64{0xf}, Type: &zt351},
+}, Else: &zt326}
+
+var zstruct_rta_attr = structure{Name: "rta_attr", Size: [3]uint16{36, 36, 36}, Tuple: true, Fields: []field{
+	{Name: "attr", Type: &zt349, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt352, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zstruct_rt_route = structure{Name: "rt_route", Size: [3]uint16{12, 12, 12}, Fields: []field{
+	{Name: "info", Type: &zt347, Off: [3]uint16{0, 0, 0}},
+	{Name: "attrs", Type: &zt354, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zstruct_ifinfo_short = structure{Name: "ifinfo_short", Size: [3]uint16{1, 1, 1}, Fields: []field{
+	{Name: "ifi_family", Type: &zt315, Off: [3]uint16{0, 0, 0}},
+	{Name: "rest", Type: &zt356, Attr: 1, Off: [3]uint16{1, 1, 1}},
+}}
+
+var zstruct_ifaddr_short = structure{Name: "ifaddr_short", Size: [3]uint16{1, 1, 1}, Fields: []field{
+	{Name: "ifa_family", Type: &zt315, Off: [3]uint16{0, 0, 0}},
+	{Name: "rest", Type: &zt356, Attr: 1, Off: [3]uint16{1, 1, 1}},
+}}
+
+var zstruct_rt_short = structure{Name: "rt_short", Size: [3]uint16{1, 1, 1}, Fields: []field{
+	{Name: "rtm_family", Type: &zt315, Off: [3]uint16{0, 0, 0}},
+	{Name: "rest", Type: &zt356, Attr: 1, Off: [3]uint16{1, 1, 1}},
+}}
+
+var zstruct_rt_other = structure{Name: "rt_other", Size: [3]uint16{1, 1, 1}, Fields: []field{
+	{Name: "family", Type: &zt315, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt326, Off: [3]uint16{1, 1, 1}},
+}}
+
+var zunion_rt_payload = union{Name: "rt_payload", Alts: []alt{
+	{Vals: []uint64{0x10, 0x11, 0x12, 0x13}, Type: &zt330, Min: 16, Only: false},
+	{Vals: []uint64{0x14, 0x15, 0x16}, Type: &zt342, Min: 8, Only: false},
+	{Vals: []uint64{0x18, 0x19, 0x1a}, Type: &zt355, Min: 12, Only: false},
+	{Vals: []uint64{0x10010, 0x10011, 0x10012, 0x10013}, Type: &zt357},
+	{Vals: []uint64{0x10014, 0x10015, 0x10016}, Type: &zt358},
+	{Vals: []uint64{0x10018, 0x10019, 0x1001a}, Type: &zt359},
+}, Else: &zt360}
+
+var zstruct_rt_inner = structure{Name: "rt_inner", Size: [3]uint16{32, 32, 32}, Tuple: true, Fields: []field{
+	{Name: "hdr", Type: &zt313, Off: [3]uint16{0, 0, 0}},
+	{Name: "payload", Type: &zt361, Attr: 256, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zstruct_nlmsgerr = structure{Name: "nlmsgerr", Size: [3]uint16{4, 4, 4}, Fields: []field{
+	{Name: "error", Type: &zt314, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg", Type: &zt363, Off: [3]uint16{4, 4, 4}},
+}}
+
+var zunion_rt_message = union{Name: "rt_message", Alts: []alt{
+	{Vals: []uint64{0x2}, Type: &zt364},
+	{Vals: []uint64{0x3}, Type: &zt7},
+	{Vals: []uint64{0x10, 0x11, 0x12, 0x13}, Type: &zt330, Min: 16, Only: false},
+	{Vals: []uint64{0x14, 0x15, 0x16}, Type: &zt342, Min: 8, Only: false},
+	{Vals: []uint64{0x18, 0x19, 0x1a}, Type: &zt355, Min: 12, Only: false},
+	{Vals: []uint64{0x10010, 0x10011, 0x10012, 0x10013}, Type: &zt357},
+	{Vals: []uint64{0x10014, 0x10015, 0x10016}, Type: &zt358},
+	{Vals: []uint64{0x10018, 0x10019, 0x1001a}, Type: &zt359},
+}, Else: &zt360}
+
+var zstruct_nlmsg_route = structure{Name: "nlmsg_route", Size: [3]uint16{32, 32, 32}, Tuple: true, Fields: []field{
+	{Name: "hdr", Type: &zt313, Off: [3]uint16{0, 0, 0}},
+	{Name: "payload", Type: &zt365, Attr: 256, Off: [3]uint16{16, 16, 16}},
+}}
+
+var zset_sock_diag_types = set{Name: "sock_diag_types", Unknown: "SOCK_DIAG_???", Vals: []val{
+	{Name: "NLMSG_ERROR", Value: 0x2, Mask: 0x2},
+	{Name: "NLMSG_DONE", Value: 0x3, Mask: 0x3},
+	{Name: "TCPDIAG_GETSOCK", Value: 0x12, Mask: 0x12},
+	{Name: "DCCPDIAG_GETSOCK", Value: 0x13, Mask: 0x13},
+	{Name: "SOCK_DIAG_BY_FAMILY", Value: 0x14, Mask: 0x14},
+	{Name: "SOCK_DESTROY", Value: 0x15, Mask: 0x15},
+}}
+
+var zunion_other_type = union{Name: "other_type", Alts: []alt{
+	{Vals: []uint64{0x1}, Type: &zt368},
+}, Else: &zt304}
+
+var zunion_other_flags = union{Name: "other_flags", Alts: []alt{
+	{Vals: []uint64{0x1}, Type: &zt309},
+}, Else: &zt311}
+
+var zstruct_nlmsghdr_other = structure{Name: "nlmsghdr_other", Size: [3]uint16{16, 16, 16}, Fields: []field{
+	{Name: "nlmsg_len", Type: &zt11, Off: [3]uint16{0, 0, 0}},
+	{Name: "nlmsg_type", Type: &zt369, Off: [3]uint16{4, 4, 4}},
+	{Name: "nlmsg_flags", Type: &zt370, Off: [3]uint16{6, 6, 6}},
+	{Name: "nlmsg_seq", Type: &zt11, Off: [3]uint16{8, 8, 8}},
+	{Name: "nlmsg_pid", Type: &zt7, Off: [3]uint16{12, 12, 12}},
+}}
+
+var zunion_other_message = union{Name: "other_message", Alts: []alt{
+	{Vals: []uint64{0x3}, Type: &zt7},
+}, Else: &zt326}
+
+var zstruct_nlmsg_other = structure{Name: "nlmsg_other", Size: [3]uint16{20, 20, 20}, Tuple: true, Fields: []field{
+	{Name: "hdr", Type: &zt371, Off: [3]uint16{0, 0, 0}},
+	{Name: "payload", Type: &zt372, Attr: 256, Off: [3]uint16{16, 16, 16}},
+}}
+
 var zunion_msg_data = union{Name: "msg_data", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt303},
+	{Vals: []uint64{0x1}, Type: &zt367, Min: 16, Only: false},
+	{Vals: []uint64{0x5}, Type: &zt374, Min: 16, Only: false},
+	{Vals: []uint64{0x2, 0x3, 0x4, 0x6, 0x7, 0x8, 0x9, 0xa, 0xb, 0xc, 0xd, 0xe, 0xf, 0x11, 0x13, 0x14, 0x15, 0x16, 0x17}, Type: &zt376, Min: 16, Only: false},
 }, Else: &zt303}
 
 var zset_msg_flags = set{Name: "msg_flags", Unknown: "MSG_???", Vals: []val{
@@ -8629,24 +9439,24 @@ var zset_msg_flags = set{Name: "msg_flags", Unknown: "MSG_???", Vals: []val{
 
 var zcall_sendto = call{Name: "sendto", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buff", Type: &zt304, Reg: 1, Reg32: 1},
+	{Name: "buff", Type: &zt377, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt306, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt378, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt379, Reg: 4, Reg32: 4},
 	{Name: "addr_len", Type: &zt7, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x40, Defer: 6}
 
 var zcall_recvfrom = call{Name: "recvfrom", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt307, Reg: 1, Reg32: 1},
+	{Name: "ubuf", Type: &zt380, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
-	{Name: "addr", Type: &zt308, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt378, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt381, Reg: 4, Reg32: 4},
 	{Name: "addr_len", Type: &zt302, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x40, Defer: 1}
 
 var zstruct_msg_iov_in = structure{Name: "msg_iov_in", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt310, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt383, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -8727,8 +9537,8 @@ var zset_cmsg_socket_types = set{Name: "cmsg_socket_types", Unknown: "SCM_???", 
 }}
 
 var zunion_cmsg_type = union{Name: "cmsg_type", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt314},
-	{Vals: []uint64{0x1}, Type: &zt315},
+	{Vals: []uint64{0x0}, Type: &zt387},
+	{Vals: []uint64{0x1}, Type: &zt388},
 }, Else: &zt176}
 
 var zstruct_ucred = structure{Name: "ucred", Size: [3]uint16{12, 12, 12}, Fields: []field{
@@ -8748,70 +9558,70 @@ var zstruct_sock_extended_err = structure{Name: "sock_extended_err", Size: [3]ui
 	{Name: "ee_origin", Type: &zt218, Off: [3]uint16{4, 4, 4}},
 	{Name: "ee_type", Type: &zt218, Off: [3]uint16{5, 5, 5}},
 	{Name: "ee_code", Type: &zt218, Off: [3]uint16{6, 6, 6}},
-	{Name: "ee_pad", Type: &zt325, Off: [3]uint16{7, 7, 7}},
+	{Name: "ee_pad", Type: &zt316, Off: [3]uint16{7, 7, 7}},
 	{Name: "ee_info", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "ee_data", Type: &zt11, Off: [3]uint16{12, 12, 12}},
-	{Name: "offender", Type: &zt326, Off: [3]uint16{16, 16, 16}},
+	{Name: "offender", Type: &zt397, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zunion_cmsg_data = union{Name: "cmsg_data", Alts: []alt{
-	{Vals: []uint64{0x10001}, Type: &zt317},
-	{Vals: []uint64{0x10002}, Type: &zt318, Min: 12, Only: false},
+	{Vals: []uint64{0x10001}, Type: &zt390},
+	{Vals: []uint64{0x10002}, Type: &zt391, Min: 12, Only: false},
 	{Vals: []uint64{0x10003}, Type: &zt297},
-	{Vals: []uint64{0x10004}, Type: &zt319, Min: 4, Only: false},
+	{Vals: []uint64{0x10004}, Type: &zt392, Min: 4, Only: false},
 	{Vals: []uint64{0x1001d, 0x1003f}, Type: &zt248, Min: 16, Only: false},
-	{Vals: []uint64{0x10023, 0x10040}, Type: &zt320, Min: 16, Only: false},
-	{Vals: []uint64{0x10025, 0x10041}, Type: &zt321, Min: 48, Only: false},
-	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt322},
-	{Vals: []uint64{0x2, 0x17}, Type: &zt323},
+	{Vals: []uint64{0x10023, 0x10040}, Type: &zt393, Min: 16, Only: false},
+	{Vals: []uint64{0x10025, 0x10041}, Type: &zt394, Min: 48, Only: false},
+	{Vals: []uint64{0x1, 0x6, 0x7}, Type: &zt356},
+	{Vals: []uint64{0x2, 0x17}, Type: &zt395},
 	{Vals: []uint64{0x3}, Type: &zt297},
-	{Vals: []uint64{0x8}, Type: &zt324, Min: 12, Only: false},
-	{Vals: []uint64{0xb}, Type: &zt327, Min: 32, Only: false},
-	{Vals: []uint64{0x14}, Type: &zt326, Min: 16, Only: false},
+	{Vals: []uint64{0x8}, Type: &zt396, Min: 12, Only: false},
+	{Vals: []uint64{0xb}, Type: &zt398, Min: 32, Only: false},
+	{Vals: []uint64{0x14}, Type: &zt397, Min: 16, Only: false},
 }}
 
 var zstruct_cmsg = structure{Name: "cmsg", Size: [3]uint16{64, 56, 64}, Fields: []field{
 	{Name: "cmsg_len", Type: &zt2, Off: [3]uint16{0, 0, 0}},
-	{Name: "cmsg_level", Type: &zt313, Off: [3]uint16{8, 4, 4}},
-	{Name: "cmsg_type", Type: &zt316, Off: [3]uint16{12, 8, 8}},
-	{Name: "cmsg_data", Type: &zt328, Off: [3]uint16{16, 12, 16}},
+	{Name: "cmsg_level", Type: &zt386, Off: [3]uint16{8, 4, 4}},
+	{Name: "cmsg_type", Type: &zt389, Off: [3]uint16{12, 8, 8}},
+	{Name: "cmsg_data", Type: &zt399, Off: [3]uint16{16, 12, 16}},
 }}
 
 var zstruct_msghdr_in = structure{Name: "msghdr_in", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt309, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_name", Type: &zt382, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_namelen", Type: &zt7, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt312, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iov", Type: &zt385, Off: [3]uint16{16, 8, 8}},
 	{Name: "msg_iovlen", Type: &zt2, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt330, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_control", Type: &zt401, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
 	{Name: "msg_controllen", Type: &zt2, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt305, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_flags", Type: &zt378, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_sendmsg = call{Name: "sendmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt331, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt305, Reg: 2, Reg32: 2},
+	{Name: "msg", Type: &zt402, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt378, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x40, Defer: 3}
 
 var zstruct_msg_iov_out = structure{Name: "msg_iov_out", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt333, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt404, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zstruct_msghdr_out = structure{Name: "msghdr_out", Size: [3]uint16{56, 28, 28}, Fields: []field{
-	{Name: "msg_name", Type: &zt332, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_name", Type: &zt403, Attr: 16384, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_namelen", Type: &zt7, Attr: 8192, Off: [3]uint16{8, 4, 4}},
-	{Name: "msg_iov", Type: &zt335, Attr: 16384, Off: [3]uint16{16, 8, 8}},
+	{Name: "msg_iov", Type: &zt406, Attr: 16384, Off: [3]uint16{16, 8, 8}},
 	{Name: "msg_iovlen", Type: &zt2, Attr: 16384, Off: [3]uint16{24, 12, 12}},
-	{Name: "msg_control", Type: &zt336, Attr: 16384, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
+	{Name: "msg_control", Type: &zt407, Attr: 16384, Off: [3]uint16{32, 16, 16}, Cond: &expr{Op: 2, Num: 0x5}},
 	{Name: "msg_controllen", Type: &zt2, Attr: 16384, Off: [3]uint16{40, 20, 20}},
-	{Name: "msg_flags", Type: &zt305, Attr: 16384, Off: [3]uint16{48, 24, 24}},
+	{Name: "msg_flags", Type: &zt378, Attr: 16384, Off: [3]uint16{48, 24, 24}},
 }}
 
 var zcall_recvmsg = call{Name: "recvmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "msg", Type: &zt337, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt305, Reg: 2, Reg32: 2},
+	{Name: "msg", Type: &zt408, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt378, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x40, Defer: 1}
 
 var zset_shutdown_modes = set{Name: "shutdown_modes", Unknown: "SHUT_???", Vals: []val{
@@ -8822,7 +9632,7 @@ var zset_shutdown_modes = set{Name: "shutdown_modes", Unknown: "SHUT_???", Vals:
 
 var zcall_shutdown = call{Name: "shutdown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "how", Type: &zt338, Reg: 1, Reg32: 1},
+	{Name: "how", Type: &zt409, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x40, Defer: 2}
 
 var zcall_bind = call{Name: "bind", Args: []field{
@@ -8924,8 +9734,8 @@ var zstruct_ipv6_mreq = structure{Name: "ipv6_mreq", Size: [3]uint16{20, 20, 20}
 
 var zstruct_group_req = structure{Name: "group_req", Size: [3]uint16{40, 32, 32}, Fields: []field{
 	{Name: "gr_interface", Type: &zt275, Off: [3]uint16{0, 0, 0}},
-	{Name: "align", Type: &zt344, Attr: 4, Off: [3]uint16{8, 4, 4}},
-	{Name: "gr_group", Type: &zt326, Off: [3]uint16{8, 4, 4}},
+	{Name: "align", Type: &zt415, Attr: 4, Off: [3]uint16{8, 4, 4}},
+	{Name: "gr_group", Type: &zt397, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zset_icmp_types = set{Name: "icmp_types", Unknown: "ICMP_???", Vals: []val{
@@ -8953,9 +9763,9 @@ var zset_packet_mr_types = set{Name: "packet_mr_types", Unknown: "PACKET_MR_???"
 
 var zstruct_packet_mreq = structure{Name: "packet_mreq", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "mr_ifindex", Type: &zt275, Off: [3]uint16{0, 0, 0}},
-	{Name: "mr_type", Type: &zt347, Off: [3]uint16{4, 4, 4}},
+	{Name: "mr_type", Type: &zt418, Off: [3]uint16{4, 4, 4}},
 	{Name: "mr_alen", Type: &zt139, Off: [3]uint16{6, 6, 6}},
-	{Name: "mr_address", Type: &zt348, Off: [3]uint16{8, 8, 8}},
+	{Name: "mr_address", Type: &zt419, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_tpacket_req = structure{Name: "tpacket_req", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -8966,17 +9776,17 @@ var zstruct_tpacket_req = structure{Name: "tpacket_req", Size: [3]uint16{16, 16,
 }}
 
 var zunion_sockopt_in = union{Name: "sockopt_in", Alts: []alt{
-	{Vals: []uint64{0x1000d}, Type: &zt340, Min: 8, Only: true},
-	{Vals: []uint64{0x1001a, 0x10033}, Type: &zt341, Min: 0, Only: true},
+	{Vals: []uint64{0x1000d}, Type: &zt411, Min: 8, Only: true},
+	{Vals: []uint64{0x1001a, 0x10033}, Type: &zt412, Min: 0, Only: true},
 	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: true},
-	{Vals: []uint64{0x23, 0x24}, Type: &zt342, Min: 8, Only: true},
-	{Vals: []uint64{0x290014, 0x290015, 0x29001b, 0x29001c}, Type: &zt343, Min: 20, Only: true},
-	{Vals: []uint64{0x2a, 0x2d, 0x29002a, 0x29002d}, Type: &zt345, Min: 136, Only: true},
-	{Vals: []uint64{0xff0001}, Type: &zt346},
-	{Vals: []uint64{0x1070001, 0x1070002}, Type: &zt349, Min: 16, Only: true},
-	{Vals: []uint64{0x1070005, 0x107000d}, Type: &zt350, Min: 0, Only: true},
+	{Vals: []uint64{0x23, 0x24}, Type: &zt413, Min: 8, Only: true},
+	{Vals: []uint64{0x290014, 0x290015, 0x29001b, 0x29001c}, Type: &zt414, Min: 20, Only: true},
+	{Vals: []uint64{0x2a, 0x2d, 0x29002a, 0x29002d}, Type: &zt416, Min: 136, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt417},
+	{Vals: []uint64{0x1070001, 0x1070002}, Type: &zt420, Min: 16, Only: true},
+	{Vals: []uint64{0x1070005, 0x107000d}, Type: &zt421, Min: 0, Only: true},
 	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: true},
-}, Else: &zt351}
+}, Else: &zt422}
 
 var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
 	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
@@ -9036,9 +9846,9 @@ var zset_so_ip_set = set{Name: "so_ip_set", Unknown: "IP_???", Vals: []val{
 
 var zcall_setsockopt__IP = call{Name: "setsockopt", Variant: "IP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt353, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt354, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt424, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt425, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9128,9 +9938,9 @@ var zset_so_socket_set = set{Name: "so_socket_set", Unknown: "SO_???", Vals: []v
 
 var zcall_setsockopt__SOCKET = call{Name: "setsockopt", Variant: "SOCKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt355, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt356, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt426, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt427, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9185,9 +9995,9 @@ var zset_so_tcp = set{Name: "so_tcp", Unknown: "TCP_???", Vals: []val{
 
 var zcall_setsockopt__TCP = call{Name: "setsockopt", Variant: "TCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt357, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt358, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt428, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt429, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9202,9 +10012,9 @@ var zset_so_udp = set{Name: "so_udp", Unknown: "UDP_???", Vals: []val{
 
 var zcall_setsockopt__UDP = call{Name: "setsockopt", Variant: "UDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt359, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt360, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt430, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt431, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9221,9 +10031,9 @@ var zset_so_vsock = set{Name: "so_vsock", Unknown: "SO_VM_???", Vals: []val{
 
 var zcall_setsockopt__VSOCK = call{Name: "setsockopt", Variant: "VSOCK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt361, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt362, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt432, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt433, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9298,9 +10108,9 @@ var zset_so_ipv6_set = set{Name: "so_ipv6_set", Unknown: "IPV6_???", Vals: []val
 
 var zcall_setsockopt__IPV6 = call{Name: "setsockopt", Variant: "IPV6", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt363, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt364, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt434, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt435, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9315,9 +10125,9 @@ var zset_so_can_raw = set{Name: "so_can_raw", Unknown: "CAN_RAW_???", Vals: []va
 
 var zcall_setsockopt__CAN_RAW = call{Name: "setsockopt", Variant: "CAN_RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt365, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt366, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt436, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt437, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9398,9 +10208,9 @@ var zset_so_sctp = set{Name: "so_sctp", Unknown: "SCTP_???", Vals: []val{
 
 var zcall_setsockopt__SCTP = call{Name: "setsockopt", Variant: "SCTP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt367, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt368, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt438, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt439, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9410,9 +10220,9 @@ var zset_so_raw = set{Name: "so_raw", Unknown: "RAW_???", Vals: []val{
 
 var zcall_setsockopt__RAW = call{Name: "setsockopt", Variant: "RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt369, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt370, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt440, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt441, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9422,9 +10232,9 @@ var zset_so_ipx = set{Name: "so_ipx", Unknown: "IPX_???", Vals: []val{
 
 var zcall_setsockopt__IPX = call{Name: "setsockopt", Variant: "IPX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt371, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt372, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt442, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt443, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9445,9 +10255,9 @@ var zset_so_ax25 = set{Name: "so_ax25", Unknown: "AX25_???", Vals: []val{
 
 var zcall_setsockopt__AX25 = call{Name: "setsockopt", Variant: "AX25", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt373, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt374, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt444, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt445, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9478,9 +10288,9 @@ var zset_so_packet = set{Name: "so_packet", Unknown: "PACKET_???", Vals: []val{
 
 var zcall_setsockopt__PACKET = call{Name: "setsockopt", Variant: "PACKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt375, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt376, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt446, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt447, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9500,9 +10310,9 @@ var zset_so_irda = set{Name: "so_irda", Unknown: "IRLMP_???", Vals: []val{
 
 var zcall_setsockopt__IRDA = call{Name: "setsockopt", Variant: "IRDA", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt377, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt378, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt448, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt449, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9521,9 +10331,9 @@ var zset_so_llc = set{Name: "so_llc", Unknown: "LLC_OPT_???", Vals: []val{
 
 var zcall_setsockopt__LLC = call{Name: "setsockopt", Variant: "LLC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt379, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt380, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt450, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt451, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9548,9 +10358,9 @@ var zset_so_dccp = set{Name: "so_dccp", Unknown: "DCCP_SOCKOPT_???", Vals: []val
 
 var zcall_setsockopt__DCCP = call{Name: "setsockopt", Variant: "DCCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt381, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt382, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt452, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt453, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9571,9 +10381,9 @@ var zset_so_netlink = set{Name: "so_netlink", Unknown: "NETLINK_???", Vals: []va
 
 var zcall_setsockopt__NETLINK = call{Name: "setsockopt", Variant: "NETLINK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt383, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt384, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt454, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt455, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9594,9 +10404,9 @@ var zset_so_tipc = set{Name: "so_tipc", Unknown: "TIPC_???", Vals: []val{
 
 var zcall_setsockopt__TIPC = call{Name: "setsockopt", Variant: "TIPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt385, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt386, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt456, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt457, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9611,9 +10421,9 @@ var zset_so_rxrpc = set{Name: "so_rxrpc", Unknown: "RXRPC_???", Vals: []val{
 
 var zcall_setsockopt__RXRPC = call{Name: "setsockopt", Variant: "RXRPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt387, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt388, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt458, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt459, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9627,9 +10437,9 @@ var zset_so_pppol2tp = set{Name: "so_pppol2tp", Unknown: "PPPOL2TP_SO_???", Vals
 
 var zcall_setsockopt__PPPOL2TP = call{Name: "setsockopt", Variant: "PPPOL2TP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt389, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt390, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt460, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt461, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9646,9 +10456,9 @@ var zset_so_bluetooth = set{Name: "so_bluetooth", Unknown: "BT_???", Vals: []val
 
 var zcall_setsockopt__BLUETOOTH = call{Name: "setsockopt", Variant: "BLUETOOTH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt391, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt392, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt462, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt463, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9661,9 +10471,9 @@ var zset_so_pnpipe = set{Name: "so_pnpipe", Unknown: "PNPIPE_???", Vals: []val{
 
 var zcall_setsockopt__PNPIPE = call{Name: "setsockopt", Variant: "PNPIPE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt393, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt394, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt464, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt465, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9682,9 +10492,9 @@ var zset_so_rds = set{Name: "so_rds", Unknown: "RDS_???", Vals: []val{
 
 var zcall_setsockopt__RDS = call{Name: "setsockopt", Variant: "RDS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt395, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt396, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt466, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt467, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9694,9 +10504,9 @@ var zset_so_iucv = set{Name: "so_iucv", Unknown: "SO_???", Vals: []val{
 
 var zcall_setsockopt__IUCV = call{Name: "setsockopt", Variant: "IUCV", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt397, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt398, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt468, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt469, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9708,9 +10518,9 @@ var zset_so_caif = set{Name: "so_caif", Unknown: "CAIFSO_???", Vals: []val{
 
 var zcall_setsockopt__CAIF = call{Name: "setsockopt", Variant: "CAIF", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt399, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt400, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt470, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt471, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9725,9 +10535,9 @@ var zset_so_alg = set{Name: "so_alg", Unknown: "ALG_???", Vals: []val{
 
 var zcall_setsockopt__ALG = call{Name: "setsockopt", Variant: "ALG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt401, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt402, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt472, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt473, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9741,9 +10551,9 @@ var zset_so_nfc = set{Name: "so_nfc", Unknown: "NFC_LLCP_???", Vals: []val{
 
 var zcall_setsockopt__NFC = call{Name: "setsockopt", Variant: "NFC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt403, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt404, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt474, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt475, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9753,9 +10563,9 @@ var zset_so_kcm = set{Name: "so_kcm", Unknown: "KCM_???", Vals: []val{
 
 var zcall_setsockopt__KCM = call{Name: "setsockopt", Variant: "KCM", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt405, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt406, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt476, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9768,9 +10578,9 @@ var zset_so_tls = set{Name: "so_tls", Unknown: "TLS_???", Vals: []val{
 
 var zcall_setsockopt__TLS = call{Name: "setsockopt", Variant: "TLS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt407, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt408, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt478, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt479, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
@@ -9787,17 +10597,17 @@ var zset_so_xdp = set{Name: "so_xdp", Unknown: "XDP_???", Vals: []val{
 
 var zcall_setsockopt__XDP = call{Name: "setsockopt", Variant: "XDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt409, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt410, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt480, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt481, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5}
 
 var zcall_setsockopt = call{Name: "setsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt339, Reg: 1, Reg32: 1},
+	{Name: "level", Type: &zt410, Reg: 1, Reg32: 1},
 	{Name: "optname", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt352, Reg: 3, Reg32: 3},
+	{Name: "optval", Type: &zt423, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 5, Key: 1, Variants: []*call{
 	&zcall_setsockopt__IP,
@@ -9843,16 +10653,16 @@ var zstruct_tpacket_stats = structure{Name: "tpacket_stats", Size: [3]uint16{8, 
 }}
 
 var zunion_sockopt_out = union{Name: "sockopt_out", Alts: []alt{
-	{Vals: []uint64{0x1000d}, Type: &zt340, Min: 4, Only: false},
-	{Vals: []uint64{0x10011}, Type: &zt318, Min: 4, Only: false},
+	{Vals: []uint64{0x1000d}, Type: &zt411, Min: 4, Only: false},
+	{Vals: []uint64{0x10011}, Type: &zt391, Min: 4, Only: false},
 	{Vals: []uint64{0x10001, 0x10002, 0x10005, 0x10006, 0x10007, 0x10008, 0x10009, 0x1000a, 0x1000b, 0x1000c, 0x1000e, 0x1000f, 0x10010, 0x10012, 0x10013, 0x1001b, 0x1001d, 0x1001e, 0x10020, 0x10021, 0x10022, 0x10023, 0x10024, 0x10025, 0x10028, 0x10029, 0x1002a, 0x1002b, 0x1002c, 0x1002d, 0x1002e, 0x10031, 0x10035, 0x10038, 0x1003c, 0x1003f, 0x10040, 0x10041, 0x10044, 0x10045, 0x10046, 0x10049, 0x1004b}, Type: &zt7, Min: 4, Only: false},
-	{Vals: []uint64{0x10004}, Type: &zt411, Min: 4, Only: false},
-	{Vals: []uint64{0x1004a}, Type: &zt412},
-	{Vals: []uint64{0x1003b}, Type: &zt413, Min: 4, Only: true},
-	{Vals: []uint64{0xff0001}, Type: &zt346},
-	{Vals: []uint64{0x1070006}, Type: &zt414},
+	{Vals: []uint64{0x10004}, Type: &zt482, Min: 4, Only: false},
+	{Vals: []uint64{0x1004a}, Type: &zt483},
+	{Vals: []uint64{0x1003b}, Type: &zt484, Min: 4, Only: true},
+	{Vals: []uint64{0xff0001}, Type: &zt417},
+	{Vals: []uint64{0x1070006}, Type: &zt485},
 	{Vals: []uint64{0x10e0001, 0x10e0002, 0x10e0003, 0x10e0004, 0x10e0005, 0x10e0006, 0x10e0007, 0x10e0008, 0x10e0009, 0x10e000a, 0x10e000b, 0x10e000c}, Type: &zt7, Min: 4, Only: false},
-}, Else: &zt351}
+}, Else: &zt422}
 
 var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
 	{Name: "IP_TOS", Value: 0x1, Mask: 0x1},
@@ -9917,9 +10727,9 @@ var zset_so_ip_get = set{Name: "so_ip_get", Unknown: "IP_???", Vals: []val{
 
 var zcall_getsockopt__IP = call{Name: "getsockopt", Variant: "IP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt353, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt416, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt424, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt487, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
@@ -10009,33 +10819,33 @@ var zset_so_socket_get = set{Name: "so_socket_get", Unknown: "SO_???", Vals: []v
 
 var zcall_getsockopt__SOCKET = call{Name: "getsockopt", Variant: "SOCKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt355, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt417, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt426, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt488, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TCP = call{Name: "getsockopt", Variant: "TCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt357, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt358, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt428, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt429, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__UDP = call{Name: "getsockopt", Variant: "UDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt359, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt360, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt430, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt431, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__VSOCK = call{Name: "getsockopt", Variant: "VSOCK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt361, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt362, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt432, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt433, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
@@ -10112,201 +10922,201 @@ var zset_so_ipv6_get = set{Name: "so_ipv6_get", Unknown: "IPV6_???", Vals: []val
 
 var zcall_getsockopt__IPV6 = call{Name: "getsockopt", Variant: "IPV6", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt363, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt418, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt434, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt489, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__CAN_RAW = call{Name: "getsockopt", Variant: "CAN_RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt365, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt366, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt436, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt437, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__SCTP = call{Name: "getsockopt", Variant: "SCTP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt367, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt368, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt438, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt439, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RAW = call{Name: "getsockopt", Variant: "RAW", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt369, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt370, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt440, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt441, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IPX = call{Name: "getsockopt", Variant: "IPX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt371, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt372, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt442, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt443, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__AX25 = call{Name: "getsockopt", Variant: "AX25", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt373, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt374, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt444, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt445, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PACKET = call{Name: "getsockopt", Variant: "PACKET", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt375, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt376, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt446, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt447, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IRDA = call{Name: "getsockopt", Variant: "IRDA", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt377, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt378, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt448, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt449, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__LLC = call{Name: "getsockopt", Variant: "LLC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt379, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt380, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt450, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt451, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__DCCP = call{Name: "getsockopt", Variant: "DCCP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt381, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt382, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt452, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt453, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__NETLINK = call{Name: "getsockopt", Variant: "NETLINK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt383, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt384, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt454, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt455, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TIPC = call{Name: "getsockopt", Variant: "TIPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt385, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt386, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt456, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt457, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RXRPC = call{Name: "getsockopt", Variant: "RXRPC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt387, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt388, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt458, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt459, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PPPOL2TP = call{Name: "getsockopt", Variant: "PPPOL2TP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt389, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt390, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt460, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt461, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__BLUETOOTH = call{Name: "getsockopt", Variant: "BLUETOOTH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt391, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt392, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt462, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt463, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__PNPIPE = call{Name: "getsockopt", Variant: "PNPIPE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt393, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt394, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt464, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt465, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__RDS = call{Name: "getsockopt", Variant: "RDS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt395, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt396, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt466, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt467, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__IUCV = call{Name: "getsockopt", Variant: "IUCV", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt397, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt398, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt468, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt469, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__CAIF = call{Name: "getsockopt", Variant: "CAIF", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt399, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt400, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt470, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt471, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__ALG = call{Name: "getsockopt", Variant: "ALG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt401, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt402, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt472, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt473, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__NFC = call{Name: "getsockopt", Variant: "NFC", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt403, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt404, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt474, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt475, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__KCM = call{Name: "getsockopt", Variant: "KCM", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt405, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt406, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt476, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__TLS = call{Name: "getsockopt", Variant: "TLS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt407, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt408, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt478, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt479, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt__XDP = call{Name: "getsockopt", Variant: "XDP", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt409, Reg: 1, Reg32: 1},
-	{Name: "optname", Type: &zt410, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "level", Type: &zt480, Reg: 1, Reg32: 1},
+	{Name: "optname", Type: &zt481, Reg: 2, Reg32: 2},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3}
 
 var zcall_getsockopt = call{Name: "getsockopt", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "level", Type: &zt339, Reg: 1, Reg32: 1},
+	{Name: "level", Type: &zt410, Reg: 1, Reg32: 1},
 	{Name: "optname", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "optval", Type: &zt415, Reg: 3, Reg32: 3},
+	{Name: "optval", Type: &zt486, Reg: 3, Reg32: 3},
 	{Name: "optlen", Type: &zt302, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_getsockopt__IP,
@@ -10368,7 +11178,7 @@ var zset_clone_flags = set{Name: "clone_flags", Unknown: "CLONE_???", Vals: []va
 
 var zcall_clone = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt25, Attr: 32, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt419, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt490, Attr: 32, Reg: 0, Reg32: 0},
 	{Name: "parent_tid", Type: &zt45, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "tls", Type: &zt25, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
 	{Name: "child_tidptr", Type: &zt25, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
@@ -10380,13 +11190,13 @@ var zcall_vfork = call{Name: "vfork", Args: []field{}, Ret: &zt235, Class: 0x8, 
 
 var zcall_execve = call{Name: "execve", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "argv", Type: &zt420, Reg: 1, Reg32: 1},
-	{Name: "envp", Type: &zt421, Reg: 2, Reg32: 2},
+	{Name: "argv", Type: &zt491, Reg: 1, Reg32: 1},
+	{Name: "envp", Type: &zt492, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x9, Defer: 3}
 
 var zcall_exit = call{Name: "exit", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt422, Class: 0x8, Defer: 1}
+}, Ret: &zt493, Class: 0x8, Defer: 1}
 
 var zset_wait_options = set{Name: "wait_options", Unknown: "W???", Vals: []val{
 	{Name: "WNOHANG", Value: 0x1, Mask: 0x1},
@@ -10420,9 +11230,9 @@ var zstruct_rusage = structure{Name: "rusage", Size: [3]uint16{144, 72, 144}, Fi
 
 var zcall_wait4 = call{Name: "wait4", Args: []field{
 	{Name: "upid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt423, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
-	{Name: "options", Type: &zt424, Reg: 2, Reg32: 2},
-	{Name: "ru", Type: &zt425, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
+	{Name: "stat_addr", Type: &zt494, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt495, Reg: 2, Reg32: 2},
+	{Name: "ru", Type: &zt496, Reg: 3, Reg32: 3, When: &expr{Op: 4}},
 }, Ret: &zt235, Class: 0x8, Defer: 1}
 
 var zcall_kill = call{Name: "kill", Args: []field{
@@ -10431,16 +11241,16 @@ var zcall_kill = call{Name: "kill", Args: []field{
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zstruct_utsname = structure{Name: "utsname", Size: [3]uint16{390, 390, 390}, Fields: []field{
-	{Name: "sysname", Type: &zt426, Off: [3]uint16{0, 0, 0}},
-	{Name: "nodename", Type: &zt426, Off: [3]uint16{65, 65, 65}},
-	{Name: "release", Type: &zt426, Attr: 1, Off: [3]uint16{130, 130, 130}},
-	{Name: "version", Type: &zt426, Attr: 1, Off: [3]uint16{195, 195, 195}},
-	{Name: "machine", Type: &zt426, Attr: 1, Off: [3]uint16{260, 260, 260}},
-	{Name: "domainname", Type: &zt426, Attr: 1, Off: [3]uint16{325, 325, 325}},
+	{Name: "sysname", Type: &zt497, Off: [3]uint16{0, 0, 0}},
+	{Name: "nodename", Type: &zt497, Off: [3]uint16{65, 65, 65}},
+	{Name: "release", Type: &zt497, Attr: 1, Off: [3]uint16{130, 130, 130}},
+	{Name: "version", Type: &zt497, Attr: 1, Off: [3]uint16{195, 195, 195}},
+	{Name: "machine", Type: &zt497, Attr: 1, Off: [3]uint16{260, 260, 260}},
+	{Name: "domainname", Type: &zt497, Attr: 1, Off: [3]uint16{325, 325, 325}},
 }}
 
 var zcall_uname = call{Name: "uname", Args: []field{
-	{Name: "name", Type: &zt427, Reg: 0, Reg32: 0},
+	{Name: "name", Type: &zt498, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zset_ipc_flags = set{Name: "ipc_flags", Unknown: "IPC_???", Vals: []val{
@@ -10453,7 +11263,7 @@ var zset_ipc_flags = set{Name: "ipc_flags", Unknown: "IPC_???", Vals: []val{
 var zcall_semget = call{Name: "semget", Args: []field{
 	{Name: "key", Type: &zt221, Reg: 0, Reg32: 0},
 	{Name: "nsems", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "semflg", Type: &zt428, Reg: 2, Reg32: 2},
+	{Name: "semflg", Type: &zt499, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zset_sem_op_flags = set{Name: "sem_op_flags", Unknown: "SEM_???", Vals: []val{
@@ -10463,13 +11273,13 @@ var zset_sem_op_flags = set{Name: "sem_op_flags", Unknown: "SEM_???", Vals: []va
 
 var zstruct_sembuf = structure{Name: "sembuf", Size: [3]uint16{6, 6, 6}, Fields: []field{
 	{Name: "sem_num", Type: &zt139, Off: [3]uint16{0, 0, 0}},
-	{Name: "sem_op", Type: &zt429, Off: [3]uint16{2, 2, 2}},
-	{Name: "sem_flg", Type: &zt430, Off: [3]uint16{4, 4, 4}},
+	{Name: "sem_op", Type: &zt500, Off: [3]uint16{2, 2, 2}},
+	{Name: "sem_flg", Type: &zt501, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_semop = call{Name: "semop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt432, Reg: 1, Reg32: 1},
+	{Name: "tsops", Type: &zt503, Reg: 1, Reg32: 1},
 	{Name: "nsops", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
@@ -10493,22 +11303,22 @@ var zset_sem_cmds = set{Name: "sem_cmds", Unknown: "SEM_???", Vals: []val{
 
 var zstruct_semid_ds_set = structure{Name: "semid_ds_set", Size: [3]uint16{104, 64, 104}, Fields: []field{
 	{Name: "sem_perm", Type: &zt229, Off: [3]uint16{0, 0, 0}},
-	{Name: "rest", Type: &zt434, Attr: 4, Off: [3]uint16{48, 36, 48}},
+	{Name: "rest", Type: &zt505, Attr: 4, Off: [3]uint16{48, 36, 48}},
 }}
 
 var zcall_semctl__SET = call{Name: "semctl", Variant: "SET", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt225, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt435, Reg: 3, Reg32: 3},
+	{Name: "arg", Type: &zt506, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zstruct_semid_ds = structure{Name: "semid_ds", Size: [3]uint16{104, 64, 104}, Fields: []field{
 	{Name: "sem_perm", Type: &zt234, Off: [3]uint16{0, 0, 0}},
 	{Name: "sem_otime", Type: &zt23, Off: [3]uint16{48, 36, 48}},
-	{Name: "pad1", Type: &zt436, Attr: 4, Off: [3]uint16{56, 40, 56}},
+	{Name: "pad1", Type: &zt507, Attr: 4, Off: [3]uint16{56, 40, 56}},
 	{Name: "sem_ctime", Type: &zt23, Off: [3]uint16{64, 44, 64}},
-	{Name: "pad2", Type: &zt436, Attr: 4, Off: [3]uint16{72, 48, 72}},
+	{Name: "pad2", Type: &zt507, Attr: 4, Off: [3]uint16{72, 48, 72}},
 	{Name: "sem_nsems", Type: &zt26, Off: [3]uint16{80, 52, 80}},
 	{Name: "unused", Type: &zt228, Attr: 4, Off: [3]uint16{88, 56, 88}},
 }}
@@ -10517,7 +11327,7 @@ var zcall_semctl__STAT = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt232, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt437, Reg: 3, Reg32: 3},
+	{Name: "arg", Type: &zt508, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_semid_ds_arm64 = structure{Name: "semid_ds_arm64", Size: [3]uint16{88, 56, 88}, Fields: []field{
@@ -10532,7 +11342,7 @@ var zcall_semctl__STAT_2 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt232, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt438, Reg: 3, Reg32: 3},
+	{Name: "arg", Type: &zt509, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_seminfo = structure{Name: "seminfo", Size: [3]uint16{40, 40, 40}, Fields: []field{
@@ -10552,48 +11362,48 @@ var zcall_semctl__INFO = call{Name: "semctl", Variant: "INFO", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "cmd", Type: &zt238, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt439, Reg: 3, Reg32: 3},
+	{Name: "arg", Type: &zt510, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_3 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt440, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt437, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt511, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt508, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_4 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt440, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt438, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt511, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt509, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__INFO_2 = call{Name: "semctl", Variant: "INFO", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt441, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt439, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt512, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt510, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_5 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt442, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt437, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt513, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt508, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl__STAT_6 = call{Name: "semctl", Variant: "STAT", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt442, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt438, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt513, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt509, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zcall_semctl = call{Name: "semctl", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "semnum", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt433, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt504, Reg: 2, Reg32: 2},
 	{Name: "arg", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4, Key: 2, Variants: []*call{
 	&zcall_semctl__SET,
@@ -10613,12 +11423,12 @@ var zcall_shmdt = call{Name: "shmdt", Args: []field{
 
 var zcall_msgget = call{Name: "msgget", Args: []field{
 	{Name: "key", Type: &zt221, Reg: 0, Reg32: 0},
-	{Name: "msgflg", Type: &zt428, Reg: 1, Reg32: 1},
+	{Name: "msgflg", Type: &zt499, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zstruct_msgbuf = structure{Name: "msgbuf", Size: [3]uint16{8, 4, 8}, Fields: []field{
 	{Name: "mtype", Type: &zt23, Off: [3]uint16{0, 0, 0}},
-	{Name: "mtext", Type: &zt443, Off: [3]uint16{8, 4, 8}},
+	{Name: "mtext", Type: &zt514, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zset_ipc_msg_flags = set{Name: "ipc_msg_flags", Unknown: "MSG_???", Vals: []val{
@@ -10630,17 +11440,17 @@ var zset_ipc_msg_flags = set{Name: "ipc_msg_flags", Unknown: "MSG_???", Vals: []
 
 var zcall_msgsnd = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt444, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt515, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgflg", Type: &zt445, Reg: 3, Reg32: 3},
+	{Name: "msgflg", Type: &zt516, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt446, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt517, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
-	{Name: "msgflg", Type: &zt445, Reg: 4, Reg32: 4},
+	{Name: "msgflg", Type: &zt516, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x20, Defer: 1}
 
 var zset_msg_cmds = set{Name: "msg_cmds", Unknown: "MSG_???", Vals: []val{
@@ -10656,15 +11466,15 @@ var zset_msg_cmds = set{Name: "msg_cmds", Unknown: "MSG_???", Vals: []val{
 
 var zstruct_msqid_ds_set = structure{Name: "msqid_ds_set", Size: [3]uint16{120, 72, 120}, Fields: []field{
 	{Name: "msg_perm", Type: &zt229, Off: [3]uint16{0, 0, 0}},
-	{Name: "times", Type: &zt448, Attr: 4, Off: [3]uint16{48, 36, 48}},
+	{Name: "times", Type: &zt519, Attr: 4, Off: [3]uint16{48, 36, 48}},
 	{Name: "msg_qbytes", Type: &zt26, Off: [3]uint16{88, 56, 88}},
-	{Name: "rest", Type: &zt449, Attr: 4, Off: [3]uint16{96, 60, 96}},
+	{Name: "rest", Type: &zt520, Attr: 4, Off: [3]uint16{96, 60, 96}},
 }}
 
 var zcall_msgctl__SET = call{Name: "msgctl", Variant: "SET", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt225, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt450, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt521, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_msqid_ds_set_i386 = structure{Name: "msqid_ds_set_i386", Size: [3]uint16{152, 88, 152}, Fields: []field{
@@ -10677,7 +11487,7 @@ var zstruct_msqid_ds_set_i386 = structure{Name: "msqid_ds_set_i386", Size: [3]ui
 var zcall_msgctl__SET_2 = call{Name: "msgctl", Variant: "SET", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt225, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt451, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt522, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3}
 
 var zstruct_msqid_ds = structure{Name: "msqid_ds", Size: [3]uint16{120, 76, 120}, Fields: []field{
@@ -10696,7 +11506,7 @@ var zstruct_msqid_ds = structure{Name: "msqid_ds", Size: [3]uint16{120, 76, 120}
 var zcall_msgctl__STAT = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt232, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt452, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt523, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zstruct_msqid_ds_i386 = structure{Name: "msqid_ds_i386", Size: [3]uint16{120, 88, 120}, Fields: []field{
@@ -10715,7 +11525,7 @@ var zstruct_msqid_ds_i386 = structure{Name: "msqid_ds_i386", Size: [3]uint16{120
 var zcall_msgctl__STAT_2 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt232, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt453, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt524, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zstruct_msginfo = structure{Name: "msginfo", Size: [3]uint16{32, 32, 32}, Fields: []field{
@@ -10732,42 +11542,42 @@ var zstruct_msginfo = structure{Name: "msginfo", Size: [3]uint16{32, 32, 32}, Fi
 var zcall_msgctl__INFO = call{Name: "msgctl", Variant: "INFO", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "cmd", Type: &zt238, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt454, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt525, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_3 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt455, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt452, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt526, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt523, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_4 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt455, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt453, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt526, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt524, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__INFO_2 = call{Name: "msgctl", Variant: "INFO", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt456, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt454, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt527, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt525, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_5 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt457, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt452, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt528, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt523, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl__STAT_6 = call{Name: "msgctl", Variant: "STAT", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt457, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt453, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt528, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt524, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 2}
 
 var zcall_msgctl = call{Name: "msgctl", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt447, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt518, Reg: 1, Reg32: 1},
 	{Name: "buf", Type: &zt25, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x20, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_msgctl__SET,
@@ -10823,7 +11633,7 @@ var zset_fcntl_cmds = set{Name: "fcntl_cmds", Unknown: "F_???", Vals: []val{
 
 var zcall_fcntl__DUPFD = call{Name: "fcntl", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt459, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt530, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
@@ -10833,23 +11643,23 @@ var zset_fd_flags = set{Name: "fd_flags", Unknown: "FD_???", Vals: []val{
 
 var zcall_fcntl__GETFD = call{Name: "fcntl", Variant: "GETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt460, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt461, AuxText: "flags ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt531, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt532, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETFD = call{Name: "fcntl", Variant: "SETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt462, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt461, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt533, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt532, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETFL = call{Name: "fcntl", Variant: "GETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt463, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt534, Reg: 1, Reg32: 1},
 }, Ret: &zt29, Aux: &zt5, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETFL = call{Name: "fcntl", Variant: "SETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt464, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt535, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt5, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -10862,8 +11672,8 @@ var zset_lock_types = set{Name: "lock_types", Unknown: "F_???", Vals: []val{
 }}
 
 var zstruct_flock_out = structure{Name: "flock_out", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt466, Attr: 16384, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt467, Attr: 16384, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt537, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt538, Attr: 16384, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt23, Attr: 16384, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt23, Attr: 16384, Off: [3]uint16{16, 8, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 16384, Off: [3]uint16{24, 12, 24}},
@@ -10871,13 +11681,13 @@ var zstruct_flock_out = structure{Name: "flock_out", Size: [3]uint16{32, 16, 32}
 
 var zcall_fcntl__GETLK = call{Name: "fcntl", Variant: "GETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt465, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt468, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt536, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt539, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_flock = structure{Name: "flock", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt466, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt467, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt537, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt538, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 4, Off: [3]uint16{24, 12, 24}},
@@ -10885,41 +11695,41 @@ var zstruct_flock = structure{Name: "flock", Size: [3]uint16{32, 16, 32}, Fields
 
 var zcall_fcntl__SETLK = call{Name: "fcntl", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt469, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt470, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt540, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt541, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLK_2 = call{Name: "fcntl", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt471, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt470, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt542, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt541, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETOWN = call{Name: "fcntl", Variant: "SETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt472, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt543, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETOWN = call{Name: "fcntl", Variant: "GETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt473, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt544, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETSIG = call{Name: "fcntl", Variant: "SETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt474, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt545, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt30, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETSIG = call{Name: "fcntl", Variant: "GETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt475, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt546, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Aux: &zt30, Class: 0x2, Defer: 2}
 
 var zstruct_flock64_out = structure{Name: "flock64_out", Size: [3]uint16{32, 24, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt466, Attr: 16384, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt467, Attr: 16384, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt537, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt538, Attr: 16384, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt13, Attr: 16384, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt13, Attr: 16384, Off: [3]uint16{16, 12, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 16384, Off: [3]uint16{24, 20, 24}},
@@ -10927,13 +11737,13 @@ var zstruct_flock64_out = structure{Name: "flock64_out", Size: [3]uint16{32, 24,
 
 var zcall_fcntl__GETLK64 = call{Name: "fcntl", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt476, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt547, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_flock64 = structure{Name: "flock64", Size: [3]uint16{32, 24, 32}, Fields: []field{
-	{Name: "l_type", Type: &zt466, Off: [3]uint16{0, 0, 0}},
-	{Name: "l_whence", Type: &zt467, Off: [3]uint16{2, 2, 2}},
+	{Name: "l_type", Type: &zt537, Off: [3]uint16{0, 0, 0}},
+	{Name: "l_whence", Type: &zt538, Off: [3]uint16{2, 2, 2}},
 	{Name: "l_start", Type: &zt13, Off: [3]uint16{8, 4, 8}},
 	{Name: "l_len", Type: &zt13, Off: [3]uint16{16, 12, 16}},
 	{Name: "l_pid", Type: &zt7, Attr: 4, Off: [3]uint16{24, 20, 24}},
@@ -10941,14 +11751,14 @@ var zstruct_flock64 = structure{Name: "flock64", Size: [3]uint16{32, 24, 32}, Fi
 
 var zcall_fcntl__SETLK64 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt478, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt479, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt549, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt550, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLK64_2 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt480, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt479, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt551, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt550, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zset_owner_types = set{Name: "owner_types", Unknown: "F_OWNER_???", Vals: []val{
@@ -10958,50 +11768,50 @@ var zset_owner_types = set{Name: "owner_types", Unknown: "F_OWNER_???", Vals: []
 }}
 
 var zstruct_f_owner_ex = structure{Name: "f_owner_ex", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "type", Type: &zt482, Off: [3]uint16{0, 0, 0}},
+	{Name: "type", Type: &zt553, Off: [3]uint16{0, 0, 0}},
 	{Name: "pid", Type: &zt235, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_fcntl__SETOWN_EX = call{Name: "fcntl", Variant: "SETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt481, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt483, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt552, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt554, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETOWN_EX = call{Name: "fcntl", Variant: "GETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt484, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt485, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt555, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt556, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__GETLK64_2 = call{Name: "fcntl", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt486, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt557, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SETLK64_3 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt487, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt479, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt558, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt550, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLK64_4 = call{Name: "fcntl", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt488, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt479, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt559, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt550, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETLEASE = call{Name: "fcntl", Variant: "SETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt489, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt490, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt560, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt561, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETLEASE = call{Name: "fcntl", Variant: "GETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt491, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt490, Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt562, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt561, Class: 0x2, Defer: 2}
 
 var zset_notify_flags = set{Name: "notify_flags", Unknown: "DN_???", Vals: []val{
 	{Name: "DN_ACCESS", Value: 0x1, Mask: 0x1},
@@ -11015,25 +11825,25 @@ var zset_notify_flags = set{Name: "notify_flags", Unknown: "DN_???", Vals: []val
 
 var zcall_fcntl__NOTIFY = call{Name: "fcntl", Variant: "NOTIFY", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt492, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt493, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt563, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt564, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__DUPFD_2 = call{Name: "fcntl", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt494, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt565, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__SETPIPE_SZ = call{Name: "fcntl", Variant: "SETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt495, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt566, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GETPIPE_SZ = call{Name: "fcntl", Variant: "GETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt496, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt567, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zset_seal_flags = set{Name: "seal_flags", Unknown: "F_SEAL_???", Vals: []val{
@@ -11047,14 +11857,14 @@ var zset_seal_flags = set{Name: "seal_flags", Unknown: "F_SEAL_???", Vals: []val
 
 var zcall_fcntl__ADD_SEALS = call{Name: "fcntl", Variant: "ADD_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt497, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt498, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt568, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt569, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GET_SEALS = call{Name: "fcntl", Variant: "GET_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt499, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt498, AuxText: "seals ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt570, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt569, AuxText: "seals ", Class: 0x2, Defer: 2}
 
 var zset_rw_hints = set{Name: "rw_hints", Unknown: "RWH_???", Vals: []val{
 	{Name: "RWH_WRITE_LIFE_NOT_SET", Value: 0x0, Mask: 0x0},
@@ -11067,31 +11877,31 @@ var zset_rw_hints = set{Name: "rw_hints", Unknown: "RWH_???", Vals: []val{
 
 var zcall_fcntl__GET_RW_HINT = call{Name: "fcntl", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt500, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt501, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt571, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt572, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SET_RW_HINT = call{Name: "fcntl", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt502, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt503, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt573, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt574, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl__GET_RW_HINT_2 = call{Name: "fcntl", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt504, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt501, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt575, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt572, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl__SET_RW_HINT_2 = call{Name: "fcntl", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt505, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt503, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt576, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt574, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl = call{Name: "fcntl", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt458, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt529, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_fcntl__DUPFD,
@@ -11140,7 +11950,7 @@ var zset_flock_ops = set{Name: "flock_ops", Unknown: "LOCK_???", Vals: []val{
 
 var zcall_flock = call{Name: "flock", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt506, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt577, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fsync = call{Name: "fsync", Args: []field{
@@ -11177,18 +11987,18 @@ var zstruct_linux_dirent = structure{Name: "linux_dirent", Size: [3]uint16{24, 1
 	{Name: "d_ino", Type: &zt26, Off: [3]uint16{0, 0, 0}},
 	{Name: "d_off", Type: &zt26, Off: [3]uint16{8, 4, 8}},
 	{Name: "d_reclen", Type: &zt139, Off: [3]uint16{16, 8, 16}},
-	{Name: "d_name", Type: &zt507, Off: [3]uint16{18, 10, 18}},
-	{Name: "d_type", Type: &zt508, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_name", Type: &zt578, Off: [3]uint16{18, 10, 18}},
+	{Name: "d_type", Type: &zt579, Off: [3]uint16{18, 10, 18}},
 }}
 
 var zcall_getdents = call{Name: "getdents", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt510, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt581, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_getcwd = call{Name: "getcwd", Args: []field{
-	{Name: "buf", Type: &zt511, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt582, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt2, Class: 0x1, Defer: 0}
 
@@ -11269,7 +12079,7 @@ var zcall_lchown = call{Name: "lchown", Args: []field{
 
 var zcall_umask = call{Name: "umask", Args: []field{
 	{Name: "mask", Type: &zt6, Reg: 0, Reg32: 0},
-}, Ret: &zt512, Class: 0x0, Defer: 1}
+}, Ret: &zt583, Class: 0x0, Defer: 1}
 
 var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "tz_minuteswest", Type: &zt7, Off: [3]uint16{0, 0, 0}},
@@ -11277,8 +12087,8 @@ var zstruct_timezone = structure{Name: "timezone", Size: [3]uint16{8, 8, 8}, Fie
 }}
 
 var zcall_gettimeofday = call{Name: "gettimeofday", Args: []field{
-	{Name: "tv", Type: &zt513, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt514, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt584, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt585, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 0}
 
 var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
@@ -11301,13 +12111,13 @@ var zset_rlimits = set{Name: "rlimits", Unknown: "RLIMIT_???", Vals: []val{
 }}
 
 var zstruct_rlimit = structure{Name: "rlimit", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt516, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt516, Off: [3]uint16{8, 4, 8}},
+	{Name: "rlim_cur", Type: &zt587, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt587, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_getrlimit = call{Name: "getrlimit", Args: []field{
-	{Name: "resource", Type: &zt515, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt517, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt588, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val{
@@ -11318,13 +12128,13 @@ var zset_rusage_who = set{Name: "rusage_who", Unknown: "RUSAGE_???", Vals: []val
 }}
 
 var zcall_getrusage = call{Name: "getrusage", Args: []field{
-	{Name: "who", Type: &zt518, Reg: 0, Reg32: 0},
-	{Name: "ru", Type: &zt425, Reg: 1, Reg32: 1},
+	{Name: "who", Type: &zt589, Reg: 0, Reg32: 0},
+	{Name: "ru", Type: &zt496, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zstruct_sysinfo = structure{Name: "sysinfo", Size: [3]uint16{112, 56, 112}, Fields: []field{
 	{Name: "uptime", Type: &zt26, Off: [3]uint16{0, 0, 0}},
-	{Name: "loads", Type: &zt449, Off: [3]uint16{8, 4, 8}},
+	{Name: "loads", Type: &zt520, Off: [3]uint16{8, 4, 8}},
 	{Name: "totalram", Type: &zt26, Off: [3]uint16{32, 16, 32}},
 	{Name: "freeram", Type: &zt26, Off: [3]uint16{40, 20, 40}},
 	{Name: "sharedram", Type: &zt26, Off: [3]uint16{48, 24, 48}},
@@ -11339,18 +12149,18 @@ var zstruct_sysinfo = structure{Name: "sysinfo", Size: [3]uint16{112, 56, 112}, 
 }}
 
 var zcall_sysinfo = call{Name: "sysinfo", Args: []field{
-	{Name: "info", Type: &zt519, Reg: 0, Reg32: 0},
+	{Name: "info", Type: &zt590, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zstruct_tms = structure{Name: "tms", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "tms_utime", Type: &zt520, Off: [3]uint16{0, 0, 0}},
-	{Name: "tms_stime", Type: &zt520, Off: [3]uint16{8, 4, 8}},
-	{Name: "tms_cutime", Type: &zt520, Off: [3]uint16{16, 8, 16}},
-	{Name: "tms_cstime", Type: &zt520, Off: [3]uint16{24, 12, 24}},
+	{Name: "tms_utime", Type: &zt591, Off: [3]uint16{0, 0, 0}},
+	{Name: "tms_stime", Type: &zt591, Off: [3]uint16{8, 4, 8}},
+	{Name: "tms_cutime", Type: &zt591, Off: [3]uint16{16, 8, 16}},
+	{Name: "tms_cstime", Type: &zt591, Off: [3]uint16{24, 12, 24}},
 }}
 
 var zcall_times = call{Name: "times", Args: []field{
-	{Name: "tbuf", Type: &zt521, Reg: 0, Reg32: 0},
+	{Name: "tbuf", Type: &zt592, Reg: 0, Reg32: 0},
 }, Ret: &zt26, Class: 0x0, Defer: 0}
 
 var zset_ptrace_requests = set{Name: "ptrace_requests", Unknown: "PTRACE_???", Vals: []val{
@@ -11402,86 +12212,86 @@ var zset_ptrace_requests = set{Name: "ptrace_requests", Unknown: "PTRACE_???", V
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 29, 30, 31, 32, 10, 11, 33, 34, 35, 12, 36, 37, 41, 38, 39, 40, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 43, 44, 42}}
 
 var zcall_ptrace__TRACEME = call{Name: "ptrace", Variant: "TRACEME", Args: []field{
-	{Name: "request", Type: &zt523, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt594, Reg: 0, Reg32: 0},
 }, Ret: &zt23, Class: 0x0, Defer: 1}
 
 var zcall_ptrace__PEEK = call{Name: "ptrace", Variant: "PEEK", Args: []field{
-	{Name: "request", Type: &zt524, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt595, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt525, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt596, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__PEEK_2 = call{Name: "ptrace", Variant: "PEEK", Args: []field{
-	{Name: "request", Type: &zt526, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt597, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt525, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt596, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__RESUME = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt527, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt598, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__PID = call{Name: "ptrace", Variant: "PID", Args: []field{
-	{Name: "request", Type: &zt528, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt599, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x0, Defer: 2}
 
 var zcall_ptrace__RESUME_2 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt529, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt600, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__REGS = call{Name: "ptrace", Variant: "REGS", Args: []field{
-	{Name: "request", Type: &zt530, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt601, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__REGS_2 = call{Name: "ptrace", Variant: "REGS", Args: []field{
-	{Name: "request", Type: &zt531, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt602, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__REGS_3 = call{Name: "ptrace", Variant: "REGS", Args: []field{
-	{Name: "request", Type: &zt532, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt603, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__REGS_4 = call{Name: "ptrace", Variant: "REGS", Args: []field{
-	{Name: "request", Type: &zt533, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt604, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__PID_2 = call{Name: "ptrace", Variant: "PID", Args: []field{
-	{Name: "request", Type: &zt534, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt605, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x0, Defer: 2}
 
 var zcall_ptrace__RESUME_3 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt535, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt606, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__REGS_5 = call{Name: "ptrace", Variant: "REGS", Args: []field{
-	{Name: "request", Type: &zt536, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt607, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__REGS_6 = call{Name: "ptrace", Variant: "REGS", Args: []field{
-	{Name: "request", Type: &zt537, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt608, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
@@ -11500,49 +12310,49 @@ var zset_ptrace_options = set{Name: "ptrace_options", Unknown: "PTRACE_O_???", V
 }}
 
 var zcall_ptrace__OPTIONS = call{Name: "ptrace", Variant: "OPTIONS", Args: []field{
-	{Name: "request", Type: &zt538, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt609, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt539, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt610, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__RESUME_4 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt540, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt611, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__RESUME_5 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt541, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt612, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__RESUME_6 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt542, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt613, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__RESUME_7 = call{Name: "ptrace", Variant: "RESUME", Args: []field{
-	{Name: "request", Type: &zt543, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt614, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt30, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__OPTIONS_2 = call{Name: "ptrace", Variant: "OPTIONS", Args: []field{
-	{Name: "request", Type: &zt544, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt615, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt539, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt610, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__GETEVENTMSG = call{Name: "ptrace", Variant: "GETEVENTMSG", Args: []field{
-	{Name: "request", Type: &zt545, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt616, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt48, Reg: 3, Reg32: 3},
@@ -11720,15 +12530,15 @@ var zset_si_codes = set{Name: "si_codes", Vals: []val{
 }}
 
 var zunion_si_code = union{Name: "si_code", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt547},
-	{Vals: []uint64{0x8}, Type: &zt548},
-	{Vals: []uint64{0xb}, Type: &zt549},
-	{Vals: []uint64{0x7}, Type: &zt550},
-	{Vals: []uint64{0x5}, Type: &zt551},
-	{Vals: []uint64{0x11}, Type: &zt552},
-	{Vals: []uint64{0x1d}, Type: &zt553},
-	{Vals: []uint64{0x1f}, Type: &zt554},
-}, Else: &zt555}
+	{Vals: []uint64{0x4}, Type: &zt618},
+	{Vals: []uint64{0x8}, Type: &zt619},
+	{Vals: []uint64{0xb}, Type: &zt620},
+	{Vals: []uint64{0x7}, Type: &zt621},
+	{Vals: []uint64{0x5}, Type: &zt622},
+	{Vals: []uint64{0x11}, Type: &zt623},
+	{Vals: []uint64{0x1d}, Type: &zt624},
+	{Vals: []uint64{0x1f}, Type: &zt625},
+}, Else: &zt626}
 
 var zstruct_si_queue = structure{Name: "si_queue", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
 	{Name: "si_pid", Type: &zt235, Off: [3]uint16{0, 0, 0}},
@@ -11750,7 +12560,7 @@ var zstruct_si_value = structure{Name: "si_value", Size: [3]uint16{8, 4, 4}, Sho
 var zstruct_si_timer = structure{Name: "si_timer", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_timerid", Type: &zt176, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_overrun", Type: &zt7, Off: [3]uint16{4, 4, 4}},
-	{Name: "si_value", Type: &zt559, Attr: 256, Off: [3]uint16{8, 8, 8}},
+	{Name: "si_value", Type: &zt630, Attr: 256, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_si_poll = structure{Name: "si_poll", Size: [3]uint16{16, 8, 16}, Fields: []field{
@@ -11762,16 +12572,16 @@ var zstruct_si_exited = structure{Name: "si_exited", Size: [3]uint16{32, 20, 32}
 	{Name: "si_pid", Type: &zt235, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_uid", Type: &zt226, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt7, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt520, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt520, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt591, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt591, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_child = structure{Name: "si_child", Size: [3]uint16{32, 20, 32}, Fields: []field{
 	{Name: "si_pid", Type: &zt235, Off: [3]uint16{0, 0, 0}},
 	{Name: "si_uid", Type: &zt226, Off: [3]uint16{4, 4, 4}},
 	{Name: "si_status", Type: &zt30, Off: [3]uint16{8, 8, 8}},
-	{Name: "si_utime", Type: &zt520, Off: [3]uint16{16, 12, 16}},
-	{Name: "si_stime", Type: &zt520, Off: [3]uint16{24, 16, 24}},
+	{Name: "si_utime", Type: &zt591, Off: [3]uint16{16, 12, 16}},
+	{Name: "si_stime", Type: &zt591, Off: [3]uint16{24, 16, 24}},
 }}
 
 var zstruct_si_fault = structure{Name: "si_fault", Size: [3]uint16{8, 4, 4}, Fields: []field{
@@ -11785,14 +12595,14 @@ var zstruct_si_mce = structure{Name: "si_mce", Size: [3]uint16{16, 8, 8}, Fields
 
 var zstruct_si_bounds = structure{Name: "si_bounds", Size: [3]uint16{32, 16, 16}, Show: []uint8{0, 2, 3}, Fields: []field{
 	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt566, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt637, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_lower", Type: &zt25, Off: [3]uint16{16, 8, 8}},
 	{Name: "si_upper", Type: &zt25, Off: [3]uint16{24, 12, 12}},
 }}
 
 var zstruct_si_pkey = structure{Name: "si_pkey", Size: [3]uint16{24, 12, 12}, Show: []uint8{0, 2}, Fields: []field{
 	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "dummy", Type: &zt566, Off: [3]uint16{8, 4, 4}},
+	{Name: "dummy", Type: &zt637, Off: [3]uint16{8, 4, 4}},
 	{Name: "si_pkey", Type: &zt11, Off: [3]uint16{16, 8, 8}},
 }}
 
@@ -11811,13 +12621,13 @@ var zset_trap_perf_flags = set{Name: "trap_perf_flags", Unknown: "TRAP_PERF_FLAG
 
 var zstruct_si_perf = structure{Name: "si_perf", Size: [3]uint16{24, 16, 16}, Fields: []field{
 	{Name: "si_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_perf_data", Type: &zt566, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_perf_type", Type: &zt569, Off: [3]uint16{16, 8, 8}},
-	{Name: "si_perf_flags", Type: &zt570, Off: [3]uint16{20, 12, 12}},
+	{Name: "si_perf_data", Type: &zt637, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_perf_type", Type: &zt640, Off: [3]uint16{16, 8, 8}},
+	{Name: "si_perf_flags", Type: &zt641, Off: [3]uint16{20, 12, 12}},
 }}
 
 var zstruct_si_size = structure{Name: "si_size", Size: [3]uint16{112, 112, 112}, Fields: []field{
-	{Name: "all", Type: &zt572, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt643, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: []val{
@@ -11879,8 +12689,8 @@ var zset_audit_arch = set{Name: "audit_arch", Unknown: "AUDIT_ARCH_???", Vals: [
 
 var zstruct_si_sys = structure{Name: "si_sys", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "si_call_addr", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "si_syscall", Type: &zt574, Off: [3]uint16{8, 4, 4}},
-	{Name: "si_arch", Type: &zt575, Off: [3]uint16{12, 8, 8}},
+	{Name: "si_syscall", Type: &zt645, Off: [3]uint16{8, 4, 4}},
+	{Name: "si_arch", Type: &zt646, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, Show: []uint8{0, 1, 3, 2}, Fields: []field{
@@ -11891,41 +12701,41 @@ var zstruct_si_other = structure{Name: "si_other", Size: [3]uint16{16, 12, 12}, 
 }}
 
 var zunion_siginfo_rest = union{Name: "siginfo_rest", Alts: []alt{
-	{Vals: []uint64{0x100}, Type: &zt557},
-	{Vals: []uint64{0x101}, Type: &zt558},
-	{Vals: []uint64{0x102}, Type: &zt560},
-	{Vals: []uint64{0x103}, Type: &zt561},
-	{Vals: []uint64{0x11}, Type: &zt562},
-	{Vals: []uint64{0x51}, Type: &zt563},
-	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt564},
-	{Vals: []uint64{0x47}, Type: &zt565},
-	{Vals: []uint64{0x4b}, Type: &zt567},
-	{Vals: []uint64{0x8b}, Type: &zt568},
-	{Vals: []uint64{0x45}, Type: &zt571},
-	{Vals: []uint64{0x1d}, Type: &zt561},
-	{Vals: []uint64{0x100000}, Type: &zt573},
-	{Vals: []uint64{0x1f}, Type: &zt576},
-}, Else: &zt577}
+	{Vals: []uint64{0x100}, Type: &zt628},
+	{Vals: []uint64{0x101}, Type: &zt629},
+	{Vals: []uint64{0x102}, Type: &zt631},
+	{Vals: []uint64{0x103}, Type: &zt632},
+	{Vals: []uint64{0x11}, Type: &zt633},
+	{Vals: []uint64{0x51}, Type: &zt634},
+	{Vals: []uint64{0x4, 0x8, 0x7, 0xb, 0x5}, Type: &zt635},
+	{Vals: []uint64{0x47}, Type: &zt636},
+	{Vals: []uint64{0x4b}, Type: &zt638},
+	{Vals: []uint64{0x8b}, Type: &zt639},
+	{Vals: []uint64{0x45}, Type: &zt642},
+	{Vals: []uint64{0x1d}, Type: &zt632},
+	{Vals: []uint64{0x100000}, Type: &zt644},
+	{Vals: []uint64{0x1f}, Type: &zt647},
+}, Else: &zt648}
 
 var zstruct_siginfo = structure{Name: "siginfo", Size: [3]uint16{128, 124, 128}, Show: []uint8{0, 2, 1, 3}, Fields: []field{
 	{Name: "si_signo", Type: &zt30, Off: [3]uint16{0, 0, 0}, Cond: &expr{Op: 2}},
-	{Name: "si_errno", Type: &zt411, Attr: 2, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 2}},
-	{Name: "si_code", Type: &zt556, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
-	{Name: "rest", Type: &zt578, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
+	{Name: "si_errno", Type: &zt482, Attr: 2, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 2}},
+	{Name: "si_code", Type: &zt627, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 2}},
+	{Name: "rest", Type: &zt649, Attr: 256, Off: [3]uint16{16, 12, 16}, Cond: &expr{Op: 2}},
 }}
 
 var zcall_ptrace__GETSIGINFO = call{Name: "ptrace", Variant: "GETSIGINFO", Args: []field{
-	{Name: "request", Type: &zt546, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt617, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt579, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt650, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__SETSIGINFO = call{Name: "ptrace", Variant: "SETSIGINFO", Args: []field{
-	{Name: "request", Type: &zt580, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt651, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt581, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt652, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zset_nt_types = set{Name: "nt_types", Unknown: "NT_???", Vals: []val{
@@ -12016,33 +12826,33 @@ var zstruct_iovec_addr = structure{Name: "iovec_addr", Size: [3]uint16{16, 8, 8}
 }}
 
 var zcall_ptrace__GETREGSET = call{Name: "ptrace", Variant: "GETREGSET", Args: []field{
-	{Name: "request", Type: &zt582, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt653, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt583, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt584, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt654, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt655, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__SETREGSET = call{Name: "ptrace", Variant: "SETREGSET", Args: []field{
-	{Name: "request", Type: &zt585, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt656, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt583, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt586, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt654, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt657, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__OPTIONS_3 = call{Name: "ptrace", Variant: "OPTIONS", Args: []field{
-	{Name: "request", Type: &zt587, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt658, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt539, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt610, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zcall_ptrace__PID_3 = call{Name: "ptrace", Variant: "PID", Args: []field{
-	{Name: "request", Type: &zt588, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt659, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x0, Defer: 2}
 
 var zcall_ptrace__PID_4 = call{Name: "ptrace", Variant: "PID", Args: []field{
-	{Name: "request", Type: &zt589, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt660, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 }, Ret: &zt23, Class: 0x0, Defer: 2}
 
@@ -12052,29 +12862,29 @@ var zset_ptrace_peeksiginfo = set{Name: "ptrace_peeksiginfo", Unknown: "PTRACE_P
 
 var zstruct_ptrace_peeksiginfo = structure{Name: "ptrace_peeksiginfo", Size: [3]uint16{16, 16, 16}, Fields: []field{
 	{Name: "off", Type: &zt9, Off: [3]uint16{0, 0, 0}},
-	{Name: "flags", Type: &zt591, Off: [3]uint16{8, 8, 8}},
+	{Name: "flags", Type: &zt662, Off: [3]uint16{8, 8, 8}},
 	{Name: "nr", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 }}
 
 var zcall_ptrace__PEEKSIGINFO = call{Name: "ptrace", Variant: "PEEKSIGINFO", Args: []field{
-	{Name: "request", Type: &zt590, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt661, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "addr", Type: &zt592, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt594, Reg: 3, Reg32: 3},
+	{Name: "addr", Type: &zt663, Reg: 2, Reg32: 2},
+	{Name: "data", Type: &zt665, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__GETSIGMASK = call{Name: "ptrace", Variant: "GETSIGMASK", Args: []field{
-	{Name: "request", Type: &zt595, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt666, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt596, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt667, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace__SETSIGMASK = call{Name: "ptrace", Variant: "SETSIGMASK", Args: []field{
-	{Name: "request", Type: &zt597, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt668, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt598, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt669, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 4}
 
 var zstruct_seccomp_insn = structure{Name: "seccomp_insn", Size: [3]uint16{8, 8, 8}, Fields: []field{
@@ -12085,14 +12895,14 @@ var zstruct_seccomp_insn = structure{Name: "seccomp_insn", Size: [3]uint16{8, 8,
 }}
 
 var zcall_ptrace__SECCOMP_GET_FILTER = call{Name: "ptrace", Variant: "SECCOMP_GET_FILTER", Args: []field{
-	{Name: "request", Type: &zt599, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt670, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "data", Type: &zt601, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt672, Reg: 3, Reg32: 3},
 }, Ret: &zt23, Class: 0x0, Defer: 3}
 
 var zcall_ptrace = call{Name: "ptrace", Args: []field{
-	{Name: "request", Type: &zt522, Reg: 0, Reg32: 0},
+	{Name: "request", Type: &zt593, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "addr", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "data", Type: &zt25, Reg: 3, Reg32: 3},
@@ -12148,41 +12958,41 @@ var zset_syslog_actions = set{Name: "syslog_actions", Unknown: "SYSLOG_ACTION_??
 }}
 
 var zcall_syslog__PLAIN = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt603, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt674, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__PLAIN_2 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt604, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt675, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__READ = call{Name: "syslog", Variant: "READ", Args: []field{
-	{Name: "type", Type: &zt605, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt676, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__READ_2 = call{Name: "syslog", Variant: "READ", Args: []field{
-	{Name: "type", Type: &zt606, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt677, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__READ_3 = call{Name: "syslog", Variant: "READ", Args: []field{
-	{Name: "type", Type: &zt607, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt678, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt1, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__PLAIN_3 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt608, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt679, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__PLAIN_4 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt609, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt680, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__PLAIN_5 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt610, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt681, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_loglevels = set{Name: "loglevels", Unknown: "LOGLEVEL_???", Vals: []val{
@@ -12197,21 +13007,21 @@ var zset_loglevels = set{Name: "loglevels", Unknown: "LOGLEVEL_???", Vals: []val
 }}
 
 var zcall_syslog__LEVEL = call{Name: "syslog", Variant: "LEVEL", Args: []field{
-	{Name: "type", Type: &zt611, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt682, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
-	{Name: "len", Type: &zt612, Reg: 2, Reg32: 2},
+	{Name: "len", Type: &zt683, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_syslog__PLAIN_6 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt613, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt684, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog__PLAIN_7 = call{Name: "syslog", Variant: "PLAIN", Args: []field{
-	{Name: "type", Type: &zt614, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt685, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_syslog = call{Name: "syslog", Args: []field{
-	{Name: "type", Type: &zt602, Reg: 0, Reg32: 0},
+	{Name: "type", Type: &zt673, Reg: 0, Reg32: 0},
 	{Name: "buf", Type: &zt25, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
@@ -12265,12 +13075,12 @@ var zcall_setregid = call{Name: "setregid", Args: []field{
 
 var zcall_getgroups = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt615, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt686, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt616, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt687, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setresuid = call{Name: "setresuid", Args: []field{
@@ -12280,9 +13090,9 @@ var zcall_setresuid = call{Name: "setresuid", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid = call{Name: "getresuid", Args: []field{
-	{Name: "ruidp", Type: &zt617, Reg: 0, Reg32: 0},
-	{Name: "euidp", Type: &zt617, Reg: 1, Reg32: 1},
-	{Name: "suidp", Type: &zt617, Reg: 2, Reg32: 2},
+	{Name: "ruidp", Type: &zt688, Reg: 0, Reg32: 0},
+	{Name: "euidp", Type: &zt688, Reg: 1, Reg32: 1},
+	{Name: "suidp", Type: &zt688, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid = call{Name: "setresgid", Args: []field{
@@ -12292,9 +13102,9 @@ var zcall_setresgid = call{Name: "setresgid", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid = call{Name: "getresgid", Args: []field{
-	{Name: "rgidp", Type: &zt617, Reg: 0, Reg32: 0},
-	{Name: "egidp", Type: &zt617, Reg: 1, Reg32: 1},
-	{Name: "sgidp", Type: &zt617, Reg: 2, Reg32: 2},
+	{Name: "rgidp", Type: &zt688, Reg: 0, Reg32: 0},
+	{Name: "egidp", Type: &zt688, Reg: 1, Reg32: 1},
+	{Name: "sgidp", Type: &zt688, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_getpgid = call{Name: "getpgid", Args: []field{
@@ -12320,7 +13130,7 @@ var zset_cap_version = set{Name: "cap_version", Unknown: "_LINUX_CAPABILITY_VERS
 }}
 
 var zstruct_cap_header = structure{Name: "cap_header", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "version", Type: &zt618, Off: [3]uint16{0, 0, 0}},
+	{Name: "version", Type: &zt689, Off: [3]uint16{0, 0, 0}},
 	{Name: "pid", Type: &zt235, Off: [3]uint16{4, 4, 4}},
 }}
 
@@ -12369,40 +13179,40 @@ var zset_cap_bits = set{Name: "cap_bits", Unknown: "CAP_???", Vals: []val{
 }}
 
 var zstruct_cap_data2 = structure{Name: "cap_data2", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "effective", Type: &zt620, Off: [3]uint16{0, 0, 0}},
-	{Name: "permitted", Type: &zt620, Off: [3]uint16{4, 4, 4}},
-	{Name: "inheritable", Type: &zt620, Off: [3]uint16{8, 8, 8}},
-	{Name: "high", Type: &zt621, Off: [3]uint16{12, 12, 12}},
+	{Name: "effective", Type: &zt691, Off: [3]uint16{0, 0, 0}},
+	{Name: "permitted", Type: &zt691, Off: [3]uint16{4, 4, 4}},
+	{Name: "inheritable", Type: &zt691, Off: [3]uint16{8, 8, 8}},
+	{Name: "high", Type: &zt692, Off: [3]uint16{12, 12, 12}},
 }}
 
 var zstruct_cap_data1 = structure{Name: "cap_data1", Size: [3]uint16{12, 12, 12}, Fields: []field{
-	{Name: "effective", Type: &zt623, Off: [3]uint16{0, 0, 0}},
-	{Name: "permitted", Type: &zt623, Off: [3]uint16{4, 4, 4}},
-	{Name: "inheritable", Type: &zt623, Off: [3]uint16{8, 8, 8}},
+	{Name: "effective", Type: &zt694, Off: [3]uint16{0, 0, 0}},
+	{Name: "permitted", Type: &zt694, Off: [3]uint16{4, 4, 4}},
+	{Name: "inheritable", Type: &zt694, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zunion_cap_data = union{Name: "cap_data", Alts: []alt{
-	{Vals: []uint64{0x20071026, 0x20080522}, Type: &zt622},
-}, Else: &zt624}
+	{Vals: []uint64{0x20071026, 0x20080522}, Type: &zt693},
+}, Else: &zt695}
 
 var zcall_capget = call{Name: "capget", Args: []field{
-	{Name: "header", Type: &zt619, Reg: 0, Reg32: 0},
-	{Name: "dataptr", Type: &zt625, Reg: 1, Reg32: 1},
+	{Name: "header", Type: &zt690, Reg: 0, Reg32: 0},
+	{Name: "dataptr", Type: &zt696, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_capset = call{Name: "capset", Args: []field{
-	{Name: "header", Type: &zt619, Reg: 0, Reg32: 0},
-	{Name: "data", Type: &zt626, Reg: 1, Reg32: 1},
+	{Name: "header", Type: &zt690, Reg: 0, Reg32: 0},
+	{Name: "data", Type: &zt697, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_rt_sigpending = call{Name: "rt_sigpending", Args: []field{
-	{Name: "uset", Type: &zt627, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt698, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 	{Name: "uthese", Type: &zt37, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt579, Reg: 1, Reg32: 1},
+	{Name: "uinfo", Type: &zt650, Reg: 1, Reg32: 1},
 	{Name: "uts", Type: &zt245, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt30, Class: 0x10, Defer: 1}
@@ -12410,11 +13220,11 @@ var zcall_rt_sigtimedwait = call{Name: "rt_sigtimedwait", Args: []field{
 var zcall_rt_sigqueueinfo = call{Name: "rt_sigqueueinfo", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt30, Reg: 1, Reg32: 1},
-	{Name: "uinfo", Type: &zt581, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt652, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x18, Defer: 3}
 
 var zcall_rt_sigsuspend = call{Name: "rt_sigsuspend", Args: []field{
-	{Name: "unewset", Type: &zt628, Reg: 0, Reg32: 0},
+	{Name: "unewset", Type: &zt699, Reg: 0, Reg32: 0},
 	{Name: "sigsetsize", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
@@ -12426,29 +13236,29 @@ var zset_ss_flags = set{Name: "ss_flags", Unknown: "SS_???", Vals: []val{
 
 var zstruct_sigaltstack = structure{Name: "sigaltstack", Size: [3]uint16{24, 12, 12}, Fields: []field{
 	{Name: "ss_sp", Type: &zt25, Off: [3]uint16{0, 0, 0}},
-	{Name: "ss_flags", Type: &zt629, Off: [3]uint16{8, 4, 4}},
+	{Name: "ss_flags", Type: &zt700, Off: [3]uint16{8, 4, 4}},
 	{Name: "ss_size", Type: &zt2, Off: [3]uint16{16, 8, 8}},
 }}
 
 var zcall_sigaltstack = call{Name: "sigaltstack", Args: []field{
-	{Name: "uss", Type: &zt630, Reg: 0, Reg32: 0},
-	{Name: "uoss", Type: &zt631, Reg: 1, Reg32: 1},
+	{Name: "uss", Type: &zt701, Reg: 0, Reg32: 0},
+	{Name: "uoss", Type: &zt702, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x10, Defer: 1}
 
 var zstruct_utimbuf = structure{Name: "utimbuf", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "actime", Type: &zt632, Off: [3]uint16{0, 0, 0}},
-	{Name: "modtime", Type: &zt632, Off: [3]uint16{8, 4, 8}},
+	{Name: "actime", Type: &zt703, Off: [3]uint16{0, 0, 0}},
+	{Name: "modtime", Type: &zt703, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_utime = call{Name: "utime", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "times", Type: &zt633, Reg: 1, Reg32: 1},
+	{Name: "times", Type: &zt704, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_mknod = call{Name: "mknod", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt634, Reg: 1, Reg32: 1},
-	{Name: "dev", Type: &zt635, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt705, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt706, Reg: 2, Reg32: 2, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_uselib = call{Name: "uselib", Args: []field{
@@ -12477,19 +13287,19 @@ var zset_personality_flags = set{Name: "personality_flags", Unknown: "PER_???", 
 }}
 
 var zcall_personality = call{Name: "personality", Args: []field{
-	{Name: "personality", Type: &zt636, Reg: 0, Reg32: 0},
-}, Ret: &zt29, Aux: &zt636, Class: 0x0, Defer: 1}
+	{Name: "personality", Type: &zt707, Reg: 0, Reg32: 0},
+}, Ret: &zt29, Aux: &zt707, Class: 0x0, Defer: 1}
 
 var zstruct_ustat = structure{Name: "ustat", Size: [3]uint16{32, 20, 32}, Fields: []field{
 	{Name: "f_tfree", Type: &zt7, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_tinode", Type: &zt26, Off: [3]uint16{8, 4, 8}},
-	{Name: "f_fname", Type: &zt637, Attr: 4, Off: [3]uint16{16, 8, 16}},
-	{Name: "f_fpack", Type: &zt637, Attr: 4, Off: [3]uint16{22, 14, 22}},
+	{Name: "f_fname", Type: &zt708, Attr: 4, Off: [3]uint16{16, 8, 16}},
+	{Name: "f_fpack", Type: &zt708, Attr: 4, Off: [3]uint16{22, 14, 22}},
 }}
 
 var zcall_ustat = call{Name: "ustat", Args: []field{
-	{Name: "dev", Type: &zt635, Reg: 0, Reg32: 0},
-	{Name: "ubuf", Type: &zt638, Reg: 1, Reg32: 1},
+	{Name: "dev", Type: &zt706, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt709, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x8000, Defer: 1}
 
 var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
@@ -12580,7 +13390,7 @@ var zset_fs_magic = set{Name: "fs_magic", Vals: []val{
 }, Sorted: []uint16{59, 5, 44, 45, 23, 41, 42, 50, 46, 43, 70, 48, 49, 39, 38, 57, 53, 78, 0, 1, 29, 25, 14, 27, 35, 13, 75, 79, 34, 62, 4, 33, 47, 6, 77, 30, 18, 40, 9, 68, 24, 19, 22, 55, 63, 65, 3, 71, 73, 82, 83, 64, 58, 7, 74, 15, 21, 20, 32, 60, 2, 8, 51, 66, 72, 12, 17, 52, 76, 54, 61, 11, 37, 80, 81, 56, 10, 26, 28, 31, 67, 36, 69, 16}}
 
 var zstruct_fsid = structure{Name: "fsid", Size: [3]uint16{8, 8, 8}, Fields: []field{
-	{Name: "val", Type: &zt640, Off: [3]uint16{0, 0, 0}},
+	{Name: "val", Type: &zt711, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val{
@@ -12601,28 +13411,28 @@ var zset_statfs_flags = set{Name: "statfs_flags", Unknown: "ST_???", Vals: []val
 }}
 
 var zstruct_statfs = structure{Name: "statfs", Size: [3]uint16{120, 80, 120}, Fields: []field{
-	{Name: "f_type", Type: &zt639, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt710, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt26, Off: [3]uint16{8, 4, 8}},
 	{Name: "f_blocks", Type: &zt26, Off: [3]uint16{16, 8, 16}},
 	{Name: "f_bfree", Type: &zt26, Off: [3]uint16{24, 12, 24}},
 	{Name: "f_bavail", Type: &zt26, Off: [3]uint16{32, 16, 32}},
 	{Name: "f_files", Type: &zt26, Off: [3]uint16{40, 20, 40}},
 	{Name: "f_ffree", Type: &zt26, Off: [3]uint16{48, 24, 48}},
-	{Name: "f_fsid", Type: &zt641, Off: [3]uint16{56, 28, 56}},
+	{Name: "f_fsid", Type: &zt712, Off: [3]uint16{56, 28, 56}},
 	{Name: "f_namelen", Type: &zt26, Off: [3]uint16{64, 36, 64}},
 	{Name: "f_frsize", Type: &zt26, Off: [3]uint16{72, 40, 72}},
-	{Name: "f_flags", Type: &zt642, Off: [3]uint16{80, 44, 80}},
-	{Name: "spare", Type: &zt643, Off: [3]uint16{88, 48, 88}},
+	{Name: "f_flags", Type: &zt713, Off: [3]uint16{80, 44, 80}},
+	{Name: "spare", Type: &zt714, Off: [3]uint16{88, 48, 88}},
 }}
 
 var zcall_statfs = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt644, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt715, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt644, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt715, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_sysfs = call{Name: "sysfs", Args: []field{
@@ -12638,12 +13448,12 @@ var zset_prio_which = set{Name: "prio_which", Unknown: "PRIO_???", Vals: []val{
 }}
 
 var zcall_getpriority = call{Name: "getpriority", Args: []field{
-	{Name: "which", Type: &zt645, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt716, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setpriority = call{Name: "setpriority", Args: []field{
-	{Name: "which", Type: &zt645, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt716, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
 	{Name: "niceval", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
@@ -12671,20 +13481,20 @@ var zset_sched_policies = set{Name: "sched_policies", Unknown: "SCHED_???", Vals
 
 var zcall_sched_setscheduler = call{Name: "sched_setscheduler", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "policy", Type: &zt646, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt717, Reg: 1, Reg32: 1},
 	{Name: "param", Type: &zt43, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_getscheduler = call{Name: "sched_getscheduler", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-}, Ret: &zt7, Aux: &zt646, Class: 0x0, Defer: 1}
+}, Ret: &zt7, Aux: &zt717, Class: 0x0, Defer: 1}
 
 var zcall_sched_get_priority_max = call{Name: "sched_get_priority_max", Args: []field{
-	{Name: "policy", Type: &zt646, Reg: 0, Reg32: 0},
+	{Name: "policy", Type: &zt717, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sched_get_priority_min = call{Name: "sched_get_priority_min", Args: []field{
-	{Name: "policy", Type: &zt646, Reg: 0, Reg32: 0},
+	{Name: "policy", Type: &zt717, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_sched_rr_get_interval = call{Name: "sched_rr_get_interval", Args: []field{
@@ -12709,7 +13519,7 @@ var zset_mlockall_flags = set{Name: "mlockall_flags", Unknown: "MCL_???", Vals: 
 }}
 
 var zcall_mlockall = call{Name: "mlockall", Args: []field{
-	{Name: "flags", Type: &zt647, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt718, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_munlockall = call{Name: "munlockall", Args: []field{}, Ret: &zt7, Class: 0x4, Defer: 0}
@@ -12718,8 +13528,8 @@ var zcall_vhangup = call{Name: "vhangup", Args: []field{}, Ret: &zt7, Class: 0x0
 
 var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}, Fields: []field{
 	{Name: "entry_number", Type: &zt226, Off: [3]uint16{0, 0, 0}},
-	{Name: "base_addr", Type: &zt648, Off: [3]uint16{4, 4, 4}},
-	{Name: "limit", Type: &zt648, Off: [3]uint16{8, 8, 8}},
+	{Name: "base_addr", Type: &zt719, Off: [3]uint16{4, 4, 4}},
+	{Name: "limit", Type: &zt719, Off: [3]uint16{8, 8, 8}},
 	{Name: "seg_32bit", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{0, 1}},
 	{Name: "contents", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{1, 2}},
 	{Name: "read_exec_only", Type: &zt11, Off: [3]uint16{12, 12, 12}, Bits: [2]uint8{3, 1}},
@@ -12731,7 +13541,7 @@ var zstruct_user_desc = structure{Name: "user_desc", Size: [3]uint16{16, 16, 16}
 
 var zcall_modify_ldt = call{Name: "modify_ldt", Args: []field{
 	{Name: "func", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "ptr", Type: &zt649, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
+	{Name: "ptr", Type: &zt720, Reg: 1, Reg32: 1, When: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}},
 	{Name: "bytecount", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
@@ -12817,13 +13627,13 @@ var zset_prctl_options = set{Name: "prctl_options", Unknown: "PR_???", Vals: []v
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 62, 63, 64, 65, 66, 67, 68, 60, 61}}
 
 var zcall_prctl__SET_PDEATHSIG = call{Name: "prctl", Variant: "SET_PDEATHSIG", Args: []field{
-	{Name: "option", Type: &zt651, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt722, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt30, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_PDEATHSIG = call{Name: "prctl", Variant: "GET_PDEATHSIG", Args: []field{
-	{Name: "option", Type: &zt652, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt653, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt723, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt724, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zset_pr_dumpable = set{Name: "pr_dumpable", Unknown: "SUID_DUMP_???", Vals: []val{
@@ -12833,12 +13643,12 @@ var zset_pr_dumpable = set{Name: "pr_dumpable", Unknown: "SUID_DUMP_???", Vals: 
 }}
 
 var zcall_prctl__GET_DUMPABLE = call{Name: "prctl", Variant: "GET_DUMPABLE", Args: []field{
-	{Name: "option", Type: &zt654, Reg: 0, Reg32: 0},
-}, Ret: &zt7, Aux: &zt655, Class: 0x80, Defer: 1}
+	{Name: "option", Type: &zt725, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Aux: &zt726, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_DUMPABLE = call{Name: "prctl", Variant: "SET_DUMPABLE", Args: []field{
-	{Name: "option", Type: &zt656, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt657, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt727, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt728, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zset_pr_unalign = set{Name: "pr_unalign", Unknown: "PR_UNALIGN_???", Vals: []val{
@@ -12847,91 +13657,91 @@ var zset_pr_unalign = set{Name: "pr_unalign", Unknown: "PR_UNALIGN_???", Vals: [
 }}
 
 var zcall_prctl__GET_UNALIGN = call{Name: "prctl", Variant: "GET_UNALIGN", Args: []field{
-	{Name: "option", Type: &zt658, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt659, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt729, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UNALIGN = call{Name: "prctl", Variant: "SET_UNALIGN", Args: []field{
-	{Name: "option", Type: &zt660, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt661, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt731, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt732, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__NONE = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt662, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt733, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UINT = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt663, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt734, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_INT = call{Name: "prctl", Variant: "GET_INT", Args: []field{
-	{Name: "option", Type: &zt664, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt735, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt69, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UINT_2 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt665, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt736, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_INT_2 = call{Name: "prctl", Variant: "GET_INT", Args: []field{
-	{Name: "option", Type: &zt666, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt737, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt69, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UINT_3 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt667, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt738, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__NONE_2 = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt668, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt739, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UINT_4 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt669, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt740, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__SET_NAME = call{Name: "prctl", Variant: "SET_NAME", Args: []field{
-	{Name: "option", Type: &zt670, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt671, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt741, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt742, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_NAME = call{Name: "prctl", Variant: "GET_NAME", Args: []field{
-	{Name: "option", Type: &zt672, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt673, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt743, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt744, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__GET_INT_3 = call{Name: "prctl", Variant: "GET_INT", Args: []field{
-	{Name: "option", Type: &zt674, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt745, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt69, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_UINT_5 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt675, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt746, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__NONE_3 = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt676, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt747, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_SECCOMP_STRICT = call{Name: "prctl", Variant: "SET_SECCOMP_STRICT", Args: []field{
-	{Name: "option", Type: &zt677, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt678, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt748, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt749, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zstruct_seccomp_prog = structure{Name: "seccomp_prog", Size: [3]uint16{16, 8, 8}, Fields: []field{
 	{Name: "len", Type: &zt139, Off: [3]uint16{0, 0, 0}},
-	{Name: "filter", Type: &zt681, Attr: 2048, Off: [3]uint16{8, 4, 4}},
+	{Name: "filter", Type: &zt752, Attr: 2048, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zcall_prctl__SET_SECCOMP_FILTER = call{Name: "prctl", Variant: "SET_SECCOMP_FILTER", Args: []field{
-	{Name: "option", Type: &zt677, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt679, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt682, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt748, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt750, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt753, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zset_seccomp_mode = set{Name: "seccomp_mode", Unknown: "SECCOMP_MODE_???", Vals: []val{
@@ -12941,8 +13751,8 @@ var zset_seccomp_mode = set{Name: "seccomp_mode", Unknown: "SECCOMP_MODE_???", V
 }}
 
 var zcall_prctl__SET_SECCOMP = call{Name: "prctl", Variant: "SET_SECCOMP", Args: []field{
-	{Name: "option", Type: &zt677, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt683, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt748, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt754, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
@@ -12993,13 +13803,13 @@ var zset_caps = set{Name: "caps", Unknown: "CAP_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40}}
 
 var zcall_prctl__CAPBSET = call{Name: "prctl", Variant: "CAPBSET", Args: []field{
-	{Name: "option", Type: &zt684, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt685, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt755, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt756, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__CAPBSET_2 = call{Name: "prctl", Variant: "CAPBSET", Args: []field{
-	{Name: "option", Type: &zt686, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt685, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt757, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt756, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zset_pr_tsc = set{Name: "pr_tsc", Unknown: "PR_TSC_???", Vals: []val{
@@ -13008,13 +13818,13 @@ var zset_pr_tsc = set{Name: "pr_tsc", Unknown: "PR_TSC_???", Vals: []val{
 }}
 
 var zcall_prctl__GET_TSC = call{Name: "prctl", Variant: "GET_TSC", Args: []field{
-	{Name: "option", Type: &zt687, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt688, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt758, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt759, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_TSC = call{Name: "prctl", Variant: "SET_TSC", Args: []field{
-	{Name: "option", Type: &zt689, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt690, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt760, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt761, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zset_secbits = set{Name: "secbits", Unknown: "SECBIT_???", Vals: []val{
@@ -13029,29 +13839,29 @@ var zset_secbits = set{Name: "secbits", Unknown: "SECBIT_???", Vals: []val{
 }}
 
 var zcall_prctl__GET_SECUREBITS = call{Name: "prctl", Variant: "GET_SECUREBITS", Args: []field{
-	{Name: "option", Type: &zt691, Reg: 0, Reg32: 0},
-}, Ret: &zt29, Aux: &zt692, Class: 0x80, Defer: 1}
+	{Name: "option", Type: &zt762, Reg: 0, Reg32: 0},
+}, Ret: &zt29, Aux: &zt763, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_SECUREBITS = call{Name: "prctl", Variant: "SET_SECUREBITS", Args: []field{
-	{Name: "option", Type: &zt693, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt694, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt764, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt765, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__SET_TIMERSLACK = call{Name: "prctl", Variant: "SET_TIMERSLACK", Args: []field{
-	{Name: "option", Type: &zt695, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt766, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt23, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__NONE_4 = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt696, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt767, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__NONE_5 = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt697, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt768, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__NONE_6 = call{Name: "prctl", Variant: "NONE", Args: []field{
-	{Name: "option", Type: &zt698, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt769, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zset_pr_mce_kill_policy = set{Name: "pr_mce_kill_policy", Unknown: "PR_MCE_KILL_???", Vals: []val{
@@ -13061,9 +13871,9 @@ var zset_pr_mce_kill_policy = set{Name: "pr_mce_kill_policy", Unknown: "PR_MCE_K
 }}
 
 var zcall_prctl__MCE_KILL_SET = call{Name: "prctl", Variant: "MCE_KILL_SET", Args: []field{
-	{Name: "option", Type: &zt699, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt700, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt701, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt770, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt771, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt772, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
@@ -13074,20 +13884,20 @@ var zset_pr_mce_kill = set{Name: "pr_mce_kill", Unknown: "PR_MCE_KILL_???", Vals
 }}
 
 var zcall_prctl__MCE_KILL = call{Name: "prctl", Variant: "MCE_KILL", Args: []field{
-	{Name: "option", Type: &zt699, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt702, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt770, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt773, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__MCE_KILL_GET = call{Name: "prctl", Variant: "MCE_KILL_GET", Args: []field{
-	{Name: "option", Type: &zt703, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt774, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
-}, Ret: &zt7, Aux: &zt704, Class: 0x80, Defer: 5}
+}, Ret: &zt7, Aux: &zt775, Class: 0x80, Defer: 5}
 
 var zset_pr_set_mm = set{Name: "pr_set_mm", Unknown: "PR_SET_MM_???", Vals: []val{
 	{Name: "PR_SET_MM_START_CODE", Value: 0x1, Mask: 0x1},
@@ -13108,25 +13918,25 @@ var zset_pr_set_mm = set{Name: "pr_set_mm", Unknown: "PR_SET_MM_???", Vals: []va
 }}
 
 var zcall_prctl__SET_MM = call{Name: "prctl", Variant: "SET_MM", Args: []field{
-	{Name: "option", Type: &zt705, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt706, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt776, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt777, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__SET_UINT_6 = call{Name: "prctl", Variant: "SET_UINT", Args: []field{
-	{Name: "option", Type: &zt707, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt778, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_INT_4 = call{Name: "prctl", Variant: "GET_INT", Args: []field{
-	{Name: "option", Type: &zt708, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt779, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt69, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_BOOL = call{Name: "prctl", Variant: "SET_BOOL", Args: []field{
-	{Name: "option", Type: &zt709, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt780, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -13134,12 +13944,12 @@ var zcall_prctl__SET_BOOL = call{Name: "prctl", Variant: "SET_BOOL", Args: []fie
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__GET_TID_ADDRESS = call{Name: "prctl", Variant: "GET_TID_ADDRESS", Args: []field{
-	{Name: "option", Type: &zt710, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt525, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt781, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt596, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_prctl__SET_BOOL_2 = call{Name: "prctl", Variant: "SET_BOOL", Args: []field{
-	{Name: "option", Type: &zt711, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt782, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -13152,34 +13962,34 @@ var zset_pr_fp_mode = set{Name: "pr_fp_mode", Unknown: "PR_FP_MODE_???", Vals: [
 }}
 
 var zcall_prctl__SET_FP_MODE = call{Name: "prctl", Variant: "SET_FP_MODE", Args: []field{
-	{Name: "option", Type: &zt712, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt713, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt783, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt784, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl__GET_FP_MODE = call{Name: "prctl", Variant: "GET_FP_MODE", Args: []field{
-	{Name: "option", Type: &zt714, Reg: 0, Reg32: 0},
-}, Ret: &zt29, Aux: &zt713, Class: 0x80, Defer: 1}
+	{Name: "option", Type: &zt785, Reg: 0, Reg32: 0},
+}, Ret: &zt29, Aux: &zt784, Class: 0x80, Defer: 1}
 
 var zcall_prctl__CAP_AMBIENT_ONE = call{Name: "prctl", Variant: "CAP_AMBIENT_ONE", Args: []field{
-	{Name: "option", Type: &zt715, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt716, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt685, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt786, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt787, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt756, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__CAP_AMBIENT_ONE_2 = call{Name: "prctl", Variant: "CAP_AMBIENT_ONE", Args: []field{
-	{Name: "option", Type: &zt715, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt717, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt685, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt786, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt788, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt756, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__CAP_AMBIENT_ONE_3 = call{Name: "prctl", Variant: "CAP_AMBIENT_ONE", Args: []field{
-	{Name: "option", Type: &zt715, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt718, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt685, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt786, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt789, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt756, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
@@ -13192,8 +14002,8 @@ var zset_pr_cap_ambient = set{Name: "pr_cap_ambient", Unknown: "PR_CAP_AMBIENT_?
 }}
 
 var zcall_prctl__CAP_AMBIENT = call{Name: "prctl", Variant: "CAP_AMBIENT", Args: []field{
-	{Name: "option", Type: &zt715, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt719, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt786, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt790, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
@@ -13215,9 +14025,9 @@ var zset_pr_spec_get = set{Name: "pr_spec_get", Unknown: "PR_SPEC_???", Vals: []
 }}
 
 var zcall_prctl__GET_SPECULATION = call{Name: "prctl", Variant: "GET_SPECULATION", Args: []field{
-	{Name: "option", Type: &zt720, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt721, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt722, Class: 0x80, Defer: 2}
+	{Name: "option", Type: &zt791, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt792, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt793, Class: 0x80, Defer: 2}
 
 var zset_pr_spec_set = set{Name: "pr_spec_set", Unknown: "PR_SPEC_???", Vals: []val{
 	{Name: "PR_SPEC_ENABLE", Value: 0x2, Mask: 0x2},
@@ -13227,31 +14037,31 @@ var zset_pr_spec_set = set{Name: "pr_spec_set", Unknown: "PR_SPEC_???", Vals: []
 }}
 
 var zcall_prctl__SET_SPECULATION = call{Name: "prctl", Variant: "SET_SPECULATION", Args: []field{
-	{Name: "option", Type: &zt723, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt724, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt725, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt794, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt795, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt796, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_prctl__SET_SPECULATION_2 = call{Name: "prctl", Variant: "SET_SPECULATION", Args: []field{
-	{Name: "option", Type: &zt723, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt726, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt725, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt794, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt797, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt796, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_prctl__SET_SPECULATION_3 = call{Name: "prctl", Variant: "SET_SPECULATION", Args: []field{
-	{Name: "option", Type: &zt723, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt727, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt725, Reg: 2, Reg32: 2},
+	{Name: "option", Type: &zt794, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt798, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt796, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_prctl__SET_SPECULATION_OTHER = call{Name: "prctl", Variant: "SET_SPECULATION_OTHER", Args: []field{
-	{Name: "option", Type: &zt723, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt721, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt794, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt792, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_prctl__SET_BOOL_3 = call{Name: "prctl", Variant: "SET_BOOL", Args: []field{
-	{Name: "option", Type: &zt728, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt799, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -13264,19 +14074,19 @@ var zset_pr_sud = set{Name: "pr_sud", Unknown: "PR_SYS_DISPATCH_???", Vals: []va
 }}
 
 var zcall_prctl__SET_SYSCALL_USER_DISPATCH = call{Name: "prctl", Variant: "SET_SYSCALL_USER_DISPATCH", Args: []field{
-	{Name: "option", Type: &zt729, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt730, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt800, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt801, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt25, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zcall_prctl__SET_VMA_NAME = call{Name: "prctl", Variant: "SET_VMA_NAME", Args: []field{
-	{Name: "option", Type: &zt731, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt732, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt802, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt803, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt26, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt733, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt804, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x80, Defer: 5}
 
 var zset_pr_set_vma = set{Name: "pr_set_vma", Unknown: "PR_SET_VMA_???", Vals: []val{
@@ -13284,8 +14094,8 @@ var zset_pr_set_vma = set{Name: "pr_set_vma", Unknown: "PR_SET_VMA_???", Vals: [
 }}
 
 var zcall_prctl__SET_VMA = call{Name: "prctl", Variant: "SET_VMA", Args: []field{
-	{Name: "option", Type: &zt731, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt734, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt802, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt805, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
 	{Name: "arg5", Type: &zt29, Reg: 4, Reg32: 4},
@@ -13296,12 +14106,12 @@ var zset_pr_ptracer = set{Name: "pr_ptracer", Vals: []val{
 }}
 
 var zcall_prctl__SET_PTRACER = call{Name: "prctl", Variant: "SET_PTRACER", Args: []field{
-	{Name: "option", Type: &zt735, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt736, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt806, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt807, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_prctl = call{Name: "prctl", Args: []field{
-	{Name: "option", Type: &zt650, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt721, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -13384,36 +14194,36 @@ var zset_arch_prctl_codes = set{Name: "arch_prctl_codes", Unknown: "ARCH_???", V
 }}
 
 var zcall_arch_prctl__SET = call{Name: "arch_prctl", Variant: "SET", Args: []field{
-	{Name: "option", Type: &zt738, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt809, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl__SET_2 = call{Name: "arch_prctl", Variant: "SET", Args: []field{
-	{Name: "option", Type: &zt739, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt810, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl__GET = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt740, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt525, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt811, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt596, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_2 = call{Name: "arch_prctl", Variant: "GET", Args: []field{
-	{Name: "option", Type: &zt741, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt525, Reg: 1, Reg32: 1},
+	{Name: "option", Type: &zt812, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt596, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__GET_CPUID = call{Name: "arch_prctl", Variant: "GET_CPUID", Args: []field{
-	{Name: "option", Type: &zt742, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt813, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_arch_prctl__SET_CPUID = call{Name: "arch_prctl", Variant: "SET_CPUID", Args: []field{
-	{Name: "option", Type: &zt743, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt814, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt26, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_arch_prctl = call{Name: "arch_prctl", Args: []field{
-	{Name: "option", Type: &zt737, Reg: 0, Reg32: 0},
+	{Name: "option", Type: &zt808, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt25, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2, Key: 0, Variants: []*call{
 	&zcall_arch_prctl__SET,
@@ -13460,12 +14270,12 @@ var zset_timex_status = set{Name: "timex_status", Unknown: "STA_???", Vals: []va
 }}
 
 var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fields: []field{
-	{Name: "modes", Type: &zt744, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt815, Off: [3]uint16{0, 0, 0}},
 	{Name: "offset", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "freq", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "maxerror", Type: &zt26, Off: [3]uint16{24, 12, 24}},
 	{Name: "esterror", Type: &zt26, Off: [3]uint16{32, 16, 32}},
-	{Name: "status", Type: &zt745, Off: [3]uint16{40, 20, 40}},
+	{Name: "status", Type: &zt816, Off: [3]uint16{40, 20, 40}},
 	{Name: "constant", Type: &zt23, Off: [3]uint16{48, 24, 48}},
 	{Name: "precision", Type: &zt26, Off: [3]uint16{56, 28, 56}},
 	{Name: "tolerance", Type: &zt23, Off: [3]uint16{64, 32, 64}},
@@ -13480,7 +14290,7 @@ var zstruct_timex = structure{Name: "timex", Size: [3]uint16{208, 128, 208}, Fie
 	{Name: "errcnt", Type: &zt23, Off: [3]uint16{144, 72, 144}},
 	{Name: "stbcnt", Type: &zt23, Off: [3]uint16{152, 76, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 80, 160}},
-	{Name: "reserved", Type: &zt746, Off: [3]uint16{164, 84, 164}},
+	{Name: "reserved", Type: &zt817, Off: [3]uint16{164, 84, 164}},
 }}
 
 var zset_timex_state = set{Name: "timex_state", Vals: []val{
@@ -13493,12 +14303,12 @@ var zset_timex_state = set{Name: "timex_state", Vals: []val{
 }}
 
 var zcall_adjtimex = call{Name: "adjtimex", Args: []field{
-	{Name: "txc_p", Type: &zt747, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt748, Class: 0x100, Defer: 0}
+	{Name: "txc_p", Type: &zt818, Reg: 0, Reg32: 0, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt819, Class: 0x100, Defer: 0}
 
 var zcall_setrlimit = call{Name: "setrlimit", Args: []field{
-	{Name: "resource", Type: &zt515, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt749, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt820, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_chroot = call{Name: "chroot", Args: []field{
@@ -13512,8 +14322,8 @@ var zcall_acct = call{Name: "acct", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_settimeofday = call{Name: "settimeofday", Args: []field{
-	{Name: "tv", Type: &zt750, Reg: 0, Reg32: 0},
-	{Name: "tz", Type: &zt751, Reg: 1, Reg32: 1},
+	{Name: "tv", Type: &zt821, Reg: 0, Reg32: 0},
+	{Name: "tz", Type: &zt822, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zset_mount_flags = set{Name: "mount_flags", Unknown: "MS_???", Vals: []val{
@@ -13554,9 +14364,9 @@ var zset_mount_flags = set{Name: "mount_flags", Unknown: "MS_???", Vals: []val{
 var zcall_mount = call{Name: "mount", Args: []field{
 	{Name: "dev_name", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "dir_name", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt733, Reg: 2, Reg32: 2, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3020}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
-	{Name: "flags", Type: &zt752, Reg: 3, Reg32: 3},
-	{Name: "data", Type: &zt733, Reg: 4, Reg32: 4, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3000}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
+	{Name: "type", Type: &zt804, Reg: 2, Reg32: 2, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3020}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
+	{Name: "flags", Type: &zt823, Reg: 3, Reg32: 3},
+	{Name: "data", Type: &zt804, Reg: 4, Reg32: 4, When: &expr{Op: 17, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x3000}}}, R: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0xffff0000}}, R: &expr{Op: 0, Num: 0xc0ed0000}}, R: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x1e0000}}}}}},
 }, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zset_umount_flags = set{Name: "umount_flags", Unknown: "MNT_???", Vals: []val{
@@ -13568,7 +14378,7 @@ var zset_umount_flags = set{Name: "umount_flags", Unknown: "MNT_???", Vals: []va
 
 var zcall_umount2 = call{Name: "umount2", Args: []field{
 	{Name: "name", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt753, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt824, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zset_swap_flags = set{Name: "swap_flags", Vals: []val{
@@ -13580,7 +14390,7 @@ var zset_swap_flags = set{Name: "swap_flags", Vals: []val{
 
 var zcall_swapon = call{Name: "swapon", Args: []field{
 	{Name: "specialfile", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "swap_flags", Type: &zt754, Reg: 1, Reg32: 1},
+	{Name: "swap_flags", Type: &zt825, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_swapoff = call{Name: "swapoff", Args: []field{
@@ -13610,19 +14420,19 @@ var zset_reboot_cmds = set{Name: "reboot_cmds", Unknown: "LINUX_REBOOT_CMD_???",
 }}
 
 var zcall_reboot = call{Name: "reboot", Args: []field{
-	{Name: "magic1", Type: &zt755, Reg: 0, Reg32: 0},
-	{Name: "magic2", Type: &zt756, Reg: 1, Reg32: 1},
-	{Name: "cmd", Type: &zt757, Reg: 2, Reg32: 2},
-	{Name: "arg", Type: &zt733, Reg: 3, Reg32: 3, Cond: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xa1b2c3d4}}},
+	{Name: "magic1", Type: &zt826, Reg: 0, Reg32: 0},
+	{Name: "magic2", Type: &zt827, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt828, Reg: 2, Reg32: 2},
+	{Name: "arg", Type: &zt804, Reg: 3, Reg32: 3, Cond: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xa1b2c3d4}}},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_sethostname = call{Name: "sethostname", Args: []field{
-	{Name: "name", Type: &zt758, Reg: 0, Reg32: 0, When: &expr{Op: 15, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1000000}}},
+	{Name: "name", Type: &zt829, Reg: 0, Reg32: 0, When: &expr{Op: 15, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1000000}}},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_setdomainname = call{Name: "setdomainname", Args: []field{
-	{Name: "name", Type: &zt758, Reg: 0, Reg32: 0, When: &expr{Op: 15, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1000000}}},
+	{Name: "name", Type: &zt829, Reg: 0, Reg32: 0, When: &expr{Op: 15, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1000000}}},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -13644,7 +14454,7 @@ var zcall_create_module = call{Name: "create_module", Args: []field{
 var zcall_init_module = call{Name: "init_module", Args: []field{
 	{Name: "umod", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "uargs", Type: &zt804, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_delete_module_flags = set{Name: "delete_module_flags", Unknown: "O_???", Vals: []val{
@@ -13653,8 +14463,8 @@ var zset_delete_module_flags = set{Name: "delete_module_flags", Unknown: "O_???"
 }}
 
 var zcall_delete_module = call{Name: "delete_module", Args: []field{
-	{Name: "name_user", Type: &zt733, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt759, Reg: 1, Reg32: 1},
+	{Name: "name_user", Type: &zt804, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt830, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_kernel_syms = call{Name: "get_kernel_syms", Args: []field{
@@ -13727,7 +14537,7 @@ var zset_quota_cmds = set{Name: "quota_cmds", Unknown: "Q_???", Vals: []val{
 }, Sorted: []uint16{27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26}}
 
 var zcall_quotactl = call{Name: "quotactl", Args: []field{
-	{Name: "cmd", Type: &zt760, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt831, Reg: 0, Reg32: 0},
 	{Name: "special", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800001}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800003}}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800004}}}},
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800001}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800003}}}},
@@ -13764,46 +14574,46 @@ var zset_xattr_flags = set{Name: "xattr_flags", Unknown: "XATTR_???", Vals: []va
 
 var zcall_setxattr = call{Name: "setxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt761, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt832, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt762, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt833, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zcall_lsetxattr = call{Name: "lsetxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt761, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt832, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt762, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt833, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1, Defer: 5}
 
 var zcall_fsetxattr = call{Name: "fsetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt761, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt832, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt762, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt833, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 5}
 
 var zcall_getxattr = call{Name: "getxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt763, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt834, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x1, Defer: 2}
 
 var zcall_lgetxattr = call{Name: "lgetxattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt763, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt834, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x1, Defer: 2}
 
 var zcall_fgetxattr = call{Name: "fgetxattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "value", Type: &zt763, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
+	{Name: "value", Type: &zt834, Reg: 2, Reg32: 2},
 	{Name: "size", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 2}
 
@@ -13827,17 +14637,17 @@ var zcall_flistxattr = call{Name: "flistxattr", Args: []field{
 
 var zcall_removexattr = call{Name: "removexattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_lremovexattr = call{Name: "lremovexattr", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_fremovexattr = call{Name: "fremovexattr", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "name", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "name", Type: &zt804, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_tkill = call{Name: "tkill", Args: []field{
@@ -13846,8 +14656,8 @@ var zcall_tkill = call{Name: "tkill", Args: []field{
 }, Ret: &zt7, Class: 0x18, Defer: 2}
 
 var zcall_time = call{Name: "time", Args: []field{
-	{Name: "tloc", Type: &zt764, Reg: 0, Reg32: 0},
-}, Ret: &zt23, Aux: &zt765, Class: 0x100, Defer: 0}
+	{Name: "tloc", Type: &zt835, Reg: 0, Reg32: 0},
+}, Ret: &zt23, Aux: &zt836, Class: 0x100, Defer: 0}
 
 var zset_futex_ops = set{Name: "futex_ops", Unknown: "FUTEX_???", Vals: []val{
 	{Name: "FUTEX_WAIT", Value: 0x0, Mask: 0x0},
@@ -13896,39 +14706,39 @@ var zset_futex_bitset = set{Name: "futex_bitset", Vals: []val{
 }}
 
 var zunion_futex_val3 = union{Name: "futex_val3", Alts: []alt{
-	{Vals: []uint64{0x9, 0xa}, Type: &zt768},
+	{Vals: []uint64{0x9, 0xa}, Type: &zt839},
 	{Vals: []uint64{0x4, 0xc}, Type: &zt11},
-	{Vals: []uint64{0x5}, Type: &zt769},
+	{Vals: []uint64{0x5}, Type: &zt840},
 }, Else: &zt176}
 
 var zcall_futex = call{Name: "futex", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt766, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt837, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt767, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt838, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt770, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt841, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_setaffinity = call{Name: "sched_setaffinity", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt771, Reg: 2, Reg32: 2},
+	{Name: "user_mask_ptr", Type: &zt842, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_sched_getaffinity = call{Name: "sched_getaffinity", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "user_mask_ptr", Type: &zt772, Reg: 2, Reg32: 2},
+	{Name: "user_mask_ptr", Type: &zt843, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_set_thread_area = call{Name: "set_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt649, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt720, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_io_setup = call{Name: "io_setup", Args: []field{
 	{Name: "nr_reqs", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "ctx", Type: &zt773, Reg: 1, Reg32: 1},
+	{Name: "ctx", Type: &zt844, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x4, Defer: 1}
 
 var zcall_io_destroy = call{Name: "io_destroy", Args: []field{
@@ -13946,7 +14756,7 @@ var zcall_io_getevents = call{Name: "io_getevents", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt775, Reg: 3, Reg32: 3},
+	{Name: "events", Type: &zt846, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt245, Attr: 16, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
@@ -13980,51 +14790,51 @@ var zset_iocb_flags = set{Name: "iocb_flags", Unknown: "IOCB_FLAG_???", Vals: []
 var zstruct_iocb = structure{Name: "iocb", Size: [3]uint16{64, 64, 64}, Fields: []field{
 	{Name: "aio_data", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "aio_key", Type: &zt11, Attr: 2, Off: [3]uint16{8, 8, 8}},
-	{Name: "aio_rw_flags", Type: &zt776, Attr: 2, Off: [3]uint16{12, 12, 12}},
-	{Name: "aio_lio_opcode", Type: &zt777, Off: [3]uint16{16, 16, 16}},
-	{Name: "aio_reqprio", Type: &zt429, Attr: 2, Off: [3]uint16{18, 18, 18}},
+	{Name: "aio_rw_flags", Type: &zt847, Attr: 2, Off: [3]uint16{12, 12, 12}},
+	{Name: "aio_lio_opcode", Type: &zt848, Off: [3]uint16{16, 16, 16}},
+	{Name: "aio_reqprio", Type: &zt500, Attr: 2, Off: [3]uint16{18, 18, 18}},
 	{Name: "aio_fildes", Type: &zt0, Off: [3]uint16{20, 20, 20}},
 	{Name: "aio_buf", Type: &zt80, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0}}},
-	{Name: "aio_buf", Type: &zt778, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x1}}},
-	{Name: "aio_buf", Type: &zt779, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}},
-	{Name: "aio_buf", Type: &zt780, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}},
-	{Name: "aio_buf", Type: &zt781, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x5}}},
+	{Name: "aio_buf", Type: &zt849, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x1}}},
+	{Name: "aio_buf", Type: &zt850, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "aio_buf", Type: &zt851, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}},
+	{Name: "aio_buf", Type: &zt852, Attr: 512, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x5}}},
 	{Name: "aio_nbytes", Type: &zt9, Off: [3]uint16{32, 32, 32}, Cond: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}},
 	{Name: "aio_offset", Type: &zt13, Off: [3]uint16{40, 40, 40}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "aio_reserved2", Type: &zt177, Off: [3]uint16{48, 48, 48}},
-	{Name: "aio_flags", Type: &zt782, Attr: 2, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "aio_flags", Type: &zt853, Attr: 2, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "aio_resfd", Type: &zt0, Off: [3]uint16{60, 60, 60}, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0xe}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 15, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x2}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 13, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0x8}}}}},
 }}
 
 var zcall_io_submit = call{Name: "io_submit", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "nr", Type: &zt23, Reg: 1, Reg32: 1},
-	{Name: "iocbpp", Type: &zt784, Reg: 2, Reg32: 2, When: &expr{Op: 19, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
+	{Name: "iocbpp", Type: &zt855, Reg: 2, Reg32: 2, When: &expr{Op: 19, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_iocb_head = structure{Name: "iocb_head", Size: [3]uint16{64, 64, 64}, Fields: []field{
 	{Name: "aio_data", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "aio_key", Type: &zt11, Attr: 2, Off: [3]uint16{8, 8, 8}},
-	{Name: "aio_rw_flags", Type: &zt776, Attr: 2, Off: [3]uint16{12, 12, 12}},
-	{Name: "aio_lio_opcode", Type: &zt777, Off: [3]uint16{16, 16, 16}},
-	{Name: "aio_reqprio", Type: &zt429, Attr: 2, Off: [3]uint16{18, 18, 18}},
+	{Name: "aio_rw_flags", Type: &zt847, Attr: 2, Off: [3]uint16{12, 12, 12}},
+	{Name: "aio_lio_opcode", Type: &zt848, Off: [3]uint16{16, 16, 16}},
+	{Name: "aio_reqprio", Type: &zt500, Attr: 2, Off: [3]uint16{18, 18, 18}},
 	{Name: "aio_fildes", Type: &zt0, Off: [3]uint16{20, 20, 20}},
-	{Name: "rest", Type: &zt785, Off: [3]uint16{24, 24, 24}},
+	{Name: "rest", Type: &zt856, Off: [3]uint16{24, 24, 24}},
 }}
 
 var zcall_io_cancel = call{Name: "io_cancel", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "iocb", Type: &zt786, Reg: 1, Reg32: 1},
-	{Name: "result", Type: &zt787, Reg: 2, Reg32: 2},
+	{Name: "iocb", Type: &zt857, Reg: 1, Reg32: 1},
+	{Name: "result", Type: &zt858, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_get_thread_area = call{Name: "get_thread_area", Args: []field{
-	{Name: "u_info", Type: &zt788, Reg: 0, Reg32: 0},
+	{Name: "u_info", Type: &zt859, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zcall_lookup_dcookie = call{Name: "lookup_dcookie", Args: []field{
 	{Name: "cookie64", Type: &zt9, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt789, Reg: 1, Reg32: 2},
+	{Name: "buf", Type: &zt860, Reg: 1, Reg32: 2},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
@@ -14062,20 +14872,20 @@ var zstruct_epoll_data = structure{Name: "epoll_data", Size: [3]uint16{8, 4, 8},
 }}
 
 var zstruct_epoll_event = structure{Name: "epoll_event", Size: [3]uint16{12, 8, 12}, Packed: true, Fields: []field{
-	{Name: "events", Type: &zt791, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt792, Off: [3]uint16{4, 4, 4}},
+	{Name: "events", Type: &zt862, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt863, Off: [3]uint16{4, 4, 4}},
 }}
 
 var zcall_epoll_ctl_old = call{Name: "epoll_ctl_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt790, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt861, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt793, Reg: 3, Reg32: 3},
+	{Name: "event", Type: &zt864, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_epoll_wait_old = call{Name: "epoll_wait_old", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt795, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt866, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -14092,13 +14902,13 @@ var zstruct_linux_dirent64 = structure{Name: "linux_dirent64", Size: [3]uint16{2
 	{Name: "d_ino", Type: &zt9, Off: [3]uint16{0, 0, 0}},
 	{Name: "d_off", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "d_reclen", Type: &zt139, Off: [3]uint16{16, 16, 16}},
-	{Name: "d_type", Type: &zt508, Off: [3]uint16{18, 18, 18}},
-	{Name: "d_name", Type: &zt507, Off: [3]uint16{19, 19, 19}},
+	{Name: "d_type", Type: &zt579, Off: [3]uint16{18, 18, 18}},
+	{Name: "d_name", Type: &zt578, Off: [3]uint16{19, 19, 19}},
 }}
 
 var zcall_getdents64 = call{Name: "getdents64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "dirent", Type: &zt797, Reg: 1, Reg32: 1},
+	{Name: "dirent", Type: &zt868, Reg: 1, Reg32: 1},
 	{Name: "count", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
@@ -14110,7 +14920,7 @@ var zcall_restart_syscall = call{Name: "restart_syscall", Args: []field{}, Ret: 
 
 var zcall_semtimedop = call{Name: "semtimedop", Args: []field{
 	{Name: "semid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "tsops", Type: &zt432, Reg: 1, Reg32: 1},
+	{Name: "tsops", Type: &zt503, Reg: 1, Reg32: 1},
 	{Name: "nsops", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt245, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
@@ -14128,7 +14938,7 @@ var zcall_fadvise64 = call{Name: "fadvise64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt798, Reg: 3, Reg32: 4},
+	{Name: "advice", Type: &zt869, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zset_clocks = set{Name: "clocks", Unknown: "CLOCK_???", Vals: []val{
@@ -14172,24 +14982,24 @@ var zstruct_sigevent_thread = structure{Name: "sigevent_thread", Size: [3]uint16
 }}
 
 var zstruct_sigevent_none = structure{Name: "sigevent_none", Size: [3]uint16{48, 48, 48}, Fields: []field{
-	{Name: "all", Type: &zt805, Off: [3]uint16{0, 0, 0}},
+	{Name: "all", Type: &zt876, Off: [3]uint16{0, 0, 0}},
 }}
 
 var zunion_sigevent_rest = union{Name: "sigevent_rest", Alts: []alt{
-	{Vals: []uint64{0x4}, Type: &zt803},
-	{Vals: []uint64{0x2}, Type: &zt804},
-}, Else: &zt806}
+	{Vals: []uint64{0x4}, Type: &zt874},
+	{Vals: []uint64{0x2}, Type: &zt875},
+}, Else: &zt877}
 
 var zstruct_sigevent = structure{Name: "sigevent", Size: [3]uint16{64, 60, 60}, Fields: []field{
-	{Name: "sigev_value", Type: &zt800, Off: [3]uint16{0, 0, 0}},
-	{Name: "sigev_signo", Type: &zt801, Off: [3]uint16{8, 4, 4}},
-	{Name: "sigev_notify", Type: &zt802, Off: [3]uint16{12, 8, 8}},
-	{Name: "rest", Type: &zt807, Attr: 256, Off: [3]uint16{16, 12, 12}},
+	{Name: "sigev_value", Type: &zt871, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigev_signo", Type: &zt872, Off: [3]uint16{8, 4, 4}},
+	{Name: "sigev_notify", Type: &zt873, Off: [3]uint16{12, 8, 8}},
+	{Name: "rest", Type: &zt878, Attr: 256, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zcall_timer_create = call{Name: "timer_create", Args: []field{
-	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
-	{Name: "timer_event_spec", Type: &zt808, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
+	{Name: "timer_event_spec", Type: &zt879, Reg: 1, Reg32: 1},
 	{Name: "created_timer_id", Type: &zt45, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
@@ -14198,20 +15008,20 @@ var zset_timer_flags = set{Name: "timer_flags", Unknown: "TIMER_???", Vals: []va
 }}
 
 var zstruct_itimerspec = structure{Name: "itimerspec", Size: [3]uint16{32, 16, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt320, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt320, Off: [3]uint16{16, 8, 16}},
+	{Name: "it_interval", Type: &zt393, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt393, Off: [3]uint16{16, 8, 16}},
 }}
 
 var zcall_timer_settime = call{Name: "timer_settime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt809, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt810, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt811, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt880, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt881, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt882, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timer_gettime = call{Name: "timer_gettime", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt811, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt882, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_getoverrun = call{Name: "timer_getoverrun", Args: []field{
@@ -14223,43 +15033,43 @@ var zcall_timer_delete = call{Name: "timer_delete", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_clock_settime = call{Name: "clock_settime", Args: []field{
-	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt245, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zcall_clock_gettime = call{Name: "clock_gettime", Args: []field{
-	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt246, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres = call{Name: "clock_getres", Args: []field{
-	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
 	{Name: "tp", Type: &zt246, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep = call{Name: "clock_nanosleep", Args: []field{
-	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt809, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt880, Reg: 1, Reg32: 1},
 	{Name: "rqtp", Type: &zt245, Reg: 2, Reg32: 2},
 	{Name: "rmtp", Type: &zt246, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_exit_group = call{Name: "exit_group", Args: []field{
 	{Name: "error_code", Type: &zt7, Reg: 0, Reg32: 0},
-}, Ret: &zt422, Class: 0x8, Defer: 1}
+}, Ret: &zt493, Class: 0x8, Defer: 1}
 
 var zcall_epoll_wait = call{Name: "epoll_wait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt795, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt866, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_epoll_ctl = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt790, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt861, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt793, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt864, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_tgkill = call{Name: "tgkill", Args: []field{
@@ -14275,7 +15085,7 @@ var zstruct_timeval_date = structure{Name: "timeval_date", Size: [3]uint16{16, 8
 
 var zcall_utimes = call{Name: "utimes", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "utimes", Type: &zt813, Reg: 1, Reg32: 1},
+	{Name: "utimes", Type: &zt884, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_vserver = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
@@ -14302,15 +15112,15 @@ var zset_mbind_flags = set{Name: "mbind_flags", Unknown: "MPOL_???", Vals: []val
 var zcall_mbind = call{Name: "mbind", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt814, Reg: 2, Reg32: 2},
-	{Name: "nmask", Type: &zt816, Reg: 3, Reg32: 3},
+	{Name: "mode", Type: &zt885, Reg: 2, Reg32: 2},
+	{Name: "nmask", Type: &zt887, Reg: 3, Reg32: 3},
 	{Name: "maxnode", Type: &zt26, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt817, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt888, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 6}
 
 var zcall_set_mempolicy = call{Name: "set_mempolicy", Args: []field{
-	{Name: "mode", Type: &zt818, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt819, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt889, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt890, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
@@ -14330,11 +15140,11 @@ var zset_get_mempolicy_flags = set{Name: "get_mempolicy_flags", Unknown: "MPOL_?
 }}
 
 var zcall_get_mempolicy = call{Name: "get_mempolicy", Args: []field{
-	{Name: "policy", Type: &zt820, Reg: 0, Reg32: 0},
-	{Name: "nmask", Type: &zt821, Reg: 1, Reg32: 1},
+	{Name: "policy", Type: &zt891, Reg: 0, Reg32: 0},
+	{Name: "nmask", Type: &zt892, Reg: 1, Reg32: 1},
 	{Name: "maxnode", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt822, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt893, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x4, Defer: 0}
 
 var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
@@ -14342,18 +15152,18 @@ var zset_mq_flags = set{Name: "mq_flags", Unknown: "O_???", Vals: []val{
 }}
 
 var zstruct_mq_attr = structure{Name: "mq_attr", Size: [3]uint16{64, 32, 64}, Fields: []field{
-	{Name: "mq_flags", Type: &zt824, Off: [3]uint16{0, 0, 0}},
+	{Name: "mq_flags", Type: &zt895, Off: [3]uint16{0, 0, 0}},
 	{Name: "mq_maxmsg", Type: &zt23, Off: [3]uint16{8, 4, 8}},
 	{Name: "mq_msgsize", Type: &zt23, Off: [3]uint16{16, 8, 16}},
 	{Name: "mq_curmsgs", Type: &zt23, Off: [3]uint16{24, 12, 24}},
-	{Name: "unused", Type: &zt825, Attr: 4, Off: [3]uint16{32, 16, 32}},
+	{Name: "unused", Type: &zt896, Attr: 4, Off: [3]uint16{32, 16, 32}},
 }}
 
 var zcall_mq_open = call{Name: "mq_open", Args: []field{
 	{Name: "u_name", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "oflag", Type: &zt5, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt823, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
-	{Name: "u_attr", Type: &zt826, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "mode", Type: &zt894, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "u_attr", Type: &zt897, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x40}}},
 }, Ret: &zt0, Class: 0x2, Defer: 4}
 
 var zcall_mq_unlink = call{Name: "mq_unlink", Args: []field{
@@ -14378,13 +15188,13 @@ var zcall_mq_timedreceive = call{Name: "mq_timedreceive", Args: []field{
 
 var zcall_mq_notify = call{Name: "mq_notify", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_notification", Type: &zt808, Reg: 1, Reg32: 1},
+	{Name: "u_notification", Type: &zt879, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_mq_getsetattr = call{Name: "mq_getsetattr", Args: []field{
 	{Name: "mqdes", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "u_mqstat", Type: &zt826, Reg: 1, Reg32: 1},
-	{Name: "u_omqstat", Type: &zt827, Reg: 2, Reg32: 2},
+	{Name: "u_mqstat", Type: &zt897, Reg: 1, Reg32: 1},
+	{Name: "u_omqstat", Type: &zt898, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zstruct_kexec_segment = structure{Name: "kexec_segment", Size: [3]uint16{32, 16, 16}, Fields: []field{
@@ -14405,8 +15215,8 @@ var zset_kexec_flags = set{Name: "kexec_flags", Unknown: "KEXEC_???", Vals: []va
 var zcall_kexec_load = call{Name: "kexec_load", Args: []field{
 	{Name: "entry", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "nr_segments", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "segments", Type: &zt829, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt830, Reg: 3, Reg32: 3},
+	{Name: "segments", Type: &zt900, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt901, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_waitid_types = set{Name: "waitid_types", Unknown: "P_???", Vals: []val{
@@ -14422,11 +15232,11 @@ var zunion_waitid_id = union{Name: "waitid_id", Alts: []alt{
 }, Else: &zt7}
 
 var zcall_waitid = call{Name: "waitid", Args: []field{
-	{Name: "which", Type: &zt831, Reg: 0, Reg32: 0},
-	{Name: "upid", Type: &zt832, Reg: 1, Reg32: 1},
-	{Name: "infop", Type: &zt579, Reg: 2, Reg32: 2},
-	{Name: "options", Type: &zt424, Reg: 3, Reg32: 3},
-	{Name: "ru", Type: &zt425, Reg: 4, Reg32: 4},
+	{Name: "which", Type: &zt902, Reg: 0, Reg32: 0},
+	{Name: "upid", Type: &zt903, Reg: 1, Reg32: 1},
+	{Name: "infop", Type: &zt650, Reg: 2, Reg32: 2},
+	{Name: "options", Type: &zt495, Reg: 3, Reg32: 3},
+	{Name: "ru", Type: &zt496, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x8, Defer: 2}
 
 var zset_key_spec = set{Name: "key_spec", Vals: []val{
@@ -14441,18 +15251,18 @@ var zset_key_spec = set{Name: "key_spec", Vals: []val{
 }}
 
 var zcall_add_key = call{Name: "add_key", Args: []field{
-	{Name: "_type", Type: &zt733, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "_payload", Type: &zt761, Reg: 2, Reg32: 2},
+	{Name: "_type", Type: &zt804, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt804, Reg: 1, Reg32: 1},
+	{Name: "_payload", Type: &zt832, Reg: 2, Reg32: 2},
 	{Name: "plen", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "ringid", Type: &zt833, Reg: 4, Reg32: 4},
+	{Name: "ringid", Type: &zt904, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_request_key = call{Name: "request_key", Args: []field{
-	{Name: "_type", Type: &zt733, Reg: 0, Reg32: 0},
-	{Name: "_description", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "_callout_info", Type: &zt733, Reg: 2, Reg32: 2},
-	{Name: "destringid", Type: &zt833, Reg: 3, Reg32: 3},
+	{Name: "_type", Type: &zt804, Reg: 0, Reg32: 0},
+	{Name: "_description", Type: &zt804, Reg: 1, Reg32: 1},
+	{Name: "_callout_info", Type: &zt804, Reg: 2, Reg32: 2},
+	{Name: "destringid", Type: &zt904, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_keyctl_commands = set{Name: "keyctl_commands", Unknown: "KEYCTL_???", Vals: []val{
@@ -14492,31 +15302,31 @@ var zset_keyctl_commands = set{Name: "keyctl_commands", Unknown: "KEYCTL_???", V
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32}}
 
 var zcall_keyctl__GET_KEYRING_ID = call{Name: "keyctl", Variant: "GET_KEYRING_ID", Args: []field{
-	{Name: "cmd", Type: &zt835, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt906, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__JOIN = call{Name: "keyctl", Variant: "JOIN", Args: []field{
-	{Name: "cmd", Type: &zt836, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt733, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt907, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt804, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__UPDATE = call{Name: "keyctl", Variant: "UPDATE", Args: []field{
-	{Name: "cmd", Type: &zt837, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt761, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt908, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt832, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_keyctl__ONE = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt838, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt909, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__CHOWN = call{Name: "keyctl", Variant: "CHOWN", Args: []field{
-	{Name: "cmd", Type: &zt839, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt910, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt226, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt226, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
@@ -14553,63 +15363,63 @@ var zset_key_perms = set{Name: "key_perms", Unknown: "KEY_???", Vals: []val{
 }}
 
 var zcall_keyctl__SETPERM = call{Name: "keyctl", Variant: "SETPERM", Args: []field{
-	{Name: "cmd", Type: &zt840, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt841, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt911, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt912, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__TEXT = call{Name: "keyctl", Variant: "TEXT", Args: []field{
-	{Name: "cmd", Type: &zt842, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt843, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt913, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt914, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__ONE_2 = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt844, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt915, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__TWO = call{Name: "keyctl", Variant: "TWO", Args: []field{
-	{Name: "cmd", Type: &zt845, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt833, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt916, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt904, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__TWO_2 = call{Name: "keyctl", Variant: "TWO", Args: []field{
-	{Name: "cmd", Type: &zt846, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt833, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt917, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt904, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__SEARCH = call{Name: "keyctl", Variant: "SEARCH", Args: []field{
-	{Name: "cmd", Type: &zt847, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt733, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt733, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt833, Reg: 4, Reg32: 4},
+	{Name: "cmd", Type: &zt918, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt804, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt804, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt904, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__READ = call{Name: "keyctl", Variant: "READ", Args: []field{
-	{Name: "cmd", Type: &zt848, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt763, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt919, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt834, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__INSTANTIATE = call{Name: "keyctl", Variant: "INSTANTIATE", Args: []field{
-	{Name: "cmd", Type: &zt849, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt761, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt920, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt832, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt833, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt904, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__NEGATE = call{Name: "keyctl", Variant: "NEGATE", Args: []field{
-	{Name: "cmd", Type: &zt850, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt921, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt833, Reg: 3, Reg32: 3},
+	{Name: "arg4", Type: &zt904, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_key_reqkey = set{Name: "key_reqkey", Unknown: "KEY_REQKEY_DEFL_???", Vals: []val{
@@ -14625,64 +15435,64 @@ var zset_key_reqkey = set{Name: "key_reqkey", Unknown: "KEY_REQKEY_DEFL_???", Va
 }}
 
 var zcall_keyctl__REQKEY = call{Name: "keyctl", Variant: "REQKEY", Args: []field{
-	{Name: "cmd", Type: &zt851, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt852, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt922, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt923, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__TIMEOUT = call{Name: "keyctl", Variant: "TIMEOUT", Args: []field{
-	{Name: "cmd", Type: &zt853, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt924, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__ONE_3 = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt854, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt925, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__TEXT_2 = call{Name: "keyctl", Variant: "TEXT", Args: []field{
-	{Name: "cmd", Type: &zt855, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt843, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt926, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt914, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__SESSION_TO_PARENT = call{Name: "keyctl", Variant: "SESSION_TO_PARENT", Args: []field{
-	{Name: "cmd", Type: &zt856, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt927, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_keyctl__REJECT = call{Name: "keyctl", Variant: "REJECT", Args: []field{
-	{Name: "cmd", Type: &zt857, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt928, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt411, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt833, Reg: 4, Reg32: 4},
+	{Name: "arg4", Type: &zt482, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt904, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__INSTANTIATE_IOV = call{Name: "keyctl", Variant: "INSTANTIATE_IOV", Args: []field{
-	{Name: "cmd", Type: &zt858, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt859, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt929, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt930, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt833, Reg: 4, Reg32: 4},
+	{Name: "arg5", Type: &zt904, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl__ONE_4 = call{Name: "keyctl", Variant: "ONE", Args: []field{
-	{Name: "cmd", Type: &zt860, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt931, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_keyctl__PERSISTENT = call{Name: "keyctl", Variant: "PERSISTENT", Args: []field{
-	{Name: "cmd", Type: &zt861, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt932, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt226, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt833, Reg: 2, Reg32: 2},
+	{Name: "arg3", Type: &zt904, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_keyctl__RESTRICT = call{Name: "keyctl", Variant: "RESTRICT", Args: []field{
-	{Name: "cmd", Type: &zt862, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt733, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt733, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt933, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt804, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt804, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zset_keyctl_move = set{Name: "keyctl_move", Unknown: "KEYCTL_MOVE_???", Vals: []val{
@@ -14690,15 +15500,15 @@ var zset_keyctl_move = set{Name: "keyctl_move", Unknown: "KEYCTL_MOVE_???", Vals
 }}
 
 var zcall_keyctl__MOVE = call{Name: "keyctl", Variant: "MOVE", Args: []field{
-	{Name: "cmd", Type: &zt863, Reg: 0, Reg32: 0},
-	{Name: "arg2", Type: &zt833, Reg: 1, Reg32: 1},
-	{Name: "arg3", Type: &zt833, Reg: 2, Reg32: 2},
-	{Name: "arg4", Type: &zt833, Reg: 3, Reg32: 3},
-	{Name: "arg5", Type: &zt864, Reg: 4, Reg32: 4},
+	{Name: "cmd", Type: &zt934, Reg: 0, Reg32: 0},
+	{Name: "arg2", Type: &zt904, Reg: 1, Reg32: 1},
+	{Name: "arg3", Type: &zt904, Reg: 2, Reg32: 2},
+	{Name: "arg4", Type: &zt904, Reg: 3, Reg32: 3},
+	{Name: "arg5", Type: &zt935, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_keyctl = call{Name: "keyctl", Args: []field{
-	{Name: "cmd", Type: &zt834, Reg: 0, Reg32: 0},
+	{Name: "cmd", Type: &zt905, Reg: 0, Reg32: 0},
 	{Name: "arg2", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "arg3", Type: &zt29, Reg: 2, Reg32: 2},
 	{Name: "arg4", Type: &zt29, Reg: 3, Reg32: 3},
@@ -14738,15 +15548,15 @@ var zset_ioprio_who = set{Name: "ioprio_who", Unknown: "IOPRIO_WHO_???", Vals: [
 }}
 
 var zcall_ioprio_set = call{Name: "ioprio_set", Args: []field{
-	{Name: "which", Type: &zt865, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt936, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-	{Name: "ioprio", Type: &zt866, Reg: 2, Reg32: 2},
+	{Name: "ioprio", Type: &zt937, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_ioprio_get = call{Name: "ioprio_get", Args: []field{
-	{Name: "which", Type: &zt865, Reg: 0, Reg32: 0},
+	{Name: "which", Type: &zt936, Reg: 0, Reg32: 0},
 	{Name: "who", Type: &zt7, Reg: 1, Reg32: 1},
-}, Ret: &zt7, Aux: &zt866, Class: 0x0, Defer: 2}
+}, Ret: &zt7, Aux: &zt937, Class: 0x0, Defer: 2}
 
 var zcall_inotify_init = call{Name: "inotify_init", Args: []field{}, Ret: &zt0, Class: 0x2, Defer: 0}
 
@@ -14778,7 +15588,7 @@ var zset_inotify_flags = set{Name: "inotify_flags", Unknown: "IN_???", Vals: []v
 var zcall_inotify_add_watch = call{Name: "inotify_add_watch", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt867, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt938, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
@@ -14789,28 +15599,28 @@ var zcall_inotify_rm_watch = call{Name: "inotify_rm_watch", Args: []field{
 var zcall_migrate_pages = call{Name: "migrate_pages", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "maxnode", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "old_nodes", Type: &zt868, Reg: 2, Reg32: 2},
-	{Name: "new_nodes", Type: &zt868, Reg: 3, Reg32: 3},
+	{Name: "old_nodes", Type: &zt939, Reg: 2, Reg32: 2},
+	{Name: "new_nodes", Type: &zt939, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zcall_openat = call{Name: "openat", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 	{Name: "mode", Type: &zt6, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
 var zcall_mkdirat = call{Name: "mkdirat", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_mknodat = call{Name: "mknodat", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "mode", Type: &zt634, Reg: 2, Reg32: 2},
-	{Name: "dev", Type: &zt635, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "mode", Type: &zt705, Reg: 2, Reg32: 2},
+	{Name: "dev", Type: &zt706, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
@@ -14823,74 +15633,74 @@ var zset_at_flags = set{Name: "at_flags", Unknown: "AT_???", Vals: []val{
 }}
 
 var zcall_fchownat = call{Name: "fchownat", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "user", Type: &zt226, Reg: 2, Reg32: 2},
 	{Name: "group", Type: &zt226, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt870, Reg: 4, Reg32: 4},
+	{Name: "flag", Type: &zt941, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_futimesat = call{Name: "futimesat", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt813, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt884, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_newfstatat = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "statbuf", Type: &zt18, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt870, Reg: 3, Reg32: 3},
+	{Name: "flag", Type: &zt941, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_unlinkat = call{Name: "unlinkat", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flag", Type: &zt870, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt941, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_renameat = call{Name: "renameat", Args: []field{
-	{Name: "olddfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt869, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt940, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_linkat = call{Name: "linkat", Args: []field{
-	{Name: "olddfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt869, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt940, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt870, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt941, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_symlinkat = call{Name: "symlinkat", Args: []field{
 	{Name: "oldname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "newdfd", Type: &zt869, Reg: 1, Reg32: 1},
+	{Name: "newdfd", Type: &zt940, Reg: 1, Reg32: 1},
 	{Name: "newname", Type: &zt4, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_readlinkat = call{Name: "readlinkat", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt763, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt834, Reg: 2, Reg32: 2},
 	{Name: "bufsiz", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x3, Defer: 2}
 
 var zcall_fchmodat = call{Name: "fchmodat", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zcall_faccessat = call{Name: "faccessat", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x3, Defer: 3}
 
 var zstruct_pselect6_sig = structure{Name: "pselect6_sig", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "sigmask", Type: &zt872, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigmask", Type: &zt943, Off: [3]uint16{0, 0, 0}},
 	{Name: "sigsetsize", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -14899,15 +15709,15 @@ var zcall_pselect6 = call{Name: "pselect6", Args: []field{
 	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt871, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt873, Reg: 5, Reg32: 5},
+	{Name: "tsp", Type: &zt942, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt944, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll = call{Name: "ppoll", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt871, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt874, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt942, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt945, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
@@ -14929,7 +15739,7 @@ var zset_unshare_flags = set{Name: "unshare_flags", Unknown: "CLONE_???", Vals: 
 }}
 
 var zcall_unshare = call{Name: "unshare", Args: []field{
-	{Name: "unshare_flags", Type: &zt875, Reg: 0, Reg32: 0},
+	{Name: "unshare_flags", Type: &zt946, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
@@ -14939,8 +15749,8 @@ var zcall_set_robust_list = call{Name: "set_robust_list", Args: []field{
 
 var zcall_get_robust_list = call{Name: "get_robust_list", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "head_ptr", Type: &zt525, Reg: 1, Reg32: 1},
-	{Name: "len_ptr", Type: &zt876, Reg: 2, Reg32: 2},
+	{Name: "head_ptr", Type: &zt596, Reg: 1, Reg32: 1},
+	{Name: "len_ptr", Type: &zt947, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals: []val{
@@ -14952,18 +15762,18 @@ var zset_splice_flags = set{Name: "splice_flags", Unknown: "SPLICE_F_???", Vals:
 
 var zcall_splice = call{Name: "splice", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt877, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt948, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt877, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt948, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt878, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt949, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_tee = call{Name: "tee", Args: []field{
 	{Name: "fdin", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "fdout", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt878, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt949, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_sync_file_range_flags = set{Name: "sync_file_range_flags", Unknown: "SYNC_FILE_RANGE_???", Vals: []val{
@@ -14976,14 +15786,14 @@ var zcall_sync_file_range = call{Name: "sync_file_range", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "nbytes", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "flags", Type: &zt879, Reg: 3, Reg32: 5},
+	{Name: "flags", Type: &zt950, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vmsplice = call{Name: "vmsplice", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "iov", Type: &zt211, Reg: 1, Reg32: 1},
 	{Name: "nr_segs", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt878, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt949, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x2, Defer: 4}
 
 var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", Vals: []val{
@@ -14994,10 +15804,10 @@ var zset_move_pages_flags = set{Name: "move_pages_flags", Unknown: "MPOL_???", V
 var zcall_move_pages = call{Name: "move_pages", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "nr_pages", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "pages", Type: &zt880, Reg: 2, Reg32: 2},
-	{Name: "nodes", Type: &zt881, Reg: 3, Reg32: 3},
-	{Name: "status", Type: &zt883, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt884, Reg: 5, Reg32: 5},
+	{Name: "pages", Type: &zt951, Reg: 2, Reg32: 2},
+	{Name: "nodes", Type: &zt952, Reg: 3, Reg32: 3},
+	{Name: "status", Type: &zt953, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt954, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x4, Defer: 4}
 
 var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16, 8, 16}, Dated: true, Fields: []field{
@@ -15006,24 +15816,24 @@ var zstruct_timespec_date = structure{Name: "timespec_date", Size: [3]uint16{16,
 }}
 
 var zcall_utimensat = call{Name: "utimensat", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt886, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt870, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt956, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt941, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_epoll_pwait = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt795, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt866, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt887, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt957, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_signalfd = call{Name: "signalfd", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt598, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt669, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x12, Defer: 3}
 
@@ -15035,8 +15845,8 @@ var zset_timerfd_flags = set{Name: "timerfd_flags", Unknown: "TFD_???", Vals: []
 }}
 
 var zcall_timerfd_create = call{Name: "timerfd_create", Args: []field{
-	{Name: "clockid", Type: &zt888, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt889, Reg: 1, Reg32: 1},
+	{Name: "clockid", Type: &zt958, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt959, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zcall_eventfd = call{Name: "eventfd", Args: []field{
@@ -15056,21 +15866,21 @@ var zset_falloc_flags = set{Name: "falloc_flags", Unknown: "FALLOC_FL_???", Vals
 
 var zcall_fallocate = call{Name: "fallocate", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mode", Type: &zt890, Reg: 1, Reg32: 1},
+	{Name: "mode", Type: &zt960, Reg: 1, Reg32: 1},
 	{Name: "offset", Type: &zt13, Reg: 2, Reg32: 2},
 	{Name: "len", Type: &zt13, Reg: 3, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_timerfd_settime = call{Name: "timerfd_settime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt889, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt810, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt811, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt959, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt881, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt882, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_timerfd_gettime = call{Name: "timerfd_gettime", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt811, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt882, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zset_sock_flags = set{Name: "sock_flags", Unknown: "SOCK_???", Vals: []val{
@@ -15082,7 +15892,7 @@ var zcall_accept4 = call{Name: "accept4", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "upeer_sockaddr", Type: &zt301, Reg: 1, Reg32: 1},
 	{Name: "upeer_addrlen", Type: &zt302, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt891, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt961, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x40, Defer: 1}
 
 var zset_signalfd_flags = set{Name: "signalfd_flags", Unknown: "SFD_???", Vals: []val{
@@ -15092,9 +15902,9 @@ var zset_signalfd_flags = set{Name: "signalfd_flags", Unknown: "SFD_???", Vals: 
 
 var zcall_signalfd4 = call{Name: "signalfd4", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user_mask", Type: &zt598, Reg: 1, Reg32: 1},
+	{Name: "user_mask", Type: &zt669, Reg: 1, Reg32: 1},
 	{Name: "sizemask", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt892, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt962, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x12, Defer: 4}
 
 var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []val{
@@ -15105,7 +15915,7 @@ var zset_eventfd_flags = set{Name: "eventfd_flags", Unknown: "EFD_???", Vals: []
 
 var zcall_eventfd2 = call{Name: "eventfd2", Args: []field{
 	{Name: "count", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt893, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt963, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []val{
@@ -15113,7 +15923,7 @@ var zset_epoll_flags = set{Name: "epoll_flags", Unknown: "EPOLL_???", Vals: []va
 }}
 
 var zcall_epoll_create1 = call{Name: "epoll_create1", Args: []field{
-	{Name: "flags", Type: &zt894, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt964, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: []val{
@@ -15157,12 +15967,12 @@ var zset_open_mode_flags = set{Name: "open_mode_flags", Unknown: "O_???", Vals: 
 var zcall_dup3 = call{Name: "dup3", Args: []field{
 	{Name: "oldfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "newfd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt895, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt965, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_pipe2 = call{Name: "pipe2", Args: []field{
 	{Name: "fildes", Type: &zt213, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt895, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt965, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 0}
 
 var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???", Vals: []val{
@@ -15171,7 +15981,7 @@ var zset_inotify_init_flags = set{Name: "inotify_init_flags", Unknown: "IN_???",
 }}
 
 var zcall_inotify_init1 = call{Name: "inotify_init1", Args: []field{
-	{Name: "flags", Type: &zt896, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt966, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_preadv = call{Name: "preadv", Args: []field{
@@ -15194,7 +16004,7 @@ var zcall_rt_tgsigqueueinfo = call{Name: "rt_tgsigqueueinfo", Args: []field{
 	{Name: "tgid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "sig", Type: &zt30, Reg: 2, Reg32: 2},
-	{Name: "uinfo", Type: &zt581, Reg: 3, Reg32: 3},
+	{Name: "uinfo", Type: &zt652, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x18, Defer: 4}
 
 var zset_perf_sizes = set{Name: "perf_sizes", Unknown: "PERF_ATTR_SIZE_???", Vals: []val{
@@ -15237,8 +16047,8 @@ var zset_perf_sw = set{Name: "perf_sw", Unknown: "PERF_COUNT_SW_???", Vals: []va
 }}
 
 var zunion_perf_config = union{Name: "perf_config", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt898},
-	{Vals: []uint64{0x1}, Type: &zt899},
+	{Vals: []uint64{0x0}, Type: &zt968},
+	{Vals: []uint64{0x1}, Type: &zt969},
 }, Else: &zt80}
 
 var zset_perf_samples = set{Name: "perf_samples", Unknown: "PERF_SAMPLE_???", Vals: []val{
@@ -15285,57 +16095,57 @@ var zset_perf_skid = set{Name: "perf_skid", Vals: []val{
 }}
 
 var zstruct_perf_event_attr = structure{Name: "perf_event_attr", Size: [3]uint16{128, 128, 128}, Fields: []field{
-	{Name: "type", Type: &zt569, Off: [3]uint16{0, 0, 0}},
-	{Name: "size", Type: &zt897, Off: [3]uint16{4, 4, 4}},
-	{Name: "config", Type: &zt900, Off: [3]uint16{8, 8, 8}},
+	{Name: "type", Type: &zt640, Off: [3]uint16{0, 0, 0}},
+	{Name: "size", Type: &zt967, Off: [3]uint16{4, 4, 4}},
+	{Name: "config", Type: &zt970, Off: [3]uint16{8, 8, 8}},
 	{Name: "sample_period", Type: &zt9, Off: [3]uint16{16, 16, 16}},
-	{Name: "sample_type", Type: &zt901, Off: [3]uint16{24, 24, 24}},
-	{Name: "read_format", Type: &zt902, Off: [3]uint16{32, 32, 32}},
-	{Name: "disabled", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{0, 1}},
-	{Name: "inherit", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{1, 1}},
-	{Name: "pinned", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{2, 1}},
-	{Name: "exclusive", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{3, 1}},
-	{Name: "exclude_user", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{4, 1}},
-	{Name: "exclude_kernel", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{5, 1}},
-	{Name: "exclude_hv", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{6, 1}},
-	{Name: "exclude_idle", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{7, 1}},
-	{Name: "mmap", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{8, 1}},
-	{Name: "comm", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{9, 1}},
-	{Name: "freq", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{10, 1}},
-	{Name: "inherit_stat", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{11, 1}},
-	{Name: "enable_on_exec", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{12, 1}},
-	{Name: "task", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{13, 1}},
-	{Name: "watermark", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{14, 1}},
-	{Name: "precise_ip", Type: &zt903, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{15, 2}},
-	{Name: "mmap_data", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{17, 1}},
-	{Name: "sample_id_all", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{18, 1}},
-	{Name: "exclude_host", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{19, 1}},
-	{Name: "exclude_guest", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{20, 1}},
-	{Name: "exclude_callchain_kernel", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{21, 1}},
-	{Name: "exclude_callchain_user", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{22, 1}},
-	{Name: "mmap2", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{23, 1}},
-	{Name: "comm_exec", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{24, 1}},
-	{Name: "use_clockid", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{25, 1}},
-	{Name: "context_switch", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{26, 1}},
-	{Name: "write_backward", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{27, 1}},
-	{Name: "namespaces", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{28, 1}},
-	{Name: "ksymbol", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{29, 1}},
-	{Name: "bpf_event", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{30, 1}},
-	{Name: "aux_output", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{31, 1}},
-	{Name: "cgroup", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{32, 1}},
-	{Name: "text_poke", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{33, 1}},
-	{Name: "build_id", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{34, 1}},
-	{Name: "inherit_thread", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{35, 1}},
-	{Name: "remove_on_exec", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{36, 1}},
-	{Name: "sigtrap", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{37, 1}},
+	{Name: "sample_type", Type: &zt971, Off: [3]uint16{24, 24, 24}},
+	{Name: "read_format", Type: &zt972, Off: [3]uint16{32, 32, 32}},
+	{Name: "disabled", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{0, 1}},
+	{Name: "inherit", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{1, 1}},
+	{Name: "pinned", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{2, 1}},
+	{Name: "exclusive", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{3, 1}},
+	{Name: "exclude_user", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{4, 1}},
+	{Name: "exclude_kernel", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{5, 1}},
+	{Name: "exclude_hv", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{6, 1}},
+	{Name: "exclude_idle", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{7, 1}},
+	{Name: "mmap", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{8, 1}},
+	{Name: "comm", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{9, 1}},
+	{Name: "freq", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{10, 1}},
+	{Name: "inherit_stat", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{11, 1}},
+	{Name: "enable_on_exec", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{12, 1}},
+	{Name: "task", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{13, 1}},
+	{Name: "watermark", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{14, 1}},
+	{Name: "precise_ip", Type: &zt973, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{15, 2}},
+	{Name: "mmap_data", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{17, 1}},
+	{Name: "sample_id_all", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{18, 1}},
+	{Name: "exclude_host", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{19, 1}},
+	{Name: "exclude_guest", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{20, 1}},
+	{Name: "exclude_callchain_kernel", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{21, 1}},
+	{Name: "exclude_callchain_user", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{22, 1}},
+	{Name: "mmap2", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{23, 1}},
+	{Name: "comm_exec", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{24, 1}},
+	{Name: "use_clockid", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{25, 1}},
+	{Name: "context_switch", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{26, 1}},
+	{Name: "write_backward", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{27, 1}},
+	{Name: "namespaces", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{28, 1}},
+	{Name: "ksymbol", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{29, 1}},
+	{Name: "bpf_event", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{30, 1}},
+	{Name: "aux_output", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{31, 1}},
+	{Name: "cgroup", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{32, 1}},
+	{Name: "text_poke", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{33, 1}},
+	{Name: "build_id", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{34, 1}},
+	{Name: "inherit_thread", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{35, 1}},
+	{Name: "remove_on_exec", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{36, 1}},
+	{Name: "sigtrap", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{37, 1}},
 	{Name: "wakeup_events", Type: &zt11, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "bp_type", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
+	{Name: "bp_type", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}, Cond: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}},
 	{Name: "config1", Type: &zt80, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "config2", Type: &zt80, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "branch_sample_type", Type: &zt80, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "branch_sample_type", Type: &zt80, Attr: 1, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x800}}},
 	{Name: "sample_regs_user", Type: &zt80, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "sample_stack_user", Type: &zt11, Attr: 1, Off: [3]uint16{88, 88, 88}},
-	{Name: "clockid", Type: &zt7, Attr: 1, Off: [3]uint16{92, 92, 92}},
+	{Name: "sample_stack_user", Type: &zt11, Attr: 1, Off: [3]uint16{88, 88, 88}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x2000}}},
+	{Name: "clockid", Type: &zt7, Attr: 1, Off: [3]uint16{92, 92, 92}, Cond: &expr{Op: 2, Num: 0x1e}},
 	{Name: "sample_regs_intr", Type: &zt80, Attr: 1, Off: [3]uint16{96, 96, 96}},
 	{Name: "aux_watermark", Type: &zt11, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "sample_max_stack", Type: &zt139, Attr: 1, Off: [3]uint16{108, 108, 108}},
@@ -15353,23 +16163,23 @@ var zset_perf_open_flags = set{Name: "perf_open_flags", Unknown: "PERF_FLAG_???"
 }}
 
 var zcall_perf_event_open = call{Name: "perf_event_open", Args: []field{
-	{Name: "attr_uptr", Type: &zt904, Reg: 0, Reg32: 0},
+	{Name: "attr_uptr", Type: &zt974, Reg: 0, Reg32: 0},
 	{Name: "pid", Type: &zt235, Reg: 1, Reg32: 1},
 	{Name: "cpu", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "group_fd", Type: &zt0, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt905, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt975, Reg: 4, Reg32: 4},
 }, Ret: &zt0, Class: 0x2, Defer: 5}
 
 var zstruct_mmsghdr_out = structure{Name: "mmsghdr_out", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt906, Attr: 16384, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt976, Attr: 16384, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 16384, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_recvmmsg = call{Name: "recvmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt908, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt978, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt378, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt245, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
@@ -15393,7 +16203,7 @@ var zset_fanotify_init_flags = set{Name: "fanotify_init_flags", Unknown: "+FAN_C
 }}
 
 var zcall_fanotify_init = call{Name: "fanotify_init", Args: []field{
-	{Name: "flags", Type: &zt909, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt979, Reg: 0, Reg32: 0},
 	{Name: "event_f_flags", Type: &zt5, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
@@ -15438,69 +16248,69 @@ var zset_fanotify_events = set{Name: "fanotify_events", Unknown: "FAN_???", Vals
 
 var zcall_fanotify_mark = call{Name: "fanotify_mark", Args: []field{
 	{Name: "fanotify_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt910, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt911, Reg: 2, Reg32: 2},
-	{Name: "dfd", Type: &zt869, Reg: 3, Reg32: 4},
+	{Name: "flags", Type: &zt980, Reg: 1, Reg32: 1},
+	{Name: "mask", Type: &zt981, Reg: 2, Reg32: 2},
+	{Name: "dfd", Type: &zt940, Reg: 3, Reg32: 4},
 	{Name: "pathname", Type: &zt4, Reg: 4, Reg32: 5},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zstruct_rlimit64 = structure{Name: "rlimit64", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "rlim_cur", Type: &zt912, Off: [3]uint16{0, 0, 0}},
-	{Name: "rlim_max", Type: &zt912, Off: [3]uint16{8, 8, 8}},
+	{Name: "rlim_cur", Type: &zt982, Off: [3]uint16{0, 0, 0}},
+	{Name: "rlim_max", Type: &zt982, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_prlimit64 = call{Name: "prlimit64", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "resource", Type: &zt515, Reg: 1, Reg32: 1},
-	{Name: "new_rlim", Type: &zt913, Reg: 2, Reg32: 2},
-	{Name: "old_rlim", Type: &zt914, Reg: 3, Reg32: 3},
+	{Name: "resource", Type: &zt586, Reg: 1, Reg32: 1},
+	{Name: "new_rlim", Type: &zt983, Reg: 2, Reg32: 2},
+	{Name: "old_rlim", Type: &zt984, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_file_handle = structure{Name: "file_handle", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "handle_bytes", Type: &zt11, Attr: 8192, Off: [3]uint16{0, 0, 0}},
 	{Name: "handle_type", Type: &zt7, Attr: 16384, Off: [3]uint16{4, 4, 4}},
-	{Name: "f_handle", Type: &zt915, Attr: 16384, Off: [3]uint16{8, 8, 8}},
+	{Name: "f_handle", Type: &zt985, Attr: 16384, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_name_to_handle_at = call{Name: "name_to_handle_at", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "name", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "handle", Type: &zt916, Reg: 2, Reg32: 2},
+	{Name: "handle", Type: &zt986, Reg: 2, Reg32: 2},
 	{Name: "mnt_id", Type: &zt45, Reg: 3, Reg32: 3},
-	{Name: "flag", Type: &zt870, Reg: 4, Reg32: 4},
+	{Name: "flag", Type: &zt941, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 2}
 
 var zstruct_file_handle_in = structure{Name: "file_handle_in", Size: [3]uint16{8, 8, 8}, Fields: []field{
 	{Name: "handle_bytes", Type: &zt11, Off: [3]uint16{0, 0, 0}},
 	{Name: "handle_type", Type: &zt7, Off: [3]uint16{4, 4, 4}},
-	{Name: "f_handle", Type: &zt915, Off: [3]uint16{8, 8, 8}},
+	{Name: "f_handle", Type: &zt985, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zcall_open_by_handle_at = call{Name: "open_by_handle_at", Args: []field{
-	{Name: "mountdirfd", Type: &zt869, Reg: 0, Reg32: 0},
-	{Name: "handle", Type: &zt917, Reg: 1, Reg32: 1},
+	{Name: "mountdirfd", Type: &zt940, Reg: 0, Reg32: 0},
+	{Name: "handle", Type: &zt987, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt5, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_clock_adjtime = call{Name: "clock_adjtime", Args: []field{
-	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt747, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt748, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt818, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt819, Class: 0x100, Defer: 1}
 
 var zcall_syncfs = call{Name: "syncfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zstruct_mmsghdr_in = structure{Name: "mmsghdr_in", Size: [3]uint16{64, 32, 32}, Fields: []field{
-	{Name: "msg_hdr", Type: &zt918, Off: [3]uint16{0, 0, 0}},
+	{Name: "msg_hdr", Type: &zt988, Off: [3]uint16{0, 0, 0}},
 	{Name: "msg_len", Type: &zt11, Attr: 16384, Off: [3]uint16{56, 28, 28}},
 }}
 
 var zcall_sendmmsg = call{Name: "sendmmsg", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "mmsg", Type: &zt920, Reg: 1, Reg32: 1},
+	{Name: "mmsg", Type: &zt990, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt305, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt378, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x40, Defer: 1}
 
 var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: []val{
@@ -15516,7 +16326,7 @@ var zset_setns_types = set{Name: "setns_types", Unknown: "CLONE_NEW???", Vals: [
 
 var zcall_setns = call{Name: "setns", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt921, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt991, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_getcpu = call{Name: "getcpu", Args: []field{
@@ -15526,15 +16336,15 @@ var zcall_getcpu = call{Name: "getcpu", Args: []field{
 }, Ret: &zt7, Class: 0x0, Defer: 0}
 
 var zstruct_iovec_got = structure{Name: "iovec_got", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "iov_base", Type: &zt922, Off: [3]uint16{0, 0, 0}},
+	{Name: "iov_base", Type: &zt992, Off: [3]uint16{0, 0, 0}},
 	{Name: "iov_len", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
 var zcall_process_vm_readv = call{Name: "process_vm_readv", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "lvec", Type: &zt924, Reg: 1, Reg32: 1},
+	{Name: "lvec", Type: &zt994, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt926, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt996, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 1}
@@ -15543,7 +16353,7 @@ var zcall_process_vm_writev = call{Name: "process_vm_writev", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "lvec", Type: &zt211, Reg: 1, Reg32: 1},
 	{Name: "liovcnt", Type: &zt26, Reg: 2, Reg32: 2},
-	{Name: "rvec", Type: &zt926, Reg: 3, Reg32: 3},
+	{Name: "rvec", Type: &zt996, Reg: 3, Reg32: 3},
 	{Name: "riovcnt", Type: &zt26, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt26, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x0, Defer: 6}
@@ -15571,15 +16381,15 @@ var zstruct_kcmp_epoll_slot = structure{Name: "kcmp_epoll_slot", Size: [3]uint16
 
 var zunion_kcmp_idx2 = union{Name: "kcmp_idx2", Alts: []alt{
 	{Vals: []uint64{0x0}, Type: &zt0},
-	{Vals: []uint64{0x7}, Type: &zt929},
+	{Vals: []uint64{0x7}, Type: &zt999},
 }, Else: &zt29}
 
 var zcall_kcmp = call{Name: "kcmp", Args: []field{
 	{Name: "pid1", Type: &zt235, Reg: 0, Reg32: 0},
 	{Name: "pid2", Type: &zt235, Reg: 1, Reg32: 1},
-	{Name: "type", Type: &zt927, Reg: 2, Reg32: 2},
-	{Name: "idx1", Type: &zt928, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
-	{Name: "idx2", Type: &zt930, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "type", Type: &zt997, Reg: 2, Reg32: 2},
+	{Name: "idx1", Type: &zt998, Reg: 3, Reg32: 3, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
+	{Name: "idx2", Type: &zt1000, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0}}, R: &expr{Op: 16, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x6}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zset_module_flags = set{Name: "module_flags", Unknown: "MODULE_INIT_???", Vals: []val{
@@ -15590,8 +16400,8 @@ var zset_module_flags = set{Name: "module_flags", Unknown: "MODULE_INIT_???", Va
 
 var zcall_finit_module = call{Name: "finit_module", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "uargs", Type: &zt733, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt931, Reg: 2, Reg32: 2},
+	{Name: "uargs", Type: &zt804, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1001, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zset_sched_flags = set{Name: "sched_flags", Unknown: "SCHED_FLAG_???", Vals: []val{
@@ -15606,8 +16416,8 @@ var zset_sched_flags = set{Name: "sched_flags", Unknown: "SCHED_FLAG_???", Vals:
 
 var zstruct_sched_attr_set = structure{Name: "sched_attr_set", Size: [3]uint16{56, 56, 56}, Fields: []field{
 	{Name: "size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
-	{Name: "sched_policy", Type: &zt646, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
-	{Name: "sched_flags", Type: &zt932, Off: [3]uint16{8, 8, 8}},
+	{Name: "sched_policy", Type: &zt717, Off: [3]uint16{4, 4, 4}, Cond: &expr{Op: 18, L: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 12, L: &expr{Op: 2, Num: 0x1}, R: &expr{Op: 0, Num: 0x1f}}}},
+	{Name: "sched_flags", Type: &zt1002, Off: [3]uint16{8, 8, 8}},
 	{Name: "sched_nice", Type: &zt7, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
 	{Name: "sched_priority", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
 	{Name: "sched_runtime", Type: &zt9, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 19, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x10}}}},
@@ -15619,14 +16429,14 @@ var zstruct_sched_attr_set = structure{Name: "sched_attr_set", Size: [3]uint16{5
 
 var zcall_sched_setattr = call{Name: "sched_setattr", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt933, Reg: 1, Reg32: 1},
+	{Name: "uattr", Type: &zt1003, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt11, Attr: 8, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zstruct_sched_attr = structure{Name: "sched_attr", Size: [3]uint16{56, 56, 56}, Fields: []field{
 	{Name: "size", Type: &zt11, Off: [3]uint16{0, 0, 0}},
-	{Name: "sched_policy", Type: &zt646, Off: [3]uint16{4, 4, 4}},
-	{Name: "sched_flags", Type: &zt932, Off: [3]uint16{8, 8, 8}},
+	{Name: "sched_policy", Type: &zt717, Off: [3]uint16{4, 4, 4}},
+	{Name: "sched_flags", Type: &zt1002, Off: [3]uint16{8, 8, 8}},
 	{Name: "sched_nice", Type: &zt7, Off: [3]uint16{16, 16, 16}},
 	{Name: "sched_priority", Type: &zt11, Off: [3]uint16{20, 20, 20}},
 	{Name: "sched_runtime", Type: &zt9, Off: [3]uint16{24, 24, 24}},
@@ -15638,7 +16448,7 @@ var zstruct_sched_attr = structure{Name: "sched_attr", Size: [3]uint16{56, 56, 5
 
 var zcall_sched_getattr = call{Name: "sched_getattr", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt934, Reg: 1, Reg32: 1},
+	{Name: "uattr", Type: &zt1004, Reg: 1, Reg32: 1},
 	{Name: "usize", Type: &zt11, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -15650,11 +16460,11 @@ var zset_rename_flags = set{Name: "rename_flags", Unknown: "RENAME_??", Vals: []
 }}
 
 var zcall_renameat2 = call{Name: "renameat2", Args: []field{
-	{Name: "olddfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "olddfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "oldname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "newdfd", Type: &zt869, Reg: 2, Reg32: 2},
+	{Name: "newdfd", Type: &zt940, Reg: 2, Reg32: 2},
 	{Name: "newname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt935, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1005, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zset_seccomp_ops = set{Name: "seccomp_ops", Unknown: "SECCOMP_SET_MODE_???", Vals: []val{
@@ -15674,9 +16484,9 @@ var zset_seccomp_flags = set{Name: "seccomp_flags", Unknown: "SECCOMP_FILTER_FLA
 }}
 
 var zcall_seccomp__SET_MODE_FILTER = call{Name: "seccomp", Variant: "SET_MODE_FILTER", Args: []field{
-	{Name: "op", Type: &zt937, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt938, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt682, Reg: 2, Reg32: 2},
+	{Name: "op", Type: &zt1007, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1008, Reg: 1, Reg32: 1},
+	{Name: "uargs", Type: &zt753, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_seccomp_actions = set{Name: "seccomp_actions", Unknown: "SECCOMP_RET_???", Vals: []val{
@@ -15691,9 +16501,9 @@ var zset_seccomp_actions = set{Name: "seccomp_actions", Unknown: "SECCOMP_RET_??
 }}
 
 var zcall_seccomp__GET_ACTION_AVAIL = call{Name: "seccomp", Variant: "GET_ACTION_AVAIL", Args: []field{
-	{Name: "op", Type: &zt939, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt1009, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt940, Reg: 2, Reg32: 2},
+	{Name: "uargs", Type: &zt1010, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_seccomp_notif_sizes = structure{Name: "seccomp_notif_sizes", Size: [3]uint16{6, 6, 6}, Fields: []field{
@@ -15703,13 +16513,13 @@ var zstruct_seccomp_notif_sizes = structure{Name: "seccomp_notif_sizes", Size: [
 }}
 
 var zcall_seccomp__GET_NOTIF_SIZES = call{Name: "seccomp", Variant: "GET_NOTIF_SIZES", Args: []field{
-	{Name: "op", Type: &zt941, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt1011, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
-	{Name: "uargs", Type: &zt942, Reg: 2, Reg32: 2},
+	{Name: "uargs", Type: &zt1012, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_seccomp = call{Name: "seccomp", Args: []field{
-	{Name: "op", Type: &zt936, Reg: 0, Reg32: 0},
+	{Name: "op", Type: &zt1006, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
 	{Name: "uargs", Type: &zt25, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
@@ -15725,9 +16535,9 @@ var zset_grnd_flags = set{Name: "grnd_flags", Unknown: "GRND_???", Vals: []val{
 }}
 
 var zcall_getrandom = call{Name: "getrandom", Args: []field{
-	{Name: "ubuf", Type: &zt943, Reg: 0, Reg32: 0},
+	{Name: "ubuf", Type: &zt1013, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt944, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1014, Reg: 2, Reg32: 2},
 }, Ret: &zt2, Class: 0x0, Defer: 0}
 
 var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
@@ -15740,8 +16550,8 @@ var zset_mfd_flags = set{Name: "mfd_flags", Unknown: "MFD_???", Vals: []val{
 }}
 
 var zcall_memfd_create = call{Name: "memfd_create", Args: []field{
-	{Name: "uname_ptr", Type: &zt733, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt945, Reg: 1, Reg32: 1},
+	{Name: "uname_ptr", Type: &zt804, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1015, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_kexec_file_flags = set{Name: "kexec_file_flags", Unknown: "KEXEC_FILE_???", Vals: []val{
@@ -15755,7 +16565,7 @@ var zcall_kexec_file_load = call{Name: "kexec_file_load", Args: []field{
 	{Name: "initrd_fd", Type: &zt0, Reg: 1, Reg32: 1},
 	{Name: "cmdline_len", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "cmdline_ptr", Type: &zt3, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt946, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1016, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 5}
 
 var zset_bpf_commands = set{Name: "bpf_commands", Unknown: "BPF_???", Vals: []val{
@@ -15849,14 +16659,14 @@ var zset_bpf_map_flags = set{Name: "bpf_map_flags", Unknown: "BPF_F_???", Vals: 
 }}
 
 var zstruct_bpf_map_create = structure{Name: "bpf_map_create", Size: [3]uint16{72, 72, 72}, Fields: []field{
-	{Name: "map_type", Type: &zt948, Off: [3]uint16{0, 0, 0}},
+	{Name: "map_type", Type: &zt1018, Off: [3]uint16{0, 0, 0}},
 	{Name: "key_size", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "value_size", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "max_entries", Type: &zt11, Off: [3]uint16{12, 12, 12}},
-	{Name: "map_flags", Type: &zt949, Off: [3]uint16{16, 16, 16}},
+	{Name: "map_flags", Type: &zt1019, Off: [3]uint16{16, 16, 16}},
 	{Name: "inner_map_fd", Type: &zt0, Off: [3]uint16{20, 20, 20}},
 	{Name: "numa_node", Type: &zt11, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x4}}},
-	{Name: "map_name", Type: &zt950, Off: [3]uint16{28, 28, 28}},
+	{Name: "map_name", Type: &zt1020, Off: [3]uint16{28, 28, 28}},
 	{Name: "map_ifindex", Type: &zt11, Off: [3]uint16{44, 44, 44}},
 	{Name: "btf_fd", Type: &zt0, Off: [3]uint16{48, 48, 48}},
 	{Name: "btf_key_type_id", Type: &zt11, Off: [3]uint16{52, 52, 52}},
@@ -15873,9 +16683,9 @@ var zset_bpf_update_flags = set{Name: "bpf_update_flags", Unknown: "BPF_???", Va
 
 var zstruct_bpf_map_elem = structure{Name: "bpf_map_elem", Size: [3]uint16{32, 28, 32}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt952, Off: [3]uint16{8, 4, 8}},
-	{Name: "value", Type: &zt952, Off: [3]uint16{16, 12, 16}},
-	{Name: "flags", Type: &zt953, Off: [3]uint16{24, 20, 24}},
+	{Name: "key", Type: &zt1022, Off: [3]uint16{8, 4, 8}},
+	{Name: "value", Type: &zt1022, Off: [3]uint16{16, 12, 16}},
+	{Name: "flags", Type: &zt1023, Off: [3]uint16{24, 20, 24}},
 }}
 
 var zset_bpf_lookup_flags = set{Name: "bpf_lookup_flags", Unknown: "BPF_???", Vals: []val{
@@ -15885,20 +16695,20 @@ var zset_bpf_lookup_flags = set{Name: "bpf_lookup_flags", Unknown: "BPF_???", Va
 
 var zstruct_bpf_map_look = structure{Name: "bpf_map_look", Size: [3]uint16{32, 28, 32}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt952, Off: [3]uint16{8, 4, 8}},
-	{Name: "value", Type: &zt952, Off: [3]uint16{16, 12, 16}},
-	{Name: "flags", Type: &zt955, Off: [3]uint16{24, 20, 24}},
+	{Name: "key", Type: &zt1022, Off: [3]uint16{8, 4, 8}},
+	{Name: "value", Type: &zt1022, Off: [3]uint16{16, 12, 16}},
+	{Name: "flags", Type: &zt1025, Off: [3]uint16{24, 20, 24}},
 }}
 
 var zstruct_bpf_map_key = structure{Name: "bpf_map_key", Size: [3]uint16{16, 12, 16}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt952, Off: [3]uint16{8, 4, 8}},
+	{Name: "key", Type: &zt1022, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zstruct_bpf_map_next = structure{Name: "bpf_map_next", Size: [3]uint16{24, 20, 24}, Fields: []field{
 	{Name: "map_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
-	{Name: "key", Type: &zt952, Off: [3]uint16{8, 4, 8}},
-	{Name: "next_key", Type: &zt952, Off: [3]uint16{16, 12, 16}},
+	{Name: "key", Type: &zt1022, Off: [3]uint16{8, 4, 8}},
+	{Name: "next_key", Type: &zt1022, Off: [3]uint16{16, 12, 16}},
 }}
 
 var zset_bpf_prog_types = set{Name: "bpf_prog_types", Unknown: "BPF_PROG_TYPE_???", Vals: []val{
@@ -15992,30 +16802,30 @@ var zset_bpf_attach_types = set{Name: "bpf_attach_types", Unknown: "BPF_???", Va
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43}}
 
 var zstruct_bpf_prog_load = structure{Name: "bpf_prog_load", Size: [3]uint16{128, 124, 128}, Fields: []field{
-	{Name: "prog_type", Type: &zt959, Off: [3]uint16{0, 0, 0}},
+	{Name: "prog_type", Type: &zt1029, Off: [3]uint16{0, 0, 0}},
 	{Name: "insn_cnt", Type: &zt11, Off: [3]uint16{4, 4, 4}},
-	{Name: "insns", Type: &zt952, Off: [3]uint16{8, 8, 8}},
-	{Name: "license", Type: &zt733, Off: [3]uint16{16, 16, 16}},
-	{Name: "hi", Type: &zt960, Off: [3]uint16{24, 20, 20}},
+	{Name: "insns", Type: &zt1022, Off: [3]uint16{8, 8, 8}},
+	{Name: "license", Type: &zt804, Off: [3]uint16{16, 16, 16}},
+	{Name: "hi", Type: &zt1030, Off: [3]uint16{24, 20, 20}},
 	{Name: "log_level", Type: &zt11, Off: [3]uint16{24, 20, 20}},
 	{Name: "log_size", Type: &zt11, Off: [3]uint16{28, 24, 24}},
-	{Name: "log_buf", Type: &zt952, Off: [3]uint16{32, 28, 32}},
+	{Name: "log_buf", Type: &zt1022, Off: [3]uint16{32, 28, 32}},
 	{Name: "kern_version", Type: &zt11, Off: [3]uint16{40, 36, 40}},
-	{Name: "prog_flags", Type: &zt961, Off: [3]uint16{44, 40, 44}},
-	{Name: "prog_name", Type: &zt950, Off: [3]uint16{48, 44, 48}},
+	{Name: "prog_flags", Type: &zt1031, Off: [3]uint16{44, 40, 44}},
+	{Name: "prog_name", Type: &zt1020, Off: [3]uint16{48, 44, 48}},
 	{Name: "prog_ifindex", Type: &zt11, Off: [3]uint16{64, 60, 64}},
-	{Name: "expected_attach_type", Type: &zt962, Off: [3]uint16{68, 64, 68}},
+	{Name: "expected_attach_type", Type: &zt1032, Off: [3]uint16{68, 64, 68}},
 	{Name: "prog_btf_fd", Type: &zt0, Off: [3]uint16{72, 68, 72}},
 	{Name: "func_info_rec_size", Type: &zt11, Off: [3]uint16{76, 72, 76}},
-	{Name: "func_info", Type: &zt952, Off: [3]uint16{80, 76, 80}},
+	{Name: "func_info", Type: &zt1022, Off: [3]uint16{80, 76, 80}},
 	{Name: "func_info_cnt", Type: &zt11, Off: [3]uint16{88, 84, 88}},
 	{Name: "line_info_rec_size", Type: &zt11, Off: [3]uint16{92, 88, 92}},
-	{Name: "line_info", Type: &zt952, Off: [3]uint16{96, 92, 96}},
+	{Name: "line_info", Type: &zt1022, Off: [3]uint16{96, 92, 96}},
 	{Name: "line_info_cnt", Type: &zt11, Off: [3]uint16{104, 100, 104}},
 	{Name: "attach_btf_id", Type: &zt11, Off: [3]uint16{108, 104, 108}},
 	{Name: "attach_prog_fd", Type: &zt0, Off: [3]uint16{112, 108, 112}},
 	{Name: "core_relo_cnt", Type: &zt11, Off: [3]uint16{116, 112, 116}},
-	{Name: "fd_array", Type: &zt952, Off: [3]uint16{120, 116, 120}},
+	{Name: "fd_array", Type: &zt1022, Off: [3]uint16{120, 116, 120}},
 }}
 
 var zset_bpf_file_flags = set{Name: "bpf_file_flags", Unknown: "BPF_F_???", Vals: []val{
@@ -16024,16 +16834,16 @@ var zset_bpf_file_flags = set{Name: "bpf_file_flags", Unknown: "BPF_F_???", Vals
 }}
 
 var zstruct_bpf_obj = structure{Name: "bpf_obj", Size: [3]uint16{24, 16, 16}, Fields: []field{
-	{Name: "pathname", Type: &zt733, Off: [3]uint16{0, 0, 0}},
+	{Name: "pathname", Type: &zt804, Off: [3]uint16{0, 0, 0}},
 	{Name: "bpf_fd", Type: &zt0, Off: [3]uint16{8, 4, 4}},
-	{Name: "file_flags", Type: &zt964, Off: [3]uint16{12, 8, 8}},
-	{Name: "path_fd", Type: &zt869, Off: [3]uint16{16, 12, 12}},
+	{Name: "file_flags", Type: &zt1034, Off: [3]uint16{12, 8, 8}},
+	{Name: "path_fd", Type: &zt940, Off: [3]uint16{16, 12, 12}},
 }}
 
 var zstruct_bpf_attach = structure{Name: "bpf_attach", Size: [3]uint16{20, 20, 20}, Fields: []field{
 	{Name: "target_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
 	{Name: "attach_bpf_fd", Type: &zt0, Off: [3]uint16{4, 4, 4}},
-	{Name: "attach_type", Type: &zt962, Off: [3]uint16{8, 8, 8}},
+	{Name: "attach_type", Type: &zt1032, Off: [3]uint16{8, 8, 8}},
 	{Name: "attach_flags", Type: &zt176, Off: [3]uint16{12, 12, 12}},
 	{Name: "replace_bpf_fd", Type: &zt0, Off: [3]uint16{16, 16, 16}},
 }}
@@ -16047,91 +16857,91 @@ var zstruct_bpf_id = structure{Name: "bpf_id", Size: [3]uint16{12, 12, 12}, Fiel
 var zstruct_bpf_info = structure{Name: "bpf_info", Size: [3]uint16{16, 16, 16}, Fields: []field{
 	{Name: "bpf_fd", Type: &zt0, Off: [3]uint16{0, 0, 0}},
 	{Name: "info_len", Type: &zt11, Off: [3]uint16{4, 4, 4}},
-	{Name: "info", Type: &zt952, Off: [3]uint16{8, 8, 8}},
+	{Name: "info", Type: &zt1022, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zunion_bpf_attr = union{Name: "bpf_attr", Alts: []alt{
-	{Vals: []uint64{0x0}, Type: &zt951},
-	{Vals: []uint64{0x2}, Type: &zt954},
-	{Vals: []uint64{0x1, 0x15}, Type: &zt956},
-	{Vals: []uint64{0x3}, Type: &zt957},
-	{Vals: []uint64{0x4}, Type: &zt958},
-	{Vals: []uint64{0x5}, Type: &zt963},
-	{Vals: []uint64{0x6, 0x7}, Type: &zt965},
-	{Vals: []uint64{0x8, 0x9}, Type: &zt966},
-	{Vals: []uint64{0xb, 0xc, 0x17, 0x1f}, Type: &zt967},
-	{Vals: []uint64{0xf}, Type: &zt968},
+	{Vals: []uint64{0x0}, Type: &zt1021},
+	{Vals: []uint64{0x2}, Type: &zt1024},
+	{Vals: []uint64{0x1, 0x15}, Type: &zt1026},
+	{Vals: []uint64{0x3}, Type: &zt1027},
+	{Vals: []uint64{0x4}, Type: &zt1028},
+	{Vals: []uint64{0x5}, Type: &zt1033},
+	{Vals: []uint64{0x6, 0x7}, Type: &zt1035},
+	{Vals: []uint64{0x8, 0x9}, Type: &zt1036},
+	{Vals: []uint64{0xb, 0xc, 0x17, 0x1f}, Type: &zt1037},
+	{Vals: []uint64{0xf}, Type: &zt1038},
 }}
 
 var zcall_bpf__FD = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt970, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1040, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_2 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt971, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1041, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_3 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt972, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1042, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_4 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt973, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1043, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_5 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt974, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1044, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_6 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt975, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1045, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_7 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt976, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1046, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_8 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt977, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1047, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_9 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt978, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1048, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_10 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt979, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1049, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf__FD_11 = call{Name: "bpf", Variant: "FD", Args: []field{
-	{Name: "cmd", Type: &zt980, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1050, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_bpf = call{Name: "bpf", Args: []field{
-	{Name: "cmd", Type: &zt947, Reg: 0, Reg32: 0},
-	{Name: "uattr", Type: &zt969, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1017, Reg: 0, Reg32: 0},
+	{Name: "uattr", Type: &zt1039, Reg: 1, Reg32: 1},
 	{Name: "size", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_bpf__FD,
@@ -16154,11 +16964,11 @@ var zset_execveat_flags = set{Name: "execveat_flags", Unknown: "AT_???", Vals: [
 }}
 
 var zcall_execveat = call{Name: "execveat", Args: []field{
-	{Name: "fd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "fd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "argv", Type: &zt420, Reg: 2, Reg32: 2},
-	{Name: "envp", Type: &zt421, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt981, Reg: 4, Reg32: 4},
+	{Name: "argv", Type: &zt491, Reg: 2, Reg32: 2},
+	{Name: "envp", Type: &zt492, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1051, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0xb, Defer: 5}
 
 var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
@@ -16168,7 +16978,7 @@ var zset_uffd_flags = set{Name: "uffd_flags", Unknown: "UFFD_???", Vals: []val{
 }}
 
 var zcall_userfaultfd = call{Name: "userfaultfd", Args: []field{
-	{Name: "flags", Type: &zt982, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1052, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_membarrier_cmds = set{Name: "membarrier_cmds", Unknown: "MEMBARRIER_CMD_???", Vals: []val{
@@ -16189,14 +16999,14 @@ var zset_membarrier_flags = set{Name: "membarrier_flags", Unknown: "MEMBARRIER_C
 }}
 
 var zcall_membarrier__QUERY = call{Name: "membarrier", Variant: "QUERY", Args: []field{
-	{Name: "cmd", Type: &zt985, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt984, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1055, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1054, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
-}, Ret: &zt29, Aux: &zt983, Class: 0x0, Defer: 3}
+}, Ret: &zt29, Aux: &zt1053, Class: 0x0, Defer: 3}
 
 var zcall_membarrier = call{Name: "membarrier", Args: []field{
-	{Name: "cmd", Type: &zt983, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt984, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1053, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1054, Reg: 1, Reg32: 1},
 	{Name: "cpu_id", Type: &zt7, Reg: 2, Reg32: 2, Cond: &expr{Op: 1, Num: 0x1}},
 }, Ret: &zt7, Class: 0x0, Defer: 3, Key: 0, Variants: []*call{
 	&zcall_membarrier__QUERY,
@@ -16209,14 +17019,14 @@ var zset_mlock2_flags = set{Name: "mlock2_flags", Unknown: "MLOCK_???", Vals: []
 var zcall_mlock2 = call{Name: "mlock2", Args: []field{
 	{Name: "start", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "len", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt986, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1056, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x4, Defer: 3}
 
 var zcall_copy_file_range = call{Name: "copy_file_range", Args: []field{
 	{Name: "fd_in", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "off_in", Type: &zt877, Reg: 1, Reg32: 1},
+	{Name: "off_in", Type: &zt948, Reg: 1, Reg32: 1},
 	{Name: "fd_out", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "off_out", Type: &zt877, Reg: 3, Reg32: 3},
+	{Name: "off_out", Type: &zt948, Reg: 3, Reg32: 3},
 	{Name: "len", Type: &zt2, Reg: 4, Reg32: 4},
 	{Name: "flags", Type: &zt176, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
@@ -16227,7 +17037,7 @@ var zcall_preadv2 = call{Name: "preadv2", Args: []field{
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt776, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt847, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 1}
 
 var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
@@ -16236,7 +17046,7 @@ var zcall_pwritev2 = call{Name: "pwritev2", Args: []field{
 	{Name: "vlen", Type: &zt26, Reg: 2, Reg32: 2},
 	{Name: "pos_l", Type: &zt13, Reg: 3, Reg32: 3},
 	{Name: "pos_h", Type: &zt29, Attr: 4, Reg: 4, Reg32: 4},
-	{Name: "flags", Type: &zt776, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt847, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x2, Defer: 6}
 
 var zcall_pkey_mprotect = call{Name: "pkey_mprotect", Args: []field{
@@ -16254,7 +17064,7 @@ var zset_pkey_access = set{Name: "pkey_access", Unknown: "PKEY_???", Vals: []val
 
 var zcall_pkey_alloc = call{Name: "pkey_alloc", Args: []field{
 	{Name: "flags", Type: &zt29, Reg: 0, Reg32: 0},
-	{Name: "init_val", Type: &zt987, Reg: 1, Reg32: 1},
+	{Name: "init_val", Type: &zt1057, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 2}
 
 var zcall_pkey_free = call{Name: "pkey_free", Args: []field{
@@ -16317,22 +17127,22 @@ var zstruct_statx_timestamp = structure{Name: "statx_timestamp", Size: [3]uint16
 }}
 
 var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "stx_mask", Type: &zt989, Off: [3]uint16{0, 0, 0}},
+	{Name: "stx_mask", Type: &zt1059, Off: [3]uint16{0, 0, 0}},
 	{Name: "stx_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "stx_attributes", Type: &zt990, Off: [3]uint16{8, 8, 8}},
+	{Name: "stx_attributes", Type: &zt1060, Off: [3]uint16{8, 8, 8}},
 	{Name: "stx_nlink", Type: &zt11, Attr: 1, Off: [3]uint16{16, 16, 16}},
 	{Name: "stx_uid", Type: &zt11, Attr: 1, Off: [3]uint16{20, 20, 20}},
 	{Name: "stx_gid", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
-	{Name: "stx_mode", Type: &zt634, Off: [3]uint16{28, 28, 28}},
+	{Name: "stx_mode", Type: &zt705, Off: [3]uint16{28, 28, 28}},
 	{Name: "spare0", Type: &zt233, Off: [3]uint16{30, 30, 30}},
 	{Name: "stx_ino", Type: &zt9, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "stx_size", Type: &zt9, Off: [3]uint16{40, 40, 40}},
 	{Name: "stx_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "stx_attributes_mask", Type: &zt990, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "stx_atime", Type: &zt991, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "stx_btime", Type: &zt991, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
-	{Name: "stx_ctime", Type: &zt991, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
-	{Name: "stx_mtime", Type: &zt991, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
+	{Name: "stx_attributes_mask", Type: &zt1060, Attr: 1, Off: [3]uint16{56, 56, 56}},
+	{Name: "stx_atime", Type: &zt1061, Attr: 1, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x20}}},
+	{Name: "stx_btime", Type: &zt1061, Attr: 1, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x800}}},
+	{Name: "stx_ctime", Type: &zt1061, Attr: 1, Off: [3]uint16{96, 96, 96}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80}}},
+	{Name: "stx_mtime", Type: &zt1061, Attr: 1, Off: [3]uint16{112, 112, 112}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}},
 	{Name: "stx_rdev_major", Type: &zt11, Attr: 1, Off: [3]uint16{128, 128, 128}},
 	{Name: "stx_rdev_minor", Type: &zt11, Attr: 1, Off: [3]uint16{132, 132, 132}},
 	{Name: "stx_dev_major", Type: &zt11, Attr: 1, Off: [3]uint16{136, 136, 136}},
@@ -16340,19 +17150,19 @@ var zstruct_statx = structure{Name: "statx", Size: [3]uint16{256, 256, 256}, Fie
 	{Name: "stx_mnt_id", Type: &zt80, Attr: 1, Off: [3]uint16{144, 144, 144}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
 	{Name: "stx_dio_mem_align", Type: &zt11, Attr: 1, Off: [3]uint16{152, 152, 152}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
 	{Name: "stx_dio_offset_align", Type: &zt11, Attr: 1, Off: [3]uint16{156, 156, 156}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x2000}}},
-	{Name: "spare3", Type: &zt992, Off: [3]uint16{160, 160, 160}},
+	{Name: "spare3", Type: &zt1062, Off: [3]uint16{160, 160, 160}},
 }}
 
 var zcall_statx = call{Name: "statx", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt988, Reg: 2, Reg32: 2},
-	{Name: "mask", Type: &zt989, Reg: 3, Reg32: 3},
-	{Name: "buffer", Type: &zt993, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1058, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt1059, Reg: 3, Reg32: 3},
+	{Name: "buffer", Type: &zt1063, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x1803, Defer: 4}
 
 var zstruct_aio_sigset = structure{Name: "aio_sigset", Size: [3]uint16{16, 8, 8}, Fields: []field{
-	{Name: "sigmask", Type: &zt872, Off: [3]uint16{0, 0, 0}},
+	{Name: "sigmask", Type: &zt943, Off: [3]uint16{0, 0, 0}},
 	{Name: "sigsetsize", Type: &zt2, Off: [3]uint16{8, 4, 4}},
 }}
 
@@ -16360,9 +17170,9 @@ var zcall_io_pgetevents = call{Name: "io_pgetevents", Args: []field{
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt775, Reg: 3, Reg32: 3},
+	{Name: "events", Type: &zt846, Reg: 3, Reg32: 3},
 	{Name: "timeout", Type: &zt245, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt994, Reg: 5, Reg32: 5},
+	{Name: "usig", Type: &zt1064, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_rseq = call{Name: "rseq", Args: []field{
@@ -16379,7 +17189,7 @@ var zcall_uprobe = call{Name: "uprobe", Args: []field{}, Ret: &zt23, Class: 0x0,
 var zcall_pidfd_send_signal = call{Name: "pidfd_send_signal", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sig", Type: &zt30, Reg: 1, Reg32: 1},
-	{Name: "info", Type: &zt581, Reg: 2, Reg32: 2},
+	{Name: "info", Type: &zt652, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1a, Defer: 4}
 
@@ -16451,19 +17261,19 @@ var zstruct_cq_off = structure{Name: "cq_off", Size: [3]uint16{40, 40, 40}, Fiel
 var zstruct_io_uring_params = structure{Name: "io_uring_params", Size: [3]uint16{120, 120, 120}, Show: []uint8{2, 3, 4, 6, 0, 1, 5, 8, 9}, Fields: []field{
 	{Name: "sq_entries", Type: &zt11, Attr: 16384, Off: [3]uint16{0, 0, 0}},
 	{Name: "cq_entries", Type: &zt11, Attr: 16384, Off: [3]uint16{4, 4, 4}},
-	{Name: "flags", Type: &zt995, Off: [3]uint16{8, 8, 8}},
+	{Name: "flags", Type: &zt1065, Off: [3]uint16{8, 8, 8}},
 	{Name: "sq_thread_cpu", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "sq_thread_idle", Type: &zt11, Off: [3]uint16{16, 16, 16}},
-	{Name: "features", Type: &zt996, Attr: 16384, Off: [3]uint16{20, 20, 20}},
+	{Name: "features", Type: &zt1066, Attr: 16384, Off: [3]uint16{20, 20, 20}},
 	{Name: "wq_fd", Type: &zt0, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x20}}},
-	{Name: "resv", Type: &zt621, Off: [3]uint16{28, 28, 28}},
-	{Name: "sq_off", Type: &zt997, Attr: 16384, Off: [3]uint16{40, 40, 40}},
-	{Name: "cq_off", Type: &zt998, Attr: 16384, Off: [3]uint16{80, 80, 80}},
+	{Name: "resv", Type: &zt692, Off: [3]uint16{28, 28, 28}},
+	{Name: "sq_off", Type: &zt1067, Attr: 16384, Off: [3]uint16{40, 40, 40}},
+	{Name: "cq_off", Type: &zt1068, Attr: 16384, Off: [3]uint16{80, 80, 80}},
 }}
 
 var zcall_io_uring_setup = call{Name: "io_uring_setup", Args: []field{
 	{Name: "entries", Type: &zt11, Reg: 0, Reg32: 0},
-	{Name: "params", Type: &zt999, Reg: 1, Reg32: 1},
+	{Name: "params", Type: &zt1069, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zset_uring_enter_flags = set{Name: "uring_enter_flags", Unknown: "IORING_ENTER_???", Vals: []val{
@@ -16481,8 +17291,8 @@ var zcall_io_uring_enter = call{Name: "io_uring_enter", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "to_submit", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "min_complete", Type: &zt11, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1000, Reg: 3, Reg32: 3},
-	{Name: "argp", Type: &zt887, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1070, Reg: 3, Reg32: 3},
+	{Name: "argp", Type: &zt957, Reg: 4, Reg32: 4},
 	{Name: "argsz", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x12, Defer: 6}
 
@@ -16517,35 +17327,35 @@ var zset_uring_ops = set{Name: "uring_ops", Unknown: "IORING_REGISTER_???", Vals
 
 var zcall_io_uring_register__buffers = call{Name: "io_uring_register", Variant: "buffers", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1002, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt1003, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1072, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1073, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register__files = call{Name: "io_uring_register", Variant: "files", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1004, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt1005, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1074, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1075, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register__files_2 = call{Name: "io_uring_register", Variant: "files", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1006, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt1005, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1076, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1075, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register__files_3 = call{Name: "io_uring_register", Variant: "files", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1007, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt1005, Reg: 2, Reg32: 2},
+	{Name: "opcode", Type: &zt1077, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt1075, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4}
 
 var zcall_io_uring_register = call{Name: "io_uring_register", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "opcode", Type: &zt1001, Reg: 1, Reg32: 1},
+	{Name: "opcode", Type: &zt1071, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "nr_args", Type: &zt11, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x6, Defer: 4, Key: 1, Variants: []*call{
@@ -16566,9 +17376,9 @@ var zset_open_tree_flags = set{Name: "open_tree_flags", Unknown: "OPEN_TREE_???"
 }}
 
 var zcall_open_tree = call{Name: "open_tree", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1008, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1078, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x3, Defer: 3}
 
 var zset_move_mount_flags = set{Name: "move_mount_flags", Unknown: "MOVE_MOUNT_???", Vals: []val{
@@ -16583,11 +17393,11 @@ var zset_move_mount_flags = set{Name: "move_mount_flags", Unknown: "MOVE_MOUNT_?
 }}
 
 var zcall_move_mount = call{Name: "move_mount", Args: []field{
-	{Name: "from_dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "from_dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "from_pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "to_dfd", Type: &zt869, Reg: 2, Reg32: 2},
+	{Name: "to_dfd", Type: &zt940, Reg: 2, Reg32: 2},
 	{Name: "to_pathname", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "flags", Type: &zt1009, Reg: 4, Reg32: 4},
+	{Name: "flags", Type: &zt1079, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zset_fsopen_flags = set{Name: "fsopen_flags", Unknown: "FSOPEN_???", Vals: []val{
@@ -16595,8 +17405,8 @@ var zset_fsopen_flags = set{Name: "fsopen_flags", Unknown: "FSOPEN_???", Vals: [
 }}
 
 var zcall_fsopen = call{Name: "fsopen", Args: []field{
-	{Name: "_fs_name", Type: &zt733, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1010, Reg: 1, Reg32: 1},
+	{Name: "_fs_name", Type: &zt804, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1080, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_fsconfig_cmds = set{Name: "fsconfig_cmds", Unknown: "FSCONFIG_???", Vals: []val{
@@ -16613,55 +17423,55 @@ var zset_fsconfig_cmds = set{Name: "fsconfig_cmds", Unknown: "FSCONFIG_???", Val
 
 var zcall_fsconfig__FLAG = call{Name: "fsconfig", Variant: "FLAG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1012, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt1082, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt804, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__STRING = call{Name: "fsconfig", Variant: "STRING", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1013, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt733, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt1083, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt804, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt804, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__BINARY = call{Name: "fsconfig", Variant: "BINARY", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1014, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
-	{Name: "_value", Type: &zt1015, Reg: 3, Reg32: 3},
+	{Name: "cmd", Type: &zt1084, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt804, Reg: 2, Reg32: 2},
+	{Name: "_value", Type: &zt1085, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__PATH = call{Name: "fsconfig", Variant: "PATH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1016, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt1086, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt804, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt869, Reg: 4, Reg32: 4},
+	{Name: "aux", Type: &zt940, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__PATH_2 = call{Name: "fsconfig", Variant: "PATH", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1017, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt1087, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt804, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt4, Reg: 3, Reg32: 3},
-	{Name: "aux", Type: &zt869, Reg: 4, Reg32: 4},
+	{Name: "aux", Type: &zt940, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig__FD = call{Name: "fsconfig", Variant: "FD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1018, Reg: 1, Reg32: 1},
-	{Name: "_key", Type: &zt733, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt1088, Reg: 1, Reg32: 1},
+	{Name: "_key", Type: &zt804, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt0, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_fsconfig = call{Name: "fsconfig", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt1011, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt1081, Reg: 1, Reg32: 1},
 	{Name: "_key", Type: &zt25, Reg: 2, Reg32: 2},
 	{Name: "_value", Type: &zt25, Reg: 3, Reg32: 3},
 	{Name: "aux", Type: &zt7, Reg: 4, Reg32: 4},
@@ -16693,8 +17503,8 @@ var zset_mount_attrs = set{Name: "mount_attrs", Unknown: "MOUNT_ATTR_???", Vals:
 
 var zcall_fsmount = call{Name: "fsmount", Args: []field{
 	{Name: "fs_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1019, Reg: 1, Reg32: 1},
-	{Name: "attr_flags", Type: &zt1020, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1089, Reg: 1, Reg32: 1},
+	{Name: "attr_flags", Type: &zt1090, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zset_fspick_flags = set{Name: "fspick_flags", Unknown: "FSPICK_???", Vals: []val{
@@ -16705,9 +17515,9 @@ var zset_fspick_flags = set{Name: "fspick_flags", Unknown: "FSPICK_???", Vals: [
 }}
 
 var zcall_fspick = call{Name: "fspick", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1021, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1091, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x3, Defer: 3}
 
 var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", Vals: []val{
@@ -16717,7 +17527,7 @@ var zset_pidfd_open_flags = set{Name: "pidfd_open_flags", Unknown: "PIDFD_???", 
 
 var zcall_pidfd_open = call{Name: "pidfd_open", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt1022, Reg: 1, Reg32: 1},
+	{Name: "flags", Type: &zt1092, Reg: 1, Reg32: 1},
 }, Ret: &zt0, Class: 0x2, Defer: 2}
 
 var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []val{
@@ -16751,19 +17561,19 @@ var zset_clone3_flags = set{Name: "clone3_flags", Unknown: "CLONE_???", Vals: []
 
 var zunion_clone_signal = union{Name: "clone_signal", Alts: []alt{
 	{Vals: []uint64{0x1}, Type: &zt9},
-}, Else: &zt1024}
+}, Else: &zt1094}
 
 var zstruct_clone_args = structure{Name: "clone_args", Size: [3]uint16{88, 88, 88}, Fields: []field{
-	{Name: "flags", Type: &zt1023, Off: [3]uint16{0, 0, 0}},
-	{Name: "pidfd", Type: &zt952, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
-	{Name: "child_tid", Type: &zt952, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
-	{Name: "parent_tid", Type: &zt952, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
-	{Name: "exit_signal", Type: &zt1025, Off: [3]uint16{32, 32, 32}},
-	{Name: "stack", Type: &zt952, Off: [3]uint16{40, 40, 40}},
+	{Name: "flags", Type: &zt1093, Off: [3]uint16{0, 0, 0}},
+	{Name: "pidfd", Type: &zt1022, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1000}}},
+	{Name: "child_tid", Type: &zt1022, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x1200000}}},
+	{Name: "parent_tid", Type: &zt1022, Off: [3]uint16{24, 24, 24}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x100000}}},
+	{Name: "exit_signal", Type: &zt1095, Off: [3]uint16{32, 32, 32}},
+	{Name: "stack", Type: &zt1022, Off: [3]uint16{40, 40, 40}},
 	{Name: "stack_size", Type: &zt80, Off: [3]uint16{48, 48, 48}},
-	{Name: "tls", Type: &zt952, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
-	{Name: "set_tid", Type: &zt952, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
-	{Name: "set_tid", Type: &zt1026, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
+	{Name: "tls", Type: &zt1022, Off: [3]uint16{56, 56, 56}, Cond: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "set_tid", Type: &zt1022, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 19, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}}}},
+	{Name: "set_tid", Type: &zt1096, Attr: 512, Off: [3]uint16{64, 64, 64}, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}, R: &expr{Op: 15, L: &expr{Op: 2, Num: 0xa}, R: &expr{Op: 0, Num: 0x21}}}},
 	{Name: "set_tid_size", Type: &zt9, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0x8}, R: &expr{Op: 2, Num: 0xa}}},
 	{Name: "cgroup", Type: &zt9, Off: [3]uint16{80, 80, 80}, Cond: &expr{Op: 18, L: &expr{Op: 2, Num: 0xb}, R: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x200000000}}}},
 }}
@@ -16776,8 +17586,8 @@ var zstruct_clone_result = structure{Name: "clone_result", Size: [3]uint16{32, 2
 }}
 
 var zcall_clone3 = call{Name: "clone3", Args: []field{
-	{Name: "uargs", Type: &zt1027, Reg: 0, Reg32: 0},
-	{Name: "changed", Type: &zt1028, Attr: 4096, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
+	{Name: "uargs", Type: &zt1097, Reg: 0, Reg32: 0},
+	{Name: "changed", Type: &zt1098, Attr: 4096, Reg: 0, Reg32: 0, Cond: &expr{Op: 17, L: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x101000}}, R: &expr{Op: 19, L: &expr{Op: 20}}}, When: &expr{Op: 0, Num: 0x1}},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
 }, Ret: &zt235, Class: 0x8, Defer: 1}
 
@@ -16789,7 +17599,7 @@ var zset_close_range_flags = set{Name: "close_range_flags", Unknown: "CLOSE_RANG
 var zcall_close_range = call{Name: "close_range", Args: []field{
 	{Name: "fd", Type: &zt11, Reg: 0, Reg32: 0},
 	{Name: "max_fd", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1029, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1099, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals: []val{
@@ -16802,15 +17612,15 @@ var zset_resolve_flags = set{Name: "resolve_flags", Unknown: "RESOLVE_???", Vals
 }}
 
 var zstruct_open_how = structure{Name: "open_how", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "flags", Type: &zt1030, Off: [3]uint16{0, 0, 0}},
-	{Name: "mode", Type: &zt1031, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
-	{Name: "resolve", Type: &zt1032, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt1100, Off: [3]uint16{0, 0, 0}},
+	{Name: "mode", Type: &zt1101, Off: [3]uint16{8, 8, 8}, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x40}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x410000}}, R: &expr{Op: 0, Num: 0x410000}}}, R: &expr{Op: 2, Num: 0x1}}},
+	{Name: "resolve", Type: &zt1102, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_openat2 = call{Name: "openat2", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "how", Type: &zt1033, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
+	{Name: "how", Type: &zt1103, Reg: 2, Reg32: 2, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x3}, R: &expr{Op: 0, Num: 0x17}}},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt0, Class: 0x3, Defer: 4}
 
@@ -16827,15 +17637,15 @@ var zset_faccessat_flags = set{Name: "faccessat_flags", Unknown: "AT_???", Vals:
 }}
 
 var zcall_faccessat2 = call{Name: "faccessat2", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt212, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1034, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1104, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_process_madvise = call{Name: "process_madvise", Args: []field{
 	{Name: "pidfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "vec", Type: &zt1035, Reg: 1, Reg32: 1},
+	{Name: "vec", Type: &zt1105, Reg: 1, Reg32: 1},
 	{Name: "vlen", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "behavior", Type: &zt220, Reg: 3, Reg32: 3},
 	{Name: "flags", Type: &zt176, Reg: 4, Reg32: 4},
@@ -16848,10 +17658,10 @@ var zstruct_timespec64 = structure{Name: "timespec64", Size: [3]uint16{16, 16, 1
 
 var zcall_epoll_pwait2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt795, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt866, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt1036, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt887, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt1106, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt957, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
@@ -16863,23 +17673,23 @@ var zset_propagation = set{Name: "propagation", Unknown: "MS_???", Vals: []val{
 }}
 
 var zstruct_mount_attr = structure{Name: "mount_attr", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "attr_set", Type: &zt1037, Off: [3]uint16{0, 0, 0}},
-	{Name: "attr_clr", Type: &zt1037, Off: [3]uint16{8, 8, 8}},
-	{Name: "propagation", Type: &zt1038, Off: [3]uint16{16, 16, 16}},
+	{Name: "attr_set", Type: &zt1107, Off: [3]uint16{0, 0, 0}},
+	{Name: "attr_clr", Type: &zt1107, Off: [3]uint16{8, 8, 8}},
+	{Name: "propagation", Type: &zt1108, Off: [3]uint16{16, 16, 16}},
 	{Name: "userns_fd", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 }}
 
 var zcall_mount_setattr = call{Name: "mount_setattr", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "path", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt870, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt1039, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
+	{Name: "flags", Type: &zt941, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt1109, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_quotactl_fd = call{Name: "quotactl_fd", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt760, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt831, Reg: 1, Reg32: 1},
 	{Name: "id", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800001}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800003}}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800004}}}},
 	{Name: "addr", Type: &zt25, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800001}}, R: &expr{Op: 14, L: &expr{Op: 12, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x8}}, R: &expr{Op: 0, Num: 0x800003}}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
@@ -16912,9 +17722,9 @@ var zset_landlock_scope = set{Name: "landlock_scope", Unknown: "LANDLOCK_SCOPE_?
 }}
 
 var zstruct_landlock_ruleset_attr = structure{Name: "landlock_ruleset_attr", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "handled_access_fs", Type: &zt1040, Off: [3]uint16{0, 0, 0}},
-	{Name: "handled_access_net", Type: &zt1041, Off: [3]uint16{8, 8, 8}},
-	{Name: "scoped", Type: &zt1042, Off: [3]uint16{16, 16, 16}},
+	{Name: "handled_access_fs", Type: &zt1110, Off: [3]uint16{0, 0, 0}},
+	{Name: "handled_access_net", Type: &zt1111, Off: [3]uint16{8, 8, 8}},
+	{Name: "scoped", Type: &zt1112, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zset_landlock_create = set{Name: "landlock_create", Unknown: "LANDLOCK_CREATE_RULESET_???", Vals: []val{
@@ -16922,9 +17732,9 @@ var zset_landlock_create = set{Name: "landlock_create", Unknown: "LANDLOCK_CREAT
 }}
 
 var zcall_landlock_create_ruleset = call{Name: "landlock_create_ruleset", Args: []field{
-	{Name: "attr", Type: &zt1043, Reg: 0, Reg32: 0},
+	{Name: "attr", Type: &zt1113, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1044, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1114, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zset_landlock_rule = set{Name: "landlock_rule", Unknown: "LANDLOCK_RULE_???", Vals: []val{
@@ -16933,24 +17743,24 @@ var zset_landlock_rule = set{Name: "landlock_rule", Unknown: "LANDLOCK_RULE_???"
 }}
 
 var zstruct_landlock_path = structure{Name: "landlock_path", Size: [3]uint16{12, 12, 12}, Packed: true, Fields: []field{
-	{Name: "allowed_access", Type: &zt1040, Off: [3]uint16{0, 0, 0}},
+	{Name: "allowed_access", Type: &zt1110, Off: [3]uint16{0, 0, 0}},
 	{Name: "parent_fd", Type: &zt0, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zstruct_landlock_port = structure{Name: "landlock_port", Size: [3]uint16{16, 16, 16}, Fields: []field{
-	{Name: "allowed_access", Type: &zt1041, Off: [3]uint16{0, 0, 0}},
+	{Name: "allowed_access", Type: &zt1111, Off: [3]uint16{0, 0, 0}},
 	{Name: "port", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 }}
 
 var zunion_landlock_attr = union{Name: "landlock_attr", Alts: []alt{
-	{Vals: []uint64{0x1}, Type: &zt1046},
-	{Vals: []uint64{0x2}, Type: &zt1047},
+	{Vals: []uint64{0x1}, Type: &zt1116},
+	{Vals: []uint64{0x2}, Type: &zt1117},
 }, Else: &zt25}
 
 var zcall_landlock_add_rule = call{Name: "landlock_add_rule", Args: []field{
 	{Name: "ruleset_fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "rule_type", Type: &zt1045, Reg: 1, Reg32: 1},
-	{Name: "rule_attr", Type: &zt1048, Reg: 2, Reg32: 2},
+	{Name: "rule_type", Type: &zt1115, Reg: 1, Reg32: 1},
+	{Name: "rule_attr", Type: &zt1118, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
@@ -16964,7 +17774,7 @@ var zset_secretmem_flags = set{Name: "secretmem_flags", Vals: []val{
 }}
 
 var zcall_memfd_secret = call{Name: "memfd_secret", Args: []field{
-	{Name: "flags", Type: &zt1049, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt1119, Reg: 0, Reg32: 0},
 }, Ret: &zt0, Class: 0x2, Defer: 1}
 
 var zcall_process_mrelease = call{Name: "process_mrelease", Args: []field{
@@ -16980,16 +17790,16 @@ var zset_futex_waitv_flags = set{Name: "futex_waitv_flags", Unknown: "FUTEX_???"
 var zstruct_futex_waitv = structure{Name: "futex_waitv", Size: [3]uint16{24, 24, 24}, Fields: []field{
 	{Name: "val", Type: &zt80, Off: [3]uint16{0, 0, 0}},
 	{Name: "uaddr", Type: &zt80, Off: [3]uint16{8, 8, 8}},
-	{Name: "flags", Type: &zt1050, Off: [3]uint16{16, 16, 16}},
+	{Name: "flags", Type: &zt1120, Off: [3]uint16{16, 16, 16}},
 	{Name: "__reserved", Type: &zt176, Attr: 2, Off: [3]uint16{20, 20, 20}},
 }}
 
 var zcall_futex_waitv = call{Name: "futex_waitv", Args: []field{
-	{Name: "waiters", Type: &zt1052, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt1122, Reg: 0, Reg32: 0},
 	{Name: "nr_futexes", Type: &zt11, Reg: 1, Reg32: 1},
 	{Name: "flags", Type: &zt176, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt1036, Reg: 3, Reg32: 3},
-	{Name: "clockid", Type: &zt799, Reg: 4, Reg32: 4},
+	{Name: "timeout", Type: &zt1106, Reg: 3, Reg32: 3},
+	{Name: "clockid", Type: &zt870, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x0, Defer: 5}
 
 var zcall_set_mempolicy_home_node = call{Name: "set_mempolicy_home_node", Args: []field{
@@ -17014,16 +17824,16 @@ var zstruct_cachestat = structure{Name: "cachestat", Size: [3]uint16{40, 40, 40}
 
 var zcall_cachestat = call{Name: "cachestat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cstat_range", Type: &zt1053, Reg: 1, Reg32: 1},
-	{Name: "cstat", Type: &zt1054, Reg: 2, Reg32: 2},
+	{Name: "cstat_range", Type: &zt1123, Reg: 1, Reg32: 1},
+	{Name: "cstat", Type: &zt1124, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fchmodat2 = call{Name: "fchmodat2", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
 	{Name: "mode", Type: &zt6, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt870, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt941, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_STACK_???", Vals: []val{
@@ -17034,27 +17844,27 @@ var zset_shadow_stack_flags = set{Name: "shadow_stack_flags", Unknown: "SHADOW_S
 var zcall_map_shadow_stack = call{Name: "map_shadow_stack", Args: []field{
 	{Name: "addr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "size", Type: &zt26, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1055, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt1125, Reg: 2, Reg32: 2},
 }, Ret: &zt25, Class: 0x4, Defer: 3}
 
 var zcall_futex_wake = call{Name: "futex_wake", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "mask", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1050, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1120, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 4}
 
 var zcall_futex_wait = call{Name: "futex_wait", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "val", Type: &zt29, Reg: 1, Reg32: 1},
 	{Name: "mask", Type: &zt29, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1050, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt1036, Reg: 4, Reg32: 4},
-	{Name: "clockid", Type: &zt799, Reg: 5, Reg32: 5},
+	{Name: "flags", Type: &zt1120, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt1106, Reg: 4, Reg32: 4},
+	{Name: "clockid", Type: &zt870, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_futex_requeue = call{Name: "futex_requeue", Args: []field{
-	{Name: "waiters", Type: &zt1056, Reg: 0, Reg32: 0},
+	{Name: "waiters", Type: &zt1126, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt176, Reg: 1, Reg32: 1},
 	{Name: "nr_wake", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "nr_requeue", Type: &zt7, Reg: 3, Reg32: 3},
@@ -17069,8 +17879,8 @@ var zstruct_mnt_id_req = structure{Name: "mnt_id_req", Size: [3]uint16{32, 32, 3
 }}
 
 var zcall_statmount = call{Name: "statmount", Args: []field{
-	{Name: "req", Type: &zt1057, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1058, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt1127, Reg: 0, Reg32: 0},
+	{Name: "buf", Type: &zt1128, Reg: 1, Reg32: 1},
 	{Name: "bufsize", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt176, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
@@ -17080,10 +17890,10 @@ var zset_listmount_flags = set{Name: "listmount_flags", Unknown: "LISTMOUNT_???"
 }}
 
 var zcall_listmount = call{Name: "listmount", Args: []field{
-	{Name: "req", Type: &zt1057, Reg: 0, Reg32: 0},
-	{Name: "mnt_ids", Type: &zt1059, Reg: 1, Reg32: 1},
+	{Name: "req", Type: &zt1127, Reg: 0, Reg32: 0},
+	{Name: "mnt_ids", Type: &zt1129, Reg: 1, Reg32: 1},
 	{Name: "nr_mnt_ids", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt1060, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt1130, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_lsm_get_self_attr = call{Name: "lsm_get_self_attr", Args: []field{
@@ -17115,53 +17925,53 @@ var zcall_mseal = call{Name: "mseal", Args: []field{
 var zstruct_xattr_set = structure{Name: "xattr_set", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "value", Type: &zt209, Off: [3]uint16{0, 0, 0}},
 	{Name: "size", Type: &zt11, Off: [3]uint16{8, 4, 4}},
-	{Name: "flags", Type: &zt762, Off: [3]uint16{12, 8, 8}},
+	{Name: "flags", Type: &zt833, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zcall_setxattrat = call{Name: "setxattrat", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt870, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt733, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt1061, Reg: 4, Reg32: 4},
+	{Name: "at_flags", Type: &zt941, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt804, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt1131, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x3, Defer: 6}
 
 var zstruct_xattr_get = structure{Name: "xattr_get", Size: [3]uint16{16, 12, 12}, Fields: []field{
 	{Name: "value", Type: &zt206, Off: [3]uint16{0, 0, 0}},
 	{Name: "size", Type: &zt11, Off: [3]uint16{8, 4, 4}},
-	{Name: "flags", Type: &zt762, Off: [3]uint16{12, 8, 8}},
+	{Name: "flags", Type: &zt833, Off: [3]uint16{12, 8, 8}},
 }}
 
 var zcall_getxattrat = call{Name: "getxattrat", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt870, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt733, Reg: 3, Reg32: 3},
-	{Name: "uargs", Type: &zt1062, Attr: 8, Reg: 4, Reg32: 4},
+	{Name: "at_flags", Type: &zt941, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt804, Reg: 3, Reg32: 3},
+	{Name: "uargs", Type: &zt1132, Attr: 8, Reg: 4, Reg32: 4},
 	{Name: "usize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt2, Class: 0x3, Defer: 4}
 
 var zcall_listxattrat = call{Name: "listxattrat", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt870, Reg: 2, Reg32: 2},
-	{Name: "list", Type: &zt1063, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
+	{Name: "at_flags", Type: &zt941, Reg: 2, Reg32: 2},
+	{Name: "list", Type: &zt1133, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 19, L: &expr{Op: 20}}}},
 	{Name: "size", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x3, Defer: 3}
 
 var zcall_removexattrat = call{Name: "removexattrat", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "pathname", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "at_flags", Type: &zt870, Reg: 2, Reg32: 2},
-	{Name: "name", Type: &zt733, Reg: 3, Reg32: 3},
+	{Name: "at_flags", Type: &zt941, Reg: 2, Reg32: 2},
+	{Name: "name", Type: &zt804, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_open_tree_attr = call{Name: "open_tree_attr", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt1008, Reg: 2, Reg32: 2},
-	{Name: "uattr", Type: &zt1039, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
+	{Name: "flags", Type: &zt1078, Reg: 2, Reg32: 2},
+	{Name: "uattr", Type: &zt1109, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x1f}}},
 	{Name: "usize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt0, Class: 0x3, Defer: 5}
 
@@ -17176,7 +17986,7 @@ var zset_fa_xflags = set{Name: "fa_xflags", Unknown: "FS_XFLAG_???", Vals: []val
 }}
 
 var zstruct_file_attr = structure{Name: "file_attr", Size: [3]uint16{24, 24, 24}, Fields: []field{
-	{Name: "fa_xflags", Type: &zt1064, Off: [3]uint16{0, 0, 0}},
+	{Name: "fa_xflags", Type: &zt1134, Off: [3]uint16{0, 0, 0}},
 	{Name: "fa_extsize", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "fa_nextents", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "fa_projid", Type: &zt11, Off: [3]uint16{16, 16, 16}},
@@ -17184,19 +17994,19 @@ var zstruct_file_attr = structure{Name: "file_attr", Size: [3]uint16{24, 24, 24}
 }}
 
 var zcall_file_getattr = call{Name: "file_getattr", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "attr", Type: &zt1065, Reg: 2, Reg32: 2},
+	{Name: "attr", Type: &zt1135, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt870, Reg: 4, Reg32: 4},
+	{Name: "at_flags", Type: &zt941, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 2}
 
 var zcall_file_setattr = call{Name: "file_setattr", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "attr", Type: &zt1066, Reg: 2, Reg32: 2},
+	{Name: "attr", Type: &zt1136, Reg: 2, Reg32: 2},
 	{Name: "usize", Type: &zt2, Reg: 3, Reg32: 3},
-	{Name: "at_flags", Type: &zt870, Reg: 4, Reg32: 4},
+	{Name: "at_flags", Type: &zt941, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x3, Defer: 5}
 
 var zcall_listns = call{Name: "listns", Args: []field{
@@ -17210,14 +18020,14 @@ var zcall_rseq_slice_yield = call{Name: "rseq_slice_yield", Args: []field{}, Ret
 
 var zcall_waitpid = call{Name: "waitpid", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "stat_addr", Type: &zt423, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
-	{Name: "options", Type: &zt424, Reg: 2, Reg32: 2},
+	{Name: "stat_addr", Type: &zt494, Reg: 1, Reg32: 1, When: &expr{Op: 4}},
+	{Name: "options", Type: &zt495, Reg: 2, Reg32: 2},
 }, Ret: &zt235, Class: 0x8, Defer: 1}
 
 var zcall_lchown_2 = call{Name: "lchown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1067, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1067, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1137, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1137, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_break = call{Name: "break", Args: []field{}, Ret: &zt23, Class: 0x4, Defer: 0, Derived: true}
@@ -17232,11 +18042,11 @@ var zcall_umount = call{Name: "umount", Args: []field{
 }, Ret: &zt7, Class: 0x1, Defer: 1}
 
 var zcall_setuid_2 = call{Name: "setuid", Args: []field{
-	{Name: "uid", Type: &zt1067, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt1137, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_stime = call{Name: "stime", Args: []field{
-	{Name: "tptr", Type: &zt1068, Reg: 0, Reg32: 0},
+	{Name: "tptr", Type: &zt1138, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_oldfstat = call{Name: "oldfstat", Args: []field{
@@ -17257,7 +18067,7 @@ var zcall_ftime = call{Name: "ftime", Args: []field{}, Ret: &zt23, Class: 0x0, D
 var zcall_prof = call{Name: "prof", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setgid_2 = call{Name: "setgid", Args: []field{
-	{Name: "gid", Type: &zt1067, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt1137, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_signal = call{Name: "signal", Args: []field{
@@ -17277,63 +18087,63 @@ var zcall_oldolduname = call{Name: "oldolduname", Args: []field{
 
 var zstruct_old_sigaction = structure{Name: "old_sigaction", Size: [3]uint16{32, 16, 24}, Fields: []field{
 	{Name: "sa_handler", Type: &zt31, Off: [3]uint16{0, 0, 0}},
-	{Name: "sa_mask", Type: &zt1069, Off: [3]uint16{8, 4, 4}},
+	{Name: "sa_mask", Type: &zt1139, Off: [3]uint16{8, 4, 4}},
 	{Name: "sa_flags", Type: &zt32, Off: [3]uint16{16, 8, 8}},
 	{Name: "sa_restorer", Type: &zt25, Off: [3]uint16{24, 12, 16}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0x4000000}}},
 }}
 
 var zcall_sigaction = call{Name: "sigaction", Args: []field{
 	{Name: "sig", Type: &zt30, Reg: 0, Reg32: 0},
-	{Name: "act", Type: &zt1070, Reg: 1, Reg32: 1},
-	{Name: "oact", Type: &zt1071, Reg: 2, Reg32: 2},
+	{Name: "act", Type: &zt1140, Reg: 1, Reg32: 1},
+	{Name: "oact", Type: &zt1141, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_sgetmask = call{Name: "sgetmask", Args: []field{}, Ret: &zt29, Class: 0x10, Defer: 0}
 
 var zcall_ssetmask = call{Name: "ssetmask", Args: []field{
-	{Name: "newmask", Type: &zt1069, Reg: 0, Reg32: 0},
+	{Name: "newmask", Type: &zt1139, Reg: 0, Reg32: 0},
 }, Ret: &zt29, Class: 0x10, Defer: 1}
 
 var zcall_setreuid_2 = call{Name: "setreuid", Args: []field{
-	{Name: "ruid", Type: &zt1067, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1067, Reg: 1, Reg32: 1},
+	{Name: "ruid", Type: &zt1137, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1137, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_setregid_2 = call{Name: "setregid", Args: []field{
-	{Name: "rgid", Type: &zt1067, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1067, Reg: 1, Reg32: 1},
+	{Name: "rgid", Type: &zt1137, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1137, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_sigsuspend = call{Name: "sigsuspend", Args: []field{
 	{Name: "unused1", Type: &zt7, Attr: 4, Reg: 0, Reg32: 0},
 	{Name: "unused2", Type: &zt7, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "mask", Type: &zt1069, Reg: 2, Reg32: 2},
+	{Name: "mask", Type: &zt1139, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 3}
 
 var zcall_sigpending = call{Name: "sigpending", Args: []field{
-	{Name: "uset", Type: &zt1072, Reg: 0, Reg32: 0},
+	{Name: "uset", Type: &zt1142, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Class: 0x10, Defer: 0}
 
 var zcall_getgroups_2 = call{Name: "getgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt1073, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt1143, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt1074, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt1144, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zstruct_old_select = structure{Name: "old_select", Size: [3]uint16{40, 20, 20}, Fields: []field{
 	{Name: "n", Type: &zt7, Attr: 64, Off: [3]uint16{0, 0, 0}},
-	{Name: "inp", Type: &zt1075, Attr: 64, Off: [3]uint16{8, 4, 4}},
-	{Name: "outp", Type: &zt1075, Attr: 64, Off: [3]uint16{16, 8, 8}},
-	{Name: "exp", Type: &zt1075, Attr: 64, Off: [3]uint16{24, 12, 12}},
+	{Name: "inp", Type: &zt1145, Attr: 64, Off: [3]uint16{8, 4, 4}},
+	{Name: "outp", Type: &zt1145, Attr: 64, Off: [3]uint16{16, 8, 8}},
+	{Name: "exp", Type: &zt1145, Attr: 64, Off: [3]uint16{24, 12, 12}},
 	{Name: "tvp", Type: &zt215, Attr: 64, Off: [3]uint16{32, 16, 16}},
 }}
 
 var zcall_select_2 = call{Name: "select", Args: []field{
-	{Name: "arg", Type: &zt1076, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt1146, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 1}
 
 var zcall_oldlstat = call{Name: "oldlstat", Args: []field{
@@ -17357,40 +18167,40 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt1077, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt1147, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt25, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1067, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1067, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1137, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1137, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt1078, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1148, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
 	{Name: "f_bavail", Type: &zt11, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_files", Type: &zt11, Off: [3]uint16{20, 20, 20}},
 	{Name: "f_ffree", Type: &zt11, Off: [3]uint16{24, 24, 24}},
-	{Name: "f_fsid", Type: &zt641, Off: [3]uint16{28, 28, 28}},
+	{Name: "f_fsid", Type: &zt712, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt1079, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt1080, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt1149, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt1150, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1081, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1151, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1081, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1151, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
@@ -17399,38 +18209,38 @@ var zcall_socketcall = call{Name: "socketcall", Args: []field{
 }, Ret: &zt23, Class: 0x2, Defer: 2, Derived: true}
 
 var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}, Show: []uint8{0, 1, 2, 3, 4, 5, 8, 9, 7, 6, 10, 11, 12, 13, 14, 15}, Fields: []field{
-	{Name: "st_dev", Type: &zt635, Attr: 1, Off: [3]uint16{0, 0, 0}},
+	{Name: "st_dev", Type: &zt706, Attr: 1, Off: [3]uint16{0, 0, 0}},
 	{Name: "st_ino", Type: &zt11, Attr: 1, Off: [3]uint16{4, 4, 4}},
-	{Name: "st_mode", Type: &zt634, Off: [3]uint16{8, 8, 8}},
+	{Name: "st_mode", Type: &zt705, Off: [3]uint16{8, 8, 8}},
 	{Name: "st_nlink", Type: &zt139, Attr: 1, Off: [3]uint16{10, 10, 10}},
 	{Name: "st_uid", Type: &zt139, Attr: 1, Off: [3]uint16{12, 12, 12}},
 	{Name: "st_gid", Type: &zt139, Attr: 1, Off: [3]uint16{14, 14, 14}},
-	{Name: "st_rdev", Type: &zt635, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
+	{Name: "st_rdev", Type: &zt706, Off: [3]uint16{16, 16, 16}, Cond: &expr{Op: 18, L: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt1082, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt1152, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt1083, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt1153, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt1084, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt1154, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1085, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1155, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1085, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1155, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1085, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1155, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
@@ -17456,16 +18266,16 @@ var zcall_sigreturn = call{Name: "sigreturn", Args: []field{}, Ret: &zt23, Class
 
 var zcall_clone_2 = call{Name: "clone", Args: []field{
 	{Name: "child_stack", Type: &zt25, Attr: 32, Reg: 1, Reg32: 1},
-	{Name: "flags", Type: &zt419, Attr: 32, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt490, Attr: 32, Reg: 0, Reg32: 0},
 	{Name: "parent_tid", Type: &zt45, Attr: 1056, Reg: 2, Reg32: 2, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x101000}}, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "tls", Type: &zt649, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
+	{Name: "tls", Type: &zt720, Attr: 1064, Reg: 3, Reg32: 3, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x80000}}},
 	{Name: "child_tidptr", Type: &zt25, Attr: 1064, Reg: 4, Reg32: 4, Cond: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x1200000}}},
 }, Ret: &zt235, Class: 0x8, Defer: 2}
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt36, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt1086, Reg: 1, Reg32: 1},
-	{Name: "oset", Type: &zt1072, Reg: 2, Reg32: 2},
+	{Name: "nset", Type: &zt1156, Reg: 1, Reg32: 1},
+	{Name: "oset", Type: &zt1142, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
 var zcall_create_module_2 = call{Name: "create_module", Args: []field{
@@ -17485,18 +18295,18 @@ var zcall_bdflush = call{Name: "bdflush", Args: []field{
 var zcall_afs_syscall_2 = call{Name: "afs_syscall", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_setfsuid_2 = call{Name: "setfsuid", Args: []field{
-	{Name: "uid", Type: &zt1067, Reg: 0, Reg32: 0},
+	{Name: "uid", Type: &zt1137, Reg: 0, Reg32: 0},
 }, Ret: &zt226, Class: 0x80, Defer: 1}
 
 var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
-	{Name: "gid", Type: &zt1067, Reg: 0, Reg32: 0},
+	{Name: "gid", Type: &zt1137, Reg: 0, Reg32: 0},
 }, Ret: &zt226, Class: 0x80, Defer: 1}
 
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt26, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "offset_low", Type: &zt1087, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt1088, Reg: 3, Reg32: 3},
+	{Name: "offset_low", Type: &zt1157, Reg: 2, Reg32: 2},
+	{Name: "result", Type: &zt1158, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt24, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -17513,15 +18323,15 @@ var zcall__sysctl_2 = call{Name: "_sysctl", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 1, Derived: true}
 
 var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
-	{Name: "ruid", Type: &zt1067, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1067, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt1067, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt1137, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1137, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt1137, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt1089, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1089, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt1089, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt1159, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1159, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt1159, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -17538,30 +18348,30 @@ var zcall_query_module_2 = call{Name: "query_module", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 5, Derived: true}
 
 var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
-	{Name: "rgid", Type: &zt1067, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1067, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt1067, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt1137, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1137, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt1137, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt1089, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1089, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt1089, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt1159, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1159, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt1159, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt1090, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt1160, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt33, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt1091, Reg: 6, Reg32: 6},
-}, Ret: &zt23, Class: 0x10, Defer: 1}
+	{Name: "frame", Type: &zt1161, Reg: 6, Reg32: 6},
+}, Ret: &zt26, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "user", Type: &zt1067, Reg: 1, Reg32: 1},
-	{Name: "group", Type: &zt1067, Reg: 2, Reg32: 2},
+	{Name: "user", Type: &zt1137, Reg: 1, Reg32: 1},
+	{Name: "group", Type: &zt1137, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x1, Defer: 3}
 
 var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
@@ -17569,8 +18379,8 @@ var zcall_getpmsg_2 = call{Name: "getpmsg", Args: []field{}, Ret: &zt23, Class: 
 var zcall_putpmsg_2 = call{Name: "putpmsg", Args: []field{}, Ret: &zt23, Class: 0x40, Defer: 0, Derived: true}
 
 var zcall_ugetrlimit = call{Name: "ugetrlimit", Args: []field{
-	{Name: "resource", Type: &zt515, Reg: 0, Reg32: 0},
-	{Name: "rlim", Type: &zt517, Reg: 1, Reg32: 1},
+	{Name: "resource", Type: &zt586, Reg: 0, Reg32: 0},
+	{Name: "rlim", Type: &zt588, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_mmap2 = call{Name: "mmap2", Args: []field{
@@ -17579,7 +18389,7 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt27, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt28, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt1092, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt1162, Reg: 5, Reg32: 5},
 }, Ret: &zt25, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
@@ -17605,28 +18415,28 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt1083, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt1153, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt1084, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt1154, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt1093, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt1163, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1094, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1164, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1094, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1164, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1094, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1164, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
@@ -17655,12 +18465,12 @@ var zcall_setregid32 = call{Name: "setregid32", Args: []field{
 
 var zcall_getgroups32 = call{Name: "getgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt615, Reg: 1, Reg32: 1},
+	{Name: "grouplist", Type: &zt686, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x80, Defer: 1}
 
 var zcall_setgroups32 = call{Name: "setgroups32", Args: []field{
 	{Name: "gidsetsize", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "grouplist", Type: &zt616, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
+	{Name: "grouplist", Type: &zt687, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
 var zcall_fchown32 = call{Name: "fchown32", Args: []field{
@@ -17676,9 +18486,9 @@ var zcall_setresuid32 = call{Name: "setresuid32", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid32 = call{Name: "getresuid32", Args: []field{
-	{Name: "ruid", Type: &zt617, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt617, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt617, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt688, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt688, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt688, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
@@ -17688,9 +18498,9 @@ var zcall_setresgid32 = call{Name: "setresgid32", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid32 = call{Name: "getresgid32", Args: []field{
-	{Name: "rgid", Type: &zt617, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt617, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt617, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt688, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt688, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt688, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_chown32 = call{Name: "chown32", Args: []field{
@@ -17717,192 +18527,192 @@ var zcall_setfsgid32 = call{Name: "setfsgid32", Args: []field{
 
 var zcall_fcntl64__DUPFD = call{Name: "fcntl64", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt459, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt530, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETFD = call{Name: "fcntl64", Variant: "GETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt460, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt461, AuxText: "flags ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt531, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt532, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETFD = call{Name: "fcntl64", Variant: "SETFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt462, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt461, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt533, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt532, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETFL = call{Name: "fcntl64", Variant: "GETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt463, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt534, Reg: 1, Reg32: 1},
 }, Ret: &zt29, Aux: &zt5, AuxText: "flags ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETFL = call{Name: "fcntl64", Variant: "SETFL", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt464, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt535, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt5, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETLK = call{Name: "fcntl64", Variant: "GETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt465, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt468, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt536, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt539, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETLK = call{Name: "fcntl64", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt469, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt470, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt540, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt541, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLK_2 = call{Name: "fcntl64", Variant: "SETLK", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt471, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt470, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt542, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt541, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETOWN = call{Name: "fcntl64", Variant: "SETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt472, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt543, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETOWN = call{Name: "fcntl64", Variant: "GETOWN", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt473, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt544, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETSIG = call{Name: "fcntl64", Variant: "SETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt474, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt545, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt30, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETSIG = call{Name: "fcntl64", Variant: "GETSIG", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt475, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt546, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Aux: &zt30, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__GETLK64 = call{Name: "fcntl64", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt476, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt547, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETLK64 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt478, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt479, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt549, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt550, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLK64_2 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt480, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt479, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt551, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt550, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETOWN_EX = call{Name: "fcntl64", Variant: "SETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt481, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt483, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt552, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt554, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETOWN_EX = call{Name: "fcntl64", Variant: "GETOWN_EX", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt484, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt485, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt555, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt556, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__GETLK64_2 = call{Name: "fcntl64", Variant: "GETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt486, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt477, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt557, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt548, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SETLK64_3 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt487, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt479, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt558, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt550, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLK64_4 = call{Name: "fcntl64", Variant: "SETLK64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt488, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt479, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt559, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt550, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETLEASE = call{Name: "fcntl64", Variant: "SETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt489, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt490, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt560, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt561, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETLEASE = call{Name: "fcntl64", Variant: "GETLEASE", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt491, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt490, Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt562, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt561, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__NOTIFY = call{Name: "fcntl64", Variant: "NOTIFY", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt492, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt493, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt563, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt564, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__DUPFD_2 = call{Name: "fcntl64", Variant: "DUPFD", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt494, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt565, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt11, Reg: 2, Reg32: 2},
 }, Ret: &zt0, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__SETPIPE_SZ = call{Name: "fcntl64", Variant: "SETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt495, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt566, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt7, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GETPIPE_SZ = call{Name: "fcntl64", Variant: "GETPIPE_SZ", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt496, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt567, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__ADD_SEALS = call{Name: "fcntl64", Variant: "ADD_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt497, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt498, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt568, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt569, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GET_SEALS = call{Name: "fcntl64", Variant: "GET_SEALS", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt499, Reg: 1, Reg32: 1},
-}, Ret: &zt29, Aux: &zt498, AuxText: "seals ", Class: 0x2, Defer: 2}
+	{Name: "cmd", Type: &zt570, Reg: 1, Reg32: 1},
+}, Ret: &zt29, Aux: &zt569, AuxText: "seals ", Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__GET_RW_HINT = call{Name: "fcntl64", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt500, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt501, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt571, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt572, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SET_RW_HINT = call{Name: "fcntl64", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt502, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt503, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt573, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt574, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64__GET_RW_HINT_2 = call{Name: "fcntl64", Variant: "GET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt504, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt501, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt575, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt572, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 2}
 
 var zcall_fcntl64__SET_RW_HINT_2 = call{Name: "fcntl64", Variant: "SET_RW_HINT", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt505, Reg: 1, Reg32: 1},
-	{Name: "arg", Type: &zt503, Reg: 2, Reg32: 2},
+	{Name: "cmd", Type: &zt576, Reg: 1, Reg32: 1},
+	{Name: "arg", Type: &zt574, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "cmd", Type: &zt458, Reg: 1, Reg32: 1},
+	{Name: "cmd", Type: &zt529, Reg: 1, Reg32: 1},
 	{Name: "arg", Type: &zt29, Reg: 2, Reg32: 2},
 }, Ret: &zt23, Class: 0x2, Defer: 3, Key: 1, Variants: []*call{
 	&zcall_fcntl64__DUPFD,
@@ -17942,76 +18752,76 @@ var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1095, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1165, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt1078, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1148, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
 	{Name: "f_bavail", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "f_files", Type: &zt9, Off: [3]uint16{32, 32, 32}},
 	{Name: "f_ffree", Type: &zt9, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_fsid", Type: &zt641, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_fsid", Type: &zt712, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt1079, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt1080, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt1149, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt1150, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1096, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1166, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1096, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1166, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset", Type: &zt13, Reg: 1, Reg32: 1},
 	{Name: "len", Type: &zt13, Reg: 2, Reg32: 3},
-	{Name: "advice", Type: &zt798, Reg: 3, Reg32: 5},
+	{Name: "advice", Type: &zt869, Reg: 3, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1094, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt870, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt1164, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt941, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_msgsnd_2 = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1097, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1167, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
-	{Name: "msgflg", Type: &zt445, Reg: 3, Reg32: 3},
+	{Name: "msgflg", Type: &zt516, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1098, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1168, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
-	{Name: "msgflg", Type: &zt445, Reg: 4, Reg32: 4},
+	{Name: "msgflg", Type: &zt516, Reg: 4, Reg32: 4},
 }, Ret: &zt2, Class: 0x20, Defer: 1}
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
-	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1099, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1169, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
-	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1036, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1106, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 2}
 
 var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}, Fields: []field{
@@ -18020,18 +18830,18 @@ var zstruct_timeval64 = structure{Name: "timeval64", Size: [3]uint16{16, 16, 16}
 }}
 
 var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208}, Fields: []field{
-	{Name: "modes", Type: &zt744, Off: [3]uint16{0, 0, 0}},
+	{Name: "modes", Type: &zt815, Off: [3]uint16{0, 0, 0}},
 	{Name: "pad1", Type: &zt12, Off: [3]uint16{4, 4, 4}},
 	{Name: "offset", Type: &zt13, Off: [3]uint16{8, 8, 8}},
 	{Name: "freq", Type: &zt13, Off: [3]uint16{16, 16, 16}},
 	{Name: "maxerror", Type: &zt9, Off: [3]uint16{24, 24, 24}},
 	{Name: "esterror", Type: &zt9, Off: [3]uint16{32, 32, 32}},
-	{Name: "status", Type: &zt745, Off: [3]uint16{40, 40, 40}},
+	{Name: "status", Type: &zt816, Off: [3]uint16{40, 40, 40}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{44, 44, 44}},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt1100, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt1170, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -18043,53 +18853,53 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "errcnt", Type: &zt13, Off: [3]uint16{144, 144, 144}},
 	{Name: "stbcnt", Type: &zt13, Off: [3]uint16{152, 152, 152}},
 	{Name: "tai", Type: &zt7, Off: [3]uint16{160, 160, 160}},
-	{Name: "reserved", Type: &zt746, Off: [3]uint16{164, 164, 164}},
+	{Name: "reserved", Type: &zt817, Off: [3]uint16{164, 164, 164}},
 }}
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
-	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt1101, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
-}, Ret: &zt7, Aux: &zt748, Class: 0x100, Defer: 1}
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
+	{Name: "utx", Type: &zt1171, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+}, Ret: &zt7, Aux: &zt819, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
-	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1099, Reg: 1, Reg32: 1},
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
+	{Name: "tp", Type: &zt1169, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
-	{Name: "which_clock", Type: &zt799, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt809, Reg: 1, Reg32: 1},
-	{Name: "rqtp", Type: &zt1036, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt1099, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "which_clock", Type: &zt870, Reg: 0, Reg32: 0},
+	{Name: "flags", Type: &zt880, Reg: 1, Reg32: 1},
+	{Name: "rqtp", Type: &zt1106, Reg: 2, Reg32: 2},
+	{Name: "rmtp", Type: &zt1169, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt1102, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt1102, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt1172, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt1172, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt1103, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt1173, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt809, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt1104, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt1103, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt880, Reg: 1, Reg32: 1},
+	{Name: "new_setting", Type: &zt1174, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt1173, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt1103, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt1173, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_timerfd_settime64 = call{Name: "timerfd_settime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "flags", Type: &zt889, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt1104, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt1103, Reg: 3, Reg32: 3},
+	{Name: "flags", Type: &zt959, Reg: 1, Reg32: 1},
+	{Name: "utmr", Type: &zt1174, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt1173, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16{16, 16, 16}, Dated: true, Fields: []field{
@@ -18098,10 +18908,10 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 }}
 
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt1106, Reg: 2, Reg32: 2},
-	{Name: "flags", Type: &zt870, Reg: 3, Reg32: 3},
+	{Name: "utimes", Type: &zt1176, Reg: 2, Reg32: 2},
+	{Name: "flags", Type: &zt941, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
 var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
@@ -18109,15 +18919,15 @@ var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
 	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt1107, Attr: 16, Reg: 4, Reg32: 4},
-	{Name: "sig", Type: &zt873, Reg: 5, Reg32: 5},
+	{Name: "tsp", Type: &zt1177, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "sig", Type: &zt944, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll_time64 = call{Name: "ppoll_time64", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt1107, Attr: 16, Reg: 2, Reg32: 2},
-	{Name: "sigmask", Type: &zt874, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
+	{Name: "tsp", Type: &zt1177, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "sigmask", Type: &zt945, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
 
@@ -18125,9 +18935,9 @@ var zcall_io_pgetevents_time64 = call{Name: "io_pgetevents_time64", Args: []fiel
 	{Name: "ctx_id", Type: &zt29, Reg: 0, Reg32: 0},
 	{Name: "min_nr", Type: &zt23, Reg: 1, Reg32: 1},
 	{Name: "nr", Type: &zt23, Reg: 2, Reg32: 2},
-	{Name: "events", Type: &zt775, Reg: 3, Reg32: 3},
-	{Name: "timeout", Type: &zt1036, Reg: 4, Reg32: 4},
-	{Name: "usig", Type: &zt994, Reg: 5, Reg32: 5},
+	{Name: "events", Type: &zt846, Reg: 3, Reg32: 3},
+	{Name: "timeout", Type: &zt1106, Reg: 4, Reg32: 4},
+	{Name: "usig", Type: &zt1064, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_recvmmsg_time64 = call{Name: "recvmmsg_time64", Args: []field{
@@ -18163,28 +18973,28 @@ var zcall_semtimedop_time64 = call{Name: "semtimedop_time64", Args: []field{
 
 var zcall_rt_sigtimedwait_time64 = call{Name: "rt_sigtimedwait_time64", Args: []field{
 	{Name: "uthese", Type: &zt37, Reg: 0, Reg32: 0},
-	{Name: "uinfo", Type: &zt579, Reg: 1, Reg32: 1},
-	{Name: "uts", Type: &zt1036, Reg: 2, Reg32: 2},
+	{Name: "uinfo", Type: &zt650, Reg: 1, Reg32: 1},
+	{Name: "uts", Type: &zt1106, Reg: 2, Reg32: 2},
 	{Name: "sigsetsize", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Aux: &zt30, Class: 0x10, Defer: 1}
 
 var zunion_futex_utime64 = union{Name: "futex_utime64", Alts: []alt{
-	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt1036},
+	{Vals: []uint64{0x0, 0x6, 0xd, 0x9, 0xb}, Type: &zt1106},
 	{Vals: []uint64{0x3, 0x4, 0xc, 0x5}, Type: &zt11},
 }, Else: &zt25}
 
 var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt766, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt837, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt1108, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt1178, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
-	{Name: "val3", Type: &zt770, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
+	{Name: "val3", Type: &zt841, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt1099, Reg: 1, Reg32: 1},
+	{Name: "interval", Type: &zt1169, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_lsm_get_self_attr_2 = call{Name: "lsm_get_self_attr", Args: []field{
@@ -18217,7 +19027,7 @@ var zcall_listns_2 = call{Name: "listns", Args: []field{
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1095, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1165, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -18259,23 +19069,23 @@ var zcall_listns_3 = call{Name: "listns", Args: []field{
 }, Ret: &zt23, Class: 0x0, Defer: 4, Derived: true}
 
 var zstruct_epoll_event_arm64 = structure{Name: "epoll_event_arm64", Size: [3]uint16{16, 8, 16}, Fields: []field{
-	{Name: "events", Type: &zt791, Off: [3]uint16{0, 0, 0}},
-	{Name: "data", Type: &zt792, Off: [3]uint16{8, 4, 8}},
+	{Name: "events", Type: &zt862, Off: [3]uint16{0, 0, 0}},
+	{Name: "data", Type: &zt863, Off: [3]uint16{8, 4, 8}},
 }}
 
 var zcall_epoll_ctl_2 = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "op", Type: &zt790, Reg: 1, Reg32: 1},
+	{Name: "op", Type: &zt861, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt1109, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt1179, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1111, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1181, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
-	{Name: "sigmask", Type: &zt887, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt957, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
@@ -18292,33 +19102,33 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt1112, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt1182, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt1113, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt1183, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt1114, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt1184, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{120, 120, 120}},
 }}
 
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
-	{Name: "dfd", Type: &zt869, Reg: 0, Reg32: 0},
+	{Name: "dfd", Type: &zt940, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1115, Reg: 2, Reg32: 2},
-	{Name: "flag", Type: &zt870, Reg: 3, Reg32: 3},
+	{Name: "statbuf", Type: &zt1185, Reg: 2, Reg32: 2},
+	{Name: "flag", Type: &zt941, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1115, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1185, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1111, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1181, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
-	{Name: "timeout", Type: &zt1036, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
-	{Name: "sigmask", Type: &zt887, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "timeout", Type: &zt1106, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "sigmask", Type: &zt957, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
@@ -18454,5 +19264,5 @@ var zset_proto_rxrpc = set{Name: "proto_rxrpc", Unknown: "AF_???", Vals: []val{
 }, Sorted: []uint16{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45}}
 
 var zstruct_bpf_other = structure{Name: "bpf_other", Size: [3]uint16{0, 0, 0}, Fields: []field{
-	{Name: "raw", Type: &zt1116, Attr: 64, Off: [3]uint16{0, 0, 0}},
+	{Name: "raw", Type: &zt326, Attr: 64, Off: [3]uint16{0, 0, 0}},
 }}
