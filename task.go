@@ -28,7 +28,6 @@ type Task struct {
 	info     decode.Call // decodes the siginfo of signals
 	entered  time.Time   // monotonic
 	at       int64       // of the entry, nanoseconds since the Epoch
-	sys      time.Duration
 	launched bool
 	handling *handling
 	unknown  map[uint64]*syscalls.Call

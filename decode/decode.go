@@ -111,13 +111,7 @@ func (f *frame) Err() uint64 {
 
 func (f *frame) Deref(i int) uint64 {
 	c := f.call
-	if i < len(c.pre) && c.pre[i] != nil && (!c.Done || c.before) {
-		if p := c.pre[i]; p.Type.Kind == syscalls.KindStruct {
-			if len(p.Sub) == 0 {
-				return 0
-			}
-			return p.Sub[0].Num
-		}
+	if i < len(c.pre) && c.pre[i] != nil && (!c.Done || c.before) && c.pre[i].Type.Kind != syscalls.KindStruct {
 		return c.pre[i].Num
 	}
 	a := c.Desc.Args[i]
@@ -126,8 +120,8 @@ func (f *frame) Deref(i int) uint64 {
 		return 0
 	}
 	n := a.Type.Extent(c.layout)
-	if a.Type.Kind == syscalls.KindStruct { // its first member
-		n = a.Type.Struct.Fields[0].Type.Size(c.layout)
+	if a.Type.Kind == syscalls.KindStruct { // its first bytes
+		n = min(n, 8)
 	}
 	b := c.read(addr, n)
 	if len(b) < n {
@@ -151,6 +145,9 @@ func (f *frame) Field(i int) uint64 {
 		}
 	}
 	n = min(n, 8) // of a longer member the first bytes
+	if m.Bits[1] != 0 {
+		return load(f.buf[off:], n) >> m.Bits[0] & (1<<m.Bits[1] - 1)
+	}
 	if m.Type.Kind == syscalls.KindInt || m.Type.Kind == syscalls.KindFD {
 		return uint64(signExtend(load(f.buf[off:], n), m.Type, f.call.layout))
 	}
@@ -705,12 +702,15 @@ func (c *Call) structure(v *Value, b []byte) {
 		}
 		if m.Bits[1] != 0 {
 			num = num >> m.Bits[0] & (1<<m.Bits[1] - 1)
-			if num == 0 && m.Attr&syscalls.AttrNonzero != 0 {
+		}
+		if m.Attr&syscalls.AttrNonzero != 0 {
+			zero := num == 0 && (m.Bits[1] != 0 || allZero(b[off:off+size]))
+			switch {
+			case m.Attr&syscalls.AttrVerbose != 0 && !zero: // both: with a value it is shown in any case
+				s.Attr &^= syscalls.AttrVerbose
+			case m.Attr&syscalls.AttrVerbose == 0 && zero:
 				continue
 			}
-		}
-		if m.Attr&syscalls.AttrNonzero != 0 && allZero(b[off:off+size]) {
-			continue
 		}
 		n++
 		if m.When != nil && c.guarded(s, m.When, num) {

@@ -80,6 +80,9 @@ func formatPolled(c *Call, v *Value) {
 		}
 	}
 	v.Sub = parts[:n]
+	if c.Desc.Args[0].Attr&syscalls.AttrFlat != 0 { // arguments in memory, whose sets are not read again
+		v.State = Absent
+	}
 }
 
 // ready lists the descriptors of a pollfd array that have something to report.

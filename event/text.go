@@ -93,7 +93,7 @@ func (t *Text) Encode(e *Event) error {
 	case Signal:
 		t.leader(e)
 		t.buf = append(t.buf, "--- "...)
-		t.buf = t.opts.appendSignal(t.buf, e.Signo)
+		t.buf = appendSigName(t.buf, e.Signo)
 		if e.Siginfo != nil {
 			t.buf = append(t.buf, ' ')
 			t.buf = t.opts.appendValue(t.buf, e.Siginfo, e.ABI)
@@ -102,7 +102,7 @@ func (t *Text) Encode(e *Event) error {
 	case GroupStop:
 		t.leader(e)
 		t.buf = append(t.buf, "--- stopped by "...)
-		t.buf = t.opts.appendSignal(t.buf, e.Signo)
+		t.buf = appendSigName(t.buf, e.Signo)
 		t.end(" ---\n")
 	case Exited:
 		t.leader(e)
@@ -112,7 +112,7 @@ func (t *Text) Encode(e *Event) error {
 	case Killed:
 		t.leader(e)
 		t.buf = append(t.buf, "+++ killed by "...)
-		t.buf = t.opts.appendSignal(t.buf, e.Signo)
+		t.buf = appendSigName(t.buf, e.Signo)
 		if e.Core {
 			t.buf = append(t.buf, " (core dumped)"...)
 		}
@@ -302,7 +302,11 @@ func (t *Text) args(c *decode.Call, from, upTo int) {
 			t.buf = append(t.buf, a.Name...)
 			t.buf = append(t.buf, '=')
 		}
-		t.buf = t.opts.appendValue(t.buf, a, c.ABI)
+		if a.Attr&syscalls.AttrFlat != 0 && a.Type.Kind == syscalls.KindStruct && a.State == decode.Known {
+			t.buf, _, _ = t.opts.appendMembers(t.buf, a.Sub, c.ABI, false)
+		} else {
+			t.buf = t.opts.appendValue(t.buf, a, c.ABI)
+		}
 		for k := i + 1; k < len(c.Args); k++ {
 			if next := &c.Args[k]; next.State != decode.Absent && next.Attr&syscalls.AttrHidden == 0 {
 				if k < upTo || c.Desc.Args[k].Attr&late == 0 {
@@ -402,9 +406,11 @@ func (t *Text) result(e *Event) {
 	switch r := c.Desc.Ret; r.Kind {
 	case syscalls.KindHex, syscalls.KindPtr:
 		t.buf = appendHex(t.buf, c.Result.Num)
+	case syscalls.KindUint:
+		t.buf = strconv.AppendUint(t.buf, uint64(c.Ret), 10)
 	case syscalls.KindInt, syscalls.KindUID, syscalls.KindSignal:
 		t.buf = strconv.AppendInt(t.buf, c.Ret, 10)
-	case syscalls.KindFD, syscalls.KindPID, syscalls.KindUint:
+	case syscalls.KindFD, syscalls.KindPID:
 		t.buf = strconv.AppendInt(t.buf, c.Ret, 10)
 		t.buf = appendFound(t.buf, c.Result.Bytes)
 		if len(c.Result.Note) > 0 {
@@ -413,7 +419,7 @@ func (t *Text) result(e *Event) {
 	default:
 		t.buf = t.opts.appendValue(t.buf, &c.Result, c.ABI)
 	}
-	if c.Aux.State == decode.Absent || c.Aux.Type == nil {
+	if c.Aux.State == decode.Absent || c.Aux.Type == nil || len(c.Aux.Sym) > 0 && t.opts.Consts == Raw {
 		return
 	}
 	if c.Aux.Type.Format == syscalls.FormatPolled {
@@ -424,6 +430,8 @@ func (t *Text) result(e *Event) {
 	t.buf = append(t.buf, c.Desc.AuxText...)
 	if c.Aux.Type.Kind == syscalls.KindTime {
 		t.buf = AppendClock(t.buf, int64(c.Aux.Num), 0)
+	} else if len(c.Aux.Sym) > 0 {
+		t.buf = append(t.buf, c.Aux.Sym...)
 	} else if len(c.Aux.Note) > 0 {
 		t.buf = append(t.buf, c.Aux.Note...)
 	} else {

@@ -162,9 +162,9 @@ func (s *Style) appendErrno(b []byte, n int) []byte {
 }
 
 // appendTicks writes a number of clock ticks, and how long they are.
-func appendTicks(b []byte, n int64) []byte {
+func (s *Style) appendTicks(b []byte, n int64) []byte {
 	b = strconv.AppendInt(b, n, 10)
-	if n == 0 {
+	if n == 0 || s.Consts == Raw {
 		return b
 	}
 	b = append(b, " /* "...)

@@ -230,7 +230,7 @@ func (s *Style) appendContents(b []byte, v *decode.Value, abi syscalls.ABI) []by
 	case syscalls.KindErrno:
 		return s.appendErrno(b, int(int32(v.Num)))
 	case syscalls.KindTicks:
-		return appendTicks(b, intOf(v, abi))
+		return s.appendTicks(b, intOf(v, abi))
 	case syscalls.KindBitset:
 		return appendBitset(b, v.Bytes)
 	case syscalls.KindArray, syscalls.KindStrings, syscalls.KindEnv, syscalls.KindList, syscalls.KindRecords:

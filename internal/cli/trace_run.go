@@ -180,6 +180,9 @@ func (r *traceRun) start() error {
 			return err
 		}
 	}
+	if err := checkTraceme(o); err != nil {
+		return err
+	}
 	if err := r.tracer.Launch(p); err != nil {
 		return launchError(err)
 	}
@@ -192,32 +195,25 @@ func (r *traceRun) start() error {
 // attach takes hold of the processes given by -p. It is enough that one of them can be traced.
 func (r *traceRun) attach() error {
 	attached := 0
-	var first error
+	var failed []error
 	done := map[int]bool{}
 	for _, pid := range r.opts.Attach {
 		if done[pid] {
 			continue
 		}
 		done[pid] = true
-		err := r.tracer.Attach(pid)
-		if err == nil {
-			attached++
+		if err := r.tracer.Attach(pid); err != nil {
+			failed = append(failed, r.attachError(pid, err))
 			continue
 		}
-		err = r.attachError(pid, err)
-		if first == nil {
-			first = err
-		} else {
-			r.messages.Error(err)
+		attached++
+	}
+	for i, err := range failed {
+		if i == len(failed)-1 && attached == 0 && len(r.opts.Command) == 0 {
+			return err
 		}
+		r.messages.Error(err)
 	}
-	switch {
-	case first == nil:
-		return nil
-	case attached == 0 && len(r.opts.Command) == 0:
-		return first
-	}
-	r.messages.Error(first)
 	return nil
 }
 

@@ -212,7 +212,6 @@ func (e *Engine) forget(t *Thread) {
 		t.mem.Close()
 	}
 	e.pin.restore(t)
-	t.setExecing(false)
 	p := t.Proc
 	if p.threads--; p.threads == 0 && e.procs[p.PID] == p {
 		delete(e.procs, p.PID)

@@ -116,9 +116,6 @@ func (e *Engine) handle(tid int, ws ptrace.WaitStatus) {
 		e.pin.changed(e)
 	}
 	t.queued = 0
-	if t.Proc.execing > 0 && t.TID == t.Proc.PID && ws.Event() != ptrace.EventExec {
-		t = e.missedExec(t)
-	}
 	if !ws.Stopped() {
 		if ws.Exited() || ws.Signaled() {
 			e.exited(t, statusOf(ws))

@@ -72,8 +72,6 @@ func (e *Engine) entry(t *Thread) {
 		if e.opts.Follow || t.filtered {
 			e.keepTraced(t)
 		}
-	case n.execve, n.execveat:
-		t.setExecing(t.TID != t.Proc.PID)
 	case n.seccomp, n.prctl:
 		t.mustExit = t.filtered && !t.full && t.launch == nil && e.installsFilter(c)
 	}
@@ -122,7 +120,6 @@ func (e *Engine) exit(t *Thread) {
 		t.full = true // its own filter may refuse calls before ours reports them
 	}
 	t.inCall, t.force, t.mustExit = false, false, false
-	t.setExecing(false)
 	if show {
 		e.sink.Exit(t)
 	}
@@ -287,38 +284,6 @@ func (e *Engine) execed(t *Thread) {
 	e.resume(t, 0)
 }
 
-func (t *Thread) setExecing(on bool) {
-	if t.execing == on {
-		return
-	}
-	t.execing = on
-	if on {
-		t.Proc.execing++
-	} else {
-		t.Proc.execing--
-	}
-}
-
-// missedExec looks, at a stop of a leader t, whether another thread's execve has taken over its id unnoticed. That is so if the
-// other reached its exec stop just when the engine resumed t from a stop that t had been killed in: the
-// request then resumed the other, and its stop was never reported. The sign is that the other's own id is gone, without an exit.
-func (e *Engine) missedExec(t *Thread) *Thread {
-	for _, o := range e.threads {
-		if o.Proc == t.Proc && o.execing && !e.pending(o) && unix.Tgkill(t.Proc.PID, o.TID, 0) == unix.ESRCH {
-			former := o.TID
-			o = e.takeOver(o, t)
-			if o.mem != nil {
-				o.mem.Reset(o.TID)
-			}
-			if !o.hidden {
-				e.sink.Exec(o, former, t)
-			}
-			return o
-		}
-	}
-	return t
-}
-
 // pending tells whether an event of t is in the queue.
 func (e *Engine) pending(t *Thread) bool {
 	return t.queued > e.head && t.queued <= len(e.queue) && e.queue[t.queued-1].tid == t.TID
@@ -332,7 +297,6 @@ func isExec(c *Call) bool {
 // takeOver gives caller, which executes, the id of its leader, which is no more.
 func (e *Engine) takeOver(caller, leader *Thread) *Thread {
 	tid := leader.TID
-	caller.setExecing(false)
 	e.forget(leader)
 	delete(e.threads, caller.TID)
 	caller.TID = tid

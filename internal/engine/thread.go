@@ -14,7 +14,6 @@ type Process struct {
 
 	threads int
 	coming  int  // threads that were seized by an attach and have not stopped yet
-	execing int  // threads but the leader that are in execve
 	scan    bool // its threads have to be listed again when coming is 0
 }
 
@@ -79,7 +78,6 @@ type Thread struct {
 	filtered   bool // carries Options.Filter
 	full       bool // stops at every call although filtered, because of filters of its own
 	hidden     bool // not for the sink
-	execing    bool // counted in Proc.execing
 	early      bool // announced before the event of its parent, a thread of process maker
 	stopped    bool // in a ptrace-stop, requests are possible
 	listening  bool

@@ -473,7 +473,7 @@ var zcallsI386 = [...]*call{
 	79:  &zcall_settimeofday,
 	80:  &zcall_getgroups_2,
 	81:  &zcall_setgroups_2,
-	82:  &zcall_select,
+	82:  &zcall_select_2,
 	83:  &zcall_symlink,
 	84:  &zcall_oldlstat,
 	85:  &zcall_readlink,
@@ -1955,6 +1955,7 @@ var (
 		{name: "nlmsghdr_other", it: &zstruct_nlmsghdr_other},
 		{name: "nlmsghdr_route", it: &zstruct_nlmsghdr_route},
 		{name: "old_mmap", it: &zstruct_old_mmap},
+		{name: "old_select", it: &zstruct_old_select},
 		{name: "old_sigaction", it: &zstruct_old_sigaction},
 		{name: "open_how", it: &zstruct_open_how},
 		{name: "packet_mreq", it: &zstruct_packet_mreq},
@@ -2781,19 +2782,19 @@ var (
 	zt670  = typ{Kind: 21, Width: 254, Set: &set{Name: "PTRACE_SECCOMP_GET_FILTER", Vals: []val{{Name: "PTRACE_SECCOMP_GET_FILTER", Value: 0x420c, Mask: 0x420c}}}}
 	zt671  = typ{Kind: 27, Struct: &zstruct_seccomp_insn}
 	zt672  = typ{Kind: 26, Dir: 2, Elem: &zt671, Len: &expr{Op: 0, Num: 0x1000}, RetLen: &expr{Op: 4}}
-	zt673  = typ{Kind: 20, Width: 4, Format: 13, Set: &zset_syslog_actions}
-	zt674  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_CLOSE", Vals: []val{{Name: "SYSLOG_ACTION_CLOSE", Value: 0x0, Mask: 0x0}}}}
-	zt675  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_OPEN", Vals: []val{{Name: "SYSLOG_ACTION_OPEN", Value: 0x1, Mask: 0x1}}}}
-	zt676  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_READ", Vals: []val{{Name: "SYSLOG_ACTION_READ", Value: 0x2, Mask: 0x2}}}}
-	zt677  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_READ_ALL", Vals: []val{{Name: "SYSLOG_ACTION_READ_ALL", Value: 0x3, Mask: 0x3}}}}
-	zt678  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_READ_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_READ_CLEAR", Value: 0x4, Mask: 0x4}}}}
-	zt679  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_CLEAR", Value: 0x5, Mask: 0x5}}}}
-	zt680  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_OFF", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_OFF", Value: 0x6, Mask: 0x6}}}}
-	zt681  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_ON", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_ON", Value: 0x7, Mask: 0x7}}}}
-	zt682  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Value: 0x8, Mask: 0x8}}}}
-	zt683  = typ{Kind: 20, Width: 4, Format: 13, Set: &zset_loglevels}
-	zt684  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_SIZE_UNREAD", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_UNREAD", Value: 0x9, Mask: 0x9}}}}
-	zt685  = typ{Kind: 21, Width: 254, Format: 13, Set: &set{Name: "SYSLOG_ACTION_SIZE_BUFFER", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_BUFFER", Value: 0xa, Mask: 0xa}}}}
+	zt673  = typ{Kind: 20, Width: 4, Format: 14, Set: &zset_syslog_actions}
+	zt674  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CLOSE", Vals: []val{{Name: "SYSLOG_ACTION_CLOSE", Value: 0x0, Mask: 0x0}}}}
+	zt675  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_OPEN", Vals: []val{{Name: "SYSLOG_ACTION_OPEN", Value: 0x1, Mask: 0x1}}}}
+	zt676  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_READ", Vals: []val{{Name: "SYSLOG_ACTION_READ", Value: 0x2, Mask: 0x2}}}}
+	zt677  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_READ_ALL", Vals: []val{{Name: "SYSLOG_ACTION_READ_ALL", Value: 0x3, Mask: 0x3}}}}
+	zt678  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_READ_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_READ_CLEAR", Value: 0x4, Mask: 0x4}}}}
+	zt679  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CLEAR", Vals: []val{{Name: "SYSLOG_ACTION_CLEAR", Value: 0x5, Mask: 0x5}}}}
+	zt680  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_OFF", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_OFF", Value: 0x6, Mask: 0x6}}}}
+	zt681  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_ON", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_ON", Value: 0x7, Mask: 0x7}}}}
+	zt682  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Vals: []val{{Name: "SYSLOG_ACTION_CONSOLE_LEVEL", Value: 0x8, Mask: 0x8}}}}
+	zt683  = typ{Kind: 20, Width: 4, Format: 14, Set: &zset_loglevels}
+	zt684  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_SIZE_UNREAD", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_UNREAD", Value: 0x9, Mask: 0x9}}}}
+	zt685  = typ{Kind: 21, Width: 254, Format: 14, Set: &set{Name: "SYSLOG_ACTION_SIZE_BUFFER", Vals: []val{{Name: "SYSLOG_ACTION_SIZE_BUFFER", Value: 0xa, Mask: 0xa}}}}
 	zt686  = typ{Kind: 26, Dir: 2, Elem: &zt226, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
 	zt687  = typ{Kind: 26, Dir: 1, Elem: &zt226, Len: &expr{Op: 1}}
 	zt688  = typ{Kind: 8, Dir: 2, Width: 4}
@@ -2804,8 +2805,8 @@ var (
 	zt693  = typ{Kind: 27, Struct: &zstruct_cap_data2}
 	zt694  = typ{Kind: 19, Width: 4, Set: &zset_cap_bits}
 	zt695  = typ{Kind: 27, Struct: &zstruct_cap_data1}
-	zt696  = typ{Kind: 28, Dir: 2, Union: &zunion_cap_data, Sel: &expr{Op: 5}}
-	zt697  = typ{Kind: 28, Dir: 1, Union: &zunion_cap_data, Sel: &expr{Op: 5}}
+	zt696  = typ{Kind: 28, Dir: 2, Union: &zunion_cap_data, Sel: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0xffffffff}}}
+	zt697  = typ{Kind: 28, Dir: 1, Union: &zunion_cap_data, Sel: &expr{Op: 10, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0xffffffff}}}
 	zt698  = typ{Kind: 29, Dir: 2, Len: &expr{Op: 1, Num: 0x1}, RetLen: &expr{Op: 1, Num: 0x1}}
 	zt699  = typ{Kind: 29, Dir: 1, Len: &expr{Op: 1, Num: 0x1}}
 	zt700  = typ{Kind: 19, Width: 4, Set: &zset_ss_flags}
@@ -2859,7 +2860,7 @@ var (
 	zt748  = typ{Kind: 21, Width: 254, Set: &set{Name: "PR_SET_SECCOMP", Vals: []val{{Name: "PR_SET_SECCOMP", Value: 0x16, Mask: 0x16}}}}
 	zt749  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_STRICT", Vals: []val{{Name: "SECCOMP_MODE_STRICT", Value: 0x1, Mask: 0x1}}}}
 	zt750  = typ{Kind: 21, Width: 254, Set: &set{Name: "SECCOMP_MODE_FILTER", Vals: []val{{Name: "SECCOMP_MODE_FILTER", Value: 0x2, Mask: 0x2}}}}
-	zt751  = typ{Kind: 27, Format: 14, Struct: &zstruct_seccomp_insn}
+	zt751  = typ{Kind: 27, Format: 15, Struct: &zstruct_seccomp_insn}
 	zt752  = typ{Kind: 26, Dir: 1, Elem: &zt751, Len: &expr{Op: 2}}
 	zt753  = typ{Kind: 27, Dir: 1, Struct: &zstruct_seccomp_prog}
 	zt754  = typ{Kind: 20, Width: 254, Set: &zset_seccomp_mode}
@@ -3080,7 +3081,7 @@ var (
 	zt969  = typ{Kind: 28, Union: &zunion_perf_config, Sel: &expr{Op: 2}}
 	zt970  = typ{Kind: 19, Width: 8, Set: &zset_perf_samples}
 	zt971  = typ{Kind: 19, Width: 8, Set: &zset_perf_read}
-	zt972  = typ{Kind: 20, Width: 8, Format: 13, Set: &zset_perf_skid}
+	zt972  = typ{Kind: 20, Width: 8, Format: 14, Set: &zset_perf_skid}
 	zt973  = typ{Kind: 27, Dir: 1, Struct: &zstruct_perf_event_attr, Len: &expr{Op: 6, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x40}, R: &expr{Op: 13, L: &expr{Op: 12, L: &expr{Op: 5}, R: &expr{Op: 0, Num: 0x20}}, R: &expr{Op: 0}}}}}
 	zt974  = typ{Kind: 19, Width: 254, Set: &zset_perf_open_flags}
 	zt975  = typ{Kind: 27, Struct: &zstruct_msghdr_out, Params: []*expr{&expr{Op: 3}, &expr{Op: 2, Num: 0x1}}}
@@ -3110,7 +3111,7 @@ var (
 	zt999  = typ{Kind: 28, Union: &zunion_kcmp_idx2, Sel: &expr{Op: 1, Num: 0x2}}
 	zt1000 = typ{Kind: 19, Width: 4, Set: &zset_module_flags}
 	zt1001 = typ{Kind: 19, Width: 8, Set: &zset_sched_flags}
-	zt1002 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sched_attr_set, Len: &expr{Op: 6, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x30}, R: &expr{Op: 13, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0}}}}}
+	zt1002 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sched_attr_set, Len: &expr{Op: 6, L: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 8, L: &expr{Op: 0, Num: 0x30}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 5, Num: 0x1}, R: &expr{Op: 0, Num: 0xffffffff}}, R: &expr{Op: 0}}}}}
 	zt1003 = typ{Kind: 27, Dir: 2, Struct: &zstruct_sched_attr, Len: &expr{Op: 1, Num: 0x2}}
 	zt1004 = typ{Kind: 19, Width: 4, Set: &zset_rename_flags}
 	zt1005 = typ{Kind: 20, Width: 4, Set: &zset_seccomp_ops}
@@ -3252,44 +3253,47 @@ var (
 	zt1141 = typ{Kind: 29, Dir: 2, Len: &expr{Op: 0, Num: 0x4}}
 	zt1142 = typ{Kind: 26, Dir: 2, Elem: &zt1136, Len: &expr{Op: 1}, RetLen: &expr{Op: 4}}
 	zt1143 = typ{Kind: 26, Dir: 1, Elem: &zt1136, Len: &expr{Op: 1}}
-	zt1144 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
-	zt1145 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
-	zt1146 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
-	zt1147 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
-	zt1148 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
-	zt1149 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
-	zt1150 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
-	zt1151 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
-	zt1152 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
-	zt1153 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
-	zt1154 = typ{Kind: 0, Dir: 2, Width: 8}
-	zt1155 = typ{Kind: 8, Dir: 2, Width: 2}
-	zt1156 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
-	zt1157 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
-	zt1158 = typ{Kind: 2, Width: 254, Format: 3}
-	zt1159 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
-	zt1160 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
-	zt1161 = typ{Kind: 1, Dir: 3, Width: 8}
-	zt1162 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
-	zt1163 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
-	zt1164 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
-	zt1165 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
-	zt1166 = typ{Kind: 27, Struct: &zstruct_timeval64}
-	zt1167 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
-	zt1168 = typ{Kind: 27, Struct: &zstruct_timespec64}
-	zt1169 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
-	zt1170 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
-	zt1171 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
-	zt1172 = typ{Kind: 26, Dir: 1, Elem: &zt1171, Len: &expr{Op: 0, Num: 0x2}}
-	zt1173 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
-	zt1174 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
-	zt1175 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
-	zt1176 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
-	zt1177 = typ{Kind: 26, Dir: 2, Elem: &zt1176, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
-	zt1178 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
-	zt1179 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
-	zt1180 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
-	zt1181 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
+	zt1144 = typ{Kind: 47, Dir: 3, Len: &expr{Op: 2}}
+	zt1145 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_select}
+	zt1146 = typ{Kind: 27, Dir: 1, Struct: &zstruct_old_mmap}
+	zt1147 = typ{Kind: 20, Width: 4, Set: &zset_fs_magic}
+	zt1148 = typ{Kind: 19, Width: 4, Set: &zset_statfs_flags}
+	zt1149 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0x10}}
+	zt1150 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs_i386}
+	zt1151 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xb}}
+	zt1152 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xd}}
+	zt1153 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0xf}}
+	zt1154 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_i386}
+	zt1155 = typ{Kind: 29, Dir: 1, Len: &expr{Op: 0, Num: 0x4}}
+	zt1156 = typ{Kind: 0, Width: 8, Format: 13}
+	zt1157 = typ{Kind: 0, Dir: 2, Width: 8}
+	zt1158 = typ{Kind: 8, Dir: 2, Width: 2}
+	zt1159 = typ{Kind: 32, Len: &expr{Op: 0, Num: 0xf8}}
+	zt1160 = typ{Kind: 27, Dir: 1, Struct: &zstruct_sigframe_i386}
+	zt1161 = typ{Kind: 2, Width: 254, Format: 3}
+	zt1162 = typ{Kind: 33, Width: 4, Len: &expr{Op: 2, Num: 0x11}}
+	zt1163 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat64_i386}
+	zt1164 = typ{Kind: 1, Dir: 3, Width: 8}
+	zt1165 = typ{Kind: 27, Dir: 2, Struct: &zstruct_statfs64_i386}
+	zt1166 = typ{Kind: 27, Dir: 1, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 1, Num: 0x2}}}
+	zt1167 = typ{Kind: 27, Dir: 2, Struct: &zstruct_msgbuf, Len: &expr{Op: 6, L: &expr{Op: 1, Num: 0x2}, R: &expr{Op: 0, Num: 0x4}}, RetLen: &expr{Op: 6, L: &expr{Op: 4}, R: &expr{Op: 0, Num: 0x4}}, Params: []*expr{&expr{Op: 4}}}
+	zt1168 = typ{Kind: 27, Dir: 2, Struct: &zstruct_timespec64}
+	zt1169 = typ{Kind: 27, Struct: &zstruct_timeval64}
+	zt1170 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timex64}
+	zt1171 = typ{Kind: 27, Struct: &zstruct_timespec64}
+	zt1172 = typ{Kind: 27, Dir: 2, Struct: &zstruct_itimerspec64}
+	zt1173 = typ{Kind: 27, Dir: 1, Struct: &zstruct_itimerspec64}
+	zt1174 = typ{Kind: 27, Format: 7, Struct: &zstruct_timespec64_date}
+	zt1175 = typ{Kind: 26, Dir: 1, Elem: &zt1174, Len: &expr{Op: 0, Num: 0x2}}
+	zt1176 = typ{Kind: 27, Dir: 3, Struct: &zstruct_timespec64}
+	zt1177 = typ{Kind: 28, Union: &zunion_futex_utime64, Sel: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}}
+	zt1178 = typ{Kind: 27, Dir: 1, Struct: &zstruct_epoll_event_arm64}
+	zt1179 = typ{Kind: 27, Struct: &zstruct_epoll_event_arm64}
+	zt1180 = typ{Kind: 26, Dir: 2, Elem: &zt1179, Len: &expr{Op: 1, Num: 0x2}, RetLen: &expr{Op: 4}}
+	zt1181 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xd}}
+	zt1182 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0xf}}
+	zt1183 = typ{Kind: 33, Width: 8, Len: &expr{Op: 2, Num: 0x11}}
+	zt1184 = typ{Kind: 27, Dir: 2, Struct: &zstruct_stat_arm64}
 )
 
 var zcall_read = call{Name: "read", Args: []field{
@@ -3609,7 +3613,7 @@ var zstruct_sigframe = structure{Name: "sigframe", Size: [3]uint16{304, 304, 304
 
 var zcall_rt_sigreturn = call{Name: "rt_sigreturn", Args: []field{
 	{Name: "frame", Type: &zt40, Reg: 6, Reg32: 6},
-}, Ret: &zt23, Class: 0x10, Defer: 1}
+}, Ret: &zt26, Class: 0x10, Defer: 1}
 
 var zset_ioctls = set{Name: "ioctls", Vals: []val{
 	{Name: "FIBMAP", Value: 0x1, Mask: 0x1},
@@ -16038,51 +16042,51 @@ var zstruct_perf_event_attr = structure{Name: "perf_event_attr", Size: [3]uint16
 	{Name: "sample_period", Type: &zt9, Off: [3]uint16{16, 16, 16}},
 	{Name: "sample_type", Type: &zt970, Off: [3]uint16{24, 24, 24}},
 	{Name: "read_format", Type: &zt971, Off: [3]uint16{32, 32, 32}},
-	{Name: "disabled", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{0, 1}},
-	{Name: "inherit", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{1, 1}},
-	{Name: "pinned", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{2, 1}},
-	{Name: "exclusive", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{3, 1}},
-	{Name: "exclude_user", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{4, 1}},
-	{Name: "exclude_kernel", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{5, 1}},
-	{Name: "exclude_hv", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{6, 1}},
-	{Name: "exclude_idle", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{7, 1}},
-	{Name: "mmap", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{8, 1}},
-	{Name: "comm", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{9, 1}},
-	{Name: "freq", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{10, 1}},
-	{Name: "inherit_stat", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{11, 1}},
-	{Name: "enable_on_exec", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{12, 1}},
-	{Name: "task", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{13, 1}},
-	{Name: "watermark", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{14, 1}},
+	{Name: "disabled", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{0, 1}},
+	{Name: "inherit", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{1, 1}},
+	{Name: "pinned", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{2, 1}},
+	{Name: "exclusive", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{3, 1}},
+	{Name: "exclude_user", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{4, 1}},
+	{Name: "exclude_kernel", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{5, 1}},
+	{Name: "exclude_hv", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{6, 1}},
+	{Name: "exclude_idle", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{7, 1}},
+	{Name: "mmap", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{8, 1}},
+	{Name: "comm", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{9, 1}},
+	{Name: "freq", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{10, 1}},
+	{Name: "inherit_stat", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{11, 1}},
+	{Name: "enable_on_exec", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{12, 1}},
+	{Name: "task", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{13, 1}},
+	{Name: "watermark", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{14, 1}},
 	{Name: "precise_ip", Type: &zt972, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{15, 2}},
-	{Name: "mmap_data", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{17, 1}},
-	{Name: "sample_id_all", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{18, 1}},
-	{Name: "exclude_host", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{19, 1}},
-	{Name: "exclude_guest", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{20, 1}},
-	{Name: "exclude_callchain_kernel", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{21, 1}},
-	{Name: "exclude_callchain_user", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{22, 1}},
-	{Name: "mmap2", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{23, 1}},
-	{Name: "comm_exec", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{24, 1}},
-	{Name: "use_clockid", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{25, 1}},
-	{Name: "context_switch", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{26, 1}},
-	{Name: "write_backward", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{27, 1}},
-	{Name: "namespaces", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{28, 1}},
-	{Name: "ksymbol", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{29, 1}},
-	{Name: "bpf_event", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{30, 1}},
-	{Name: "aux_output", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{31, 1}},
-	{Name: "cgroup", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{32, 1}},
-	{Name: "text_poke", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{33, 1}},
-	{Name: "build_id", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{34, 1}},
-	{Name: "inherit_thread", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{35, 1}},
-	{Name: "remove_on_exec", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{36, 1}},
-	{Name: "sigtrap", Type: &zt9, Attr: 2, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{37, 1}},
+	{Name: "mmap_data", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{17, 1}},
+	{Name: "sample_id_all", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{18, 1}},
+	{Name: "exclude_host", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{19, 1}},
+	{Name: "exclude_guest", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{20, 1}},
+	{Name: "exclude_callchain_kernel", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{21, 1}},
+	{Name: "exclude_callchain_user", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{22, 1}},
+	{Name: "mmap2", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{23, 1}},
+	{Name: "comm_exec", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{24, 1}},
+	{Name: "use_clockid", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{25, 1}},
+	{Name: "context_switch", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{26, 1}},
+	{Name: "write_backward", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{27, 1}},
+	{Name: "namespaces", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{28, 1}},
+	{Name: "ksymbol", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{29, 1}},
+	{Name: "bpf_event", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{30, 1}},
+	{Name: "aux_output", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{31, 1}},
+	{Name: "cgroup", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{32, 1}},
+	{Name: "text_poke", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{33, 1}},
+	{Name: "build_id", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{34, 1}},
+	{Name: "inherit_thread", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{35, 1}},
+	{Name: "remove_on_exec", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{36, 1}},
+	{Name: "sigtrap", Type: &zt9, Attr: 3, Off: [3]uint16{40, 40, 40}, Bits: [2]uint8{37, 1}},
 	{Name: "wakeup_events", Type: &zt11, Attr: 1, Off: [3]uint16{48, 48, 48}},
-	{Name: "bp_type", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
+	{Name: "bp_type", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}, Cond: &expr{Op: 13, L: &expr{Op: 2}, R: &expr{Op: 0, Num: 0x5}}},
 	{Name: "config1", Type: &zt80, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "config2", Type: &zt80, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "branch_sample_type", Type: &zt80, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "branch_sample_type", Type: &zt80, Attr: 1, Off: [3]uint16{72, 72, 72}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x800}}},
 	{Name: "sample_regs_user", Type: &zt80, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "sample_stack_user", Type: &zt11, Attr: 1, Off: [3]uint16{88, 88, 88}},
-	{Name: "clockid", Type: &zt7, Attr: 1, Off: [3]uint16{92, 92, 92}},
+	{Name: "sample_stack_user", Type: &zt11, Attr: 1, Off: [3]uint16{88, 88, 88}, Cond: &expr{Op: 10, L: &expr{Op: 2, Num: 0x4}, R: &expr{Op: 0, Num: 0x2000}}},
+	{Name: "clockid", Type: &zt7, Attr: 1, Off: [3]uint16{92, 92, 92}, Cond: &expr{Op: 2, Num: 0x1e}},
 	{Name: "sample_regs_intr", Type: &zt80, Attr: 1, Off: [3]uint16{96, 96, 96}},
 	{Name: "aux_watermark", Type: &zt11, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "sample_max_stack", Type: &zt139, Attr: 1, Off: [3]uint16{108, 108, 108}},
@@ -18071,6 +18075,18 @@ var zcall_setgroups_2 = call{Name: "setgroups", Args: []field{
 	{Name: "grouplist", Type: &zt1143, Reg: 1, Reg32: 1, When: &expr{Op: 15, L: &expr{Op: 1}, R: &expr{Op: 0, Num: 0x10001}}},
 }, Ret: &zt7, Class: 0x80, Defer: 2}
 
+var zstruct_old_select = structure{Name: "old_select", Size: [3]uint16{40, 20, 20}, Fields: []field{
+	{Name: "n", Type: &zt7, Attr: 64, Off: [3]uint16{0, 0, 0}},
+	{Name: "inp", Type: &zt1144, Attr: 64, Off: [3]uint16{8, 4, 4}},
+	{Name: "outp", Type: &zt1144, Attr: 64, Off: [3]uint16{16, 8, 8}},
+	{Name: "exp", Type: &zt1144, Attr: 64, Off: [3]uint16{24, 12, 12}},
+	{Name: "tvp", Type: &zt215, Attr: 64, Off: [3]uint16{32, 16, 16}},
+}}
+
+var zcall_select_2 = call{Name: "select", Args: []field{
+	{Name: "arg", Type: &zt1145, Attr: 256, Reg: 0, Reg32: 0},
+}, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 1}
+
 var zcall_oldlstat = call{Name: "oldlstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "statbuf", Type: &zt25, Reg: 1, Reg32: 1},
@@ -18092,7 +18108,7 @@ var zstruct_old_mmap = structure{Name: "old_mmap", Size: [3]uint16{48, 24, 48}, 
 }}
 
 var zcall_mmap_2 = call{Name: "mmap", Args: []field{
-	{Name: "arg", Type: &zt1144, Attr: 256, Reg: 0, Reg32: 0},
+	{Name: "arg", Type: &zt1146, Attr: 256, Reg: 0, Reg32: 0},
 }, Ret: &zt25, Class: 0x6, Defer: 1}
 
 var zcall_fchown_2 = call{Name: "fchown", Args: []field{
@@ -18104,7 +18120,7 @@ var zcall_fchown_2 = call{Name: "fchown", Args: []field{
 var zcall_profil = call{Name: "profil", Args: []field{}, Ret: &zt23, Class: 0x0, Defer: 0, Derived: true}
 
 var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64, 64}, Fields: []field{
-	{Name: "f_type", Type: &zt1145, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1147, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt11, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt11, Off: [3]uint16{12, 12, 12}},
@@ -18114,18 +18130,18 @@ var zstruct_statfs_i386 = structure{Name: "statfs_i386", Size: [3]uint16{64, 64,
 	{Name: "f_fsid", Type: &zt712, Off: [3]uint16{28, 28, 28}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{36, 36, 36}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{40, 40, 40}},
-	{Name: "f_flags", Type: &zt1146, Off: [3]uint16{44, 44, 44}},
-	{Name: "spare", Type: &zt1147, Off: [3]uint16{48, 48, 48}},
+	{Name: "f_flags", Type: &zt1148, Off: [3]uint16{44, 44, 44}},
+	{Name: "spare", Type: &zt1149, Off: [3]uint16{48, 48, 48}},
 }}
 
 var zcall_statfs_2 = call{Name: "statfs", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1148, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1150, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xa001, Defer: 1}
 
 var zcall_fstatfs_2 = call{Name: "fstatfs", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "buf", Type: &zt1148, Reg: 1, Reg32: 1},
+	{Name: "buf", Type: &zt1150, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0xc002, Defer: 1}
 
 var zcall_socketcall = call{Name: "socketcall", Args: []field{
@@ -18144,28 +18160,28 @@ var zstruct_stat_i386 = structure{Name: "stat_i386", Size: [3]uint16{64, 64, 64}
 	{Name: "st_size", Type: &zt11, Off: [3]uint16{20, 20, 20}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x2}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{24, 24, 24}},
 	{Name: "st_blocks", Type: &zt11, Attr: 1, Off: [3]uint16{28, 28, 28}},
-	{Name: "st_atime", Type: &zt1149, Attr: 1, Off: [3]uint16{32, 32, 32}},
+	{Name: "st_atime", Type: &zt1151, Attr: 1, Off: [3]uint16{32, 32, 32}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{36, 36, 36}},
-	{Name: "st_mtime", Type: &zt1150, Attr: 1, Off: [3]uint16{40, 40, 40}},
+	{Name: "st_mtime", Type: &zt1152, Attr: 1, Off: [3]uint16{40, 40, 40}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{44, 44, 44}},
-	{Name: "st_ctime", Type: &zt1151, Attr: 1, Off: [3]uint16{48, 48, 48}},
+	{Name: "st_ctime", Type: &zt1153, Attr: 1, Off: [3]uint16{48, 48, 48}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{56, 56, 56}},
 }}
 
 var zcall_stat_2 = call{Name: "stat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1152, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1154, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat_2 = call{Name: "lstat", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1152, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1154, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat_2 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1152, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1154, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_olduname = call{Name: "olduname", Args: []field{
@@ -18199,7 +18215,7 @@ var zcall_clone_2 = call{Name: "clone", Args: []field{
 
 var zcall_sigprocmask = call{Name: "sigprocmask", Args: []field{
 	{Name: "how", Type: &zt36, Reg: 0, Reg32: 0},
-	{Name: "nset", Type: &zt1153, Reg: 1, Reg32: 1},
+	{Name: "nset", Type: &zt1155, Reg: 1, Reg32: 1},
 	{Name: "oset", Type: &zt1141, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x10, Defer: 2}
 
@@ -18237,8 +18253,8 @@ var zcall_setfsgid_2 = call{Name: "setfsgid", Args: []field{
 var zcall__llseek = call{Name: "_llseek", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "offset_high", Type: &zt26, Attr: 4, Reg: 1, Reg32: 1},
-	{Name: "offset_low", Type: &zt26, Attr: 4, Reg: 2, Reg32: 2},
-	{Name: "result", Type: &zt1154, Reg: 3, Reg32: 3},
+	{Name: "offset_low", Type: &zt1156, Reg: 2, Reg32: 2},
+	{Name: "result", Type: &zt1157, Reg: 3, Reg32: 3},
 	{Name: "whence", Type: &zt24, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
@@ -18261,9 +18277,9 @@ var zcall_setresuid_2 = call{Name: "setresuid", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresuid_2 = call{Name: "getresuid", Args: []field{
-	{Name: "ruid", Type: &zt1155, Reg: 0, Reg32: 0},
-	{Name: "euid", Type: &zt1155, Reg: 1, Reg32: 1},
-	{Name: "suid", Type: &zt1155, Reg: 2, Reg32: 2},
+	{Name: "ruid", Type: &zt1158, Reg: 0, Reg32: 0},
+	{Name: "euid", Type: &zt1158, Reg: 1, Reg32: 1},
+	{Name: "suid", Type: &zt1158, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zcall_vm86 = call{Name: "vm86", Args: []field{
@@ -18286,19 +18302,19 @@ var zcall_setresgid_2 = call{Name: "setresgid", Args: []field{
 }, Ret: &zt7, Class: 0x80, Defer: 3}
 
 var zcall_getresgid_2 = call{Name: "getresgid", Args: []field{
-	{Name: "rgid", Type: &zt1155, Reg: 0, Reg32: 0},
-	{Name: "egid", Type: &zt1155, Reg: 1, Reg32: 1},
-	{Name: "sgid", Type: &zt1155, Reg: 2, Reg32: 2},
+	{Name: "rgid", Type: &zt1158, Reg: 0, Reg32: 0},
+	{Name: "egid", Type: &zt1158, Reg: 1, Reg32: 1},
+	{Name: "sgid", Type: &zt1158, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0x80, Defer: 0}
 
 var zstruct_sigframe_i386 = structure{Name: "sigframe_i386", Size: [3]uint16{256, 256, 256}, Fields: []field{
-	{Name: "uc", Type: &zt1156, Off: [3]uint16{0, 0, 0}},
+	{Name: "uc", Type: &zt1159, Off: [3]uint16{0, 0, 0}},
 	{Name: "mask", Type: &zt33, Off: [3]uint16{248, 248, 248}},
 }}
 
 var zcall_rt_sigreturn_2 = call{Name: "rt_sigreturn", Args: []field{
-	{Name: "frame", Type: &zt1157, Reg: 6, Reg32: 6},
-}, Ret: &zt23, Class: 0x10, Defer: 1}
+	{Name: "frame", Type: &zt1160, Reg: 6, Reg32: 6},
+}, Ret: &zt26, Class: 0x10, Defer: 1}
 
 var zcall_chown_2 = call{Name: "chown", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
@@ -18321,12 +18337,12 @@ var zcall_mmap2 = call{Name: "mmap2", Args: []field{
 	{Name: "prot", Type: &zt27, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt28, Reg: 3, Reg32: 3},
 	{Name: "fd", Type: &zt0, Reg: 4, Reg32: 4},
-	{Name: "pgoff", Type: &zt1158, Reg: 5, Reg32: 5},
+	{Name: "pgoff", Type: &zt1161, Reg: 5, Reg32: 5},
 }, Ret: &zt25, Class: 0x6, Defer: 6}
 
 var zcall_truncate64 = call{Name: "truncate64", Args: []field{
 	{Name: "path", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "length", Type: &zt13, Reg: 1, Reg32: 1},
+	{Name: "length", Type: &zt9, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1, Defer: 2}
 
 var zcall_ftruncate64 = call{Name: "ftruncate64", Args: []field{
@@ -18347,28 +18363,28 @@ var zstruct_stat64_i386 = structure{Name: "stat64_i386", Size: [3]uint16{96, 96,
 	{Name: "st_size", Type: &zt13, Off: [3]uint16{44, 44, 44}, Cond: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x2000}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 2, Num: 0x3}, R: &expr{Op: 0, Num: 0xf000}}, R: &expr{Op: 0, Num: 0x6000}}}},
 	{Name: "st_blksize", Type: &zt11, Attr: 1, Off: [3]uint16{52, 52, 52}},
 	{Name: "st_blocks", Type: &zt9, Attr: 1, Off: [3]uint16{56, 56, 56}},
-	{Name: "st_atime", Type: &zt1150, Attr: 1, Off: [3]uint16{64, 64, 64}},
+	{Name: "st_atime", Type: &zt1152, Attr: 1, Off: [3]uint16{64, 64, 64}},
 	{Name: "st_atime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{68, 68, 68}},
-	{Name: "st_mtime", Type: &zt1151, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_mtime", Type: &zt1153, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_mtime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{76, 76, 76}},
-	{Name: "st_ctime", Type: &zt1159, Attr: 1, Off: [3]uint16{80, 80, 80}},
+	{Name: "st_ctime", Type: &zt1162, Attr: 1, Off: [3]uint16{80, 80, 80}},
 	{Name: "st_ctime_nsec", Type: &zt11, Attr: 1, Off: [3]uint16{84, 84, 84}},
 	{Name: "st_ino", Type: &zt9, Attr: 1, Off: [3]uint16{88, 88, 88}},
 }}
 
 var zcall_stat64 = call{Name: "stat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1160, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1163, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1201, Defer: 1}
 
 var zcall_lstat64 = call{Name: "lstat64", Args: []field{
 	{Name: "filename", Type: &zt4, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1160, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1163, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1401, Defer: 1}
 
 var zcall_fstat64 = call{Name: "fstat64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1160, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1163, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_lchown32 = call{Name: "lchown32", Args: []field{
@@ -18684,12 +18700,12 @@ var zcall_fcntl64 = call{Name: "fcntl64", Args: []field{
 var zcall_sendfile64 = call{Name: "sendfile64", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1161, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1164, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
 var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84, 84, 84}, Packed: true, Fields: []field{
-	{Name: "f_type", Type: &zt1145, Off: [3]uint16{0, 0, 0}},
+	{Name: "f_type", Type: &zt1147, Off: [3]uint16{0, 0, 0}},
 	{Name: "f_bsize", Type: &zt11, Off: [3]uint16{4, 4, 4}},
 	{Name: "f_blocks", Type: &zt9, Off: [3]uint16{8, 8, 8}},
 	{Name: "f_bfree", Type: &zt9, Off: [3]uint16{16, 16, 16}},
@@ -18699,20 +18715,20 @@ var zstruct_statfs64_i386 = structure{Name: "statfs64_i386", Size: [3]uint16{84,
 	{Name: "f_fsid", Type: &zt712, Off: [3]uint16{48, 48, 48}},
 	{Name: "f_namelen", Type: &zt11, Off: [3]uint16{56, 56, 56}},
 	{Name: "f_frsize", Type: &zt11, Off: [3]uint16{60, 60, 60}},
-	{Name: "f_flags", Type: &zt1146, Off: [3]uint16{64, 64, 64}},
-	{Name: "spare", Type: &zt1147, Off: [3]uint16{68, 68, 68}},
+	{Name: "f_flags", Type: &zt1148, Off: [3]uint16{64, 64, 64}},
+	{Name: "spare", Type: &zt1149, Off: [3]uint16{68, 68, 68}},
 }}
 
 var zcall_statfs64 = call{Name: "statfs64", Args: []field{
 	{Name: "pathname", Type: &zt4, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1162, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1165, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xa001, Defer: 2}
 
 var zcall_fstatfs64 = call{Name: "fstatfs64", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "sz", Type: &zt2, Reg: 1, Reg32: 1},
-	{Name: "buf", Type: &zt1162, Reg: 2, Reg32: 2},
+	{Name: "buf", Type: &zt1165, Reg: 2, Reg32: 2},
 }, Ret: &zt7, Class: 0xc002, Defer: 2}
 
 var zcall_fadvise64_64 = call{Name: "fadvise64_64", Args: []field{
@@ -18727,20 +18743,20 @@ var zcall_vserver_2 = call{Name: "vserver", Args: []field{}, Ret: &zt23, Class: 
 var zcall_fstatat64 = call{Name: "fstatat64", Args: []field{
 	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1160, Reg: 2, Reg32: 2},
+	{Name: "statbuf", Type: &zt1163, Reg: 2, Reg32: 2},
 	{Name: "flag", Type: &zt940, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_msgsnd_2 = call{Name: "msgsnd", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1163, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1166, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgflg", Type: &zt516, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x20, Defer: 4}
 
 var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 	{Name: "msqid", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "msgp", Type: &zt1164, Reg: 1, Reg32: 1},
+	{Name: "msgp", Type: &zt1167, Reg: 1, Reg32: 1},
 	{Name: "msgsz", Type: &zt2, Reg: 2, Reg32: 2},
 	{Name: "msgtyp", Type: &zt23, Reg: 3, Reg32: 3},
 	{Name: "msgflg", Type: &zt516, Reg: 4, Reg32: 4},
@@ -18748,7 +18764,7 @@ var zcall_msgrcv_2 = call{Name: "msgrcv", Args: []field{
 
 var zcall_clock_gettime64 = call{Name: "clock_gettime64", Args: []field{
 	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1165, Reg: 1, Reg32: 1},
+	{Name: "tp", Type: &zt1168, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_settime64 = call{Name: "clock_settime64", Args: []field{
@@ -18773,7 +18789,7 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 	{Name: "constant", Type: &zt13, Off: [3]uint16{48, 48, 48}},
 	{Name: "precision", Type: &zt9, Off: [3]uint16{56, 56, 56}},
 	{Name: "tolerance", Type: &zt13, Off: [3]uint16{64, 64, 64}},
-	{Name: "time", Type: &zt1166, Off: [3]uint16{72, 72, 72}},
+	{Name: "time", Type: &zt1169, Off: [3]uint16{72, 72, 72}},
 	{Name: "tick", Type: &zt13, Off: [3]uint16{88, 88, 88}},
 	{Name: "ppsfreq", Type: &zt13, Off: [3]uint16{96, 96, 96}},
 	{Name: "jitter", Type: &zt13, Off: [3]uint16{104, 104, 104}},
@@ -18790,48 +18806,48 @@ var zstruct_timex64 = structure{Name: "timex64", Size: [3]uint16{208, 208, 208},
 
 var zcall_clock_adjtime64 = call{Name: "clock_adjtime64", Args: []field{
 	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
-	{Name: "utx", Type: &zt1167, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
+	{Name: "utx", Type: &zt1170, Reg: 1, Reg32: 1, When: &expr{Op: 19, L: &expr{Op: 20}}},
 }, Ret: &zt7, Aux: &zt819, Class: 0x100, Defer: 1}
 
 var zcall_clock_getres_time64 = call{Name: "clock_getres_time64", Args: []field{
 	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
-	{Name: "tp", Type: &zt1165, Reg: 1, Reg32: 1},
+	{Name: "tp", Type: &zt1168, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x100, Defer: 1}
 
 var zcall_clock_nanosleep_time64 = call{Name: "clock_nanosleep_time64", Args: []field{
 	{Name: "which_clock", Type: &zt869, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt879, Reg: 1, Reg32: 1},
 	{Name: "rqtp", Type: &zt1105, Reg: 2, Reg32: 2},
-	{Name: "rmtp", Type: &zt1165, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
+	{Name: "rmtp", Type: &zt1168, Reg: 3, Reg32: 3, When: &expr{Op: 17, L: &expr{Op: 16, L: &expr{Op: 20}, R: &expr{Op: 0, Num: 0x1ff}}, R: &expr{Op: 19, L: &expr{Op: 1, Num: 0x1}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zstruct_itimerspec64 = structure{Name: "itimerspec64", Size: [3]uint16{32, 32, 32}, Fields: []field{
-	{Name: "it_interval", Type: &zt1168, Off: [3]uint16{0, 0, 0}},
-	{Name: "it_value", Type: &zt1168, Off: [3]uint16{16, 16, 16}},
+	{Name: "it_interval", Type: &zt1171, Off: [3]uint16{0, 0, 0}},
+	{Name: "it_value", Type: &zt1171, Off: [3]uint16{16, 16, 16}},
 }}
 
 var zcall_timer_gettime64 = call{Name: "timer_gettime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
-	{Name: "setting", Type: &zt1169, Reg: 1, Reg32: 1},
+	{Name: "setting", Type: &zt1172, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_timer_settime64 = call{Name: "timer_settime64", Args: []field{
 	{Name: "timer_id", Type: &zt7, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt879, Reg: 1, Reg32: 1},
-	{Name: "new_setting", Type: &zt1170, Reg: 2, Reg32: 2},
-	{Name: "old_setting", Type: &zt1169, Reg: 3, Reg32: 3},
+	{Name: "new_setting", Type: &zt1173, Reg: 2, Reg32: 2},
+	{Name: "old_setting", Type: &zt1172, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x0, Defer: 3}
 
 var zcall_timerfd_gettime64 = call{Name: "timerfd_gettime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "otmr", Type: &zt1169, Reg: 1, Reg32: 1},
+	{Name: "otmr", Type: &zt1172, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x2, Defer: 1}
 
 var zcall_timerfd_settime64 = call{Name: "timerfd_settime64", Args: []field{
 	{Name: "ufd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "flags", Type: &zt958, Reg: 1, Reg32: 1},
-	{Name: "utmr", Type: &zt1170, Reg: 2, Reg32: 2},
-	{Name: "otmr", Type: &zt1169, Reg: 3, Reg32: 3},
+	{Name: "utmr", Type: &zt1173, Reg: 2, Reg32: 2},
+	{Name: "otmr", Type: &zt1172, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x2, Defer: 3}
 
 var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16{16, 16, 16}, Dated: true, Fields: []field{
@@ -18842,7 +18858,7 @@ var zstruct_timespec64_date = structure{Name: "timespec64_date", Size: [3]uint16
 var zcall_utimensat_time64 = call{Name: "utimensat_time64", Args: []field{
 	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "utimes", Type: &zt1172, Reg: 2, Reg32: 2},
+	{Name: "utimes", Type: &zt1175, Reg: 2, Reg32: 2},
 	{Name: "flags", Type: &zt940, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x3, Defer: 4}
 
@@ -18851,14 +18867,14 @@ var zcall_pselect6_time64 = call{Name: "pselect6_time64", Args: []field{
 	{Name: "inp", Type: &zt214, Attr: 16, Reg: 1, Reg32: 1},
 	{Name: "outp", Type: &zt214, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "exp", Type: &zt214, Attr: 16, Reg: 3, Reg32: 3},
-	{Name: "tsp", Type: &zt1173, Attr: 16, Reg: 4, Reg32: 4},
+	{Name: "tsp", Type: &zt1176, Attr: 16, Reg: 4, Reg32: 4},
 	{Name: "sig", Type: &zt943, Reg: 5, Reg32: 5},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 6}
 
 var zcall_ppoll_time64 = call{Name: "ppoll_time64", Args: []field{
 	{Name: "ufds", Type: &zt21, Attr: 16, Reg: 0, Reg32: 0},
 	{Name: "nfds", Type: &zt11, Reg: 1, Reg32: 1},
-	{Name: "tsp", Type: &zt1173, Attr: 16, Reg: 2, Reg32: 2},
+	{Name: "tsp", Type: &zt1176, Attr: 16, Reg: 2, Reg32: 2},
 	{Name: "sigmask", Type: &zt944, Reg: 3, Reg32: 3, When: &expr{Op: 16, L: &expr{Op: 1, Num: 0x4}, R: &expr{Op: 0, Num: 0x7}}},
 	{Name: "sigsetsize", Type: &zt2, Reg: 4, Reg32: 4},
 }, Ret: &zt7, Aux: &zt22, Class: 0x2, Defer: 5}
@@ -18919,14 +18935,14 @@ var zcall_futex_time64 = call{Name: "futex_time64", Args: []field{
 	{Name: "uaddr", Type: &zt25, Reg: 0, Reg32: 0},
 	{Name: "op", Type: &zt836, Reg: 1, Reg32: 1},
 	{Name: "val", Type: &zt11, Reg: 2, Reg32: 2, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x6}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}}},
-	{Name: "utime", Type: &zt1174, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
+	{Name: "utime", Type: &zt1177, Reg: 3, Reg32: 3, Cond: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 17, L: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x1}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x2}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x7}}}, R: &expr{Op: 14, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x8}}}},
 	{Name: "uaddr2", Type: &zt25, Reg: 4, Reg32: 4, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x3}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xb}}}},
 	{Name: "val3", Type: &zt840, Reg: 5, Reg32: 5, Cond: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 18, L: &expr{Op: 16, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xd}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x4}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xc}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x5}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0x9}}}, R: &expr{Op: 13, L: &expr{Op: 10, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x7f}}, R: &expr{Op: 0, Num: 0xa}}}},
 }, Ret: &zt7, Class: 0x0, Defer: 6}
 
 var zcall_sched_rr_get_interval_time64 = call{Name: "sched_rr_get_interval_time64", Args: []field{
 	{Name: "pid", Type: &zt235, Reg: 0, Reg32: 0},
-	{Name: "interval", Type: &zt1165, Reg: 1, Reg32: 1},
+	{Name: "interval", Type: &zt1168, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x0, Defer: 1}
 
 var zcall_quotactl_fd_2 = call{Name: "quotactl_fd", Args: []field{
@@ -18966,7 +18982,7 @@ var zcall_listns_2 = call{Name: "listns", Args: []field{
 var zcall_sendfile_2 = call{Name: "sendfile", Args: []field{
 	{Name: "out_fd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "in_fd", Type: &zt0, Reg: 1, Reg32: 1},
-	{Name: "offset", Type: &zt1161, Attr: 128, Reg: 2, Reg32: 2},
+	{Name: "offset", Type: &zt1164, Attr: 128, Reg: 2, Reg32: 2},
 	{Name: "count", Type: &zt2, Reg: 3, Reg32: 3},
 }, Ret: &zt2, Class: 0x42, Defer: 2}
 
@@ -19030,12 +19046,12 @@ var zcall_epoll_ctl_2 = call{Name: "epoll_ctl", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
 	{Name: "op", Type: &zt860, Reg: 1, Reg32: 1},
 	{Name: "fd", Type: &zt0, Reg: 2, Reg32: 2},
-	{Name: "event", Type: &zt1175, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
+	{Name: "event", Type: &zt1178, Reg: 3, Reg32: 3, When: &expr{Op: 14, L: &expr{Op: 1, Num: 0x1}, R: &expr{Op: 0, Num: 0x2}}},
 }, Ret: &zt7, Class: 0x2, Defer: 4}
 
 var zcall_epoll_pwait_2 = call{Name: "epoll_pwait", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1177, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1180, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt7, Reg: 3, Reg32: 3},
 	{Name: "sigmask", Type: &zt956, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
@@ -19062,11 +19078,11 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 	{Name: "st_blksize", Type: &zt7, Attr: 1, Off: [3]uint16{56, 56, 56}},
 	{Name: "pad2", Type: &zt12, Off: [3]uint16{60, 60, 60}},
 	{Name: "st_blocks", Type: &zt13, Attr: 1, Off: [3]uint16{64, 64, 64}},
-	{Name: "st_atime", Type: &zt1178, Attr: 1, Off: [3]uint16{72, 72, 72}},
+	{Name: "st_atime", Type: &zt1181, Attr: 1, Off: [3]uint16{72, 72, 72}},
 	{Name: "st_atime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{80, 80, 80}},
-	{Name: "st_mtime", Type: &zt1179, Attr: 1, Off: [3]uint16{88, 88, 88}},
+	{Name: "st_mtime", Type: &zt1182, Attr: 1, Off: [3]uint16{88, 88, 88}},
 	{Name: "st_mtime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{96, 96, 96}},
-	{Name: "st_ctime", Type: &zt1180, Attr: 1, Off: [3]uint16{104, 104, 104}},
+	{Name: "st_ctime", Type: &zt1183, Attr: 1, Off: [3]uint16{104, 104, 104}},
 	{Name: "st_ctime_nsec", Type: &zt9, Attr: 1, Off: [3]uint16{112, 112, 112}},
 	{Name: "unused", Type: &zt177, Off: [3]uint16{120, 120, 120}},
 }}
@@ -19074,18 +19090,18 @@ var zstruct_stat_arm64 = structure{Name: "stat_arm64", Size: [3]uint16{128, 128,
 var zcall_newfstatat_2 = call{Name: "newfstatat", Args: []field{
 	{Name: "dfd", Type: &zt939, Reg: 0, Reg32: 0},
 	{Name: "filename", Type: &zt4, Reg: 1, Reg32: 1},
-	{Name: "statbuf", Type: &zt1181, Reg: 2, Reg32: 2},
+	{Name: "statbuf", Type: &zt1184, Reg: 2, Reg32: 2},
 	{Name: "flag", Type: &zt940, Reg: 3, Reg32: 3},
 }, Ret: &zt7, Class: 0x1803, Defer: 2}
 
 var zcall_fstat_3 = call{Name: "fstat", Args: []field{
 	{Name: "fd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "statbuf", Type: &zt1181, Reg: 1, Reg32: 1},
+	{Name: "statbuf", Type: &zt1184, Reg: 1, Reg32: 1},
 }, Ret: &zt7, Class: 0x1802, Defer: 1}
 
 var zcall_epoll_pwait2_2 = call{Name: "epoll_pwait2", Args: []field{
 	{Name: "epfd", Type: &zt0, Reg: 0, Reg32: 0},
-	{Name: "events", Type: &zt1177, Reg: 1, Reg32: 1},
+	{Name: "events", Type: &zt1180, Reg: 1, Reg32: 1},
 	{Name: "maxevents", Type: &zt7, Reg: 2, Reg32: 2},
 	{Name: "timeout", Type: &zt1105, Attr: 8, Reg: 3, Reg32: 3, When: &expr{Op: 19, L: &expr{Op: 20}}},
 	{Name: "sigmask", Type: &zt956, Attr: 8, Reg: 4, Reg32: 4, When: &expr{Op: 19, L: &expr{Op: 20}}},
