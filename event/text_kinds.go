@@ -141,7 +141,6 @@ func appendSigName(b []byte, n int) []byte {
 	return strconv.AppendInt(b, int64(n), 10)
 }
 
-
 // appendErrno writes a number that is an error's when it is negative.
 func (s *Style) appendErrno(b []byte, n int) []byte {
 	name := ""
